@@ -1,0 +1,91 @@
+# Two commands need nothing but Python >= 3.11 and make: `make demo` and `make test`.
+# Another interpreter, beside the first: `make test PYTHON=python3.12 VENV=.venv-3.12`.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3] if sys.version_info >= (3, 11) else "")')
+ifeq ($(VERSION),)
+$(error streamfn needs Python 3.11 or newer, and `$(PYTHON)` is not that. Name one, as in `make test PYTHON=python3.12`)
+endif
+
+# A stamp in $(VENV) says what is installed there. Its name carries the interpreter's version, so a changed lock, a changed
+# pyproject.toml or another interpreter leads to a new installation, and anything else to none.
+LOCAL := $(VENV)/.local-$(VERSION)
+DEV := $(VENV)/.dev-$(VERSION)
+
+RUN := $(VENV)/bin/python -m
+PIP := $(RUN) pip install --disable-pip-version-check --quiet --quiet
+COMPILE := $(RUN) uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+	--no-config --default-index https://pypi.org/simple --custom-compile-command 'make lock' --quiet
+
+# pytest comes last, so that its summary ends the output.
+CHECKS := lint format mypy pyright verifytypes imports pytest
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test $(CHECKS) fuzz lock clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(LOCAL) ## Run the example on a DynamoDB stream, an S3 and a Slack that live on this machine.
+	@$(RUN) examples.demo
+
+test: $(DEV) ## Check everything; each check runs, whatever the others say.
+	@$(MAKE) --keep-going --no-print-directory $(CHECKS)
+
+lint: $(DEV) ## Look for mistakes and bad habits (ruff).
+	@echo '==> ruff check'
+	@$(RUN) ruff check
+
+format: $(DEV) ## Check the formatting (ruff).
+	@echo '==> ruff format --check'
+	@$(RUN) ruff format --check
+
+mypy: $(DEV) ## Check the types (mypy, strict).
+	@echo '==> mypy'
+	@$(RUN) mypy
+
+pyright: $(DEV) ## Check the types (basedpyright, strict).
+	@echo '==> basedpyright'
+	@$(RUN) basedpyright --pythonpath $(VENV)/bin/python
+
+# With --verifytypes, basedpyright asks the first python of the PATH where packages are, and overlooks --pythonpath.
+verifytypes: $(DEV) ## Check that every public name has a complete type (basedpyright).
+	@echo '==> basedpyright --verifytypes'
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(RUN) basedpyright --verifytypes streamfn --ignoreexternal
+
+imports: $(DEV) ## Check that imports only go down the layers (import-linter).
+	@echo '==> import-linter'
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
+
+pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch coverage (pytest).
+	@echo '==> pytest'
+	@$(RUN) pytest --cov
+
+fuzz: $(DEV) ## Feed a million mutated records to a pipeline (minutes; apart from the tests).
+	@$(RUN) tests.fuzz
+
+lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.
+	@$(PIP) uv==0.13.9
+	@rm -f requirements/dev.txt requirements/local.txt
+	@$(COMPILE) --extra dev --output-file requirements/dev.txt
+	@$(COMPILE) --extra local --constraint requirements/dev.txt --output-file requirements/local.txt
+	@echo 'Renewed requirements/dev.txt and requirements/local.txt.'
+
+clean: ## Remove the virtual environments and all caches.
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python-$(VERSION):
+	@echo 'Making $(VENV) with Python $(VERSION).'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# Each lock holds the build backend too, so that nothing is installed that is not in it.
+$(LOCAL) $(DEV): $(VENV)/.%-$(VERSION): requirements/%.txt pyproject.toml | $(VENV)/.python-$(VERSION)
+	@echo 'Installing requirements/$*.txt into $(VENV); each file is checked by its hash.'
+	@$(PIP) --only-binary :all: --require-hashes --requirement requirements/$*.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Programs that use streamfn: one to deploy (`cards`) and one that runs it on this machine (`demo`)."""

@@ -1,0 +1,138 @@
+"""Follow the table of cards: announce new cards, keep the search index up to date, back removed cards up.
+
+Lambda calls `handler` with a batch of the table's stream. Each job is a function of one typed event that answers a
+`Result`; what fails is delivered again, so that nothing is lost. Where the outside world is comes from the environment
+(`template.yaml` sets it), and each client is made once, when the first event needs it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+from returns.result import Failure, Result, Success
+from slack_sdk.webhook import WebhookClient
+from urllib3 import PoolManager
+
+from streamfn import (
+    Event,
+    InsertEvent,
+    ModifyEvent,
+    PartitionKey,
+    RemoveEvent,
+    SortKey,
+    Table,
+    TimeToLive,
+    lambda_handler,
+    on_event,
+    on_insert,
+    on_remove,
+    pipeline,
+    retry,
+)
+
+if TYPE_CHECKING:
+    from boto3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One item of the table."""
+
+    id: Annotated[int, PartitionKey]
+    title: Annotated[str, SortKey]
+    owner: str | None = None
+    tags: frozenset[str] = frozenset()
+    expires_at: Annotated[datetime, TimeToLive] | None = None
+
+
+cards = Table(os.environ.get("CARDS_TABLE", "prod-Card"), Card)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackError:
+    """Slack refused a message with this HTTP status."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class S3Error:
+    """S3 refused an object with this error code, such as ``AccessDenied``."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchError:
+    """The search index refused a change with this HTTP status."""
+
+    status: int
+
+
+def announce(event: InsertEvent[Card]) -> Result[str, SlackError]:
+    """Tell Slack of a new card."""
+    card = event.new_image
+    # Escaped, or a title such as <!channel> would call everybody.
+    answer = slack().send(text=f"New card {card.id}: {escape(card.title, quote=False)}")
+    if answer.status_code != 200:
+        return Failure(SlackError(answer.status_code))
+    return Success(f"announced {card.title}")
+
+
+def back_up(event: RemoveEvent[Card]) -> Result[str, S3Error]:
+    """Store a removed card in S3, as the line that DynamoDB's import from S3 reads.
+
+    The object goes by the event's identifier, so that a repeated delivery writes the same object again.
+    """
+    card = event.old_image
+    key = f"cards/{card.id}/{event.record.event_id}.json"
+    body = json.dumps({"Item": cards.unstructure(card)}).encode()
+    try:
+        s3().put_object(Bucket=os.environ["BACKUP_BUCKET"], Key=key, Body=body)
+    except s3().exceptions.ClientError as error:
+        return Failure(S3Error(error.response["Error"]["Code"]))
+    return Success(f"backed up {card.title}")
+
+
+def index(event: Event[Card]) -> Result[str, SearchError]:
+    """Make the search index say what the table says; doing so twice changes nothing."""
+    match event:
+        case InsertEvent(new_image=card) | ModifyEvent(new_image=card):
+            document = {"title": card.title, "owner": card.owner, "tags": sorted(card.tags)}
+            answer = search().request("PUT", document_url(card), json=document)
+        case RemoveEvent(old_image=card):
+            answer = search().request("DELETE", document_url(card))
+    if answer.status >= 300:
+        return Failure(SearchError(answer.status))
+    return Success(f"indexed {card.title}")
+
+
+def document_url(card: Card) -> str:
+    """Name a card's document in the search index; both parts of the key tell cards apart."""
+    return f"{os.environ['SEARCH_URL']}/cards/{card.id}/{quote(card.title, safe='')}"
+
+
+@cache
+def slack() -> WebhookClient:
+    return WebhookClient(os.environ["SLACK_WEBHOOK_URL"], timeout=5)
+
+
+@cache
+def search() -> PoolManager:
+    return PoolManager(timeout=5, retries=False)
+
+
+@cache
+def s3() -> "S3Client":
+    import boto3  # here, because only a removed card needs it and a cold start pays for it
+
+    return boto3.client("s3")
+
+
+process = pipeline(cards, on_insert(announce), on_remove(back_up), on_event(index))
+handler = lambda_handler(process, retry())

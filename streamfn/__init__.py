@@ -1,0 +1,119 @@
+"""Typed handlers for AWS Lambda functions fed by a DynamoDB stream.
+
+Declare the table's item as a frozen dataclass, write handlers as functions from an event to a `returns` Result, and join
+them with `pipeline`: every outcome comes back as data. `lambda_handler` makes of it the function that Lambda calls.
+"""
+
+from streamfn._batched import batched, batched_each
+from streamfn._chain import chain
+from streamfn._concurrent import concurrent
+from streamfn._converters import configure_converter, make_converter
+from streamfn._delivery import (
+    BatchFailed,
+    BatchItemFailure,
+    BatchResponse,
+    Delivery,
+    acknowledge,
+    retry,
+)
+from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
+from streamfn._failures import (
+    Failed,
+    Handled,
+    Malformed,
+    MissingImage,
+    OutOfTime,
+    Problem,
+    Raised,
+    Reason,
+    Refused,
+    Stopped,
+    Undecodable,
+    Unrouted,
+)
+from streamfn._handlers import (
+    Handler,
+    changed,
+    on_event,
+    on_insert,
+    on_keys,
+    on_modify,
+    on_remove,
+    on_upsert,
+)
+from streamfn._lambda import LambdaContext, lambda_handler
+from streamfn._markers import Attribute, EpochMilliseconds, EpochSeconds, PartitionKey, SortKey, TimeToLive
+from streamfn._misuse import Misuse
+from streamfn._outcomes import Outcome
+from streamfn._pipeline import Pipeline, pipeline, router
+from streamfn._records import MalformedRecord, NotAStreamEvent, StreamRecord, read
+from streamfn._reports import log_failure
+from streamfn._series import series
+from streamfn._structuring import structure
+from streamfn._tables import Table
+from streamfn._wire import AttributeValue, Image, StreamViewType
+
+__all__ = [
+    "Attribute",
+    "AttributeValue",
+    "BatchFailed",
+    "BatchItemFailure",
+    "BatchResponse",
+    "Delivery",
+    "EpochMilliseconds",
+    "EpochSeconds",
+    "Event",
+    "Failed",
+    "Handled",
+    "Handler",
+    "Image",
+    "InsertEvent",
+    "KeysEvent",
+    "LambdaContext",
+    "Malformed",
+    "MalformedRecord",
+    "MissingImage",
+    "Misuse",
+    "ModifyEvent",
+    "NotAStreamEvent",
+    "OutOfTime",
+    "Outcome",
+    "PartitionKey",
+    "Pipeline",
+    "Problem",
+    "Raised",
+    "Reason",
+    "Refused",
+    "RemoveEvent",
+    "SortKey",
+    "Stopped",
+    "StreamRecord",
+    "StreamViewType",
+    "Table",
+    "TimeToLive",
+    "Undecodable",
+    "Unrouted",
+    "UpsertEvent",
+    "acknowledge",
+    "batched",
+    "batched_each",
+    "chain",
+    "changed",
+    "concurrent",
+    "configure_converter",
+    "lambda_handler",
+    "log_failure",
+    "make_converter",
+    "on_event",
+    "on_insert",
+    "on_keys",
+    "on_modify",
+    "on_remove",
+    "on_upsert",
+    "pipeline",
+    "read",
+    "retry",
+    "router",
+    "series",
+    "structure",
+]

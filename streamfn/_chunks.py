@@ -1,0 +1,60 @@
+"""Chunks: the events of a batch that a batched handler sees at once."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from streamfn._batched import Batched, BatchedEach
+from streamfn._gate import Gate
+from streamfn._handlers import AnyHandler
+from streamfn._records import StreamRecord
+from streamfn._tasks import Call, Due, Settled, failed
+
+Item: TypeAlias = tuple[tuple[str, str], ...]
+"""What tells items of one table apart: their keys, in a form that can be compared and hashed."""
+
+
+def item_of(record: StreamRecord) -> Item:
+    """Find which item of its table a record is about."""
+    return tuple(sorted((name, repr(value)) for name, value in (record.peek("Keys") or {}).items()))
+
+
+class Chunk:
+    """The events that wait for one batched handler's next call, in the order of their records."""
+
+    __slots__ = ("_dues", "_handler", "_items", "_size")
+
+    def __init__(self, handler: AnyHandler) -> None:
+        """Begin with no event."""
+        function = handler.function
+        self._handler = handler
+        self._size = function.size if isinstance(function, Batched | BatchedEach) else 1
+        self._dues: list[Due] = []
+        self._items: set[Item] = set()
+
+    def takes(self, record: StreamRecord) -> bool:
+        """Whether there is room for the record: an item appears at most once in a chunk."""
+        return not self._dues or not (self.full or item_of(record) in self._items)
+
+    def add(self, due: Due) -> None:
+        """Put an event into the chunk."""
+        self._dues.append(due)
+        self._items.add(item_of(due.task.images.record))
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds as many events as its handler takes at once."""
+        return len(self._dues) == self._size
+
+    def release(self, gate: Gate) -> tuple[list[Settled], Call | None]:
+        """Empty the chunk: into a call, and into failures of what may no longer start."""
+        barred: list[Settled] = []
+        due: list[Due] = []
+        for each in self._dues:
+            if (bar := gate.bars(each.task.position)) is None:
+                due.append(each)
+            else:
+                barred.append(failed(each.task, bar, gate))
+        self._dues.clear()
+        self._items.clear()
+        return barred, Call(self._handler, due) if due else None

@@ -1,0 +1,126 @@
+"""The strategy `concurrent`: handlers of one record, and records of different items, side by side.
+
+Tasks stand in lanes, which are what must keep its order: a handler's tasks on one item, or all of a batched handler's.
+The calling thread structures images and asks the gate; only calls of handlers leave it, coroutine functions to the event
+loop and all others to threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import lru_cache
+from heapq import heappop, heappush
+from os import getpid
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from streamfn._chunks import Chunk, Item, item_of
+from streamfn._gate import Gate
+from streamfn._loop import submit
+from streamfn._misuse import Misuse
+from streamfn._tasks import Call, Settled, Task, prepare
+
+
+@dataclass(order=True)
+class Lane:
+    """Tasks in the order in which they have to start, each after the end of the one before it.
+
+    Lanes compare by the place of their next task, so that the batch is worked off from its beginning.
+    """
+
+    place: tuple[int, int]
+    tasks: deque[Task] = field(compare=False, default_factory=deque[Task])
+
+    def advance(self, gate: Gate) -> tuple[list[Settled], Call | None]:
+        """Prepare tasks until there is something to call, or nothing left."""
+        settled: list[Settled] = []
+        chunk = Chunk(self.tasks[0].handler)
+        while self.tasks and chunk.takes(self.tasks[0].images.record):
+            prepared = prepare(self.tasks.popleft(), gate)
+            if isinstance(prepared, Settled):
+                settled.append(prepared)
+            elif prepared is not None:
+                chunk.add(prepared)
+        barred, call = chunk.release(gate)
+        return settled + barred, call
+
+
+Finished: TypeAlias = tuple[Lane, Call, Future[object]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concurrent:
+    """Up to `workers` handlers at a time; `concurrent` makes it."""
+
+    workers: int
+
+    def run(self, tasks: Iterable[Task], gate: Gate) -> Iterator[Settled]:
+        """Run tasks side by side, those of one handler and item in their order, and settle each that is wanted."""
+        waiting = _lanes(tasks)
+        finished: SimpleQueue[Finished] = SimpleQueue()
+        running = 0
+        while waiting or running:
+            while waiting and running < self.workers:
+                lane = heappop(waiting)
+                settled, call = lane.advance(gate)
+                yield from settled
+                if call is None:
+                    _return(lane, waiting)
+                else:
+                    self._start(lane, call, finished)
+                    running += 1
+            if running:
+                lane, call, future = finished.get()
+                running -= 1
+                yield from call.settle(future.result(), gate)
+                _return(lane, waiting)
+
+    def _start(self, lane: Lane, call: Call, finished: SimpleQueue[Finished]) -> None:
+        if call.is_async:
+            future = submit(call.run_async())
+        else:
+            future = _threads(self, getpid()).submit(copy_context().run, call.run)
+        future.add_done_callback(lambda done: finished.put((lane, call, done)))
+
+
+def concurrent(*, workers: int = 8) -> Concurrent:
+    """Make a strategy that runs handlers of one record, and records of different items, side by side.
+
+    Functions run in threads and coroutine functions on one event loop, both kept from one invocation to the next, up to
+    `workers` calls at a time in all. For one handler, records of one item never overtake each other, nor do the chunks
+    of a batched handler. The list of Results is in the same order as in `series`.
+
+    Fails with `Misuse` if `workers` is less than 1.
+    """
+    if workers < 1:
+        raise Misuse(f"workers={workers} should be 1 or more")
+    return Concurrent(workers)
+
+
+def _lanes(tasks: Iterable[Task]) -> list[Lane]:
+    """Sort tasks into lanes, which come out as a heap: their places ascend."""
+    lanes: dict[tuple[int, Item | None], Lane] = {}
+    for task in tasks:
+        key = (task.order, None if task.handler.batched else item_of(task.images.record))
+        lane = lanes.get(key)
+        if lane is None:
+            lane = lanes[key] = Lane(task.place)
+        lane.tasks.append(task)
+    return sorted(lanes.values())
+
+
+def _return(lane: Lane, waiting: list[Lane]) -> None:
+    """Have a lane wait for the turn of its next task, if it has one."""
+    if lane.tasks:
+        lane.place = lane.tasks[0].place
+        heappush(waiting, lane)
+
+
+@lru_cache(maxsize=None)
+def _threads(strategy: Concurrent, pid: int) -> ThreadPoolExecutor:  # noqa: ARG001 (threads do not survive a fork)
+    """Each strategy has threads of its own: handlers that run a pipeline must not wait for themselves."""
+    return ThreadPoolExecutor(strategy.workers, thread_name_prefix="streamfn")

@@ -1,0 +1,143 @@
+"""What can come of a record and a handler: the values in a `Success` and in a `Failure`.
+
+A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in its `reason`::
+
+    Reason[E]
+    ├── Refused[E]     the handler returned a Failure
+    ├── Raised         the handler, or its `where`, raised
+    ├── Undecodable    an image does not fit the model
+    ├── MissingImage   the stream's view type leaves out an image that the handler needs
+    ├── Malformed      the entry is no stream record
+    ├── Unrouted       no pipeline is there for the record's table
+    ├── OutOfTime      not started: the function's time was nearly up
+    └── Stopped        not started: an earlier record failed, and Lambda sends this one again
+
+All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an error's text,
+because logs leak; the values themselves are in the fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeAlias
+
+from typing_extensions import TypeVar, override
+
+from streamfn._records import MalformedRecord, StreamRecord
+from streamfn._wire import ImageName, StreamViewType
+
+A_co = TypeVar("A_co", covariant=True)
+E_co = TypeVar("E_co", covariant=True)
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an image: where, as a path such as ``$.owner.age``, and what: ``expected N, got S``."""
+
+    path: str
+    message: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Refused(Generic[E_co]):
+    """The handler returned ``Failure(error)``."""
+
+    error: E_co
+
+    @override
+    def __repr__(self) -> str:
+        return f"Refused({type(self.error).__name__})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Raised:
+    """The handler or its `where` raised `exception`, or the handler returned something that is no Result."""
+
+    exception: BaseException
+
+    @override
+    def __repr__(self) -> str:
+        return f"Raised({type(self.exception).__name__})"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """An image does not fit the model; `problems` are all that was found, in the model's order.
+
+    `image` says which part of the record it was, None where an image was structured outside of a record.
+    """
+
+    problems: tuple[Problem, ...]
+    image: ImageName | None = None
+
+    @override
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class MissingImage:
+    """The record lacks an image that the handler needs: the stream's view type, `view_type`, leaves it out."""
+
+    image: ImageName
+    view_type: StreamViewType | None
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """The entry of the batch is no stream record, and `problem` says why."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unrouted:
+    """No pipeline is there for the table of the stream `event_source_arn` (None if the record names no stream)."""
+
+    event_source_arn: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfTime:
+    """The handler was not started, because too little was left of the function's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The handler was not started, because an earlier record failed and Lambda sends this one again."""
+
+
+Reason: TypeAlias = (
+    Refused[E] | Raised | Undecodable | MissingImage | Malformed | Unrouted | OutOfTime | Stopped
+)
+"""Why a handler has no success on a record."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Handled(Generic[A_co]):
+    """The handler named `handler` succeeded on `record` with `value`."""
+
+    record: StreamRecord
+    handler: str
+    value: A_co
+
+    @override
+    def __repr__(self) -> str:
+        return f"Handled({self.handler!r}, {self.record!r}, {type(self.value).__name__})"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Generic[E_co]):
+    """The handler named `handler` has no success on `record`, for `reason`.
+
+    `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`.
+    """
+
+    record: StreamRecord | MalformedRecord
+    handler: str | None
+    reason: Reason[E_co]

@@ -1,0 +1,35 @@
+"""How handlers come by their names, which Results, reports and logs go by."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import cast
+
+from streamfn._batched import Batched, BatchedEach
+from streamfn._misuse import Misuse
+
+
+def name_of(f: object) -> str:
+    """Find the name of a function, through `batched` and `functools.partial`.
+
+    Fails with `Misuse` for a callable that has none.
+
+    >>> name_of(partial(print, "hello"))
+    'print'
+    """
+    inner = f
+    while isinstance(inner, Batched | BatchedEach | partial):
+        wrapper = cast("Batched[object, object, object] | partial[object]", inner)  # isinstance drops the types
+        inner = wrapper.func if isinstance(wrapper, partial) else wrapper.function
+    if isinstance(name := getattr(inner, "__name__", None), str):
+        return name
+    raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
+
+
+def handler_name(f: object, name: str | None) -> str:
+    """The name that was given to a handler, or else its function's.
+
+    >>> handler_name(print, None), handler_name(print, "announce")
+    ('print', 'announce')
+    """
+    return name or name_of(f)

@@ -1,0 +1,102 @@
+"""What a handler may give back, and how every form of it becomes plain `Result`s.
+
+A handler may return its Result at once or to be awaited, bare or marked as impure. Whatever else comes of a call, an
+exception included, is a `Raised`: nothing that a handler does ends the run, save KeyboardInterrupt and SystemExit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from returns.result import Failure, Result, Success
+from typing_extensions import TypeVar
+
+from streamfn._failures import Raised, Refused
+from streamfn._loop import submit
+
+if TYPE_CHECKING:
+    from returns.future import FutureResult
+    from returns.io import IO, IOResult
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+Outcome: TypeAlias = "Result[A, E] | IOResult[A, E] | Awaitable[Result[A, E]] | FutureResult[A, E]"
+"""What a handler may return: one Result, now or to be awaited."""
+
+Outcomes: TypeAlias = "Sequence[Result[A, E]] | Awaitable[Sequence[Result[A, E]]]"
+"""What a handler of many events may return where each event has a Result of its own."""
+
+Verdict: TypeAlias = Result[object, Refused[object] | Raised]
+"""A handler's Result, its failure wrapped in the reason that it is."""
+
+
+def call(function: Callable[[object], object], argument: object) -> object:
+    """Call a handler and wait for what it returns; an exception comes back as a `Raised`."""
+    try:
+        returned = function(argument)
+        if isinstance(returned, Awaitable):
+            return submit(_awaited(cast("Awaitable[object]", returned))).result()  # isinstance drops the type
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return Raised(exception)
+    return returned
+
+
+async def call_async(function: Callable[[object], Awaitable[object]], argument: object) -> object:
+    """Do what `call` does, on the event loop itself."""
+    try:
+        return await function(argument)
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return Raised(exception)
+
+
+def verdict(returned: object) -> Verdict:
+    """Read what came of a call that answers for one event, or for a whole chunk of them.
+
+    Fails with the KeyboardInterrupt or SystemExit that the handler raised: those are meant for the process.
+    """
+    plain = _plain(returned)
+    if isinstance(plain, Success):
+        return cast("Verdict", plain)  # isinstance drops the type
+    if isinstance(plain, Failure):
+        return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
+    if not isinstance(plain, Raised):
+        return _not(plain, "a Result")
+    if isinstance(plain.exception, KeyboardInterrupt | SystemExit):
+        raise plain.exception
+    return Failure(plain)
+
+
+def verdicts(returned: object, count: int) -> list[Verdict]:
+    """Read what came of a call for `count` events that answers for each of them."""
+    if isinstance(returned, Raised):
+        return [verdict(returned)] * count
+    if not isinstance(returned, Sequence):
+        return [_not(returned, "a sequence of Results")] * count
+    results = cast("Sequence[object]", returned)  # isinstance drops the type
+    if len(results) != count:
+        wrong = f"the handler returned {len(results)} Results for {count} events"
+        return [Failure(Raised(TypeError(wrong)))] * count
+    return [verdict(result) for result in results]
+
+
+def _not(returned: object, expected: str) -> Verdict:
+    return Failure(Raised(TypeError(f"the handler returned {type(returned).__name__}, expected {expected}")))
+
+
+async def _awaited(returned: Awaitable[object]) -> object:
+    """Await on the loop's own thread, where an exception that leaves a coroutine could end the loop."""
+    try:
+        return await returned
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return Raised(exception)
+
+
+def _plain(returned: object) -> object:
+    """Take the Result out of an IOResult; `returns.io` is loaded only where a handler has loaded it."""
+    if type(returned).__module__ == "returns.io":
+        from returns.unsafe import unsafe_perform_io  # noqa: PLC0415 (a cold start does not pay for it)
+
+        return unsafe_perform_io(cast("IO[object]", returned))  # all that the module makes are an IO of something
+    return returned

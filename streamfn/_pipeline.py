@@ -1,0 +1,171 @@
+"""Pipelines: handlers joined to a table, and pipelines joined to one another.
+
+A pipeline is a function from a payload to a list of Results. It is built once, when the module is imported, and checks
+then all that can be checked; a call of it raises for nothing that a record or a handler does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic, cast
+
+from returns.result import Failure, Result
+from typing_extensions import Never, TypeVar
+
+from streamfn._failures import Failed, Handled, Malformed, Reason, Unrouted
+from streamfn._gate import Gate
+from streamfn._handlers import AnyHandler, Handler
+from streamfn._misuse import Misuse
+from streamfn._records import MalformedRecord, Record, read
+from streamfn._routes import Route, Stops, Strategy, stops_of, tasks_for
+from streamfn._series import series
+from streamfn._tables import Table
+from streamfn._tasks import Settled, Task
+
+T = TypeVar("T")
+A_co = TypeVar("A_co", covariant=True)
+E_co = TypeVar("E_co", covariant=True)
+A1 = TypeVar("A1")
+A2 = TypeVar("A2", default=Never)
+A3 = TypeVar("A3", default=Never)
+A4 = TypeVar("A4", default=Never)
+A5 = TypeVar("A5", default=Never)
+A6 = TypeVar("A6", default=Never)
+A7 = TypeVar("A7", default=Never)
+A8 = TypeVar("A8", default=Never)
+A9 = TypeVar("A9", default=Never)
+A10 = TypeVar("A10", default=Never)
+E1 = TypeVar("E1")
+E2 = TypeVar("E2", default=Never)
+E3 = TypeVar("E3", default=Never)
+E4 = TypeVar("E4", default=Never)
+E5 = TypeVar("E5", default=Never)
+E6 = TypeVar("E6", default=Never)
+E7 = TypeVar("E7", default=Never)
+E8 = TypeVar("E8", default=Never)
+E9 = TypeVar("E9", default=Never)
+E10 = TypeVar("E10", default=Never)
+
+_BEFORE_ALL: Final = -1
+"""The order of a Result that comes before those of all handlers: that of a record which reached none."""
+
+
+@dataclass(frozen=True)
+class Pipeline(Generic[A_co, E_co]):
+    """A function from a payload to a list of Results; `pipeline` and `router` make it.
+
+    `A_co` is the union of what its handlers succeed with, `E_co` of what they fail with. `routes` tells what it is made
+    of: tables, handlers and strategies.
+    """
+
+    routes: tuple[Route, ...]
+    _stops: Stops = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the handlers' names, and sort the handlers by what they are for."""
+        object.__setattr__(self, "_stops", stops_of(self.routes))
+
+    def __call__(self, payload: object) -> list[Result[Handled[A_co], Failed[E_co]]]:
+        """Run all handlers on the records of a payload, and gather a Result for each wanted pair of the two.
+
+        `payload` is the event that Lambda hands to a function. The Results are in the order of the records, and for one
+        record in the order of the handlers. Everything runs, whatever fails.
+
+        Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, and with nothing else.
+        """
+        return self.run(read(payload), Gate())
+
+    def run(self, records: Sequence[Record], gate: Gate) -> list[Result[Handled[A_co], Failed[E_co]]]:
+        """Run all handlers that the gate lets through; what it bars has a Result that says so."""
+        settled: list[Settled] = []
+        tasks: dict[Strategy, list[Task]] = {}
+        for position, record in enumerate(records):
+            if isinstance(record, MalformedRecord):
+                gate.failed(position)
+                settled.append(_unhandled(position, record, Malformed(record.problem)))
+            elif (kinds := self._stops.get(record.table_name or "")) is None:
+                gate.failed(position)
+                settled.append(_unhandled(position, record, Unrouted(record.event_source_arn)))
+            else:
+                for strategy, task in tasks_for(record, position, kinds[record.event_name]):
+                    tasks.setdefault(strategy, []).append(task)
+        for strategy, due in tasks.items():
+            settled.extend(strategy.run(due, gate))
+        settled.sort(key=lambda each: (each.position, each.order))
+        results = [each.result for each in settled]
+        return cast("list[Result[Handled[A_co], Failed[E_co]]]", results)  # the handlers' types, from pipeline()
+
+
+def _unhandled(position: int, record: Record, reason: Reason[object]) -> Settled:
+    return Settled(position, _BEFORE_ALL, Failure(Failed(record, None, reason)))
+
+
+def _check_types(handlers: Sequence[object]) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    for handler in handlers:
+        if not isinstance(handler, Handler):
+            found = type(handler).__name__
+            raise Misuse(f"pipeline() takes handlers, got {found}: wrap the function, as in on_insert(announce)")
+
+
+_NONE: Final[Handler[object, Never, Never]] = Handler("", "event", print, None)
+_EMPTY: Final[Pipeline[Never, Never]] = Pipeline(())
+
+
+def pipeline(
+    table: Table[T],
+    h1: Handler[T, A1, E1],
+    h2: Handler[T, A2, E2] = _NONE,
+    h3: Handler[T, A3, E3] = _NONE,
+    h4: Handler[T, A4, E4] = _NONE,
+    h5: Handler[T, A5, E5] = _NONE,
+    h6: Handler[T, A6, E6] = _NONE,
+    h7: Handler[T, A7, E7] = _NONE,
+    h8: Handler[T, A8, E8] = _NONE,
+    h9: Handler[T, A9, E9] = _NONE,
+    h10: Handler[T, A10, E10] = _NONE,
+    /,
+    *,
+    strategy: Strategy = series,
+) -> Pipeline[
+    A1 | A2 | A3 | A4 | A5 | A6 | A7 | A8 | A9 | A10,
+    E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | E10,
+]:
+    """Join up to ten handlers of a table's events into one function; `router` joins more.
+
+    `strategy` is `series` or `concurrent(workers=…)`. A handler that fails never keeps another from the same record.
+
+    Fails with `Misuse` if two functions go by one name, or one is registered twice for one kind of record.
+    """
+    handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
+    _check_types(handlers)
+    given = tuple(handler for handler in handlers if handler is not _NONE)
+    return Pipeline((Route(cast("Table[object]", table), given, strategy),))  # it will only read, with T's handlers
+
+
+def router(
+    p1: Pipeline[A1, E1],
+    p2: Pipeline[A2, E2] = _EMPTY,
+    p3: Pipeline[A3, E3] = _EMPTY,
+    p4: Pipeline[A4, E4] = _EMPTY,
+    p5: Pipeline[A5, E5] = _EMPTY,
+    p6: Pipeline[A6, E6] = _EMPTY,
+    p7: Pipeline[A7, E7] = _EMPTY,
+    p8: Pipeline[A8, E8] = _EMPTY,
+    p9: Pipeline[A9, E9] = _EMPTY,
+    p10: Pipeline[A10, E10] = _EMPTY,
+    /,
+) -> Pipeline[
+    A1 | A2 | A3 | A4 | A5 | A6 | A7 | A8 | A9 | A10,
+    E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | E10,
+]:
+    """Join up to ten pipelines, each getting the records of its own table; routers can be joined again.
+
+    Several pipelines of one table all get its records. Those with the same strategy run as one would with all their
+    handlers; strategies that differ run one after the other.
+
+    Fails with `Misuse` if two handlers, of whatever tables, go by one name.
+    """
+    return Pipeline(tuple(route for each in (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10) for route in each.routes))
+

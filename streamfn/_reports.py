@@ -1,0 +1,84 @@
+"""Reports: what becomes of each failure that a delivery sees, besides its redelivery.
+
+A report is a function of one `Failed`. The default one logs a line of JSON that a log query can read, with identifiers
+alone: neither images nor the text of exceptions, which often quotes them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeAlias, cast
+
+from typing_extensions import TypeVar
+
+from streamfn._failures import (
+    Failed,
+    Malformed,
+    MissingImage,
+    OutOfTime,
+    Raised,
+    Reason,
+    Refused,
+    Stopped,
+    Undecodable,
+    Unrouted,
+)
+from streamfn._outcomes import call
+from streamfn._records import StreamRecord
+
+E = TypeVar("E")
+
+Report: TypeAlias = Callable[[Failed[E]], Awaitable[None] | None]
+"""A function that is told of a failure; a coroutine function is awaited."""
+
+_log: Final = logging.getLogger("streamfn")
+
+
+def log_failure(failed: Failed[object]) -> None:
+    """Log a failure as one line of JSON, at the level ERROR of the logger ``streamfn``."""
+    _log.error("%s", json.dumps(identifiers(failed)))
+
+
+def identifiers(failed: Failed[object]) -> dict[str, str | None]:
+    """Describe a failure by what identifies it: no image, no value, no text of an exception."""
+    record, reason = failed.record, failed.reason
+    described = {
+        "reason": type(reason).__name__,
+        "detail": _detail(reason),
+        "handler": failed.handler,
+        "eventID": record.event_id,
+        "sequenceNumber": record.sequence_number,
+    }
+    if isinstance(record, StreamRecord):
+        described |= {"eventName": record.event_name, "eventSourceARN": record.event_source_arn}
+    return described
+
+
+def send(report: Report[E], failures: Iterable[Failed[E]]) -> None:
+    """Tell a report of failures, one after the other; if it raises, that is logged and changes nothing else.
+
+    What was `Stopped` is left out: it has not failed, it waits for what has.
+    """
+    for failed in failures:
+        if not isinstance(failed.reason, Stopped):
+            outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
+            if isinstance(outcome, Raised):
+                _log.error("the report raised %s on: %r", type(outcome.exception).__name__, failed)
+
+
+def _detail(reason: Reason[object]) -> str | None:
+    match reason:
+        case Refused(error):
+            return type(error).__name__
+        case Raised(exception):
+            return type(exception).__name__
+        case Undecodable():
+            return str(reason)
+        case MissingImage(image):
+            return image
+        case Malformed(problem):
+            return problem
+        case Unrouted() | OutOfTime() | Stopped():
+            return None

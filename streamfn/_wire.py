@@ -1,0 +1,78 @@
+"""The words of the wire: what DynamoDB Streams writes, before anything is made of it.
+
+An image maps attribute names to attribute values, and an attribute value maps one type tag to its content:
+``{"title": {"S": "hello"}, "votes": {"N": "3"}}``. The tags are those of `AttributeValue` in the DynamoDB API
+Reference, the shape of a record is that of `Record` in the DynamoDB Streams API Reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias, TypedDict, TypeGuard
+
+from typing_extensions import NotRequired
+
+EVENT_SOURCE: Final = "aws:dynamodb"
+"""How a record names the service that it comes from."""
+
+AttributeValue: TypeAlias = Mapping[str, object]
+"""One tagged value, such as ``{"N": "3"}``."""
+
+Image: TypeAlias = Mapping[str, AttributeValue]
+"""An item as the stream carries it: attribute values by attribute name."""
+
+EventName: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
+"""What happened to the item."""
+
+EVENT_NAMES: Final[tuple[EventName, ...]] = ("INSERT", "MODIFY", "REMOVE")
+
+ImageName: TypeAlias = Literal["NewImage", "OldImage", "Keys"]
+"""The parts of a stream record that hold attributes of the item."""
+
+
+class StreamViewType(StrEnum):
+    """Which images a stream carries; `Keys` it carries always.
+
+    >>> StreamViewType("KEYS_ONLY")
+    <StreamViewType.KEYS_ONLY: 'KEYS_ONLY'>
+    """
+
+    NEW_AND_OLD_IMAGES = "NEW_AND_OLD_IMAGES"
+    NEW_IMAGE = "NEW_IMAGE"
+    OLD_IMAGE = "OLD_IMAGE"
+    KEYS_ONLY = "KEYS_ONLY"
+
+
+class RawChange(TypedDict):
+    """The `dynamodb` part of a record: what changed. What is typed `object` is not checked at reading."""
+
+    Keys: Image
+    NewImage: NotRequired[Image | None]
+    OldImage: NotRequired[Image | None]
+    ApproximateCreationDateTime: NotRequired[object]
+    SequenceNumber: NotRequired[object]
+    SizeBytes: NotRequired[object]
+    StreamViewType: NotRequired[object]
+
+
+class RawRecord(TypedDict):
+    """A record of a stream, as Lambda and GetRecords hand it over (GetRecords leaves the ARN out)."""
+
+    eventID: str
+    eventName: EventName
+    dynamodb: RawChange
+    awsRegion: NotRequired[object]
+    eventSource: NotRequired[object]
+    eventSourceARN: NotRequired[object]
+    eventVersion: NotRequired[object]
+    userIdentity: NotRequired[object]
+
+
+def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Tell whether a piece of a payload is a JSON object; JSON's keys are text.
+
+    >>> is_map({"S": "hello"}), is_map(["S", "hello"])
+    (True, False)
+    """
+    return isinstance(value, dict)

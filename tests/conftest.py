@@ -1,0 +1,28 @@
+"""What holds for every test: no AWS but a local one, and no test that fails by the clock or by chance."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+# Wrong programs, which tests/typing shows to the type checkers; nobody should run them.
+collect_ignore = ["typing/rejected"]
+
+# A slow machine is no failure, and one commit gives one verdict; `make fuzz` is where chance has its place.
+settings.register_profile("streamfn", deadline=None, derandomize=True, database=None, print_blob=True)
+settings.load_profile("streamfn")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_account() -> Iterator[None]:
+    """Hide the developer's own AWS account, so that no client can change anything there."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        environment.setenv("AWS_CONFIG_FILE", "/dev/null")
+        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield

@@ -1,0 +1,77 @@
+"""The names that a user may rely on, pinned: a change here is a change for every user."""
+
+import streamfn
+
+PUBLIC = [
+    "Attribute",
+    "BatchResponse",
+    "Delivery",
+    "EpochMilliseconds",
+    "EpochSeconds",
+    "Event",
+    "Failed",
+    "Handled",
+    "Handler",
+    "InsertEvent",
+    "KeysEvent",
+    "LambdaContext",
+    "Malformed",
+    "MalformedRecord",
+    "MissingImage",
+    "ModifyEvent",
+    "NotAStreamEvent",
+    "OutOfTime",
+    "PartitionKey",
+    "Pipeline",
+    "Problem",
+    "Raised",
+    "Reason",
+    "Refused",
+    "RemoveEvent",
+    "SortKey",
+    "Stopped",
+    "StreamRecord",
+    "StreamViewType",
+    "Table",
+    "TimeToLive",
+    "Undecodable",
+    "Unrouted",
+    "UpsertEvent",
+    "acknowledge",
+    "batched",
+    "batched_each",
+    "chain",
+    "changed",
+    "concurrent",
+    "configure_converter",
+    "lambda_handler",
+    "make_converter",
+    "on_event",
+    "on_insert",
+    "on_keys",
+    "on_modify",
+    "on_remove",
+    "on_upsert",
+    "pipeline",
+    "retry",
+    "router",
+    "series",
+]
+
+
+def test_public_names_are_pinned() -> None:
+    """`__all__` holds these names and no other."""
+    assert PUBLIC == sorted(streamfn.__all__)
+
+
+def test_public_names_are_sorted() -> None:
+    """`__all__` can be read as a list."""
+    assert sorted(streamfn.__all__) == list(streamfn.__all__)
+
+
+def test_public_names_exist_and_are_documented() -> None:
+    """Every public name can be imported, and whatever can carry a docstring has one of its own."""
+    for name in streamfn.__all__:
+        value: object = getattr(streamfn, name)
+        if callable(value):
+            assert value.__doc__, f"streamfn.{name} has no docstring"

@@ -1,0 +1,12 @@
+from typing import TypedDict
+
+class _Error(TypedDict):
+    Code: str
+    Message: str
+
+class _Response(TypedDict):
+    Error: _Error
+
+class ClientError(Exception):
+    response: _Response
+    def __init__(self, error_response: _Response, operation_name: str) -> None: ...

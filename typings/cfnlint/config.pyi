@@ -1,0 +1,5 @@
+from typing import TypedDict
+
+class ManualArgs(TypedDict, total=False):
+    include_checks: list[str]
+    regions: list[str]
