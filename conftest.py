@@ -20,7 +20,7 @@ def _run(example: Example) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[CodeBlockParser(language="python", evaluator=_run), SkipParser()],
-    patterns=["README.md", "CONTRIBUTING.md", "docs/**/*.md", "docs/*.md"],
+    pattern="*.md",
     # Classes take their __module__ from here, and whoever resolves their hints looks it up.
     setup=lambda namespace: namespace.update(__name__="__main__"),
 ).pytest()

@@ -66,7 +66,9 @@ def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = Non
     return Batched(f, _checked(size))
 
 
-def batched_each(f: Callable[[Sequence[X]], Outcomes[A, E]], /, size: int | None = None) -> BatchedEach[X, A, E]:
+def batched_each(
+    f: Callable[[Sequence[X]], Outcomes[A, E]], /, size: int | None = None
+) -> BatchedEach[X, A, E]:
     """Have a handler see the events of a batch in chunks, and answer a Result for each event, in their order.
 
     `size` is as in `batched`, and an item appears at most once in a chunk. A function that answers another number of
@@ -84,7 +86,9 @@ def batched_each(f: Callable[[Sequence[X]], Outcomes[A, E]], /, size: int | None
 
 def _checked(size: int | None) -> int | None:
     if size is not None and size < 1:
-        raise Misuse(f"a chunk holds at least one event: size={size} should be 1 or more, or None for no limit")
+        raise Misuse(
+            f"a chunk holds at least one event: size={size} should be 1 or more, or None for no limit"
+        )
     return size
 
 

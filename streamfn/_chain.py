@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast, overload
+from typing import Never, cast, overload
 
 from returns.result import Failure, Result, Success
-from typing_extensions import Never, TypeVar
+from typing_extensions import TypeVar
 
 from streamfn._names import name_of
 
@@ -81,7 +81,9 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
         for step in steps:
             if isinstance(result, Failure):
                 break
-            result = cast("Callable[[object], Result[object, object]]", step)(result.unwrap())  # the overloads fit them
+            result = cast("Callable[[object], Result[object, object]]", step)(
+                result.unwrap()
+            )  # the overloads fit them
         return result
 
     chained.__name__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from heapq import heappop, heappush
 from os import getpid
 from queue import SimpleQueue
@@ -120,7 +120,7 @@ def _return(lane: Lane, waiting: list[Lane]) -> None:
         heappush(waiting, lane)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _threads(strategy: Concurrent, pid: int) -> ThreadPoolExecutor:  # noqa: ARG001 (threads do not survive a fork)
     """Each strategy has threads of its own: handlers that run a pipeline must not wait for themselves."""
     return ThreadPoolExecutor(strategy.workers, thread_name_prefix="streamfn")

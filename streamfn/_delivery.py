@@ -33,7 +33,7 @@ class BatchResponse(TypedDict):
     batchItemFailures: list[BatchItemFailure]
 
 
-class BatchFailed(Exception):  # noqa: N818 (what happened, not a kind of error)
+class BatchFailed(Exception):
     """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
 
 

@@ -93,6 +93,6 @@ EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageNa
         "MODIFY": (ModifyEvent, ("OldImage", "NewImage")),
         "REMOVE": (RemoveEvent, ("OldImage",)),
     },
-    "keys": {name: (KeysEvent, ("Keys",)) for name in EVENT_NAMES},
+    "keys": dict.fromkeys(EVENT_NAMES, (KeysEvent, ("Keys",))),
 }
 """Which event each kind of handler gets for each kind of record, and the parts of the record that the event takes."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeAlias
+from typing import Generic, Never, TypeAlias
 
-from typing_extensions import Never, TypeVar
+from typing_extensions import TypeVar
 
 from streamfn._batched import Batched, BatchedEach
 from streamfn._events import Event, InsertEvent, KeysEvent, Kind, ModifyEvent, RemoveEvent, UpsertEvent

@@ -53,7 +53,9 @@ def lambda_handler(
             return context.get_remaining_time_in_millis() / 1000 - margin.total_seconds()
 
         if records and seconds_left() <= 0:
-            raise BatchFailed(f"called with less than the margin of {margin} left: raise the function's timeout")
+            raise BatchFailed(
+                f"called with less than the margin of {margin} left: raise the function's timeout"
+            )
         return delivery.settle(process.run(records, Gate(stops=delivery.stops, seconds_left=seconds_left)))
 
     return handler

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from typing_extensions import TypeVar
@@ -29,19 +29,21 @@ def submit(coroutine: Coroutine[object, object, V]) -> Future[V]:
 
     Fails with RuntimeError when called on the loop itself: waiting there for the loop would never end.
     """
-    import asyncio  # noqa: PLC0415 (a cold start does not pay for it)
+    import asyncio
 
     if threading.current_thread().name == _NAME:
         coroutine.close()
-        raise RuntimeError("a handler that runs on the event loop cannot wait for another one; await it instead")
+        raise RuntimeError(
+            "a handler that runs on the event loop cannot wait for another one; await it instead"
+        )
     with _starting:
         loop = _loop_of(os.getpid())
     return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not survive a fork, so each process has its own)
-    import asyncio  # noqa: PLC0415 (a cold start does not pay for it)
+    import asyncio
 
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name=_NAME, daemon=True).start()

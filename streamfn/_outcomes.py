@@ -96,7 +96,9 @@ async def _awaited(returned: Awaitable[object]) -> object:
 def _plain(returned: object) -> object:
     """Take the Result out of an IOResult; `returns.io` is loaded only where a handler has loaded it."""
     if type(returned).__module__ == "returns.io":
-        from returns.unsafe import unsafe_perform_io  # noqa: PLC0415 (a cold start does not pay for it)
+        from returns.unsafe import unsafe_perform_io
 
-        return unsafe_perform_io(cast("IO[object]", returned))  # all that the module makes are an IO of something
+        return unsafe_perform_io(
+            cast("IO[object]", returned)
+        )  # all that the module makes are an IO of something
     return returned

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, cast
+from typing import Final, Generic, Never, cast
 
 from returns.result import Failure, Result
-from typing_extensions import Never, TypeVar
+from typing_extensions import TypeVar
 
 from streamfn._failures import Failed, Handled, Malformed, Reason, Unrouted
 from streamfn._gate import Gate
@@ -94,7 +94,9 @@ class Pipeline(Generic[A_co, E_co]):
             settled.extend(strategy.run(due, gate))
         settled.sort(key=lambda each: (each.position, each.order))
         results = [each.result for each in settled]
-        return cast("list[Result[Handled[A_co], Failed[E_co]]]", results)  # the handlers' types, from pipeline()
+        return cast(
+            "list[Result[Handled[A_co], Failed[E_co]]]", results
+        )  # the handlers' types, from pipeline()
 
 
 def _unhandled(position: int, record: Record, reason: Reason[object]) -> Settled:
@@ -106,7 +108,9 @@ def _check_types(handlers: Sequence[object]) -> None:
     for handler in handlers:
         if not isinstance(handler, Handler):
             found = type(handler).__name__
-            raise Misuse(f"pipeline() takes handlers, got {found}: wrap the function, as in on_insert(announce)")
+            raise Misuse(
+                f"pipeline() takes handlers, got {found}: wrap the function, as in on_insert(announce)"
+            )
 
 
 _NONE: Final[Handler[object, Never, Never]] = Handler("", "event", print, None)
@@ -141,7 +145,9 @@ def pipeline(
     handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
     _check_types(handlers)
     given = tuple(handler for handler in handlers if handler is not _NONE)
-    return Pipeline((Route(cast("Table[object]", table), given, strategy),))  # it will only read, with T's handlers
+    return Pipeline(
+        (Route(cast("Table[object]", table), given, strategy),)
+    )  # it will only read, with T's handlers
 
 
 def router(
@@ -167,5 +173,6 @@ def router(
 
     Fails with `Misuse` if two handlers, of whatever tables, go by one name.
     """
-    return Pipeline(tuple(route for each in (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10) for route in each.routes))
-
+    return Pipeline(
+        tuple(route for each in (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10) for route in each.routes)
+    )

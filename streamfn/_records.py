@@ -16,7 +16,16 @@ from typing import Final, TypeAlias, cast
 
 from typing_extensions import override
 
-from streamfn._wire import EVENT_NAMES, EVENT_SOURCE, EventName, Image, ImageName, RawRecord, StreamViewType, is_map
+from streamfn._wire import (
+    EVENT_NAMES,
+    EVENT_SOURCE,
+    EventName,
+    Image,
+    ImageName,
+    RawRecord,
+    StreamViewType,
+    is_map,
+)
 
 _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
 _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table>[^/]+)/stream/.+")
@@ -251,7 +260,11 @@ def _problem(entry: object) -> str | None:
 
 
 def _expected(path: str, what: str, found: object) -> str:
-    return f"{path} is missing" if found is None else f"{path}: expected {what}, got another {type(found).__name__}"
+    return (
+        f"{path} is missing"
+        if found is None
+        else f"{path}: expected {what}, got another {type(found).__name__}"
+    )
 
 
 def _text(value: object) -> str | None:

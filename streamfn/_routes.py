@@ -47,6 +47,7 @@ class Stop:
     table: Table[object]
     strategy: Strategy
 
+
 Stops: TypeAlias = Mapping[str, Mapping[EventName, tuple[Stop, ...]]]
 """By table name and kind of record, the handlers for it: those of single events first, then the batched ones."""
 
@@ -71,7 +72,9 @@ def tasks_for(record: StreamRecord, position: int, stops: Sequence[Stop]) -> Ite
     """Make the tasks of a record, each with the strategy that is to run it."""
     images: dict[int, Images] = {}
     for stop in stops:
-        shared = images.setdefault(id(stop.table), Images(record, stop.table))  # tables of one name may differ in model
+        shared = images.setdefault(
+            id(stop.table), Images(record, stop.table)
+        )  # tables of one name may differ in model
         yield stop.strategy, Task(position, stop.order, stop.handler, shared)
 
 
@@ -91,6 +94,8 @@ def _orders(routes: Sequence[Route]) -> dict[str, int]:
                 raise Misuse(f"two handlers go by the name {name!r}: give one of them another with name=")
             for event_name in EVENTS[handler.kind]:
                 if (name, event_name) in taken:
-                    raise Misuse(f"the handler {name!r} is registered twice for {event_name}: join the two into one")
+                    raise Misuse(
+                        f"the handler {name!r} is registered twice for {event_name}: join the two into one"
+                    )
                 taken.add((name, event_name))
     return {name: order for order, name in enumerate(first)}

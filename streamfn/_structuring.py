@@ -77,4 +77,6 @@ def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusabl
     image that the event holds.
     """
     images = Images(record, cast("Table[object]", table))  # it only reads, which is safe for any T
-    return cast("Result[Event[T], Unusable]", event_of("event", None, images))  # EVENTS["event"] makes these, of T's
+    return cast(
+        "Result[Event[T], Unusable]", event_of("event", None, images)
+    )  # EVENTS["event"] makes these, of T's

@@ -69,7 +69,9 @@ def prepare(task: Task, gate: Gate) -> Due | Settled | None:
         return failed(task, made.failure(), gate)
     event = made.unwrap()
     if handler.where is not None:
-        wanted = call(cast("Callable[[object], object]", handler.where), event)  # pipeline() matched handler and event
+        wanted = call(
+            cast("Callable[[object], object]", handler.where), event
+        )  # pipeline() matched handler and event
         if isinstance(wanted, Raised):
             return _settled(task, verdict(wanted), gate)
         if not wanted:
@@ -116,7 +118,9 @@ class Call:
     def _function(self) -> Callable[[object], object]:
         function: object = self.handler.function
         if self.handler.batched:
-            function = cast("Batched[object, object, object]", function).function  # or BatchedEach, which has one too
+            function = cast(
+                "Batched[object, object, object]", function
+            ).function  # or BatchedEach, which has one too
         return cast("Callable[[object], object]", function)  # pipeline() has matched handler and events
 
     @property

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, Literal, TypeAlias, TypedDict, TypeGuard
-
-from typing_extensions import NotRequired
+from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard
 
 EVENT_SOURCE: Final = "aws:dynamodb"
 """How a record names the service that it comes from."""

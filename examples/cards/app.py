@@ -119,17 +119,20 @@ def document_url(card: Card) -> str:
 
 @cache
 def slack() -> WebhookClient:
+    """Make the client of Slack's webhook."""
     return WebhookClient(os.environ["SLACK_WEBHOOK_URL"], timeout=5)
 
 
 @cache
 def search() -> PoolManager:
+    """Make the connections to the search index."""
     return PoolManager(timeout=5, retries=False)
 
 
 @cache
 def s3() -> "S3Client":
-    import boto3  # here, because only a removed card needs it and a cold start pays for it
+    """Make the client of S3."""
+    import boto3  # here, because only a removed card needs it, and every cold start would pay for it
 
     return boto3.client("s3")
 

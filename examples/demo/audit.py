@@ -11,6 +11,7 @@ from returns.result import Success
 
 from examples.cards.app import Card, cards
 from examples.demo.changes import Change, inserted, kept, removed
+from examples.demo.logs import failures
 
 if TYPE_CHECKING:
     from boto3 import DynamoDBClient, S3Client
@@ -46,10 +47,12 @@ class Arrived:
     messages: Sequence[str]
     backups: Backups
     documents: Mapping[str, Mapping[str, object]]
+    accepted: int
+    """How many changes the search index took."""
     refused: int
-    """How many changes the search index refused."""
-    failures: Mapping[str, int]
-    """How many failures were reported, by handler."""
+    """How many changes it refused."""
+    log: Sequence[str]
+    """The lines of the function's log."""
 
 
 def checks(changes: Sequence[Change], arrived: Arrived) -> list[Check]:
@@ -57,7 +60,9 @@ def checks(changes: Sequence[Change], arrived: Arrived) -> list[Check]:
     left = kept(changes)
     return [
         compare("The table holds what was written to it", left, arrived.table),
-        compare("Every new card was announced in Slack", map(message, inserted(changes)), set(arrived.messages)),
+        compare(
+            "Every new card was announced in Slack", map(message, inserted(changes)), set(arrived.messages)
+        ),
         compare(
             "Every removed card is in S3, equal to what it was", removed(changes), restored(arrived.backups)
         ),
@@ -69,7 +74,7 @@ def checks(changes: Sequence[Change], arrived: Arrived) -> list[Check]:
         compare(
             "Every refusal was reported, and nothing else",
             ["index"] * arrived.refused,
-            Counter(arrived.failures).elements(),
+            failures(arrived.log).elements(),
         ),
     ]
 

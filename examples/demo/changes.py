@@ -11,7 +11,18 @@ from examples.cards.app import Card, cards
 if TYPE_CHECKING:
     from boto3 import DynamoDBClient
 
-MOODS: Final = ("Brave", "Café", "Drowsy", "Gentle", "Lucky", "Noisy", "Proud", "Shy", "Sweet & Sour", "Witty")
+MOODS: Final = (
+    "Brave",
+    "Café",
+    "Drowsy",
+    "Gentle",
+    "Lucky",
+    "Noisy",
+    "Proud",
+    "Shy",
+    "Sweet & Sour",
+    "Witty",
+)
 ANIMALS: Final = ("Axolotl", "Bär", "Capybara", "Heron", "Lynx", "Moth", "Otter", "Quokka", "Wombat", "Zebra")
 OWNERS: Final = ("ada", "barbara", "grace", "katherine", "margaret")
 TAGS: Final = ("gift", "night", "rare", "river", "summer")

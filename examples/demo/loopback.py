@@ -1,12 +1,14 @@
 """Serve HTTP on 127.0.0.1 in a thread, for the services that the cards function talks to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import TypeAlias
 from urllib.parse import unquote
+
+from typing_extensions import override
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ Service: TypeAlias = Callable[[Request], int]
 
 
 @contextmanager
-def serving(service: Service) -> Iterator[str]:
+def serving(service: Service) -> Generator[str]:
     """Serve for as long as the block lasts, on a free port, and give the URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _answering(service)) as server:
         server.daemon_threads = True
@@ -54,7 +56,8 @@ def _answering(service: Service) -> type[BaseHTTPRequestHandler]:
 
         do_POST = do_PUT = do_DELETE = answer
 
-        def log_message(self, format: str, *args: object) -> None:
+        @override
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Say nothing: the demo's output is its own."""
 
     return Answering

@@ -7,14 +7,16 @@ attempts, and it does not bisect a batch whose invocation failed.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 
 from examples.demo.stream import WireRecord
 
 TIMEOUT: Final = 60.0
 """The function's timeout in seconds, as in its template. The function is told of it, and not stopped by it."""
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 PATIENCE: Final = 10
 """How many attempts in a row may settle nothing. Lambda goes on until the records expire; a demo should end."""
@@ -35,7 +37,13 @@ class Invocation:
         return round((self.ends_at - time.monotonic()) * 1000)
 
 
-Function: TypeAlias = Callable[[object, Invocation], object]
+class StreamEvent(TypedDict):
+    """What Lambda hands to a function."""
+
+    Records: list[WireRecord]
+
+
+Function: TypeAlias = Callable[[StreamEvent, Invocation], object]
 """A Lambda function: an event and a context in, an answer out; event and answer are JSON."""
 
 
@@ -69,28 +77,28 @@ def invoke(function: Function, batch: Sequence[WireRecord]) -> int:
 
     An exception settles none.
     """
-    event: object = json.loads(json.dumps({"Records": batch}))
+    event: StreamEvent = json.loads(json.dumps({"Records": batch}))
     try:
-        answer: object = json.loads(json.dumps(function(event, Invocation(time.monotonic() + TIMEOUT))))
+        answer: Json = json.loads(json.dumps(function(event, Invocation(time.monotonic() + TIMEOUT))))
     except Exception:  # noqa: BLE001 - whatever a function raises fails its invocation, and Lambda goes on
         return 0
     return settled_by(answer, batch)
 
 
-def settled_by(answer: object, batch: Sequence[WireRecord]) -> int:
+def settled_by(answer: Json, batch: Sequence[WireRecord]) -> int:
     """Count the records, from the first on, that an answer settles: those before the lowest failed sequence number.
 
     An empty answer settles all. An answer with an identifier that is not one of the batch settles none.
     """
     match answer:
-        case None | {"batchItemFailures": None}:
-            failures: Sequence[object] = []
-        case {"batchItemFailures": list() as failures}:
-            pass
-        case {} | [] if not answer:
-            failures = []
+        case None | [] | {"batchItemFailures": None}:
+            return len(batch)
+        case dict():
+            failures = answer.get("batchItemFailures", [])
         case _:
             return 0
+    if not isinstance(failures, list):
+        return 0
     positions = {sequence_number(record): position for position, record in enumerate(batch)}
     identifiers = [_identifier(failure) for failure in failures]
     if not all(identifier in positions for identifier in identifiers):
@@ -100,12 +108,14 @@ def settled_by(answer: object, batch: Sequence[WireRecord]) -> int:
 
 def sequence_number(record: WireRecord) -> str:
     """Give the sequence number by which Lambda knows a record."""
-    change = record["dynamodb"]
-    assert isinstance(change, Mapping)
-    return str(change["SequenceNumber"])
+    match record:
+        case {"dynamodb": {"SequenceNumber": str(number)}}:
+            return number
+        case _:
+            raise ValueError("a record that a stream delivers has a sequence number")
 
 
-def _identifier(failure: object) -> str:
+def _identifier(failure: Json) -> str:
     match failure:
         case {"itemIdentifier": str() as identifier}:
             return identifier

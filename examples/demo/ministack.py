@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ class MinistackDidNotStart(RuntimeError):
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running() -> Generator[str]:
     """Run ministack for as long as the block lasts, and give its URL.
 
     It listens on 127.0.0.1 alone, keeps everything in memory, and writes its log into a folder that goes away with it.
@@ -35,7 +35,9 @@ def running() -> Iterator[str]:
         log = Path(folder) / "ministack.log"
         with log.open("wb") as out:
             command = [sys.executable, "-m", "ministack"]
-            server = subprocess.Popen(command, cwd=folder, env=_settings(folder, port), stdout=out, stderr=out)
+            server = subprocess.Popen(
+                command, cwd=folder, env=_settings(folder, port), stdout=out, stderr=out
+            )
         try:
             _wait_until_ready(server, url, log)
             yield url

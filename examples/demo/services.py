@@ -21,6 +21,7 @@ class Slack:
     messages: list[str] = field(default_factory=list)
 
     def __call__(self, request: Request) -> int:
+        """Keep a message."""
         self.messages.append(str(json.loads(request.body)["text"]))
         return 200
 
@@ -40,6 +41,7 @@ class SearchIndex:
     _tries: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, request: Request) -> int:
+        """Take a change, or refuse it for now."""
         if self.awkward(request.path) and self._tries[request.path] < REFUSALS:
             self._tries[request.path] += 1
             self.refused += 1

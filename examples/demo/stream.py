@@ -1,5 +1,6 @@
 """Read a table's stream as DynamoDB reports it, and put its records into the shape in which Lambda passes them on."""
 
+import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -32,25 +33,21 @@ def on_the_wire(record: Mapping[str, object], stream_arn: str) -> WireRecord:
 
     Lambda adds the stream's ARN and writes JSON: bytes as base64 text, times as seconds since 1970.
 
-    >>> on_the_wire({"eventID": "1", "dynamodb": {"Keys": {"id": {"B": b"hi"}}}}, "arn:…")
-    {'eventID': '1', 'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
+    >>> on_the_wire({"dynamodb": {"Keys": {"id": {"B": b"hi"}}}}, "arn:…")
+    {'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
     """
-    plain = {name: _plain(value) for name, value in record.items()}
+    plain: WireRecord = json.loads(json.dumps(record, default=_as_json))
     return {**plain, "eventSource": "aws:dynamodb", "eventSourceARN": stream_arn}
 
 
-def _plain(value: object) -> object:
+def _as_json(value: object) -> str | float:
     match value:
         case bytes():
             return b64encode(value).decode("ascii")
         case datetime():
             return value.timestamp()
-        case Mapping():
-            return {name: _plain(inner) for name, inner in value.items()}
-        case list():
-            return [_plain(inner) for inner in value]
         case _:
-            return value
+            raise TypeError(f"a stream record holds no {type(value).__name__}")
 
 
 def _shards(streams: "DynamoDBStreamsClient", stream_arn: str) -> list[str]:
@@ -58,7 +55,9 @@ def _shards(streams: "DynamoDBStreamsClient", stream_arn: str) -> list[str]:
     description = streams.describe_stream(StreamArn=stream_arn)["StreamDescription"]
     shards = description["Shards"]
     while (last := description.get("LastEvaluatedShardId")) is not None:
-        description = streams.describe_stream(StreamArn=stream_arn, ExclusiveStartShardId=last)["StreamDescription"]
+        description = streams.describe_stream(StreamArn=stream_arn, ExclusiveStartShardId=last)[
+            "StreamDescription"
+        ]
         shards += description["Shards"]
     known = {shard["ShardId"] for shard in shards}
     parents = {shard["ShardId"]: {shard.get("ParentShardId", "")} & known for shard in shards}

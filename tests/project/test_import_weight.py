@@ -8,7 +8,6 @@ HEAVY = {
     "asyncio",
     "boto3",
     "botocore",
-    "concurrent.futures",
     "hypothesis",
     "pytest",
     "rich",

@@ -4,6 +4,9 @@ import streamfn
 
 PUBLIC = [
     "Attribute",
+    "AttributeValue",
+    "BatchFailed",
+    "BatchItemFailure",
     "BatchResponse",
     "Delivery",
     "EpochMilliseconds",
@@ -12,15 +15,18 @@ PUBLIC = [
     "Failed",
     "Handled",
     "Handler",
+    "Image",
     "InsertEvent",
     "KeysEvent",
     "LambdaContext",
     "Malformed",
     "MalformedRecord",
     "MissingImage",
+    "Misuse",
     "ModifyEvent",
     "NotAStreamEvent",
     "OutOfTime",
+    "Outcome",
     "PartitionKey",
     "Pipeline",
     "Problem",
@@ -45,6 +51,7 @@ PUBLIC = [
     "concurrent",
     "configure_converter",
     "lambda_handler",
+    "log_failure",
     "make_converter",
     "on_event",
     "on_insert",
@@ -53,9 +60,11 @@ PUBLIC = [
     "on_remove",
     "on_upsert",
     "pipeline",
+    "read",
     "retry",
     "router",
     "series",
+    "structure",
 ]
 
 

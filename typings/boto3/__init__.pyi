@@ -10,14 +10,9 @@ class _Exceptions(Protocol):
     @property
     def ClientError(self) -> type[ClientError]: ...
 
-class _Client(Protocol):
-    @property
-    def exceptions(self) -> _Exceptions: ...
-    def close(self) -> None: ...
-
 class _TableDescription(TypedDict):
     TableName: str
-    LatestStreamArn: NotRequired[str]
+    LatestStreamArn: str  # there for a table with a stream, and this project makes no other
 
 class _CreateTableOutput(TypedDict):
     TableDescription: _TableDescription
@@ -26,17 +21,9 @@ class _ScanOutput(TypedDict):
     Items: list[dict[str, dict[str, object]]]
     LastEvaluatedKey: NotRequired[dict[str, dict[str, object]]]
 
-class DynamoDBClient(_Client, Protocol):
-    def create_table(
-        self,
-        *,
-        TableName: str,
-        AttributeDefinitions: Sequence[Mapping[str, str]],
-        KeySchema: Sequence[Mapping[str, str]],
-        BillingMode: str = ...,
-        StreamSpecification: Mapping[str, object] = ...,
-    ) -> _CreateTableOutput: ...
-    def update_time_to_live(self, *, TableName: str, TimeToLiveSpecification: Mapping[str, object]) -> object: ...
+class DynamoDBClient(Protocol):
+    def create_table(self, **request: object) -> _CreateTableOutput: ...
+    def update_time_to_live(self, **request: object) -> object: ...
     def put_item(self, *, TableName: str, Item: Mapping[str, Mapping[str, object]]) -> object: ...
     def delete_item(self, *, TableName: str, Key: Mapping[str, Mapping[str, object]]) -> object: ...
     def scan(
@@ -47,40 +34,40 @@ class DynamoDBClient(_Client, Protocol):
         ExclusiveStartKey: Mapping[str, Mapping[str, object]] = ...,
     ) -> _ScanOutput: ...
 
-class _Shard(TypedDict):
+class Shard(TypedDict):
     ShardId: str
     ParentShardId: NotRequired[str]
 
-class _StreamDescription(TypedDict):
+class StreamDescription(TypedDict):
     StreamArn: str
-    Shards: list[_Shard]
+    Shards: list[Shard]
     LastEvaluatedShardId: NotRequired[str]
 
-class _DescribeStreamOutput(TypedDict):
-    StreamDescription: _StreamDescription
+class DescribeStreamOutput(TypedDict):
+    StreamDescription: StreamDescription
 
-class _GetShardIteratorOutput(TypedDict):
+class GetShardIteratorOutput(TypedDict):
     ShardIterator: str
 
-class _StreamRecord(TypedDict):
+class StreamRecord(TypedDict):
     ApproximateCreationDateTime: datetime
     SequenceNumber: str
 
-class _Record(TypedDict):
+class Record(TypedDict):
     eventID: str
     eventName: str
-    dynamodb: _StreamRecord
+    dynamodb: StreamRecord
 
-class _GetRecordsOutput(TypedDict):
-    Records: list[_Record]
+class GetRecordsOutput(TypedDict):
+    Records: list[Record]
     NextShardIterator: NotRequired[str]
 
-class DynamoDBStreamsClient(_Client, Protocol):
-    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> _DescribeStreamOutput: ...
+class DynamoDBStreamsClient(Protocol):
+    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput: ...
     def get_shard_iterator(
         self, *, StreamArn: str, ShardId: str, ShardIteratorType: Literal["TRIM_HORIZON", "LATEST"]
-    ) -> _GetShardIteratorOutput: ...
-    def get_records(self, *, ShardIterator: str, Limit: int = ...) -> _GetRecordsOutput: ...
+    ) -> GetShardIteratorOutput: ...
+    def get_records(self, *, ShardIterator: str, Limit: int = ...) -> GetRecordsOutput: ...
 
 class _Body(Protocol):
     def read(self) -> bytes: ...
@@ -99,7 +86,10 @@ class _ListObjectVersionsOutput(TypedDict):
     NextKeyMarker: NotRequired[str]
     NextVersionIdMarker: NotRequired[str]
 
-class S3Client(_Client, Protocol):
+class S3Client(Protocol):
+    @property
+    def exceptions(self) -> _Exceptions: ...
+    def close(self) -> None: ...
     def create_bucket(self, *, Bucket: str) -> object: ...
     def put_bucket_versioning(self, *, Bucket: str, VersioningConfiguration: Mapping[str, str]) -> object: ...
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object: ...

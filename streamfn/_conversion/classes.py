@@ -1,0 +1,115 @@
+"""Maps with named fields: how a model is made of an M, and an M of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
+
+from typing_extensions import override
+
+from streamfn._conversion.containers import entries
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.models import ModelField
+from streamfn._conversion.problems import Composite, Part, Place, Unfit
+
+_ABSENT = object()
+
+
+class Unstorable(ValueError):
+    """A value that DynamoDB does not store, with the field that holds it; the message says why."""
+
+
+class ReadField(NamedTuple):
+    """A field, what structures it, and whether it is None where its attribute is absent."""
+
+    field: ModelField
+    hook: StructureHook
+    optional: bool
+
+
+class ReadModel(Composite):
+    """Structures an M into a model. Attributes that the model does not have are ignored, unless it `forbids` them."""
+
+    __slots__ = ("_attributes", "_fields", "_forbids", "_make")
+
+    def __init__(self, make: Callable[..., object], *, forbids: bool) -> None:
+        self._make = make
+        self._forbids = forbids
+        self._fields: tuple[ReadField, ...] = ()
+        self._attributes: frozenset[str] = frozenset()
+
+    def resolve(self, fields: Sequence[ReadField]) -> None:
+        """Take the fields, whose hooks may lead back here where a model refers to itself."""
+        self._fields = tuple(fields)
+        self._attributes = frozenset(each.field.attribute for each in fields)
+
+    @override
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        image = entries(value)
+        if self._forbids and not self._attributes.issuperset(image):
+            _unknown(image)
+        values: dict[str, object] = {}
+        for field, hook, optional in self._fields:
+            found = image.get(field.attribute, _ABSENT)
+            if found is not _ABSENT:
+                values[field.parameter] = hook(found, field.hint)
+            elif field.required:
+                values[field.parameter] = None if optional else _missing(found)
+        return self._make(**values)
+
+    @override
+    def parts(self, value: object, place: Place) -> Iterator[Part]:
+        image = entries(value)
+        for field, hook, optional in self._fields:
+            found = image.get(field.attribute, _ABSENT)
+            if found is not _ABSENT:
+                yield Part(hook, field.hint, found, place.attribute(field.attribute))
+            elif field.required and not optional:
+                yield Part(_missing, field.hint, None, place.attribute(field.attribute))
+        for name in image if self._forbids else ():
+            if name not in self._attributes:
+                yield Part(_unknown, None, image[name], place.entry(name))
+
+
+class WriteModel:
+    """Unstructures an instance of a model, or a TypedDict, into an M.
+
+    It fails with `Unstorable`, which names the field, for a value that DynamoDB does not store.
+    """
+
+    __slots__ = ("_fields", "_name")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._fields: tuple[tuple[ModelField, UnstructureHook], ...] = ()
+
+    def resolve(self, fields: Sequence[tuple[ModelField, UnstructureHook]]) -> None:
+        """Take the fields, whose hooks may lead back here where a model refers to itself."""
+        self._fields = tuple(fields)
+
+    def __call__(self, value: object) -> object:
+        """Give the attribute value of an instance."""
+        return {"M": dict(self._attributes(value))}
+
+    def _attributes(self, value: object) -> Iterator[tuple[str, object]]:
+        for field, hook in self._fields:
+            held = _get(value, field.name)
+            if held is not _ABSENT and held not in field.omitted:
+                try:
+                    yield field.attribute, hook(held)
+                except ValueError as error:
+                    raise Unstorable(f"{self._name}.{field.name}: {error}") from None
+
+
+def _get(value: object, name: str) -> object:
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value).get(name, _ABSENT)  # a TypedDict's keys are text
+    return getattr(value, name)
+
+
+def _missing(_value: object, _hint: object = None) -> object:
+    raise Unfit("missing")
+
+
+def _unknown(_value: object, _hint: object = None) -> object:
+    raise Unfit("the model has no such attribute")

@@ -1,0 +1,163 @@
+"""Lists, sets and maps: the attribute values that hold others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+from typing_extensions import override
+
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.plain import write_set
+from streamfn._conversion.problems import Composite, Part, Place, Unfit
+from streamfn._conversion.tags import SET_TAGS, content, tagged
+from streamfn._conversion.types import Hint
+
+
+class ReadList(Composite):
+    """Structures an L of elements of one type."""
+
+    __slots__ = ("_element", "_hook", "_make")
+
+    def __init__(
+        self, element: Hint, hook: StructureHook, make: Callable[[Iterator[object]], object]
+    ) -> None:
+        self._element, self._hook, self._make = element, hook, make
+
+    @override
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        return self._make(self._hook(each, self._element) for each in elements(value, "L"))
+
+    @override
+    def parts(self, value: object, place: Place) -> Iterator[Part]:
+        for index, each in enumerate(elements(value, "L")):
+            yield Part(self._hook, self._element, each, place.element(index))
+
+
+class ReadTuple(Composite):
+    """Structures an L with a type for each element."""
+
+    __slots__ = ("_hooks",)
+
+    def __init__(self, hooks: Sequence[tuple[Hint, StructureHook]]) -> None:
+        self._hooks = tuple(hooks)
+
+    @override
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        found = self._checked(value)
+        return tuple(hook(each, element) for (element, hook), each in zip(self._hooks, found, strict=True))
+
+    @override
+    def parts(self, value: object, place: Place) -> Iterator[Part]:
+        for index, ((element, hook), each) in enumerate(zip(self._hooks, self._checked(value), strict=True)):
+            yield Part(hook, element, each, place.element(index))
+
+    def _checked(self, value: object) -> Sequence[object]:
+        found = elements(value, "L")
+        if len(found) != len(self._hooks):
+            raise Unfit(f"expected {len(self._hooks)} elements in L, got {len(found)}")
+        return found
+
+
+class ReadSet(Composite):
+    """Structures an SS, NS or BS; duplicates are dropped, as a set does."""
+
+    __slots__ = ("_element", "_hook", "_make")
+
+    def __init__(
+        self, element: Hint, hook: StructureHook, make: Callable[[Iterator[object]], object]
+    ) -> None:
+        self._element, self._hook, self._make = element, hook, make
+
+    @override
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        return self._make(self._hook(each, self._element) for each in self._elements(value))
+
+    @override
+    def parts(self, value: object, place: Place) -> Iterator[Part]:
+        for index, each in enumerate(self._elements(value)):
+            yield Part(self._hook, self._element, each, place.element(index))
+
+    @staticmethod
+    def _elements(value: object) -> list[object]:
+        """Make attribute values of a set's elements; an empty one, which DynamoDB does not store, comes as NULL or L."""
+        tag, held = tagged(value)
+        if tag == "NULL" or (tag == "L" and held == []):
+            return []
+        if tag not in SET_TAGS:
+            raise Unfit(f"expected SS, NS or BS, got {tag}")
+        return [{SET_TAGS[tag]: each} for each in elements(value, tag)]
+
+
+class ReadMap(Composite):
+    """Structures an M of entries of one type, under keys that are data."""
+
+    __slots__ = ("_entry", "_hook", "_key", "_key_hook")
+
+    def __init__(self, key: Hint, key_hook: StructureHook, entry: Hint, hook: StructureHook) -> None:
+        self._key, self._key_hook, self._entry, self._hook = key, key_hook, entry, hook
+
+    @override
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        return {
+            self._key_hook({"S": key}, self._key): self._hook(each, self._entry)
+            for key, each in entries(value).items()
+        }
+
+    @override
+    def parts(self, value: object, place: Place) -> Iterator[Part]:
+        for key, each in entries(value).items():
+            yield Part(self._key_hook, self._key, {"S": key}, place.entry(key))
+            yield Part(self._hook, self._entry, each, place.entry(key))
+
+
+def elements(value: object, tag: str) -> list[object]:
+    """Take the elements out of an attribute value that holds a list."""
+    held = content(value, tag)
+    if isinstance(held, list):
+        return cast("list[object]", held)  # isinstance knows the list, not what is in it
+    raise Unfit(f"expected a list in {tag}, got {type(held).__name__}")
+
+
+def entries(value: object) -> Mapping[str, object]:
+    """Take the entries out of an M."""
+    held = content(value, "M")
+    if isinstance(held, dict):
+        return cast("dict[str, object]", held)  # JSON's keys are text
+    raise Unfit(f"expected an object in M, got {type(held).__name__}")
+
+
+def write_list(hook: UnstructureHook) -> UnstructureHook:
+    """Make the hook that unstructures a list of elements of one type."""
+    return lambda value: {
+        "L": [hook(each) for each in cast("Sequence[object]", value)]
+    }  # as its annotation says
+
+
+def write_tuple(hooks: Sequence[UnstructureHook]) -> UnstructureHook:
+    """Make the hook that unstructures a tuple with a type for each element."""
+
+    def write(value: object) -> object:
+        found = cast("Sequence[object]", value)  # as its annotation says
+        if len(found) != len(hooks):
+            raise ValueError(f"expected {len(hooks)} elements, got {len(found)}")
+        return {"L": [hook(each) for hook, each in zip(hooks, found, strict=True)]}
+
+    return write
+
+
+def write_set_of(hook: UnstructureHook) -> UnstructureHook:
+    """Make the hook that unstructures a set; see `write_set`."""
+    return lambda value: write_set(
+        [hook(each) for each in cast("Sequence[object]", value)]
+    )  # as its annotation says
+
+
+def write_map(key_hook: UnstructureHook, hook: UnstructureHook) -> UnstructureHook:
+    """Make the hook that unstructures a dict; a key is what its own type would write as an S."""
+
+    def write(value: object) -> object:
+        found = cast("Mapping[object, object]", value)  # as its annotation says
+        return {"M": {content(key_hook(key), "S"): hook(each) for key, each in found.items()}}
+
+    return write

@@ -1,0 +1,183 @@
+"""Models: the classes that stand for items, and for maps within them, as a list of their fields.
+
+A model is a dataclass, an attrs class or a TypedDict. Its annotations are resolved here, with ``Annotated`` kept and the
+type variables of a generic model replaced, since cattrs loses both where annotations are text (PEP 563).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections import abc
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import (
+    Literal,
+    NotRequired,
+    Protocol,
+    Required,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import attrs
+from typing_extensions import get_original_bases
+
+from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.types import Hint, annotations_in, bare, is_enum, is_model, members, origin
+from streamfn._markers import Attribute
+from streamfn._misuse import Misuse
+
+_NOTHING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelField:
+    """A field of a model: its `name`, the `parameter` that the class takes it by, its type and its attribute's name.
+
+    `required`: the class has no default for it. `omitted`: a default that is left out when it is written, None or an
+    empty set, which DynamoDB does not store.
+    """
+
+    name: str
+    parameter: str
+    hint: Hint
+    attribute: str
+    required: bool
+    omitted: tuple[object, ...] = ()
+
+
+def fields_of(model: Hint) -> tuple[ModelField, ...]:
+    """List the fields of a model, in the order in which it declares them.
+
+    Fails with `Misuse`, naming the field, where a type cannot be resolved or two fields have one attribute.
+    """
+    cls = cast("type", origin(model))  # a model's origin is a class
+    found = tuple(_declared(cls, _hints(cls, get_args(model))))
+    taken: dict[str, str] = {}
+    for field in found:
+        if (other := taken.setdefault(field.attribute, field.name)) != field.name:
+            raise Misuse(f"{cls.__name__}.{field.name} and .{other} are both stored as {field.attribute!r}")
+    return found
+
+
+def _declared(cls: type, hints: Mapping[str, Hint]) -> Iterator[ModelField]:
+    if dataclasses.is_dataclass(cls):
+        for name, hint in hints.items():
+            if isinstance(hint, dataclasses.InitVar):
+                raise Misuse(
+                    f"{cls.__name__}.{name} is an InitVar, which no attribute can give back: make it a field"
+                )
+        for each in dataclasses.fields(cls):
+            if each.init:
+                given: object = each.default_factory if each.default is dataclasses.MISSING else each.default
+                yield _field(each.name, each.name, hints[each.name], given, dataclasses.MISSING)
+    elif attrs.has(cls):
+        for field in attrs.fields(cls):
+            if field.init:
+                default: object = getattr(field.default, "factory", field.default)
+                hint = hints.get(field.name, field.type or object)
+                yield _field(field.name, field.alias or field.name, hint, default, attrs.NOTHING)
+    else:
+        required: frozenset[str] = getattr(cls, "__required_keys__", frozenset())
+        for name, hint in hints.items():
+            is_required = get_origin(hint) is Required or (
+                get_origin(hint) is not NotRequired and name in required
+            )
+            yield _field(name, name, hint, default=_NOTHING if is_required else None, missing=_NOTHING)
+
+
+def _field(name: str, parameter: str, hint: Hint, default: object, missing: object) -> ModelField:
+    renames = [each.name for each in annotations_in(hint) if isinstance(each, Attribute)]
+    is_empty_set = default in (set, frozenset) or (isinstance(default, Set) and not default)
+    return ModelField(
+        name=name,
+        parameter=parameter,
+        hint=hint,
+        attribute=renames[0] if renames else name,
+        required=default is missing,
+        omitted=(None,) if default is None else (frozenset(),) if is_empty_set else (),
+    )
+
+
+def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
+    """Resolve the annotations of a class and its bases, their type variables replaced by what is given for them."""
+    given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+    hints: dict[str, Hint] = {}
+    for base in reversed(get_original_bases(cls)):
+        if isinstance(origin(base), type) and origin(base) is not object:
+            replaced = [_replaced(cls, "its base", argument, given) for argument in get_args(base)]
+            hints |= _hints(cast("type", origin(base)), replaced)
+    resolved = _resolved(cls)
+    own = inspect.get_annotations(cls)
+    return hints | {name: _replaced(cls, name, resolved[name], given) for name in own}
+
+
+def _resolved(cls: type) -> Mapping[str, Hint]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        annotations = inspect.get_annotations(cls)
+        name = next(
+            (each for each, text in annotations.items() if str(error.name) in str(text)), "a base's field"
+        )
+        raise Misuse(
+            f"{cls.__name__}.{name}: the type {error.name!r} cannot be found; "
+            "define it, and the model, at the top of a module rather than in a function"
+        ) from None
+
+
+def _replaced(cls: type, name: str, hint: Hint, given: Mapping[object, Hint]) -> Hint:
+    """Put what is given for type variables into a type, or what bounds them."""
+    if isinstance(hint, TypeVar):
+        if (found := given.get(hint, hint.__bound__)) is None:
+            raise Misuse(
+                f"{cls.__name__}.{name}: nothing is given for {hint.__name__}; write {cls.__name__}[…]"
+            )
+        return found
+    parameters: Sequence[object] = () if isinstance(hint, type) else getattr(hint, "__parameters__", ())
+    if not parameters:
+        return hint
+    generic = cast("_Generic", hint)  # it has parameters
+    return generic[tuple(_replaced(cls, name, parameter, given) for parameter in parameters)]
+
+
+class _Generic(Protocol):
+    """A type that takes arguments."""
+
+    def __getitem__(self, arguments: tuple[Hint, ...], /) -> Hint: ...
+
+
+def is_immutable(hint: Hint) -> bool:
+    """Whether nothing that a handler does in good faith can change a value of this type.
+
+    Types that are not known to be immutable, those with hooks of the user's own among them, count as mutable.
+    """
+    return _is_immutable(hint, frozenset())
+
+
+def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
+    inner = bare(hint)
+    cls = origin(inner)
+    if inner in above or cls in SCALARS or cls is Literal or is_enum(inner):
+        return True
+    if len(members(inner)) > 1:
+        return all(_is_immutable(member, above) for member in members(inner))
+    if cls in {tuple, frozenset, abc.Sequence, abc.Set}:
+        return all(each is Ellipsis or _is_immutable(each, above) for each in get_args(inner) or (object,))
+    if is_model(inner) and _is_frozen(cast("type", cls)):  # a model's origin is a class
+        return all(_is_immutable(field.hint, above | {inner}) for field in fields_of(inner))
+    return False
+
+
+def _is_frozen(cls: type) -> bool:
+    """Whether a class was declared frozen, as dataclasses and attrs mark it."""
+    if dataclasses.is_dataclass(cls):
+        parameters: object = getattr(cls, "__dataclass_params__", None)
+        return getattr(parameters, "frozen", False) is True
+    return (
+        cls.__setattr__.__name__ == "_frozen_setattrs"
+    )  # attrs has no other sign for it in its older versions

@@ -1,0 +1,106 @@
+"""Finding out all that is wrong with an image, once structuring it has failed.
+
+A `Composite` hook gives its parts, each of which is looked at, where structuring stops at the first bad one; any other hook
+is called again, and what it raises is taken. Nothing of the image gets into a problem unless the place is
+asked to reveal it: not a value, and not a map's key, which is data as well.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from cattrs.errors import (
+    AttributeValidationNote,
+    BaseValidationError,
+    IterableValidationNote,
+)
+
+from streamfn._conversion.hooks import StructureHook
+from streamfn._failures import Problem
+
+
+class Unfit(ValueError):
+    """An attribute value does not fit; the message says what was expected and what type was found, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in an image something is, as a path from its root ``$``."""
+
+    path: str = "$"
+    reveals: bool = False
+
+    def attribute(self, name: str) -> Place:
+        """The place of a model's attribute."""
+        return replace(self, path=f"{self.path}.{name}")
+
+    def element(self, index: int) -> Place:
+        """The place of a list's element."""
+        return replace(self, path=f"{self.path}[{index}]")
+
+    def entry(self, key: str) -> Place:
+        """The place of a map's entry, whose key is hidden like all data."""
+        return replace(self, path=f"{self.path}[{key!r}]" if self.reveals else f"{self.path}[*]")
+
+    def problem(self, message: str, found: object) -> Problem:
+        """Make the problem of what was found here."""
+        return Problem(self.path, f"{message}: {found!r}" if self.reveals else message)
+
+
+class Part(NamedTuple):
+    """A value within another one, and what structures it."""
+
+    hook: StructureHook
+    hint: object
+    value: object
+    place: Place
+
+
+class Composite(ABC):
+    """A hook for values with parts, which can be asked for the problems of each of them."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        """Structure a value. Fails with whatever the first bad part fails with."""
+
+    @abstractmethod
+    def parts(self, value: object, place: Place) -> Iterable[Part]:
+        """Take a value apart. Fails with `Unfit` if it has no parts of the wanted kind."""
+
+
+def problems_of(hook: StructureHook, hint: object, value: object, place: Place) -> Iterator[Problem]:
+    """Give every problem that a hook has with a value, in the order of its parts."""
+    try:
+        parts = hook.parts(value, place) if isinstance(hook, Composite) else ()
+        found = [problem for part in parts for problem in problems_of(*part)]
+        if not found:
+            hook(value, hint)
+    except Exception as exception:  # noqa: BLE001 (a user's hook may raise anything)
+        yield from _problems_in(exception, value, place)
+    else:
+        yield from found
+
+
+def _problems_in(exception: BaseException, value: object, place: Place) -> Iterator[Problem]:
+    """Take the problems out of what a hook raised, which for cattrs' own hooks is a tree."""
+    if isinstance(exception, BaseValidationError):
+        for each in exception.exceptions:
+            yield from _problems_in(each, value, _place_in(each, place))
+    elif isinstance(exception, Unfit):
+        yield place.problem(str(exception), value)
+    else:
+        yield place.problem(f"refused with {type(exception).__name__}", value)
+
+
+def _place_in(exception: BaseException, place: Place) -> Place:
+    for note in getattr(exception, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return place.attribute(note.name)
+        if isinstance(note, IterableValidationNote):
+            return place.element(note.index) if isinstance(note.index, int) else place.entry(note.index)
+    return place

@@ -1,0 +1,133 @@
+"""Scalars: the attribute values that hold one thing, and the Python types for them.
+
+Each type has a function that reads an attribute value and one that writes it. They read strictly: what is not exactly
+of the type is refused, because a wrong value costs more than a failed record.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as BadBase64
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import NoneType
+from typing import Final, NamedTuple, cast
+from uuid import UUID
+
+from typing_extensions import TypeVar
+
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.numbers import divided, multiplied, read_decimal, read_float, read_int, write_number
+from streamfn._conversion.problems import Unfit
+from streamfn._conversion.tags import content
+
+V = TypeVar("V")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def read_text(value: object, _: object = None) -> str:
+    """Structure a `str`."""
+    text = content(value, "S")
+    if type(text) is str:
+        return text
+    raise Unfit(f"expected text in S, got {type(text).__name__}")
+
+
+def read_bool(value: object, _: object = None) -> bool:
+    """Structure a `bool`."""
+    truth = content(value, "BOOL")
+    if type(truth) is bool:
+        return truth
+    raise Unfit(f"expected true or false in BOOL, got {type(truth).__name__}")
+
+
+def read_bytes(value: object, _: object = None) -> bytes:
+    """Structure `bytes`, which are base64 text in a Lambda event and bytes in what boto3 gives."""
+    held = content(value, "B")
+    if isinstance(held, bytes | bytearray):
+        return bytes(held)
+    if isinstance(held, str):
+        try:
+            return a2b_base64(held, strict_mode=True)
+        except (BadBase64, ValueError):  # ValueError: text beyond ASCII
+            raise Unfit("expected base64 in B, got other text") from None
+    raise Unfit(f"expected base64 in B, got {type(held).__name__}")
+
+
+def read_none(value: object, _: object = None) -> None:
+    """Structure None."""
+    content(value, "NULL")
+
+
+class Scalar(NamedTuple):
+    """How a type is read and written, and the type tag that it goes by."""
+
+    tag: str
+    read: StructureHook
+    write: UnstructureHook
+
+
+def epoch(unit: timedelta, *, whole: bool = False) -> Scalar:
+    """Make the reading and writing of a `datetime` as a number of units since 1970; `whole` drops fractions."""
+    per_unit = Decimal(unit // _MICROSECOND)
+
+    def read(value: object, _: object = None) -> datetime:
+        try:
+            return _EPOCH + int(multiplied(read_decimal(value), per_unit)) * _MICROSECOND
+        except OverflowError:
+            raise Unfit("expected a time between the years 1 and 9999 in N, got another") from None
+
+    def write(value: object) -> dict[str, object]:
+        passed = _aware(value) - _EPOCH
+        if whole:
+            return write_number(passed // unit)
+        return write_number(divided(Decimal(passed // _MICROSECOND), per_unit))
+
+    return Scalar("N", read, write)
+
+
+def _read_datetime(value: object, _: object = None) -> datetime:
+    moment = _parsed(value, datetime.fromisoformat, "datetime")
+    if moment.tzinfo is None:
+        raise Unfit("expected a datetime with its offset from UTC in S, got one without")
+    return moment
+
+
+def _parsed(value: object, parse: Callable[[str], V], name: str) -> V:
+    text = read_text(value)
+    try:
+        return parse(text)
+    except ValueError:
+        raise Unfit(f"expected the text of a {name} in S, got other text") from None
+
+
+def _aware(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise ValueError("a datetime needs its offset from UTC to be stored")
+
+
+def _writer(tag: str, form: Callable[[V], object]) -> UnstructureHook:
+    return lambda value: {
+        tag: form(cast("V", value))
+    }  # cattrs calls it for the type that it is registered for
+
+
+SCALARS: Final[Mapping[type, Scalar]] = {
+    bool: Scalar("BOOL", read_bool, _writer("BOOL", bool)),
+    str: Scalar("S", read_text, _writer("S", str.__str__)),
+    int: Scalar("N", read_int, write_number),
+    float: Scalar("N", read_float, write_number),
+    Decimal: Scalar("N", read_decimal, write_number),
+    bytes: Scalar("B", read_bytes, _writer("B", bytes)),
+    NoneType: Scalar("NULL", read_none, lambda _: {"NULL": True}),
+    datetime: Scalar("S", _read_datetime, lambda value: {"S": _aware(value).isoformat()}),
+    date: Scalar(
+        "S", lambda value, _: _parsed(value, date.fromisoformat, "date"), _writer("S", date.isoformat)
+    ),
+    UUID: Scalar("S", lambda value, _: _parsed(value, UUID, "UUID"), _writer("S", str)),
+}
+"""The types of one value each, and how they are read and written; a subclass stands before its class."""

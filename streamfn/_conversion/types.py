@@ -1,0 +1,162 @@
+"""Types, as a model's fields are annotated with them: what they are made of, and how they will stand on the wire."""
+
+from __future__ import annotations
+
+from collections import abc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    TypeAlias,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    is_typeddict,
+)
+
+from attrs import has as is_attrs
+from typing_extensions import TypeAliasType
+from typing_extensions import is_typeddict as is_backported_typeddict
+
+from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.tags import TAGS
+from streamfn._markers import EpochMilliseconds, EpochSeconds
+
+Hint: TypeAlias = object
+"""A type as it stands in an annotation: a class, a union, a Literal, a generic one with its arguments."""
+
+LISTS: Final[Mapping[Hint, Callable[[Iterator[object]], object]]] = {
+    list: list,
+    abc.MutableSequence: list,
+    abc.Sequence: tuple,
+}
+"""The types of homogeneous lists, and what is made for them. (`tuple` may have a type for each element.)"""
+
+SETS: Final[Mapping[Hint, Callable[[Iterator[object]], object]]] = {
+    set: set,
+    frozenset: frozenset,
+    abc.MutableSet: set,
+    abc.Set: frozenset,
+}
+"""The types of sets, and what is made for them."""
+
+MAPS: Final = frozenset[Hint]({dict, abc.Mapping, abc.MutableMapping})
+"""The types of maps; a `dict` is made for each."""
+
+UNTYPED: Final = frozenset[Hint]({object, Any})
+"""What says nothing of a value's type: plain Python values are made."""
+
+
+def origin(hint: Hint) -> Hint:
+    """The class that a generic type was made from; other types are their own."""
+    return get_origin(hint) or hint
+
+
+def annotations_in(hint: Hint) -> tuple[object, ...]:
+    """What ``Annotated`` says of a type, or of the members of a union, of a field's ``Required`` type and so on.
+
+    >>> annotations_in(Annotated[int, "seconds"] | None)
+    ('seconds',)
+    """
+    if get_origin(hint) is Annotated:
+        inner, *said = get_args(hint)
+        return (*said, *annotations_in(inner))
+    if get_origin(hint) in {Union, UnionType, Required, NotRequired}:
+        return tuple(each for member in get_args(hint) for each in annotations_in(member))
+    return ()
+
+
+def says(annotations: tuple[object, ...], marker: type) -> bool:
+    """Whether a marker is among annotations, as the class itself or as an instance of it."""
+    return any(
+        isinstance(each, marker) or (isinstance(each, type) and issubclass(each, marker))
+        for each in annotations
+    )
+
+
+def peeled(hint: Hint) -> Hint:
+    """Take one layer off that is no type of its own: NewType, a type alias, ``Annotated``, ``Required``."""
+    if get_origin(hint) in {Annotated, Required, NotRequired}:
+        return cast("Hint", get_args(hint)[0])
+    if isinstance(hint, NewType):
+        return hint.__supertype__
+    if isinstance(hint, TypeAliasType):
+        return cast("Hint", hint.__value__)
+    return NoneType if hint is None else hint
+
+
+def bare(hint: Hint) -> Hint:
+    """Take all layers off that `peeled` takes off.
+
+    >>> bare(Annotated[NewType("Age", int), "years"])
+    <class 'int'>
+    """
+    while (inner := peeled(hint)) is not hint:
+        hint = inner
+    return hint
+
+
+def members(hint: Hint) -> tuple[Hint, ...]:
+    """The members of a union, those of unions within it included; any other type is its own only member."""
+    inner = bare(hint)
+    if get_origin(inner) not in {Union, UnionType}:
+        return (hint,)
+    said = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    found = (each for member in get_args(inner) for each in members(member))
+    return tuple(Annotated[(each, *said)] if said else each for each in found)
+
+
+def is_model(hint: Hint) -> bool:
+    """Whether a type has named fields of its own: a dataclass, an attrs class or a TypedDict, generic or not."""
+    cls = origin(hint)
+    return isinstance(cls, type) and (is_dataclass(cls) or is_attrs(cls) or is_typed_dict(cls))
+
+
+def is_typed_dict(hint: Hint) -> bool:
+    """Whether a type is a TypedDict, of typing or of typing_extensions."""
+    return is_typeddict(hint) or is_backported_typeddict(hint)
+
+
+def is_enum(hint: Hint) -> bool:
+    """Whether a type is an Enum, one that is also an int or a str included."""
+    return isinstance(hint, type) and issubclass(hint, Enum)
+
+
+def enum_values(hint: Hint) -> list[object]:
+    """The values of an Enum's members."""
+    return [member.value for member in cast("type[Enum]", hint)]  # is_enum has said so
+
+
+def tags_of(hint: Hint) -> frozenset[str]:
+    """The tags of the attribute values that a type is written as; none for a type that is not known here."""
+    if says(annotations_in(hint), EpochSeconds) or says(annotations_in(hint), EpochMilliseconds):
+        return frozenset({"N"})
+    inner = bare(hint)
+    cls = origin(inner)
+    if len(members(inner)) > 1:
+        return frozenset().union(*map(tags_of, members(inner)))
+    if inner in UNTYPED:
+        return TAGS
+    if cls is Literal:
+        return frozenset().union(*(tags_of(type(value)) for value in get_args(inner)))
+    if is_enum(inner):
+        return frozenset().union(*(tags_of(type(value)) for value in enum_values(inner)))
+    if is_model(inner) or cls in MAPS:
+        return frozenset({"M"})
+    if cls in LISTS or cls is tuple:
+        return frozenset({"L"})
+    if cls in SETS:
+        return (
+            frozenset(f"{tag}S" for element in get_args(inner) or (object,) for tag in tags_of(element))
+            & TAGS
+        )
+    return frozenset({SCALARS[cls].tag}) if isinstance(cls, type) and cls in SCALARS else frozenset()

@@ -1,0 +1,218 @@
+"""Unions: which member an attribute value is meant for.
+
+Members are told apart by their type tags. Models, which all go by M, are told apart by a field that is a Literal in each
+of them, or else by a required attribute that no other one has. What cannot be told apart is an error when it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from typing_extensions import override
+
+from streamfn._conversion.choices import ReadChoice, choice_key
+from streamfn._conversion.containers import entries
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.models import ModelField
+from streamfn._conversion.plain import read_plain
+from streamfn._conversion.problems import Composite, Part, Place, Unfit
+from streamfn._conversion.tags import SCALAR_TAGS, TAGS, tagged
+from streamfn._conversion.types import SETS, UNTYPED, Hint, bare, is_model, is_typed_dict, origin, tags_of
+from streamfn._misuse import Misuse
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a union: its type, its hooks, and its fields if it is a model."""
+
+    hint: Hint
+    read: StructureHook
+    write: UnstructureHook
+    fields: Sequence[ModelField] = ()
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return str(getattr(self.hint, "__name__", self.hint))
+
+
+class ReadUnion(Composite):
+    """Structures an attribute value as the member of a union that it is meant for."""
+
+    __slots__ = ("_by_tag", "_choices", "_models")
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        """Find out what tells the members apart. Fails with `Misuse` where nothing does."""
+        self._choices = [member for member in members if isinstance(member.read, ReadChoice)]
+        models = [member for member in members if is_model(bare(member.hint))]
+        self._models = choice_among(models) if len(models) > 1 else None
+        self._by_tag: dict[str, Member] = {}
+        untyped = [member for member in members if bare(member.hint) in UNTYPED]
+        apart = {*map(id, self._choices), *map(id, untyped), *map(id, models if self._models else ())}
+        for member in members:
+            if id(member) not in apart:
+                self._claim(member, tags_of(member.hint))
+        if self._models and "M" in self._by_tag:
+            raise _alike(self._by_tag["M"], models[0], "M")
+        for member in members:
+            if origin(bare(member.hint)) in SETS:
+                self._by_tag = {"NULL": member, "L": member} | self._by_tag  # both are forms of an empty set
+        for member in untyped:
+            self._by_tag = dict.fromkeys(TAGS, member) | self._by_tag
+
+    def _claim(self, member: Member, tags: Set[str]) -> None:
+        if not tags:
+            raise Misuse(
+                f"{member.name} cannot be in a union: it is not known which attribute values are meant for it"
+            )
+        for tag in tags:
+            if (other := self._by_tag.setdefault(tag, member)) is not member:
+                raise _alike(other, member, tag)
+
+    @override
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        member = self._member_for(value)
+        return member.read(value, member.hint)
+
+    @override
+    def parts(self, value: object, place: Place) -> Iterator[Part]:
+        member = self._member_for(value)
+        yield Part(member.read, member.hint, value, place)
+
+    def _member_for(self, value: object) -> Member:
+        tag, _ = tagged(value)
+        for member in self._choices:
+            if isinstance(member.read, ReadChoice) and member.read.has(value):
+                return member
+        if tag == "M" and self._models is not None:
+            return self._models(entries(value))
+        if tag in self._by_tag:
+            return self._by_tag[tag]
+        expected = {*self._by_tag, *(tag for member in self._choices for tag in tags_of(member.hint))}
+        if self._models is not None:
+            expected.add("M")
+        raise Unfit(
+            f"expected {' or '.join(sorted(expected))}, got {'another value' if tag in expected else tag}"
+        )
+
+
+class ByLiteral:
+    """Tells models apart by the value of an attribute that is a Literal in each of them."""
+
+    __slots__ = ("_attribute", "_members")
+
+    def __init__(self, attribute: str, members: Mapping[tuple[str, object], Member]) -> None:
+        self._attribute, self._members = attribute, members
+
+    def __call__(self, image: Mapping[str, object]) -> Member:
+        value = image.get(self._attribute)
+        tag, _ = tagged(value)
+        member = self._members.get((tag, read_plain(value))) if tag in SCALAR_TAGS else None
+        if member is not None:
+            return member
+        raise Unfit(f"the attribute {self._attribute!r} tells of none of the models which one this is")
+
+
+class ByAttribute:
+    """Tells models apart by required attributes that only one of them has; one model may have none."""
+
+    __slots__ = ("_members", "_other")
+
+    def __init__(self, members: Mapping[str, Member], other: Member | None) -> None:
+        self._members, self._other = members, other
+
+    def __call__(self, image: Mapping[str, object]) -> Member:
+        for attribute, member in self._members.items():
+            if attribute in image:
+                return member
+        if self._other is None:
+            raise Unfit(f"expected one of the attributes {', '.join(self._members)}, got none")
+        return self._other
+
+
+def choice_among(models: Sequence[Member]) -> Callable[[Mapping[str, object]], Member]:
+    """Find what tells models apart. Fails with `Misuse` if nothing does."""
+    for attribute in (field.attribute for field in models[0].fields):
+        if (by_value := _by_literal(attribute, models)) is not None:
+            return ByLiteral(attribute, by_value)
+    unique: dict[str, Member] = {}
+    others: list[Member] = []
+    for model in models:
+        elsewhere = {field.attribute for other in models if other is not model for field in other.fields}
+        own = [
+            field.attribute for field in model.fields if field.required and field.attribute not in elsewhere
+        ]
+        if own:
+            unique[own[0]] = model
+        else:
+            others.append(model)
+    if len(others) > 1:
+        raise Misuse(
+            f"nothing tells {others[0].name} and {others[1].name} apart: give both a field of one name and of the types "
+            'Literal["…"], or each a required field of its own'
+        )
+    return ByAttribute(unique, others[0] if others else None)
+
+
+def _by_literal(attribute: str, models: Sequence[Member]) -> dict[tuple[str, object], Member] | None:
+    """Sort models by the values of their Literal of this attribute; None if it does not tell them all apart."""
+    found: dict[tuple[str, object], Member] = {}
+    for model in models:
+        hints = [bare(field.hint) for field in model.fields if field.attribute == attribute]
+        if not hints or origin(hints[0]) is not Literal:
+            return None
+        for key in map(choice_key, get_args(hints[0])):
+            if key in found:
+                return None
+            found[key] = model
+    return found
+
+
+def write_union(members: Sequence[Member]) -> UnstructureHook:
+    """Make the hook that unstructures a value as the member of a union that it is an instance of."""
+
+    def write(value: object) -> object:
+        for fits in (_is_exactly, _is_instance):
+            for member in members:
+                if fits(value, member):
+                    written = member.write(value)
+                    return (
+                        {"L": []} if written == {"NULL": True} and value is not None else written
+                    )  # an empty set
+        raise ValueError(f"{type(value).__name__} is not a member of the union")
+
+    return write
+
+
+def _is_exactly(value: object, member: Member) -> bool:
+    inner = bare(member.hint)
+    if origin(inner) is Literal:
+        return any(type(each) is type(value) and each == value for each in get_args(inner))
+    if is_model(inner) and isinstance(value, dict):
+        return _is_typed_dict(cast("dict[str, object]", value), member)
+    return type(value) is origin(inner)
+
+
+def _is_instance(value: object, member: Member) -> bool:
+    cls = origin(bare(member.hint))
+    return isinstance(cls, type) and not is_typed_dict(cls) and isinstance(value, cls)
+
+
+def _is_typed_dict(value: Mapping[str, object], member: Member) -> bool:
+    """Whether a dict has the keys of a TypedDict, and the values that its Literals ask for."""
+    names = {field.name for field in member.fields}
+    required = {field.name for field in member.fields if field.required}
+    literals = {
+        field.name: get_args(bare(field.hint))
+        for field in member.fields
+        if origin(bare(field.hint)) is Literal
+    }
+    return required <= value.keys() <= names and all(
+        value[name] in allowed for name, allowed in literals.items() if name in value
+    )
+
+
+def _alike(one: Member, other: Member, tag: str) -> Misuse:
+    return Misuse(f"{one.name} and {other.name} are both stored as {tag}: nothing tells them apart")

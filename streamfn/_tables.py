@@ -1,0 +1,212 @@
+"""Tables: a name, the model of its items, and the way from images to items and back.
+
+All hooks are found when the table is declared, in Lambda's init phase, and so is every reason why they cannot be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, cast
+from weakref import WeakKeyDictionary, WeakSet
+
+from cattrs import Converter
+from returns.result import Failure, Result, Success
+from typing_extensions import TypeForm, TypeVar, override
+
+from streamfn._conversion.hooks import StructureHook
+from streamfn._conversion.keys import KeyAttribute, TableKeys, keys_of
+from streamfn._conversion.models import is_immutable
+from streamfn._conversion.problems import Place, problems_of
+from streamfn._conversion.types import Hint, bare, is_model, members, origin
+from streamfn._converters import is_configured, make_converter, model_fields, reader, writer
+from streamfn._failures import Problem, Undecodable
+from streamfn._misuse import Misuse
+from streamfn._wire import AttributeValue, Image, StreamViewType
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+_declared: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDictionary()
+"""The tables of each model, so that a test can make an event of an item without naming the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """What boto3 needs to make a table: arguments of ``create_table``, and of ``update_time_to_live`` if it has one."""
+
+    create_table: dict[str, object]
+    update_time_to_live: dict[str, object] | None
+
+
+class Table(Generic[T]):
+    """A table of items of one model, or of a union of models."""
+
+    def __init__(
+        self,
+        name: str,
+        model: TypeForm[T],
+        *,
+        converter: Converter | None = None,
+        forbid_unknown_attributes: bool = False,
+        include_values: bool = False,
+    ) -> None:
+        """Declare a table, by the name that its stream's ARN bears.
+
+        `model` is a dataclass, an attrs class, a TypedDict, a generic one with its arguments, or a union of them.
+        `converter` is one from `make_converter`, with hooks of your own. `forbid_unknown_attributes` has images not
+        fit that hold more than the model does; with a converter of your own, say ``forbid_extra_keys`` there.
+        `include_values` puts values into problems: leave it off where logs may be read by many.
+
+        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into.
+        """
+        if converter is not None and forbid_unknown_attributes:
+            raise Misuse(
+                "forbid_unknown_attributes is for tables without a converter: pass forbid_extra_keys to yours"
+            )
+        self.name = name
+        self.model = model
+        self._converter = converter or make_converter(forbid_extra_keys=forbid_unknown_attributes)
+        if not is_configured(self._converter):
+            raise Misuse("the converter does not know attribute values: make it with make_converter()")
+        self._place = Place(reveals=include_values)
+        self._models = [bare(member) for member in members(model)]
+        for each in self._models:
+            if not is_model(each):
+                raise Misuse(f"a table's model is a dataclass, an attrs class or a TypedDict, got {each!r}")
+        self._read = reader(model, self._converter)
+        self._write = writer(model, self._converter)
+        self.key_attributes = self._keys()
+        self.immutable = is_immutable(model)
+        for each in self._models:
+            _declared.setdefault(cast("type", origin(each)), WeakSet()).add(
+                cast("Table[object]", self)
+            )  # read only
+
+    def structure(self, image: Image) -> Result[T, Undecodable]:
+        """Make an item of an image. It gives `Undecodable`, with all that is wrong, if the image does not fit.
+
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Card:
+        ...     id: int
+        >>> cards = Table("prod-Card", Card)
+        >>> cards.structure({"id": {"N": "1"}})
+        <Success: Card(id=1)>
+        >>> str(cards.structure({"id": {"S": "one"}}).failure())
+        '$.id: expected N, got S'
+        """
+        return cast(
+            "Result[T, Undecodable]", self._structure(self._read, self.model, image)
+        )  # the hook is the model's
+
+    def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
+        """Make an instance of another model of an item's keys; see `structure`."""
+        found = self._structure(reader(model, self._converter), model, keys)
+        return cast("Result[K, Undecodable]", found)  # the hook is the model's
+
+    def unstructure(self, item: T) -> dict[str, AttributeValue]:
+        """Make an image of an item, as boto3's clients take it: numbers are text, binaries are bytes.
+
+        Fails with `ValueError`, which names the field, for a value that DynamoDB does not store.
+
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Card:
+        ...     id: int
+        ...     title: str
+        >>> Table("prod-Card", Card).unstructure(Card(1, "hello"))
+        {'id': {'N': '1'}, 'title': {'S': 'hello'}}
+        """
+        written = cast(
+            "dict[str, dict[str, AttributeValue]]", self._write(item)
+        )  # a model is written as an M
+        return written["M"]
+
+    def keys(self, item: T) -> dict[str, AttributeValue]:
+        """Make the key attributes of an item: the ``Key`` that boto3's clients take.
+
+        Fails with `Misuse` if the model marks no `PartitionKey`.
+        """
+        image = self.unstructure(item)
+        return {key.name: image[key.name] for key in self._marked_keys()}
+
+    def definition(self, view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES) -> TableDefinition:
+        """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it.
+
+        The table is billed by request and has a stream of this view type. Fails with `Misuse` if the model marks no
+        `PartitionKey`.
+        """
+        keys = self._marked_keys()
+        expiry = self.key_attributes.time_to_live
+        return TableDefinition(
+            create_table={
+                "TableName": self.name,
+                "AttributeDefinitions": [
+                    {"AttributeName": key.name, "AttributeType": key.tag} for key in keys
+                ],
+                "KeySchema": [
+                    {"AttributeName": key.name, "KeyType": role}
+                    for key, role in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
+                "BillingMode": "PAY_PER_REQUEST",
+                "StreamSpecification": {"StreamEnabled": True, "StreamViewType": view_type.value},
+            },
+            update_time_to_live=None
+            if expiry is None
+            else {
+                "TableName": self.name,
+                "TimeToLiveSpecification": {"Enabled": True, "AttributeName": expiry},
+            },
+        )
+
+    def check_keys(self, model: Hint) -> None:
+        """Check that `structure_keys` can make a model. Fails with `Misuse`, naming the field, if not."""
+        reader(model, self._converter)
+        known = {key.name for key in self.key_attributes.attributes}
+        for field in model_fields(model, self._converter):
+            if known and field.required and field.attribute not in known:
+                raise Misuse(
+                    f"{model}.{field.name} is no key of {self.name}, whose keys are {', '.join(sorted(known))}"
+                )
+
+    def _structure(self, hook: StructureHook, model: Hint, image: object) -> Result[object, Undecodable]:
+        value = {"M": image}
+        try:
+            return Success(hook(value, model))
+        except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
+            return Failure(Undecodable(tuple(self._problems(hook, model, value))))
+
+    def _problems(self, hook: StructureHook, model: Hint, value: object) -> Iterator[Problem]:
+        try:
+            yield from problems_of(hook, model, value, self._place)
+        except RecursionError:
+            yield self._place.problem("nested too deeply", None)
+
+    def _keys(self) -> TableKeys:
+        """Find the marked keys; the models of a union have to agree, where they mark any."""
+        found = [keys_of(_name(model), model_fields(model, self._converter)) for model in self._models]
+        marked = [keys for keys in found if keys.attributes or keys.time_to_live]
+        if any(keys != marked[0] for keys in marked):
+            raise Misuse(
+                f"the models of {self.name} mark different keys: a table has the same for all its items"
+            )
+        return marked[0] if marked else found[0]
+
+    def _marked_keys(self) -> tuple[KeyAttribute, ...]:
+        if not self.key_attributes.attributes:
+            raise Misuse(f"the model of {self.name} marks no key: write Annotated[…, PartitionKey] in it")
+        return self.key_attributes.attributes
+
+    @override
+    def __repr__(self) -> str:
+        return f"Table({self.name!r}, {' | '.join(map(_name, self._models))})"
+
+
+def tables_of(model: type) -> tuple[Table[object], ...]:
+    """Find the tables that were declared with a model, alone or in a union."""
+    return tuple(_declared.get(model, ()))
+
+
+def _name(model: Hint) -> str:
+    return str(getattr(model, "__name__", model))
