@@ -1,7 +1,8 @@
 """Typed handlers for AWS Lambda functions fed by a DynamoDB stream.
 
-Declare the table's item as a frozen dataclass, write handlers as functions from an event to a `returns` Result, and join
-them with `pipeline`: every outcome comes back as data. `lambda_handler` makes of it the function that Lambda calls.
+Declare the table's item as a frozen dataclass, write handlers as functions from an event to a `returns`
+Result, and join them with `pipeline`: every outcome comes back as data. `lambda_handler` makes of it the
+function that Lambda calls.
 """
 
 from streamfn._batched import batched, batched_each

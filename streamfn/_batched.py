@@ -1,7 +1,7 @@
 """Handlers of many events at once.
 
-`batched` and `batched_each` turn a function of a sequence of events into an object that every ``on_…`` takes like a
-function of one event, and that can be called with one event, in a test say.
+`batched` and `batched_each` turn a function of a sequence of events into an object that every ``on_…`` takes
+like a function of one event, and that can be called with one event, in a test say.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class BatchedEach(Generic[X_contra, A_co, E_co]):
 def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = None) -> Batched[X, A, E]:
     """Have a handler see the events of a batch in chunks, with one Result for a chunk.
 
-    `size` is the most events that a chunk may have; None is as many as the batch brings. An item appears at most once
-    in a chunk. A chunk's Result counts for each of its events: where it fails, all of them have failed.
+    `size` is the most events that a chunk may have; None is as many as the batch brings. An item appears at
+    most once in a chunk. A chunk's Result counts for each of its events: where it fails, all of them have
+    failed.
 
     Fails with `Misuse` if `size` is less than 1.
 
@@ -71,8 +72,9 @@ def batched_each(
 ) -> BatchedEach[X, A, E]:
     """Have a handler see the events of a batch in chunks, and answer a Result for each event, in their order.
 
-    `size` is as in `batched`, and an item appears at most once in a chunk. A function that answers another number of
-    Results than it was given events has failed on all of them, with `Raised`: nobody could tell which is whose.
+    `size` is as in `batched`, and an item appears at most once in a chunk. A function that answers another
+    number of Results than it was given events has failed on all of them, with `Raised`: nobody could tell
+    which is whose.
 
     Fails with `Misuse` if `size` is less than 1.
 

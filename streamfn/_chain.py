@@ -61,10 +61,10 @@ def chain(
     /,
 ) -> Callable[[X], Result[G, E1 | E2 | E3 | E4 | E5 | E6]]: ...
 def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never], Result[object, object]]:
-    """Join two to six functions, each taking what the one before it succeeded with; the first failure ends the chain.
+    """Join two to six functions, each of which takes what the one before it succeeded with.
 
-    What comes out is a function like its parts, whose error type is the union of theirs, named after the first and the
-    last of them.
+    The first failure ends the chain. What comes out is a function like its parts, whose error type is the
+    union of theirs, named after the first and the last of them.
 
     >>> from returns.result import Failure, Result, Success
     >>> def parse(text: str) -> Result[int, str]:
@@ -81,9 +81,9 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
         for step in steps:
             if isinstance(result, Failure):
                 break
-            result = cast("Callable[[object], Result[object, object]]", step)(
-                result.unwrap()
-            )  # the overloads fit them
+            # The overloads have made each step take what the one before it gives.
+            take = cast("Callable[[object], Result[object, object]]", step)
+            result = take(result.unwrap())
         return result
 
     chained.__name__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"

@@ -1,8 +1,8 @@
 """The strategy `concurrent`: handlers of one record, and records of different items, side by side.
 
-Tasks stand in lanes, which are what must keep its order: a handler's tasks on one item, or all of a batched handler's.
-The calling thread structures images and asks the gate; only calls of handlers leave it, coroutine functions to the event
-loop and all others to threads.
+Tasks stand in lanes, which are what must keep its order: a handler's tasks on one item, or all of a batched
+handler's. The calling thread structures images and asks the gate; only calls of handlers leave it, coroutine
+functions to the event loop and all others to threads.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class Concurrent:
 def concurrent(*, workers: int = 8) -> Concurrent:
     """Make a strategy that runs handlers of one record, and records of different items, side by side.
 
-    Functions run in threads and coroutine functions on one event loop, both kept from one invocation to the next, up to
-    `workers` calls at a time in all. For one handler, records of one item never overtake each other, nor do the chunks
-    of a batched handler. The list of Results is in the same order as in `series`.
+    Functions run in threads and coroutine functions on one event loop, both kept from one invocation to the
+    next, up to `workers` calls at a time in all. For one handler, records of one item never overtake each
+    other, nor do the chunks of a batched handler. The list of Results is in the same order as in `series`.
 
     Fails with `Misuse` if `workers` is less than 1.
     """

@@ -1,8 +1,9 @@
 """The converter: which hook stands for which type.
 
-It is a cattrs converter like any other, whose hooks read attribute values, ``{"N": "3"}``, and write them. A hook of the
-user's own for a type is found wherever that type stands. What cattrs' ``make_dict_structure_fn`` and
-``make_dict_unstructure_fn`` make, with their ``override(rename=…)``, gets and gives the attributes of its model.
+It is a cattrs converter like any other, whose hooks read attribute values, ``{"N": "3"}``, and write them. A
+hook of the user's own for a type is found wherever that type stands. What cattrs' ``make_dict_structure_fn``
+and ``make_dict_unstructure_fn`` make, with their ``override(rename=…)``, gets and gives the attributes of its
+model.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def model_fields(model: Hint, converter: Converter) -> tuple[ModelField, ...]:
 
 
 def _reader_of_subclass(hint: type) -> StructureHook:
-    """Cattrs takes the hook of `str` for its subclasses too; of these, only an Enum can be made of an attribute value."""
+    """Make the hook of an Enum that is a `str`, say; cattrs takes the hook of `str` for all its subclasses."""
     if is_enum(hint):
         return ReadChoice(hint)
     raise _unsupported(hint)

@@ -1,8 +1,8 @@
 """The last stage: from Results to the answer that Lambda gets, which decides what comes again.
 
-With ReportBatchItemFailures on the event source mapping, Lambda takes the lowest sequence number in the answer as its
-checkpoint and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS Lambda with Amazon
-DynamoDB", "Reporting batch item failures"). So one number says all that an answer can say.
+With ReportBatchItemFailures on the event source mapping, Lambda takes the lowest sequence number in the
+answer as its checkpoint and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS
+Lambda with Amazon DynamoDB", "Reporting batch item failures"). So one number says all that an answer can say.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ class Retry(Generic[E_contra]):
 def acknowledge(report: Report[E] = log_failure) -> Acknowledge[E]:
     """Make a delivery for work that may be lost: each failure goes to `report` and is dropped.
 
-    Everything runs, whatever fails, and Lambda never sends a batch again but for handlers that time ran out for.
-    `report` gets the record, the name of the handler and the reason; by default they are logged, without data.
+    Everything runs, whatever fails, and Lambda never sends a batch again but for handlers that time ran out
+    for. `report` gets the record, the name of the handler and the reason; by default they are logged, without
+    data.
     """
     return Acknowledge(report)
 
@@ -101,11 +102,12 @@ def acknowledge(report: Report[E] = log_failure) -> Acknowledge[E]:
 def retry(*, whole_batch: bool = False, report: Report[E] = log_failure) -> Retry[E]:
     """Make a delivery for work that must not be lost: a failed record comes again, with all after it.
 
-    Nothing is started on records after a failed one, for those come again anyway; on the failed record itself, all
-    handlers run. All of them run on it again when it comes again, those that succeeded included.
+    Nothing is started on records after a failed one, for those come again anyway; on the failed record
+    itself, all handlers run. All of them run on it again when it comes again, those that succeeded included.
 
-    The event source mapping needs ReportBatchItemFailures: without it Lambda takes every answer for a success. For a
-    mapping that has to do without, ``whole_batch=True`` raises `BatchFailed` instead of answering.
+    The event source mapping needs ReportBatchItemFailures: without it Lambda takes every answer for a
+    success. For a mapping that has to do without, ``whole_batch=True`` raises `BatchFailed` instead of
+    answering.
     """
     return Retry(report, whole_batch)
 

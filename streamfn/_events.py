@@ -1,7 +1,8 @@
 """Typed events: what a handler is given.
 
-A handler says by its parameter what it needs, and gets nothing that could be absent: an `UpsertEvent` lives on streams
-that carry new images alone, a `KeysEvent` on any. Events compare by what they hold; their `repr` shows identifiers only.
+A handler says by its parameter what it needs, and gets nothing that could be absent: an `UpsertEvent` lives
+on streams that carry new images alone, a `KeysEvent` on any. Events compare by what they hold; their `repr`
+shows identifiers only.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── OutOfTime      not started: the function's time was nearly up
     └── Stopped        not started: an earlier record failed, and Lambda sends this one again
 
-All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an error's text,
-because logs leak; the values themselves are in the fields.
+All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an
+error's text, because logs leak; the values themselves are in the fields.
 """
 
 from __future__ import annotations

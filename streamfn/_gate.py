@@ -1,7 +1,7 @@
 """What may still start: the rules of a delivery, as a run asks for them.
 
-A gate is made for one run and asked in one thread. The open one, of a pipeline that is called without a delivery, lets
-everything through.
+A gate is made for one run and asked in one thread. The open one, of a pipeline that is called without a
+delivery, lets everything through.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ class Gate:
     """Says of each record whether handlers may still start on it.
 
     `stops`: nothing starts on the records after one that failed, since Lambda sends them again anyway.
-    `seconds_left`: what is left until the function must not start anything more; nothing starts at 0 or below.
+    `seconds_left`: what is left until the function must not start anything more; nothing starts at 0 or
+    below.
     """
 
     stops: bool = False

@@ -1,7 +1,8 @@
 """Handlers: a function, the kind of event that it is for, and when it wants one.
 
 The seven combinations of INSERT, MODIFY and REMOVE need no more names than these: a function of
-``ModifyEvent[T] | RemoveEvent[T]`` goes to `on_modify` and to `on_remove`, and the two registrations are one handler.
+``ModifyEvent[T] | RemoveEvent[T]`` goes to `on_modify` and to `on_remove`, and the two registrations are one
+handler.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ E_co = TypeVar("E_co", covariant=True)
 class Handler(Generic[T_contra, A_co, E_co]):
     """One registration: `function` gets the events of `kind` that `where` accepts, under the name `name`.
 
-    `T_contra` is the model whose events it takes, `A_co` and `E_co` what its Results hold. `keys` is the model of a
-    `KeysEvent`'s keys, None for all other kinds.
+    `T_contra` is the model whose events it takes, `A_co` and `E_co` what its Results hold. `keys` is the
+    model of a `KeysEvent`'s keys, None for all other kinds.
     """
 
     name: str
@@ -59,8 +60,9 @@ def on_insert(
 ) -> Handler[T, A, E]:
     """Have `f` handle each item that comes into the table.
 
-    `name` is how Results, reports and logs call the handler: by default the function's own name. `where` says which
-    events it wants; a pair that it refuses has no Result. It should be pure: it may be asked again for the same event.
+    `name` is how Results, reports and logs call the handler: by default the function's own name. `where` says
+    which events it wants; a pair that it refuses has no Result. It should be pure: it may be asked again for
+    the same event.
 
     All ``on_…`` take `batched` and `batched_each` functions too.
 

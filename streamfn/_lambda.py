@@ -34,12 +34,14 @@ def lambda_handler(
 ) -> Callable[[object, LambdaContext | None], BatchResponse]:
     """Make the function that Lambda calls with each batch.
 
-    Nothing is started with less than `margin` left until Lambda's timeout, so that the answer still gets out: what has
-    not started is `OutOfTime` and comes again. A context of None, in a test say, means that there is time enough.
+    Nothing is started with less than `margin` left until Lambda's timeout, so that the answer still gets out:
+    what has not started is `OutOfTime` and comes again. A context of None, in a test say, means that there is
+    time enough.
 
-    The function fails with `NotAStreamEvent` if the event is none of a DynamoDB stream, and with `BatchFailed` if it was
-    called with less than `margin` left or if no answer can say what has to come again. Lambda then sends the whole batch
-    again. `lambda_handler` itself fails with `Misuse` if the margin is negative.
+    The function fails with `NotAStreamEvent` if the event is none of a DynamoDB stream, and with
+    `BatchFailed` if it was called with less than `margin` left or if no answer can say what has to come
+    again. Lambda then sends the whole batch again. `lambda_handler` itself fails with `Misuse` if the margin
+    is negative.
     """
     if margin < timedelta():
         raise Misuse(f"margin={margin} should not be negative")

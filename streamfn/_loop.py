@@ -1,7 +1,8 @@
 """One event loop, in a thread of its own, for handlers that have to be awaited.
 
-It starts with the first such handler and stays, so that clients bound to a loop (connection pools, say) live as long as
-the process. A loop in a thread of its own also works where the caller runs one already, as notebooks and async tests do.
+It starts with the first such handler and stays, so that clients bound to a loop (connection pools, say) live
+as long as the process. A loop in a thread of its own also works where the caller runs one already, as
+notebooks and async tests do.
 """
 
 from __future__ import annotations

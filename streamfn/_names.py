@@ -19,9 +19,8 @@ def name_of(f: object) -> str:
     """
     inner = f
     while isinstance(inner, Batched | BatchedEach | partial):
-        wrapper = cast(
-            "Batched[object, object, object] | partial[object]", inner
-        )  # isinstance drops the types
+        # isinstance drops the types.
+        wrapper = cast("Batched[object, object, object] | partial[object]", inner)
         inner = wrapper.func if isinstance(wrapper, partial) else wrapper.function
     if isinstance(name := getattr(inner, "__name__", None), str):
         return name

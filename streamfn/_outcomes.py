@@ -1,7 +1,8 @@
 """What a handler may give back, and how every form of it becomes plain `Result`s.
 
-A handler may return its Result at once or to be awaited, bare or marked as impure. Whatever else comes of a call, an
-exception included, is a `Raised`: nothing that a handler does ends the run, save KeyboardInterrupt and SystemExit.
+A handler may return its Result at once or to be awaited, bare or marked as impure. Whatever else comes of a
+call, an exception included, is a `Raised`: nothing that a handler does ends the run, save KeyboardInterrupt
+and SystemExit.
 """
 
 from __future__ import annotations
@@ -98,7 +99,6 @@ def _plain(returned: object) -> object:
     if type(returned).__module__ == "returns.io":
         from returns.unsafe import unsafe_perform_io
 
-        return unsafe_perform_io(
-            cast("IO[object]", returned)
-        )  # all that the module makes are an IO of something
+        # Everything that the module makes is an IO of something.
+        return unsafe_perform_io(cast("IO[object]", returned))
     return returned

@@ -1,7 +1,7 @@
 """Pipelines: handlers joined to a table, and pipelines joined to one another.
 
-A pipeline is a function from a payload to a list of Results. It is built once, when the module is imported, and checks
-then all that can be checked; a call of it raises for nothing that a record or a handler does.
+A pipeline is a function from a payload to a list of Results. It is built once, when the module is imported,
+and checks then all that can be checked; a call of it raises for nothing that a record or a handler does.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ _BEFORE_ALL: Final = -1
 class Pipeline(Generic[A_co, E_co]):
     """A function from a payload to a list of Results; `pipeline` and `router` make it.
 
-    `A_co` is the union of what its handlers succeed with, `E_co` of what they fail with. `routes` tells what it is made
-    of: tables, handlers and strategies.
+    `A_co` is the union of what its handlers succeed with, `E_co` of what they fail with. `routes` tells what
+    it is made of: tables, handlers and strategies.
     """
 
     routes: tuple[Route, ...]
@@ -69,8 +69,8 @@ class Pipeline(Generic[A_co, E_co]):
     def __call__(self, payload: object) -> list[Result[Handled[A_co], Failed[E_co]]]:
         """Run all handlers on the records of a payload, and gather a Result for each wanted pair of the two.
 
-        `payload` is the event that Lambda hands to a function. The Results are in the order of the records, and for one
-        record in the order of the handlers. Everything runs, whatever fails.
+        `payload` is the event that Lambda hands to a function. The Results are in the order of the records,
+        and for one record in the order of the handlers. Everything runs, whatever fails.
 
         Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, and with nothing else.
         """
@@ -94,9 +94,8 @@ class Pipeline(Generic[A_co, E_co]):
             settled.extend(strategy.run(due, gate))
         settled.sort(key=lambda each: (each.position, each.order))
         results = [each.result for each in settled]
-        return cast(
-            "list[Result[Handled[A_co], Failed[E_co]]]", results
-        )  # the handlers' types, from pipeline()
+        # Each result is of the types of its handler, whose union pipeline() has made A_co and E_co.
+        return cast("list[Result[Handled[A_co], Failed[E_co]]]", results)
 
 
 def _unhandled(position: int, record: Record, reason: Reason[object]) -> Settled:
@@ -138,16 +137,21 @@ def pipeline(
 ]:
     """Join up to ten handlers of a table's events into one function; `router` joins more.
 
-    `strategy` is `series` or `concurrent(workers=…)`. A handler that fails never keeps another from the same record.
+    `strategy` is `series` or `concurrent(workers=…)`. A handler that fails never keeps another from the same
+    record.
 
-    Fails with `Misuse` if two functions go by one name, or one is registered twice for one kind of record.
+    Fails with `Misuse` if two functions go by one name, if one is registered twice for one kind of record, or
+    if the model that an `on_keys` handler asks for cannot be made of the table's keys.
     """
     handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
     _check_types(handlers)
     given = tuple(handler for handler in handlers if handler is not _NONE)
-    return Pipeline(
-        (Route(cast("Table[object]", table), given, strategy),)
-    )  # it will only read, with T's handlers
+    for handler in given:
+        if handler.keys is not None:
+            table.check_keys(handler.keys)
+    # The route will only read, and hand what it reads to handlers of T.
+    route = Route(cast("Table[object]", table), given, strategy)
+    return Pipeline((route,))
 
 
 def router(
@@ -168,8 +172,8 @@ def router(
 ]:
     """Join up to ten pipelines, each getting the records of its own table; routers can be joined again.
 
-    Several pipelines of one table all get its records. Those with the same strategy run as one would with all their
-    handlers; strategies that differ run one after the other.
+    Several pipelines of one table all get its records. Those with the same strategy run as one would with all
+    their handlers; strategies that differ run one after the other.
 
     Fails with `Misuse` if two handlers, of whatever tables, go by one name.
     """

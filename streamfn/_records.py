@@ -1,7 +1,8 @@
 """The first stage: from the payload that a function receives to its stream records.
 
-`read` checks each record once, here, so that no property of a `StreamRecord` can fail later. An entry that does not
-pass stays in the list as a `MalformedRecord`: it has a place in the batch, and losing sight of it would lose it.
+`read` checks each record once, here, so that no property of a `StreamRecord` can fail later. An entry that
+does not pass stays in the list as a `MalformedRecord`: it has a place in the batch, and losing sight of it
+would lose it.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ _LAST_SECOND: Final = 253_402_300_799
 
 
 class NotAStreamEvent(ValueError):
-    """The payload as a whole is no event of a DynamoDB stream; the message says what was expected and what came.
+    """The payload as a whole is no event of a DynamoDB stream; the message says what was expected.
 
-    It is raised, not returned: there is no record that a Result could be about. A Lambda function that lets it through
-    fails the invocation, so that whoever sent the payload still has it.
+    It is raised, not returned: there is no record that a Result could be about. A Lambda function that lets
+    it through fails the invocation, so that whoever sent the payload still has it.
     """
 
 
@@ -118,8 +119,8 @@ class StreamRecord:
     def expired(self) -> bool:
         """Whether the item was removed by DynamoDB's time to live and not by a client.
 
-        True only in the region where it expired: in a replica of a global table such a removal looks like a client's
-        (DynamoDB Developer Guide, "DynamoDB Streams and Time to Live").
+        True only in the region where it expired: in a replica of a global table such a removal looks like a
+        client's (DynamoDB Developer Guide, "DynamoDB Streams and Time to Live").
         """
         identity = self._raw.get("userIdentity")
         return (
@@ -155,7 +156,8 @@ class StreamRecord:
 class MalformedRecord:
     """An entry of a batch that is no stream record, with what could still be read of it.
 
-    `position` is its index in the batch; `event_id` and `sequence_number` are None where it has no usable ones.
+    `position` is its index in the batch; `event_id` and `sequence_number` are None where it has no usable
+    ones.
     """
 
     raw: object
@@ -183,8 +185,9 @@ Record: TypeAlias = StreamRecord | MalformedRecord
 def read(payload: object) -> list[Record]:
     """Take the records out of a Lambda event, in the order of the batch, one element for each entry.
 
-    `payload` is what Lambda hands to a function: ``{"Records": [record, …]}``; what GetRecords answers has that shape
-    too. A batch in which no entry comes from DynamoDB is not one of ours; a single stranger is a `MalformedRecord`.
+    `payload` is what Lambda hands to a function: ``{"Records": [record, …]}``; what GetRecords answers has
+    that shape too. A batch in which no entry comes from DynamoDB is not one of ours; a single stranger is a
+    `MalformedRecord`.
 
     Fails with `NotAStreamEvent` if the payload is of another shape or of another service.
 

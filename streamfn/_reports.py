@@ -1,7 +1,7 @@
 """Reports: what becomes of each failure that a delivery sees, besides its redelivery.
 
-A report is a function of one `Failed`. The default one logs a line of JSON that a log query can read, with identifiers
-alone: neither images nor the text of exceptions, which often quotes them.
+A report is a function of one `Failed`. The default one logs a line of JSON that a log query can read, with
+identifiers alone: neither images nor the text of exceptions, which often quotes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Routes: which handlers are there for which table, and how a batch becomes tasks for them.
 
-A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs two look-ups in
-dictionaries.
+A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs two look-ups
+in dictionaries.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ Stops: TypeAlias = Mapping[str, Mapping[EventName, tuple[Stop, ...]]]
 def stops_of(routes: Sequence[Route]) -> Stops:
     """Sort the handlers of all routes by what they are for.
 
-    Fails with `Misuse` if two functions go by one name, or one function is registered twice for one kind of record.
+    Fails with `Misuse` if two functions go by one name, or one function is registered twice for one kind of
+    record.
     """
     orders = _orders(routes)
     stops: dict[str, dict[EventName, tuple[Stop, ...]]] = {}
@@ -72,10 +73,10 @@ def tasks_for(record: StreamRecord, position: int, stops: Sequence[Stop]) -> Ite
     """Make the tasks of a record, each with the strategy that is to run it."""
     images: dict[int, Images] = {}
     for stop in stops:
-        shared = images.setdefault(
-            id(stop.table), Images(record, stop.table)
-        )  # tables of one name may differ in model
-        yield stop.strategy, Task(position, stop.order, stop.handler, shared)
+        key = id(stop.table)  # two tables of one name may differ in their models
+        if key not in images:
+            images[key] = Images(record, stop.table)
+        yield stop.strategy, Task(position, stop.order, stop.handler, images[key])
 
 
 def _by_turn(stop: Stop) -> tuple[bool, int]:

@@ -15,8 +15,9 @@ from streamfn._tasks import Call, Settled, Task, prepare
 class Series:
     """One handler at a time; its one instance is `series`.
 
-    Batched handlers follow chunk by chunk: a chunk is called when it is full, when its next event is of an item that it
-    holds already, or at the end of the batch, each time after the single handlers of the records in it.
+    Batched handlers follow chunk by chunk: a chunk is called when it is full, when its next event is of an
+    item that it holds already, or at the end of the batch, each time after the single handlers of the records
+    in it.
     """
 
     def run(self, tasks: Iterable[Task], gate: Gate) -> Iterator[Settled]:

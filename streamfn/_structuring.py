@@ -1,8 +1,8 @@
 """The second stage: from a stream record to a typed event.
 
-Only what a handler asks for is structured, and an image only once, however many handlers read it. The exception are
-models that can be changed (a list in them, say): there each handler gets an image of its own, so that none can change
-what another one sees.
+Only what a handler asks for is structured, and an image only once, however many handlers read it. The
+exception are models that can be changed (a list in them, say): there each handler gets an image of its own,
+so that none can change what another one sees.
 """
 
 from __future__ import annotations
@@ -73,10 +73,9 @@ def event_of(kind: Kind, keys: type[object] | None, images: Images) -> Result[Ch
 def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:
     """Make the typed event of a record: what `on_event` hands to its handlers.
 
-    It gives `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type leaves out an
-    image that the event holds.
+    It gives `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
+    leaves out an image that the event holds.
     """
     images = Images(record, cast("Table[object]", table))  # it only reads, which is safe for any T
-    return cast(
-        "Result[Event[T], Unusable]", event_of("event", None, images)
-    )  # EVENTS["event"] makes these, of T's
+    # EVENTS["event"] makes these three, of images of T.
+    return cast("Result[Event[T], Unusable]", event_of("event", None, images))

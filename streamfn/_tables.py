@@ -1,6 +1,7 @@
 """Tables: a name, the model of its items, and the way from images to items and back.
 
-All hooks are found when the table is declared, in Lambda's init phase, and so is every reason why they cannot be.
+All hooks are found when the table is declared, in Lambda's init phase, and so is every reason why they cannot
+be.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ class Table(Generic[T]):
     ) -> None:
         """Declare a table, by the name that its stream's ARN bears.
 
-        `model` is a dataclass, an attrs class, a TypedDict, a generic one with its arguments, or a union of them.
-        `converter` is one from `make_converter`, with hooks of your own. `forbid_unknown_attributes` has images not
-        fit that hold more than the model does; with a converter of your own, say ``forbid_extra_keys`` there.
-        `include_values` puts values into problems: leave it off where logs may be read by many.
+        `model` is a dataclass, an attrs class, a TypedDict, a generic one with its arguments, or a union of
+        them. `converter` is one from `make_converter`, with hooks of your own. `forbid_unknown_attributes`
+        has images not fit that hold more than the model does; with a converter of your own, say
+        ``forbid_extra_keys`` there. `include_values` puts values into problems: leave it off where logs may
+        be read by many.
 
         Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into.
         """
@@ -79,12 +81,14 @@ class Table(Generic[T]):
         self.key_attributes = self._keys()
         self.immutable = is_immutable(model)
         for each in self._models:
-            _declared.setdefault(cast("type", origin(each)), WeakSet()).add(
-                cast("Table[object]", self)
-            )  # read only
+            # Whoever finds the table there has an item of its model.
+            same = _declared.setdefault(cast("type", origin(each)), WeakSet())
+            same.add(cast("Table[object]", self))
 
     def structure(self, image: Image) -> Result[T, Undecodable]:
-        """Make an item of an image. It gives `Undecodable`, with all that is wrong, if the image does not fit.
+        """Make an item of an image.
+
+        It gives `Undecodable`, with all that is wrong, if the image does not fit.
 
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
@@ -96,9 +100,8 @@ class Table(Generic[T]):
         >>> str(cards.structure({"id": {"S": "one"}}).failure())
         '$.id: expected N, got S'
         """
-        return cast(
-            "Result[T, Undecodable]", self._structure(self._read, self.model, image)
-        )  # the hook is the model's
+        # The hook is that of the model.
+        return cast("Result[T, Undecodable]", self._structure(self._read, self.model, image))
 
     def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
         """Make an instance of another model of an item's keys; see `structure`."""
@@ -118,9 +121,8 @@ class Table(Generic[T]):
         >>> Table("prod-Card", Card).unstructure(Card(1, "hello"))
         {'id': {'N': '1'}, 'title': {'S': 'hello'}}
         """
-        written = cast(
-            "dict[str, dict[str, AttributeValue]]", self._write(item)
-        )  # a model is written as an M
+        # A model is written as an M.
+        written = cast("dict[str, dict[str, AttributeValue]]", self._write(item))
         return written["M"]
 
     def keys(self, item: T) -> dict[str, AttributeValue]:
@@ -134,8 +136,8 @@ class Table(Generic[T]):
     def definition(self, view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES) -> TableDefinition:
         """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it.
 
-        The table is billed by request and has a stream of this view type. Fails with `Misuse` if the model marks no
-        `PartitionKey`.
+        The table is billed by request and has a stream of this view type. Fails with `Misuse` if the model
+        marks no `PartitionKey`.
         """
         keys = self._marked_keys()
         expiry = self.key_attributes.time_to_live

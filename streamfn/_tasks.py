@@ -1,7 +1,8 @@
 """The third stage's smallest steps: a task, the call that it may lead to, and what comes of it.
 
-A `Task` is a handler that may be due on a record. Preparing it settles it at once (it may not start, or its image cannot
-be structured), finds that the handler does not want it, or gives the event to call the handler with.
+A `Task` is a handler that may be due on a record. Preparing it settles it at once (it may not start, or its
+image cannot be structured), finds that the handler does not want it, or gives the event to call the handler
+with.
 """
 
 from __future__ import annotations
@@ -69,9 +70,8 @@ def prepare(task: Task, gate: Gate) -> Due | Settled | None:
         return failed(task, made.failure(), gate)
     event = made.unwrap()
     if handler.where is not None:
-        wanted = call(
-            cast("Callable[[object], object]", handler.where), event
-        )  # pipeline() matched handler and event
+        # pipeline() has matched the handler and the event.
+        wanted = call(cast("Callable[[object], object]", handler.where), event)
         if isinstance(wanted, Raised):
             return _settled(task, verdict(wanted), gate)
         if not wanted:

@@ -34,7 +34,8 @@ def create_table(dynamodb: "DynamoDBClient") -> str:
     """Create the table that `app.py` declares, and give the ARN of its stream."""
     definition = cards.definition()
     table = dynamodb.create_table(**definition.create_table)["TableDescription"]
-    dynamodb.update_time_to_live(**definition.update_time_to_live)
+    if definition.update_time_to_live is not None:
+        dynamodb.update_time_to_live(**definition.update_time_to_live)
     return table["LatestStreamArn"]
 
 

@@ -16,7 +16,7 @@ from examples.demo.stream import WireRecord
 TIMEOUT: Final = 60.0
 """The function's timeout in seconds, as in its template. The function is told of it, and not stopped by it."""
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 PATIENCE: Final = 10
 """How many attempts in a row may settle nothing. Lambda goes on until the records expire; a demo should end."""

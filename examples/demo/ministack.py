@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
-from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 LOOPBACK: Final = "127.0.0.1"
@@ -77,7 +76,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> N
         try:
             with opener.open(f"{url}/_ministack/health", timeout=1):
                 return
-        except (URLError, ConnectionError):
+        except OSError:  # not there yet, or not answering yet
             if _ended(server, within=0.05):
                 break
     raise MinistackDidNotStart("ministack did not start; the end of its log:\n" + _tail(log))

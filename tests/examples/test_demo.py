@@ -1,5 +1,6 @@
 """The demo, run as a user runs it: it ends by itself, and what it says was checked."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,20 +10,22 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+# It would lead the demo astray if it looked.
+ENVIRONMENT = {
+    "PATH": "/nonexistent",
+    "PYTHONUTF8": "1",
+    "AWS_PROFILE": "production",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
+
 
 @pytest.fixture(scope="module")
 def demo() -> subprocess.CompletedProcess[str]:
-    """Run the demo once, in an environment that would lead it astray if it looked."""
-    environment = {
-        "PATH": "/nonexistent",
-        "PYTHONUTF8": "1",
-        "AWS_PROFILE": "production",
-        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
-        "HTTP_PROXY": "http://127.0.0.1:9",
-    }
+    """Run the demo once."""
     command = [sys.executable, "-m", "examples.demo"]
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -52,6 +55,21 @@ def test_each_handler_succeeded_with_all_that_it_is_there_for(demo: subprocess.C
     assert [0, 0] == [counts[name][2] for name in ("announce", "back_up")]
     _, _, failed, redelivered = counts["index"]
     assert failed == redelivered > 0
+
+
+def test_a_demo_that_is_told_to_end_leaves_nothing_behind() -> None:
+    """ministack ends with it: no process of its group is left."""
+    command = [sys.executable, "-m", "examples.demo"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("Starting ministack")
+        demo.terminate()
+
+    assert 1 == demo.returncode
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo.pid, 0)
 
 
 def test_repeats_in_slack_are_said(demo: subprocess.CompletedProcess[str]) -> None:

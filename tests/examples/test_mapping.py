@@ -10,6 +10,7 @@ from examples.demo.mapping import (
     PATIENCE,
     Delivery,
     Invocation,
+    Json,
     NoProgress,
     StreamEvent,
     deliver,
@@ -27,7 +28,7 @@ def records(*numbers: str) -> list[WireRecord]:
     return [{"eventID": number, "dynamodb": {"SequenceNumber": number}} for number in numbers]
 
 
-def naming(*numbers: object) -> dict[str, object]:
+def naming(*numbers: Json) -> Json:
     """Answer that these records failed."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
 
@@ -55,7 +56,7 @@ class Function:
 
 
 @pytest.mark.parametrize("answer", [None, {}, [], naming(), {"batchItemFailures": None}], ids=repr)
-def test_an_empty_answer_settles_the_batch(answer: object) -> None:
+def test_an_empty_answer_settles_the_batch(answer: Json) -> None:
     """These are the answers that AWS takes for success."""
     assert 3 == settled_by(answer, records(*NUMBERS))
 
@@ -74,7 +75,7 @@ def test_an_empty_answer_settles_the_batch(answer: object) -> None:
     ],
     ids=repr,
 )
-def test_an_answer_that_names_no_record_of_the_batch_settles_nothing(answer: object) -> None:
+def test_an_answer_that_names_no_record_of_the_batch_settles_nothing(answer: Json) -> None:
     """One bad identifier makes the whole batch come again, whatever else the answer says."""
     assert 0 == settled_by(answer, records(*NUMBERS))
 

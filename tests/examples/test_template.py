@@ -5,8 +5,9 @@ A bare SAM template hides the settings of its events from cfn-lint, hence the tr
 
 import json
 import logging
+import re
 from pathlib import Path
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 import pytest
 from cfnlint.api import lint
@@ -15,12 +16,13 @@ from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-import examples.cards
+from examples.cards import app
 from examples.cards.app import cards
 
-Json: TypeAlias = dict[str, object]
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-TEMPLATE = Path(examples.cards.__file__).with_name("template.yaml")
+SOURCE = Path(app.__file__)
+TEMPLATE = SOURCE.with_name("template.yaml")
 REGION = "eu-west-1"
 
 # The transform counts its calls of AWS for itself, and complains at exit that nobody asked for the numbers.
@@ -31,37 +33,36 @@ class NoManagedPolicies:
     """Stands in for IAM, which the transform would ask for managed policies by name; the template names none."""
 
     def load(self) -> dict[str, str]:
-        """Know no policy."""
         return {}
 
 
-def part(document: Json, *path: str) -> Json:
+def part(document: Json, *path: str) -> dict[str, Json]:
     """Go down a document of nested mappings."""
     for name in path:
-        inner = document[name]
-        assert is_mapping(inner), path
-        document = inner
+        assert isinstance(document, dict), name
+        document = document[name]
+    assert isinstance(document, dict), path
     return document
 
 
-def is_mapping(value: object) -> TypeGuard[Json]:
-    """Narrow a part of a document that was parsed from JSON or YAML, where all names are text."""
-    return isinstance(value, dict)
+def listed(value: Json) -> list[Json]:
+    """Take one thing as a list of one, as CloudFormation does."""
+    return value if isinstance(value, list) else [value]
 
 
-def deployed(**settings: object) -> Json:
+def deployed(**settings: Json) -> dict[str, Json]:
     """Transform the template as a deployment does, with these settings of its stream event changed.
 
     `sam package` replaces the local folder with the place it was uploaded to; so does this.
     """
-    template = yaml_parse(TEMPLATE.read_text())
+    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
     function = part(template, "Resources", "FollowCards", "Properties")
     function["CodeUri"] = "s3://code/cards.zip"
     part(function, "Events", "Stream", "Properties").update(settings)
     return transform(template, {}, NoManagedPolicies())
 
 
-def findings(**settings: object) -> list[str]:
+def findings(**settings: Json) -> list[str]:
     """Say what the transform and then cfn-lint have against the template, remarks included."""
     try:
         template = json.dumps(deployed(**settings))
@@ -71,7 +72,7 @@ def findings(**settings: object) -> list[str]:
     return [f"{match.rule.id} {match.message} at {'.'.join(map(str, match.path))}" for match in matches]
 
 
-def properties(name: str) -> Json:
+def properties(name: str) -> dict[str, Json]:
     """Give the properties of a deployed resource."""
     return part(deployed(), "Resources", name, "Properties")
 
@@ -91,7 +92,7 @@ def test_nothing_is_found_in_the_template() -> None:
         ("DestinationConfig", {"OnFailures": {}}, "DestinationConfig.OnFailure"),
     ],
 )
-def test_a_mistake_in_the_events_settings_is_found(setting: str, value: object, finding: str) -> None:
+def test_a_mistake_in_the_events_settings_is_found(setting: str, value: Json, finding: str) -> None:
     """The chain bites: each of these would deploy a function that loses records, or not deploy at all."""
     (found,) = findings(**{setting: value})
 
@@ -122,9 +123,42 @@ def test_attempts_are_not_limited_and_age_is() -> None:
 
 
 def test_the_deployed_table_is_the_declared_one() -> None:
-    """Keys, their types, the stream and the TTL attribute are those of the model in `app.py`."""
+    """Name, keys, their types, the stream and the TTL attribute are those of the model in `app.py`."""
     table = properties("Cards")
     declared = cards.definition()
 
-    assert declared is not None
-    assert table
+    assert {"Ref": "CardsTableName"} == table["TableName"]
+    assert cards.name == part(deployed(), "Parameters", "CardsTableName")["Default"]
+    for setting in ("KeySchema", "AttributeDefinitions", "BillingMode"):
+        assert declared.create_table[setting] == table[setting], setting
+    stream = {"StreamEnabled": True, **part(table, "StreamSpecification")}
+    assert declared.create_table["StreamSpecification"] == stream
+    assert declared.update_time_to_live is not None
+    assert declared.update_time_to_live["TimeToLiveSpecification"] == table["TimeToLiveSpecification"]
+
+
+def test_the_function_finds_what_app_py_reads_from_its_environment() -> None:
+    """A variable that the template forgets would fail the first event that needs it."""
+    read = re.findall(r"os\.environ\W+(?:get\W+)?([A-Z_]+)", SOURCE.read_text(encoding="utf-8"))
+
+    assert set(read) == set(part(properties("FollowCards"), "Environment", "Variables"))
+
+
+def test_the_function_may_do_its_job_and_nothing_else() -> None:
+    """Every permission is for one resource of this stack; only listing streams spans those of the table."""
+    allowed: dict[str, Json] = {}
+    for policy in listed(properties("Role")["Policies"]):
+        for statement in map(part, listed(part(policy, "PolicyDocument")["Statement"])):
+            allowed |= {str(action): statement["Resource"] for action in listed(statement["Action"])}
+
+    assert {
+        "dynamodb:DescribeStream": {"Fn::GetAtt": ["Cards", "StreamArn"]},
+        "dynamodb:GetRecords": {"Fn::GetAtt": ["Cards", "StreamArn"]},
+        "dynamodb:GetShardIterator": {"Fn::GetAtt": ["Cards", "StreamArn"]},
+        "dynamodb:ListStreams": {"Fn::Sub": "${Cards.Arn}/stream/*"},
+        "logs:CreateLogStream": {"Fn::GetAtt": ["Logs", "Arn"]},
+        "logs:PutLogEvents": {"Fn::GetAtt": ["Logs", "Arn"]},
+        "s3:PutObject": {"Fn::Sub": "${Backups.Arn}/cards/*"},
+        "sqs:SendMessage": {"Fn::GetAtt": ["GivenUp", "Arn"]},
+    } == allowed
+    assert "ManagedPolicyArns" not in properties("Role")
