@@ -107,6 +107,8 @@ def index(event: Event[Card]) -> Result[str, SearchError]:
             answer = search().request("PUT", document_url(card), json=document)
         case RemoveEvent(old_image=card):
             answer = search().request("DELETE", document_url(card))
+            if answer.status == 404:
+                return Success(f"{card.title} was not indexed")
     if answer.status >= 300:
         return Failure(SearchError(answer.status))
     return Success(f"indexed {card.title}")

@@ -49,7 +49,6 @@ class SearchIndex:
         del self._tries[request.path]
         self.accepted += 1
         if request.method == "DELETE":
-            self.documents.pop(request.path, None)
-        else:
-            self.documents[request.path] = json.loads(request.body)
+            return 404 if self.documents.pop(request.path, None) is None else 200
+        self.documents[request.path] = json.loads(request.body)
         return 200

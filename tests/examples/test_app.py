@@ -100,6 +100,15 @@ def test_a_removed_card_is_backed_up_and_taken_out_of_the_index(outside: Outside
     assert [("DELETE", "/cards/2/full")] == outside.search.asked()
 
 
+def test_a_card_that_the_index_never_had_is_no_failure(outside: Outside) -> None:
+    """A removal that comes again finds nothing left to delete; failing then would go on for ever."""
+    outside.search.status = 404
+
+    results = process(lambda_event(remove_event(HELLO)))
+
+    assert ["backed up hello", "hello was not indexed"] == values(results)
+
+
 def test_a_repeated_delivery_writes_the_same_object_again(outside: Outside) -> None:
     """The event names the object, so that a repeat leaves no second backup, and a second removal its own."""
     event = lambda_event(remove_event(HELLO))

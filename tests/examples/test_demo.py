@@ -58,7 +58,7 @@ def test_each_handler_succeeded_with_all_that_it_is_there_for(demo: subprocess.C
 
 
 def test_a_demo_that_is_told_to_end_leaves_nothing_behind() -> None:
-    """ministack ends with it: no process of its group is left."""
+    """Its ministack ends as well: no process of its group is left."""
     command = [sys.executable, "-m", "examples.demo"]
     with subprocess.Popen(
         command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True
