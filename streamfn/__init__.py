@@ -5,9 +5,6 @@ Result, and join them with `pipeline`: every outcome comes back as data. `lambda
 function that Lambda calls.
 """
 
-from streamfn._batched import batched, batched_each
-from streamfn._chain import chain
-from streamfn._concurrent import concurrent
 from streamfn._converters import configure_converter, make_converter
 from streamfn._delivery import (
     BatchFailed,
@@ -18,6 +15,8 @@ from streamfn._delivery import (
     retry,
 )
 from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
+from streamfn._execution.concurrent import concurrent
+from streamfn._execution.series import series
 from streamfn._failures import (
     Failed,
     Handled,
@@ -32,7 +31,10 @@ from streamfn._failures import (
     Undecodable,
     Unrouted,
 )
-from streamfn._handlers import (
+from streamfn._handlers.batched import batched, batched_each
+from streamfn._handlers.chain import chain
+from streamfn._handlers.outcomes import Outcome
+from streamfn._handlers.registration import (
     Handler,
     changed,
     on_event,
@@ -45,11 +47,9 @@ from streamfn._handlers import (
 from streamfn._lambda import LambdaContext, lambda_handler
 from streamfn._markers import Attribute, EpochMilliseconds, EpochSeconds, PartitionKey, SortKey, TimeToLive
 from streamfn._misuse import Misuse
-from streamfn._outcomes import Outcome
 from streamfn._pipeline import Pipeline, pipeline, router
 from streamfn._records import MalformedRecord, NotAStreamEvent, StreamRecord, read
 from streamfn._reports import log_failure
-from streamfn._series import series
 from streamfn._structuring import structure
 from streamfn._tables import Table
 from streamfn._wire import AttributeValue, Image, StreamViewType

@@ -9,7 +9,7 @@ from typing import Protocol
 from typing_extensions import TypeVar
 
 from streamfn._delivery import BatchFailed, BatchResponse, Delivery, retry
-from streamfn._gate import Gate
+from streamfn._execution.gate import Gate
 from streamfn._misuse import Misuse
 from streamfn._pipeline import Pipeline
 from streamfn._records import read

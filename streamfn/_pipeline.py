@@ -13,15 +13,15 @@ from typing import Final, Generic, Never, cast
 from returns.result import Failure, Result
 from typing_extensions import TypeVar
 
+from streamfn._execution.gate import Gate
+from streamfn._execution.series import series
+from streamfn._execution.tasks import Settled, Task
 from streamfn._failures import Failed, Handled, Malformed, Reason, Unrouted
-from streamfn._gate import Gate
-from streamfn._handlers import AnyHandler, Handler
+from streamfn._handlers.registration import AnyHandler, Handler
 from streamfn._misuse import Misuse
 from streamfn._records import MalformedRecord, Record, read
 from streamfn._routes import Route, Stops, Strategy, stops_of, tasks_for
-from streamfn._series import series
 from streamfn._tables import Table
-from streamfn._tasks import Settled, Task
 
 T = TypeVar("T")
 A_co = TypeVar("A_co", covariant=True)

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
+from streamfn._execution.verdicts import call
 from streamfn._failures import (
     Failed,
     Malformed,
@@ -25,7 +26,6 @@ from streamfn._failures import (
     Undecodable,
     Unrouted,
 )
-from streamfn._outcomes import call
 from streamfn._records import StreamRecord
 
 E = TypeVar("E")

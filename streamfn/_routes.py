@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from streamfn._events import EVENTS
-from streamfn._gate import Gate
-from streamfn._handlers import AnyHandler
+from streamfn._execution.gate import Gate
+from streamfn._execution.tasks import Settled, Task
+from streamfn._handlers.registration import AnyHandler
 from streamfn._misuse import Misuse
 from streamfn._records import StreamRecord
 from streamfn._structuring import Images
 from streamfn._tables import Table
-from streamfn._tasks import Settled, Task
 from streamfn._wire import EVENT_NAMES, EventName
 
 

@@ -13,10 +13,10 @@ from typing import Generic, Never, TypeAlias
 
 from typing_extensions import TypeVar
 
-from streamfn._batched import Batched, BatchedEach
 from streamfn._events import Event, InsertEvent, KeysEvent, Kind, ModifyEvent, RemoveEvent, UpsertEvent
-from streamfn._names import handler_name
-from streamfn._outcomes import Outcome
+from streamfn._handlers.batched import Batched, BatchedEach
+from streamfn._handlers.names import handler_name
+from streamfn._handlers.outcomes import Outcome
 
 T = TypeVar("T")
 K = TypeVar("K")

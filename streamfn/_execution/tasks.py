@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeAlias, cast
 
 from returns.result import Failure, Result, Success
 
-from streamfn._batched import Batched, BatchedEach
 from streamfn._events import Change
+from streamfn._execution.gate import Gate
+from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts
 from streamfn._failures import Failed, Handled, Raised, Reason
-from streamfn._gate import Gate
-from streamfn._handlers import AnyHandler
-from streamfn._outcomes import Verdict, call, call_async, verdict, verdicts
+from streamfn._handlers.batched import Batched, BatchedEach
+from streamfn._handlers.registration import AnyHandler
 from streamfn._structuring import Images, event_of
 
 HandlerResult: TypeAlias = Result[Handled[object], Failed[object]]

@@ -1,8 +1,7 @@
-"""What a handler may give back, and how every form of it becomes plain `Result`s.
+"""What comes of calling a handler: a `Verdict`, whatever the handler did.
 
-A handler may return its Result at once or to be awaited, bare or marked as impure. Whatever else comes of a
-call, an exception included, is a `Raised`: nothing that a handler does ends the run, save KeyboardInterrupt
-and SystemExit.
+Its Result may have to be awaited, or be taken out of an IOResult. Whatever else comes of a call, an exception
+included, is a `Raised`: nothing that a handler does ends the run, save KeyboardInterrupt and SystemExit.
 """
 
 from __future__ import annotations
@@ -11,23 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from returns.result import Failure, Result, Success
-from typing_extensions import TypeVar
 
+from streamfn._execution.loop import submit
 from streamfn._failures import Raised, Refused
-from streamfn._loop import submit
 
 if TYPE_CHECKING:
-    from returns.future import FutureResult
-    from returns.io import IO, IOResult
-
-A = TypeVar("A")
-E = TypeVar("E")
-
-Outcome: TypeAlias = "Result[A, E] | IOResult[A, E] | Awaitable[Result[A, E]] | FutureResult[A, E]"
-"""What a handler may return: one Result, now or to be awaited."""
-
-Outcomes: TypeAlias = "Sequence[Result[A, E]] | Awaitable[Sequence[Result[A, E]]]"
-"""What a handler of many events may return where each event has a Result of its own."""
+    from returns.io import IO
 
 Verdict: TypeAlias = Result[object, Refused[object] | Raised]
 """A handler's Result, its failure wrapped in the reason that it is."""

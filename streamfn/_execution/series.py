@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from streamfn._chunks import Chunk
-from streamfn._gate import Gate
-from streamfn._tasks import Call, Settled, Task, prepare
+from streamfn._execution.chunks import Chunk
+from streamfn._execution.gate import Gate
+from streamfn._execution.tasks import Call, Settled, Task, prepare
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import cast
 
-from streamfn._batched import Batched, BatchedEach
+from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._misuse import Misuse
 
 

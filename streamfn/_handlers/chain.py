@@ -8,7 +8,7 @@ from typing import Never, cast, overload
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._names import name_of
+from streamfn._handlers.names import name_of
 
 X = TypeVar("X")
 A = TypeVar("A")

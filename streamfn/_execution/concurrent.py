@@ -18,11 +18,11 @@ from os import getpid
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from streamfn._chunks import Chunk, Item, item_of
-from streamfn._gate import Gate
-from streamfn._loop import submit
+from streamfn._execution.chunks import Chunk, Item, item_of
+from streamfn._execution.gate import Gate
+from streamfn._execution.loop import submit
+from streamfn._execution.tasks import Call, Settled, Task, prepare
 from streamfn._misuse import Misuse
-from streamfn._tasks import Call, Settled, Task, prepare
 
 
 @dataclass(order=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from streamfn._batched import Batched, BatchedEach
-from streamfn._gate import Gate
-from streamfn._handlers import AnyHandler
+from streamfn._execution.gate import Gate
+from streamfn._execution.tasks import Call, Due, Settled, failed
+from streamfn._handlers.batched import Batched, BatchedEach
+from streamfn._handlers.registration import AnyHandler
 from streamfn._records import StreamRecord
-from streamfn._tasks import Call, Due, Settled, failed
 
 Item: TypeAlias = tuple[tuple[str, str], ...]
 """What tells items of one table apart: their keys, in a form that can be compared and hashed."""

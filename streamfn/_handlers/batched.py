@@ -13,8 +13,8 @@ from typing import Generic
 from returns.result import Result
 from typing_extensions import TypeVar
 
+from streamfn._handlers.outcomes import Outcome, Outcomes
 from streamfn._misuse import Misuse
-from streamfn._outcomes import Outcome, Outcomes
 
 X = TypeVar("X")
 A = TypeVar("A")

@@ -1,0 +1,1 @@
+"""What a user writes: functions of events, what they may return, and how they are registered."""
