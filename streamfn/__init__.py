@@ -47,8 +47,9 @@ from streamfn._handlers.registration import (
 from streamfn._lambda import LambdaContext, lambda_handler
 from streamfn._markers import Attribute, EpochMilliseconds, EpochSeconds, PartitionKey, SortKey, TimeToLive
 from streamfn._misuse import Misuse
+from streamfn._payloads import NotAStreamEvent, read
 from streamfn._pipeline import Pipeline, pipeline, router
-from streamfn._records import MalformedRecord, NotAStreamEvent, StreamRecord, read
+from streamfn._records import MalformedRecord, StreamRecord
 from streamfn._reports import log_failure
 from streamfn._structuring import structure
 from streamfn._tables import Table

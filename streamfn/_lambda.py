@@ -11,8 +11,8 @@ from typing_extensions import TypeVar
 from streamfn._delivery import BatchFailed, BatchResponse, Delivery, retry
 from streamfn._execution.gate import Gate
 from streamfn._misuse import Misuse
+from streamfn._payloads import read
 from streamfn._pipeline import Pipeline
-from streamfn._records import read
 
 A = TypeVar("A")
 E = TypeVar("E")

@@ -19,7 +19,8 @@ from streamfn._execution.tasks import Settled, Task
 from streamfn._failures import Failed, Handled, Malformed, Reason, Unrouted
 from streamfn._handlers.registration import AnyHandler, Handler
 from streamfn._misuse import Misuse
-from streamfn._records import MalformedRecord, Record, read
+from streamfn._payloads import read
+from streamfn._records import MalformedRecord, Record
 from streamfn._routes import Route, Stops, Strategy, stops_of, tasks_for
 from streamfn._tables import Table
 

@@ -1,25 +1,20 @@
-"""The first stage: from the payload that a function receives to its stream records.
+"""Stream records: one change to one item each, and what takes its place where an entry is no such thing.
 
-`read` checks each record once, here, so that no property of a `StreamRecord` can fail later. An entry that
-does not pass stays in the list as a `MalformedRecord`: it has a place in the batch, and losing sight of it
-would lose it.
+Their properties cannot fail: `read` has checked what they rely on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from typing_extensions import override
 
 from streamfn._wire import (
-    EVENT_NAMES,
-    EVENT_SOURCE,
     EventName,
     Image,
     ImageName,
@@ -30,17 +25,6 @@ from streamfn._wire import (
 
 _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
 _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table>[^/]+)/stream/.+")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_SECOND: Final = 253_402_300_799
-"""The last second of the year 9999, where `datetime` ends."""
-
-
-class NotAStreamEvent(ValueError):
-    """The payload as a whole is no event of a DynamoDB stream; the message says what was expected.
-
-    It is raised, not returned: there is no record that a Result could be about. A Lambda function that lets
-    it through fails the invocation, so that whoever sent the payload still has it.
-    """
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,12 +50,12 @@ class StreamRecord:
     @property
     def sequence_number(self) -> str | None:
         """The record's place in its shard: a decimal number of any length, as text; None where there is none."""
-        return _sequence_number(self._raw["dynamodb"].get("SequenceNumber"))
+        return as_sequence_number(self._raw["dynamodb"].get("SequenceNumber"))
 
     @property
     def event_source_arn(self) -> str | None:
         """The stream's ARN; None in what GetRecords returns."""
-        return _text(self._raw.get("eventSourceARN"))
+        return as_text(self._raw.get("eventSourceARN"))
 
     @property
     def table_name(self) -> str | None:
@@ -82,7 +66,7 @@ class StreamRecord:
     @property
     def region(self) -> str | None:
         """The AWS region in which the change was made."""
-        return _text(self._raw.get("awsRegion"))
+        return as_text(self._raw.get("awsRegion"))
 
     @property
     def keys(self) -> Image:
@@ -102,12 +86,12 @@ class StreamRecord:
     @property
     def view_type(self) -> StreamViewType | None:
         """Which images the stream carries; None if the record does not say, or says what is not known here."""
-        return _VIEW_TYPES.get(_text(self._raw["dynamodb"].get("StreamViewType")) or "")
+        return _VIEW_TYPES.get(as_text(self._raw["dynamodb"].get("StreamViewType")) or "")
 
     @property
     def approximate_creation(self) -> datetime | None:
         """When the change was written, in UTC; None if the record does not say."""
-        return _moment(self._raw["dynamodb"].get("ApproximateCreationDateTime"))
+        return as_moment(self._raw["dynamodb"].get("ApproximateCreationDateTime"))
 
     @property
     def size_bytes(self) -> int | None:
@@ -182,112 +166,7 @@ Record: TypeAlias = StreamRecord | MalformedRecord
 """An entry of a batch."""
 
 
-def read(payload: object) -> list[Record]:
-    """Take the records out of a Lambda event, in the order of the batch, one element for each entry.
-
-    `payload` is what Lambda hands to a function: ``{"Records": [record, …]}``; what GetRecords answers has
-    that shape too. A batch in which no entry comes from DynamoDB is not one of ours; a single stranger is a
-    `MalformedRecord`.
-
-    Fails with `NotAStreamEvent` if the payload is of another shape or of another service.
-
-    >>> read({"Records": []})
-    []
-    >>> read({"Records": [{"eventSource": "aws:sqs", "body": "…"}]})
-    Traceback (most recent call last):
-    ...
-    streamfn._records.NotAStreamEvent: expected the event of a DynamoDB stream, got records of aws:sqs
-    """
-    entries = _entries(payload)
-    sources = [_source(entry) for entry in entries]
-    if (stranger := sources[0] if sources else None) and EVENT_SOURCE not in sources and None not in sources:
-        raise NotAStreamEvent(f"expected the event of a DynamoDB stream, got records of {stranger}")
-    return [_record(entry, position) for position, entry in enumerate(entries)]
-
-
-def _entries(payload: object) -> Sequence[object]:
-    expected = 'expected the event of a DynamoDB stream, {"Records": [...]}'
-    if not is_map(payload):
-        raise NotAStreamEvent(f"{expected}, got {type(payload).__name__}")
-    if "Records" not in payload:
-        raise NotAStreamEvent(f"{expected}, got an object without Records")
-    records = payload["Records"]
-    if not isinstance(records, list):
-        raise NotAStreamEvent(f"{expected}, got Records of type {type(records).__name__}")
-    return cast("list[object]", records)  # isinstance knows the list, not what is in it
-
-
-def _source(entry: object) -> str | None:
-    """The service that an entry names; some spell the key with a capital."""
-    return _text(_member(entry, "eventSource") or _member(entry, "EventSource"))
-
-
-def _record(entry: object, position: int) -> Record:
-    if (problem := _problem(entry)) is None:
-        return StreamRecord(cast("RawRecord", entry))  # _problem has just checked all that RawRecord promises
-    return MalformedRecord(
-        entry,
-        position,
-        problem,
-        event_id=_text(_member(entry, "eventID")) or None,
-        sequence_number=_sequence_number(_member(_member(entry, "dynamodb"), "SequenceNumber")),
-    )
-
-
-def _member(value: object, name: str) -> object:
-    return value.get(name) if is_map(value) else None
-
-
-def _problem(entry: object) -> str | None:
-    """Say why an entry is no stream record, or None if it is one. Says what is there, never its value."""
-    if not is_map(entry):
-        return f"expected an object, got {type(entry).__name__}"
-    change = entry.get("dynamodb")
-    if not is_map(change):
-        return _expected("dynamodb", "an object", change)
-    if not _text(entry.get("eventID")):
-        return _expected("eventID", "text", entry.get("eventID"))
-    if entry.get("eventSource", EVENT_SOURCE) != EVENT_SOURCE:
-        return f"eventSource: expected {EVENT_SOURCE}"
-    if entry.get("eventName") not in EVENT_NAMES:
-        return _expected("eventName", "INSERT, MODIFY or REMOVE", entry.get("eventName"))
-    if not is_map(change.get("Keys")):
-        return _expected("dynamodb.Keys", "an object", change.get("Keys"))
-    for image in ("NewImage", "OldImage"):
-        if (found := change.get(image)) is not None and not is_map(found):
-            return _expected(f"dynamodb.{image}", "an object", found)
-    written = change.get("ApproximateCreationDateTime")
-    if written is not None and _moment(written) is None:
-        return _expected("dynamodb.ApproximateCreationDateTime", "seconds since 1970", written)
-    return None
-
-
-def _expected(path: str, what: str, found: object) -> str:
-    return (
-        f"{path} is missing"
-        if found is None
-        else f"{path}: expected {what}, got another {type(found).__name__}"
-    )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _sequence_number(value: object) -> str | None:
-    return value if isinstance(value, str) and value.isascii() and value.isdecimal() else None
-
-
 @lru_cache(maxsize=256)
 def _table_of(arn: str) -> str | None:
     match = _STREAM_ARN.fullmatch(arn)
     return match["table"] if match else None
-
-
-def _moment(value: object) -> datetime | None:
-    """A time as Lambda writes it (seconds, often with a fraction) or as boto3 does (a datetime)."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, int | float) and 0 <= value <= _LAST_SECOND:
-        return _EPOCH + timedelta(seconds=value)
-    return None

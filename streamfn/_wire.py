@@ -8,6 +8,7 @@ Reference, the shape of a record is that of `Record` in the DynamoDB Streams API
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard
 
@@ -27,6 +28,10 @@ EVENT_NAMES: Final[tuple[EventName, ...]] = ("INSERT", "MODIFY", "REMOVE")
 
 ImageName: TypeAlias = Literal["NewImage", "OldImage", "Keys"]
 """The parts of a stream record that hold attributes of the item."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999, where `datetime` ends."""
 
 
 class StreamViewType(StrEnum):
@@ -74,3 +79,28 @@ def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
     (True, False)
     """
     return isinstance(value, dict)
+
+
+def as_text(value: object) -> str | None:
+    """Take a piece of a payload for text, or for nothing."""
+    return value if isinstance(value, str) else None
+
+
+def as_sequence_number(value: object) -> str | None:
+    """Take a piece of a payload for a sequence number, a decimal number of any length, or for nothing."""
+    return value if isinstance(value, str) and value.isascii() and value.isdecimal() else None
+
+
+def as_moment(value: object) -> datetime | None:
+    """Take a piece of a payload for a time, or for nothing.
+
+    Lambda writes the seconds since 1970, often with a fraction; boto3 makes a datetime of them.
+
+    >>> as_moment(1_700_000_000.5)
+    datetime.datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=datetime.timezone.utc)
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, int | float) and 0 <= value <= _LAST_SECOND:
+        return _EPOCH + timedelta(seconds=value)
+    return None
