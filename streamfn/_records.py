@@ -20,6 +20,9 @@ from streamfn._wire import (
     ImageName,
     RawRecord,
     StreamViewType,
+    as_moment,
+    as_sequence_number,
+    as_text,
     is_map,
 )
 
