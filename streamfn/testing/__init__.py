@@ -1,0 +1,25 @@
+"""What a test of handlers needs: events of your own items, and the Results of a pipeline taken apart.
+
+Nothing here talks to AWS or reads a clock, and the same test makes the same events in every run.
+"""
+
+from streamfn.testing._context import FixedTime, lambda_context
+from streamfn.testing._events import insert_event, keys_event, modify_event, remove_event, upsert_event
+from streamfn.testing._payloads import LambdaEvent, lambda_event
+from streamfn.testing._records import Identity
+from streamfn.testing._results import failures, values
+
+__all__ = [
+    "FixedTime",
+    "Identity",
+    "LambdaEvent",
+    "failures",
+    "insert_event",
+    "keys_event",
+    "lambda_context",
+    "lambda_event",
+    "modify_event",
+    "remove_event",
+    "upsert_event",
+    "values",
+]
