@@ -136,7 +136,10 @@ def writer(hint: Hint, converter: Converter) -> UnstructureHook:
 
 def model_fields(model: Hint, converter: Converter) -> tuple[ModelField, ...]:
     """List the fields of a model, renamed as the converter's hook for it says."""
-    overrides: dict[str, object] = getattr(converter.get_structure_hook(model), "overrides", {})
+    # What cattrs' own functions make is never built here, so that a model being built has no overrides.
+    building = _building.get((id(converter), model))
+    hook: object = building or converter.get_structure_hook(model)
+    overrides: dict[str, object] = getattr(hook, "overrides", {})
     renamed = {name: getattr(override, "rename", None) for name, override in overrides.items()}
     return tuple(
         replace(field, attribute=renamed.get(field.name) or field.attribute) for field in fields_of(model)
