@@ -108,14 +108,10 @@ def reader(hint: Hint, converter: Converter) -> StructureHook:
     """Find the hook that structures a type. Fails with `Misuse` if there is none."""
     if (building := _building.get((id(converter), hint))) is not None:
         return building
-    hook = cast(
-        "StructureHook", converter.get_structure_hook(hint)
-    )  # cattrs' own type for it takes and gives Any
-    if (
-        isinstance(hint, type)
-        and hint not in SCALARS
-        and any(hook is scalar.read for scalar in SCALARS.values())
-    ):
+    # cattrs' own type for a hook takes and gives Any.
+    hook = cast("StructureHook", converter.get_structure_hook(hint))
+    is_a_scalars = any(hook is scalar.read for scalar in SCALARS.values())
+    if is_a_scalars and isinstance(hint, type) and hint not in SCALARS:
         return _reader_of_subclass(hint)
     if is_model(hint) and hasattr(hook, "overrides"):
         return lambda value, hint: hook(entries(value), hint)
@@ -126,9 +122,8 @@ def writer(hint: Hint, converter: Converter) -> UnstructureHook:
     """Find the hook that unstructures a type. Fails with `Misuse` if there is none."""
     if (building := _building_writers.get((id(converter), hint))) is not None:
         return building
-    hook = cast(
-        "UnstructureHook", converter.get_unstructure_hook(hint)
-    )  # cattrs' own type for it takes and gives Any
+    # cattrs' own type for a hook takes and gives Any.
+    hook = cast("UnstructureHook", converter.get_unstructure_hook(hint))
     if is_model(hint) and hasattr(hook, "overrides"):
         return lambda value: {"M": hook(value)}
     return hook
@@ -239,7 +234,7 @@ def _write_set(hint: Hint, converter: Converter) -> UnstructureHook:
 
 def _read_map(hint: Hint, converter: Converter) -> StructureHook:
     key, entry = get_args(hint) or (str, object)
-    if tags_of(key) != {"S"}:
+    if tags_of(key) != frozenset({"S"}):
         raise Misuse(f"{_name(hint)} is not supported: the keys of a map are text")
     return ReadMap(key, reader(key, converter), entry, reader(entry, converter))
 

@@ -2,10 +2,10 @@
 
 @dataclass(frozen=True, slots=True)
 class Card:
-id: Annotated[int, PartitionKey]
-title: Annotated[str, SortKey]
-owner: Annotated[str, Attribute("ownerName")]
-expires_at: Annotated[datetime, TimeToLive] | None = None
+    id: Annotated[int, PartitionKey]
+    title: Annotated[str, SortKey]
+    owner: Annotated[str, Attribute("ownerName")]
+    expires_at: Annotated[datetime, TimeToLive] | None = None
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ class Table(Generic[T]):
                 raise Misuse(f"a table's model is a dataclass, an attrs class or a TypedDict, got {each!r}")
         self._read = reader(model, self._converter)
         self._write = writer(model, self._converter)
-        self.key_attributes = self._keys()
-        self.immutable = is_immutable(model)
+        self.key_attributes: TableKeys = self._keys()
+        self.immutable: bool = is_immutable(model)
         for each in self._models:
             # Whoever finds the table there has an item of its model.
             same = _declared.setdefault(cast("type", origin(each)), WeakSet())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import cast
 
 from typing_extensions import override
@@ -12,6 +13,7 @@ from streamfn._conversion.plain import write_set
 from streamfn._conversion.problems import Composite, Part, Place, Unfit
 from streamfn._conversion.tags import SET_TAGS, content, tagged
 from streamfn._conversion.types import Hint
+from streamfn._wire import is_map
 
 
 class ReadList(Composite):
@@ -80,7 +82,7 @@ class ReadSet(Composite):
 
     @staticmethod
     def _elements(value: object) -> list[object]:
-        """Make attribute values of a set's elements; an empty one, which DynamoDB does not store, comes as NULL or L."""
+        """Make attribute values of a set's elements; an empty set is not stored as one, but as NULL or L."""
         tag, held = tagged(value)
         if tag == "NULL" or (tag == "L" and held == []):
             return []
@@ -122,16 +124,15 @@ def elements(value: object, tag: str) -> list[object]:
 def entries(value: object) -> Mapping[str, object]:
     """Take the entries out of an M."""
     held = content(value, "M")
-    if isinstance(held, dict):
-        return cast("dict[str, object]", held)  # JSON's keys are text
+    if is_map(held):
+        return held
     raise Unfit(f"expected an object in M, got {type(held).__name__}")
 
 
 def write_list(hook: UnstructureHook) -> UnstructureHook:
     """Make the hook that unstructures a list of elements of one type."""
-    return lambda value: {
-        "L": [hook(each) for each in cast("Sequence[object]", value)]
-    }  # as its annotation says
+    # The value is what its annotation says.
+    return lambda value: {"L": [hook(each) for each in cast("Sequence[object]", value)]}
 
 
 def write_tuple(hooks: Sequence[UnstructureHook]) -> UnstructureHook:
@@ -148,9 +149,8 @@ def write_tuple(hooks: Sequence[UnstructureHook]) -> UnstructureHook:
 
 def write_set_of(hook: UnstructureHook) -> UnstructureHook:
     """Make the hook that unstructures a set; see `write_set`."""
-    return lambda value: write_set(
-        [hook(each) for each in cast("Sequence[object]", value)]
-    )  # as its annotation says
+    # The value is what its annotation says.
+    return lambda value: write_set([hook(each) for each in cast("AbstractSet[object]", value)])
 
 
 def write_map(key_hook: UnstructureHook, hook: UnstructureHook) -> UnstructureHook:

@@ -37,14 +37,15 @@ class TableKeys:
 def keys_of(model: str, fields: Iterable[ModelField]) -> TableKeys:
     """Find the marked fields of a model.
 
-    Fails with `Misuse`, naming the field, if a mark stands twice, or on a type that DynamoDB does not allow there.
+    Fails with `Misuse`, naming the field, if a mark stands twice, or on a type that DynamoDB does not allow
+    there.
     """
     fields = tuple(fields)
     partition, sort = (_key(model, fields, marker) for marker in (PartitionKey, SortKey))
     if sort is not None and partition is None:
         raise Misuse(f"{model} marks a SortKey and no PartitionKey: a table has a partition key first")
     expiry = _marked(model, fields, TimeToLive)
-    if expiry is not None and tags_of(expiry.hint) - {"NULL"} != {"N"}:
+    if expiry is not None and tags_of(expiry.hint) - {"NULL"} != frozenset({"N"}):
         raise Misuse(f"{model}.{expiry.name} is marked TimeToLive: make it a datetime or an int")
     return TableKeys(partition, sort, expiry.attribute if expiry else None)
 
@@ -54,7 +55,7 @@ def _key(model: str, fields: Iterable[ModelField], marker: type) -> KeyAttribute
     if field is None:
         return None
     tags = tags_of(field.hint)
-    if len(tags) != 1 or not tags <= KEY_TAGS:
+    if len(tags & KEY_TAGS) != 1 or tags - KEY_TAGS:
         raise Misuse(
             f"{model}.{field.name} is marked {marker.__name__}: a key is text, a number or binary, and no other"
         )

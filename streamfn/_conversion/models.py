@@ -1,7 +1,8 @@
 """Models: the classes that stand for items, and for maps within them, as a list of their fields.
 
-A model is a dataclass, an attrs class or a TypedDict. Its annotations are resolved here, with ``Annotated`` kept and the
-type variables of a generic model replaced, since cattrs loses both where annotations are text (PEP 563).
+A model is a dataclass, an attrs class or a TypedDict. Its annotations are resolved here, with ``Annotated``
+kept and the type variables of a generic model replaced, since cattrs loses both where annotations are text
+(PEP 563).
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections import abc
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import (
+    Final,
     Literal,
     NotRequired,
     Protocol,
@@ -27,19 +30,32 @@ import attrs
 from typing_extensions import get_original_bases
 
 from streamfn._conversion.scalars import SCALARS
-from streamfn._conversion.types import Hint, annotations_in, bare, is_enum, is_model, members, origin
+from streamfn._conversion.types import (
+    Hint,
+    annotations_in,
+    bare,
+    is_attrs,
+    is_dataclass,
+    is_enum,
+    is_model,
+    members,
+    origin,
+)
 from streamfn._markers import Attribute
 from streamfn._misuse import Misuse
 
-_NOTHING = object()
+_NOTHING: Final = object()
+_EMPTY: Final = frozenset[object]()
+_IMMUTABLE: Final = frozenset[Hint]({tuple, frozenset, abc.Sequence, abc.Set})
+"""The types of containers that cannot be changed, or are made so that they cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelField:
-    """A field of a model: its `name`, the `parameter` that the class takes it by, its type and its attribute's name.
+    """A field of a model, its type, and the name of its attribute.
 
-    `required`: the class has no default for it. `omitted`: a default that is left out when it is written, None or an
-    empty set, which DynamoDB does not store.
+    `parameter`: the name by which the class takes it. `required`: the class has no default for it. `omitted`: a default that is left out when it is written,
+    None or an empty set, which DynamoDB does not store.
     """
 
     name: str
@@ -65,7 +81,7 @@ def fields_of(model: Hint) -> tuple[ModelField, ...]:
 
 
 def _declared(cls: type, hints: Mapping[str, Hint]) -> Iterator[ModelField]:
-    if dataclasses.is_dataclass(cls):
+    if is_dataclass(cls):
         for name, hint in hints.items():
             if isinstance(hint, dataclasses.InitVar):
                 raise Misuse(
@@ -75,7 +91,7 @@ def _declared(cls: type, hints: Mapping[str, Hint]) -> Iterator[ModelField]:
             if each.init:
                 given: object = each.default_factory if each.default is dataclasses.MISSING else each.default
                 yield _field(each.name, each.name, hints[each.name], given, dataclasses.MISSING)
-    elif attrs.has(cls):
+    elif is_attrs(cls):
         for field in attrs.fields(cls):
             if field.init:
                 default: object = getattr(field.default, "factory", field.default)
@@ -92,20 +108,23 @@ def _declared(cls: type, hints: Mapping[str, Hint]) -> Iterator[ModelField]:
 
 def _field(name: str, parameter: str, hint: Hint, default: object, missing: object) -> ModelField:
     renames = [each.name for each in annotations_in(hint) if isinstance(each, Attribute)]
-    is_empty_set = default in (set, frozenset) or (isinstance(default, Set) and not default)
+    is_empty_set = (
+        default is set or default is frozenset or (isinstance(default, AbstractSet) and not default)
+    )
     return ModelField(
         name=name,
         parameter=parameter,
         hint=hint,
         attribute=renames[0] if renames else name,
         required=default is missing,
-        omitted=(None,) if default is None else (frozenset(),) if is_empty_set else (),
+        omitted=(None,) if default is None else (_EMPTY,) if is_empty_set else (),
     )
 
 
 def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
     """Resolve the annotations of a class and its bases, their type variables replaced by what is given for them."""
-    given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+    parameters: tuple[object, ...] = getattr(cls, "__parameters__", ())
+    given = dict(zip(parameters, arguments, strict=False))
     hints: dict[str, Hint] = {}
     for base in reversed(get_original_bases(cls)):
         if isinstance(origin(base), type) and origin(base) is not object:
@@ -166,7 +185,7 @@ def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
         return True
     if len(members(inner)) > 1:
         return all(_is_immutable(member, above) for member in members(inner))
-    if cls in {tuple, frozenset, abc.Sequence, abc.Set}:
+    if cls in _IMMUTABLE:
         return all(each is Ellipsis or _is_immutable(each, above) for each in get_args(inner) or (object,))
     if is_model(inner) and _is_frozen(cast("type", cls)):  # a model's origin is a class
         return all(_is_immutable(field.hint, above | {inner}) for field in fields_of(inner))
@@ -175,9 +194,8 @@ def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
 
 def _is_frozen(cls: type) -> bool:
     """Whether a class was declared frozen, as dataclasses and attrs mark it."""
-    if dataclasses.is_dataclass(cls):
+    if is_dataclass(cls):
         parameters: object = getattr(cls, "__dataclass_params__", None)
         return getattr(parameters, "frozen", False) is True
-    return (
-        cls.__setattr__.__name__ == "_frozen_setattrs"
-    )  # attrs has no other sign for it in its older versions
+    # attrs has no other sign for it in its older versions.
+    return getattr(cls.__setattr__, "__name__", None) == "_frozen_setattrs"

@@ -1,8 +1,8 @@
 """Numbers: DynamoDB writes them as text, and means them exactly.
 
-They have up to 38 significant digits and a magnitude of up to 9.9…E+125 (DynamoDB Developer Guide, "Supported data types
-and naming rules"). Reading is exact for more than that, and bounded, so that no text costs more than its length; writing
-refuses what DynamoDB would.
+They have up to 38 significant digits and a magnitude of up to 9.9…E+125 (DynamoDB Developer Guide, "Supported
+data types and naming rules"). Reading is exact for more than that, and bounded, so that no text costs more
+than its length; writing refuses what DynamoDB would.
 """
 
 from __future__ import annotations

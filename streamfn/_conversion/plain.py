@@ -5,13 +5,15 @@ A number becomes a `Decimal`, a set a frozenset, a binary `bytes`, a list and a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import cast
 
 from streamfn._conversion.numbers import read_decimal
 from streamfn._conversion.problems import Unfit
 from streamfn._conversion.scalars import SCALARS, read_bool, read_bytes, read_none, read_text
 from streamfn._conversion.tags import SET_TAGS, tagged
+from streamfn._wire import is_map
 
 _READERS = {"S": read_text, "N": read_decimal, "B": read_bytes, "BOOL": read_bool, "NULL": read_none}
 
@@ -26,8 +28,8 @@ def read_plain(value: object, _: object = None) -> object:
     if tag in _READERS:
         return _READERS[tag](value)
     if tag == "M":
-        if isinstance(held, dict):
-            return {key: read_plain(each) for key, each in cast("dict[str, object]", held).items()}
+        if is_map(held):
+            return {key: read_plain(each) for key, each in held.items()}
         raise Unfit(f"expected an object in M, got {type(held).__name__}")
     if not isinstance(held, list):
         raise Unfit(f"expected a list in {tag}, got {type(held).__name__}")
@@ -46,8 +48,8 @@ def write_plain(value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         entries = cast("Mapping[object, object]", value).items()
         return {"M": {_map_key(key): write_plain(each) for key, each in entries}}
-    if isinstance(value, Set):
-        return write_set([write_plain(each) for each in cast("Set[object]", value)])
+    if isinstance(value, AbstractSet):
+        return write_set([write_plain(each) for each in cast("AbstractSet[object]", value)])
     for cls, scalar in SCALARS.items():
         if isinstance(value, cls):
             return cast("dict[str, object]", scalar.write(value))  # what all of SCALARS write

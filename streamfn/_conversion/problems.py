@@ -1,8 +1,8 @@
 """Finding out all that is wrong with an image, once structuring it has failed.
 
-A `Composite` hook gives its parts, each of which is looked at, where structuring stops at the first bad one; any other hook
-is called again, and what it raises is taken. Nothing of the image gets into a problem unless the place is
-asked to reveal it: not a value, and not a map's key, which is data as well.
+A `Composite` hook gives its parts, each of which is looked at, where structuring stops at the first bad one;
+any other hook is called again, and what it raises is taken. Nothing of the image gets into a problem unless
+the place is asked to reveal it: not a value, and not a map's key, which is data as well.
 """
 
 from __future__ import annotations

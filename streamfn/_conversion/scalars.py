@@ -1,7 +1,7 @@
 """Scalars: the attribute values that hold one thing, and the Python types for them.
 
-Each type has a function that reads an attribute value and one that writes it. They read strictly: what is not exactly
-of the type is refused, because a wrong value costs more than a failed record.
+Each type has a function that reads an attribute value and one that writes it. They read strictly: what is not
+exactly of the type is refused, because a wrong value costs more than a failed record.
 """
 
 from __future__ import annotations
@@ -96,6 +96,22 @@ def _read_datetime(value: object, _: object = None) -> datetime:
     return moment
 
 
+def _write_datetime(value: object) -> dict[str, object]:
+    return {"S": _aware(value).isoformat()}
+
+
+def _read_date(value: object, _: object = None) -> date:
+    return _parsed(value, date.fromisoformat, "date")
+
+
+def _read_uuid(value: object, _: object = None) -> UUID:
+    return _parsed(value, UUID, "UUID")
+
+
+def _write_none(_: object) -> dict[str, object]:
+    return {"NULL": True}
+
+
 def _parsed(value: object, parse: Callable[[str], V], name: str) -> V:
     text = read_text(value)
     try:
@@ -111,9 +127,8 @@ def _aware(value: object) -> datetime:
 
 
 def _writer(tag: str, form: Callable[[V], object]) -> UnstructureHook:
-    return lambda value: {
-        tag: form(cast("V", value))
-    }  # cattrs calls it for the type that it is registered for
+    # cattrs calls it for the type that it is registered for.
+    return lambda value: {tag: form(cast("V", value))}
 
 
 SCALARS: Final[Mapping[type, Scalar]] = {
@@ -123,11 +138,9 @@ SCALARS: Final[Mapping[type, Scalar]] = {
     float: Scalar("N", read_float, write_number),
     Decimal: Scalar("N", read_decimal, write_number),
     bytes: Scalar("B", read_bytes, _writer("B", bytes)),
-    NoneType: Scalar("NULL", read_none, lambda _: {"NULL": True}),
-    datetime: Scalar("S", _read_datetime, lambda value: {"S": _aware(value).isoformat()}),
-    date: Scalar(
-        "S", lambda value, _: _parsed(value, date.fromisoformat, "date"), _writer("S", date.isoformat)
-    ),
-    UUID: Scalar("S", lambda value, _: _parsed(value, UUID, "UUID"), _writer("S", str)),
+    NoneType: Scalar("NULL", read_none, _write_none),
+    datetime: Scalar("S", _read_datetime, _write_datetime),
+    date: Scalar("S", _read_date, _writer("S", date.isoformat)),
+    UUID: Scalar("S", _read_uuid, _writer("S", str)),
 }
 """The types of one value each, and how they are read and written; a subclass stands before its class."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 from streamfn._conversion.problems import Unfit
+from streamfn._wire import is_map
 
 TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 """All type tags of an attribute value (DynamoDB API Reference, `AttributeValue`)."""
@@ -25,8 +26,8 @@ def content(value: object, tag: str) -> object:
     >>> content({"N": "3"}, "N")
     '3'
     """
-    if type(value) is dict and len(value) == 1 and tag in value:
-        return cast("dict[str, object]", value)[tag]
+    if is_map(value) and len(value) == 1 and tag in value:
+        return value[tag]
     raise Unfit(f"expected {tag}, got {found_in(value)}")
 
 
@@ -36,8 +37,8 @@ def tagged(value: object) -> tuple[str, object]:
     >>> tagged({"N": "3"})
     ('N', '3')
     """
-    if type(value) is dict and len(value) == 1:
-        ((tag, held),) = cast("dict[str, object]", value).items()
+    if is_map(value) and len(value) == 1:
+        ((tag, held),) = value.items()
         if tag in TAGS:
             return tag, held
     raise Unfit(f"expected an attribute value, got {found_in(value)}")
@@ -45,11 +46,9 @@ def tagged(value: object) -> tuple[str, object]:
 
 def found_in(value: object) -> str:
     """Say what was found instead of an attribute value of the wanted tag."""
-    if not isinstance(value, dict):
+    if not is_map(value):
         return f"no attribute value but {type(value).__name__}"
-    tags = list(cast("dict[object, object]", value))
-    if not tags:
-        return "an attribute value without a type"
-    if len(tags) > 1:
-        return f"an attribute value of {len(tags)} types"
-    return str(tags[0]) if tags[0] in TAGS else "an attribute value of an unknown type"
+    if len(value) != 1:
+        return f"an attribute value of {len(value)} types" if value else "an attribute value without a type"
+    (tag,) = value
+    return tag if tag in TAGS else "an attribute value of an unknown type"

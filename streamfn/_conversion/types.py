@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import abc
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from types import NoneType, UnionType
 from typing import (
@@ -16,14 +16,14 @@ from typing import (
     NotRequired,
     Required,
     TypeAlias,
-    Union,
+    Union,  # pyright: ignore[reportDeprecated] (models may be written with it)
     cast,
     get_args,
     get_origin,
     is_typeddict,
 )
 
-from attrs import has as is_attrs
+import attrs
 from typing_extensions import TypeAliasType
 from typing_extensions import is_typeddict as is_backported_typeddict
 
@@ -52,6 +52,9 @@ SETS: Final[Mapping[Hint, Callable[[Iterator[object]], object]]] = {
 MAPS: Final = frozenset[Hint]({dict, abc.Mapping, abc.MutableMapping})
 """The types of maps; a `dict` is made for each."""
 
+_UNIONS: Final = frozenset[Hint]({UnionType, Union})  # pyright: ignore[reportDeprecated] (as above)
+"""What ``get_origin`` says of a union, by the form in which it was written."""
+
 UNTYPED: Final = frozenset[Hint]({object, Any})
 """What says nothing of a value's type: plain Python values are made."""
 
@@ -62,7 +65,7 @@ def origin(hint: Hint) -> Hint:
 
 
 def annotations_in(hint: Hint) -> tuple[object, ...]:
-    """What ``Annotated`` says of a type, or of the members of a union, of a field's ``Required`` type and so on.
+    """What ``Annotated`` says of a type, or of what is within it: a union's members, a field's ``Required`` type.
 
     >>> annotations_in(Annotated[int, "seconds"] | None)
     ('seconds',)
@@ -70,7 +73,7 @@ def annotations_in(hint: Hint) -> tuple[object, ...]:
     if get_origin(hint) is Annotated:
         inner, *said = get_args(hint)
         return (*said, *annotations_in(inner))
-    if get_origin(hint) in {Union, UnionType, Required, NotRequired}:
+    if get_origin(hint) in {*_UNIONS, Required, NotRequired}:
         return tuple(each for member in get_args(hint) for each in annotations_in(member))
     return ()
 
@@ -108,7 +111,7 @@ def bare(hint: Hint) -> Hint:
 def members(hint: Hint) -> tuple[Hint, ...]:
     """The members of a union, those of unions within it included; any other type is its own only member."""
     inner = bare(hint)
-    if get_origin(inner) not in {Union, UnionType}:
+    if get_origin(inner) not in _UNIONS:
         return (hint,)
     said = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     found = (each for member in get_args(inner) for each in members(member))
@@ -119,6 +122,16 @@ def is_model(hint: Hint) -> bool:
     """Whether a type has named fields of its own: a dataclass, an attrs class or a TypedDict, generic or not."""
     cls = origin(hint)
     return isinstance(cls, type) and (is_dataclass(cls) or is_attrs(cls) or is_typed_dict(cls))
+
+
+def is_dataclass(cls: type) -> bool:
+    """Whether a class is a dataclass; the standard library's function would have the checkers forget the rest."""
+    return dataclasses.is_dataclass(cls)
+
+
+def is_attrs(cls: type) -> bool:
+    """Whether a class is an attrs class; see `is_dataclass`."""
+    return attrs.has(cls)
 
 
 def is_typed_dict(hint: Hint) -> bool:
@@ -143,20 +156,26 @@ def tags_of(hint: Hint) -> frozenset[str]:
     inner = bare(hint)
     cls = origin(inner)
     if len(members(inner)) > 1:
-        return frozenset().union(*map(tags_of, members(inner)))
+        return _union(map(tags_of, members(inner)))
     if inner in UNTYPED:
         return TAGS
     if cls is Literal:
-        return frozenset().union(*(tags_of(type(value)) for value in get_args(inner)))
+        return _tags_of_values(get_args(inner))
     if is_enum(inner):
-        return frozenset().union(*(tags_of(type(value)) for value in enum_values(inner)))
+        return _tags_of_values(enum_values(inner))
     if is_model(inner) or cls in MAPS:
         return frozenset({"M"})
     if cls in LISTS or cls is tuple:
         return frozenset({"L"})
     if cls in SETS:
-        return (
-            frozenset(f"{tag}S" for element in get_args(inner) or (object,) for tag in tags_of(element))
-            & TAGS
-        )
+        elements: Sequence[Hint] = get_args(inner) or (object,)
+        return frozenset(f"{tag}S" for tag in _union(map(tags_of, elements))) & TAGS
     return frozenset({SCALARS[cls].tag}) if isinstance(cls, type) and cls in SCALARS else frozenset()
+
+
+def _tags_of_values(values: Iterable[object]) -> frozenset[str]:
+    return _union(tags_of(type(value)) for value in values)
+
+
+def _union(tags: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset(tag for each in tags for tag in each)

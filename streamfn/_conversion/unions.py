@@ -1,12 +1,14 @@
 """Unions: which member an attribute value is meant for.
 
-Members are told apart by their type tags. Models, which all go by M, are told apart by a field that is a Literal in each
-of them, or else by a required attribute that no other one has. What cannot be told apart is an error when it is built.
+Members are told apart by their type tags. Models, which all go by M, are told apart by a field that is a
+Literal in each of them, or else by a required attribute that no other one has. What cannot be told apart is
+an error when it is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -62,7 +64,7 @@ class ReadUnion(Composite):
         for member in untyped:
             self._by_tag = dict.fromkeys(TAGS, member) | self._by_tag
 
-    def _claim(self, member: Member, tags: Set[str]) -> None:
+    def _claim(self, member: Member, tags: AbstractSet[str]) -> None:
         if not tags:
             raise Misuse(
                 f"{member.name} cannot be in a union: it is not known which attribute values are meant for it"
@@ -150,8 +152,8 @@ def choice_among(models: Sequence[Member]) -> Callable[[Mapping[str, object]], M
             others.append(model)
     if len(others) > 1:
         raise Misuse(
-            f"nothing tells {others[0].name} and {others[1].name} apart: give both a field of one name and of the types "
-            'Literal["…"], or each a required field of its own'
+            f"nothing tells {others[0].name} and {others[1].name} apart: give both a field of one name "
+            'and of the types Literal["…"], or each a required field of its own'
         )
     return ByAttribute(unique, others[0] if others else None)
 
@@ -178,9 +180,8 @@ def write_union(members: Sequence[Member]) -> UnstructureHook:
             for member in members:
                 if fits(value, member):
                     written = member.write(value)
-                    return (
-                        {"L": []} if written == {"NULL": True} and value is not None else written
-                    )  # an empty set
+                    is_empty_set = written == {"NULL": True} and value is not None
+                    return {"L": []} if is_empty_set else written
         raise ValueError(f"{type(value).__name__} is not a member of the union")
 
     return write
@@ -192,7 +193,8 @@ def _is_exactly(value: object, member: Member) -> bool:
         return any(type(each) is type(value) and each == value for each in get_args(inner))
     if is_model(inner) and isinstance(value, dict):
         return _is_typed_dict(cast("dict[str, object]", value), member)
-    return type(value) is origin(inner)
+    cls = origin(inner)
+    return isinstance(cls, type) and type(value) is cls
 
 
 def _is_instance(value: object, member: Member) -> bool:

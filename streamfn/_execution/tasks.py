@@ -118,10 +118,10 @@ class Call:
     def _function(self) -> Callable[[object], object]:
         function: object = self.handler.function
         if self.handler.batched:
-            function = cast(
-                "Batched[object, object, object]", function
-            ).function  # or BatchedEach, which has one too
-        return cast("Callable[[object], object]", function)  # pipeline() has matched handler and events
+            # It may be a BatchedEach, which has a function too.
+            function = cast("Batched[object, object, object]", function).function
+        # pipeline() has matched the handler and the events.
+        return cast("Callable[[object], object]", function)
 
     @property
     def _argument(self) -> object:
