@@ -54,8 +54,8 @@ _IMMUTABLE: Final = frozenset[Hint]({tuple, frozenset, abc.Sequence, abc.Set})
 class ModelField:
     """A field of a model, its type, and the name of its attribute.
 
-    `parameter`: the name by which the class takes it. `required`: the class has no default for it. `omitted`: a default that is left out when it is written,
-    None or an empty set, which DynamoDB does not store.
+    `parameter`: the name by which the class takes it. `required`: the class has no default for it. `omitted`:
+    a default that is left out when it is written, None or an empty set, which DynamoDB does not store.
     """
 
     name: str

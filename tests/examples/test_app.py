@@ -16,7 +16,7 @@ from returns.result import Success
 from examples.cards import app
 from examples.cards.app import Card, S3Error, SearchError, SlackError, cards, handler, process
 from examples.demo.loopback import Request, serving
-from streamfn import Refused, read
+from streamfn import Image, Refused, read
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 
 HELLO = Card(1, "hello")
@@ -93,10 +93,10 @@ def test_a_removed_card_is_backed_up_and_taken_out_of_the_index(outside: Outside
     """The object holds the whole card, in the shape that DynamoDB imports."""
     results = process(lambda_event(remove_event(FULL)))
 
-    (item,) = outside.s3.bodies()
+    (stored,) = outside.s3.requests
+    image: Image = json.loads(stored.body)["Item"]
     assert ["backed up full", "indexed full"] == values(results)
-    assert isinstance(item, dict)
-    assert Success(FULL) == cards.structure(item["Item"])
+    assert Success(FULL) == cards.structure(image)
     assert [("DELETE", "/cards/2/full")] == outside.search.asked()
 
 
