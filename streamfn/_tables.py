@@ -6,7 +6,6 @@ be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -21,7 +20,7 @@ from streamfn._conversion.models import is_immutable
 from streamfn._conversion.problems import Place, problems_of
 from streamfn._conversion.types import Hint, bare, is_model, members, origin
 from streamfn._converters import is_configured, make_converter, model_fields, reader, writer
-from streamfn._failures import Problem, Undecodable
+from streamfn._failures import Undecodable
 from streamfn._misuse import Misuse
 from streamfn._wire import AttributeValue, Image, StreamViewType
 
@@ -177,13 +176,7 @@ class Table(Generic[T]):
         try:
             return Success(hook(value, model))
         except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
-            return Failure(Undecodable(tuple(self._problems(hook, model, value))))
-
-    def _problems(self, hook: StructureHook, model: Hint, value: object) -> Iterator[Problem]:
-        try:
-            yield from problems_of(hook, model, value, self._place)
-        except RecursionError:
-            yield self._place.problem("nested too deeply", None)
+            return Failure(Undecodable(tuple(problems_of(hook, model, value, self._place))))
 
     def _keys(self) -> TableKeys:
         """Find the marked keys; the models of a union have to agree, where they mark any."""

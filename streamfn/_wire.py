@@ -30,8 +30,6 @@ ImageName: TypeAlias = Literal["NewImage", "OldImage", "Keys"]
 """The parts of a stream record that hold attributes of the item."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_SECOND: Final = 253_402_300_799
-"""The last second of the year 9999, where `datetime` ends."""
 
 
 class StreamViewType(StrEnum):
@@ -99,8 +97,11 @@ def as_moment(value: object) -> datetime | None:
     >>> as_moment(1_700_000_000.5)
     datetime.datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=datetime.timezone.utc)
     """
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, int | float) and 0 <= value <= _LAST_SECOND:
-        return _EPOCH + timedelta(seconds=value)
+    try:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, int | float):
+            return _EPOCH + timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        pass
     return None

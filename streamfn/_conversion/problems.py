@@ -91,6 +91,8 @@ def _problems_in(exception: BaseException, value: object, place: Place) -> Itera
     if isinstance(exception, BaseValidationError):
         for each in exception.exceptions:
             yield from _problems_in(each, value, _place_in(each, place))
+    elif isinstance(exception, RecursionError):
+        yield Problem(place.path, "nested too deeply")
     elif isinstance(exception, Unfit):
         yield place.problem(str(exception), value)
     else:

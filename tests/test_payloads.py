@@ -1,0 +1,117 @@
+"""Reading a payload: which ones are events of a stream, and what becomes of entries that are no records."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamfn import MalformedRecord, NotAStreamEvent, StreamRecord, read
+from tests.cards import event, record
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (None, 'expected the event of a DynamoDB stream, {"Records": [...]}, got NoneType'),
+        ("Records", 'expected the event of a DynamoDB stream, {"Records": [...]}, got str'),
+        ([], 'expected the event of a DynamoDB stream, {"Records": [...]}, got list'),
+        ({}, 'expected the event of a DynamoDB stream, {"Records": [...]}, got an object without Records'),
+        ({"Records": None}, "got Records of type NoneType"),
+        ({"Records": {"eventID": "id-1"}}, "got Records of type dict"),
+        (event({"eventSource": "aws:sqs"}, {"eventSource": "aws:sqs"}), "got records of aws:sqs"),
+        (event({"EventSource": "aws:sns"}), "got records of aws:sns"),
+    ],
+)
+def test_a_payload_that_is_no_stream_event_is_one_clear_error(payload: object, message: str) -> None:
+    with pytest.raises(NotAStreamEvent) as raised:
+        read(payload)
+    assert message in str(raised.value)
+
+
+def test_no_records_are_no_error() -> None:
+    assert read({"Records": []}) == []
+
+
+def test_records_come_in_the_order_of_the_batch() -> None:
+    found = read(event(record(2), record(1, "REMOVE"), record(3, "MODIFY")))
+    assert [each.event_id for each in found] == ["id-2", "id-1", "id-3"]
+    assert all(isinstance(each, StreamRecord) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (None, "expected an object, got NoneType"),
+        ("text", "expected an object, got str"),
+        ({}, "dynamodb is missing"),
+        (record(without="dynamodb"), "dynamodb is missing"),
+        (record(dynamodb="text"), "dynamodb: expected an object, got another str"),
+        (record(without="eventID"), "eventID is missing"),
+        (record(eventID=""), "eventID: expected text, got another str"),
+        (record(eventID=7), "eventID: expected text, got another int"),
+        (record(eventSource="aws:kinesis"), "eventSource: expected aws:dynamodb"),
+        (record(without="eventName"), "eventName is missing"),
+        (record(eventName="UPSERT"), "eventName: expected INSERT, MODIFY or REMOVE, got another str"),
+        (record(eventName=["INSERT"]), "eventName: expected INSERT, MODIFY or REMOVE, got another list"),
+        (record(without="Keys"), "dynamodb.Keys is missing"),
+        (record(change={"Keys": []}), "dynamodb.Keys: expected an object, got another list"),
+        (record(change={"NewImage": "text"}), "dynamodb.NewImage: expected an object, got another str"),
+        (record(change={"OldImage": 0}), "dynamodb.OldImage: expected an object, got another int"),
+        *(
+            (
+                record(change={"ApproximateCreationDateTime": written}),
+                f"dynamodb.ApproximateCreationDateTime: expected seconds since 1970, got another {name}",
+            )
+            for written, name in [("now", "str"), (10**12, "int"), (1e300, "float"), (float("nan"), "float")]
+        ),
+    ],
+)
+def test_an_entry_that_is_no_record_stays_in_the_list_and_says_why(entry: object, problem: str) -> None:
+    before, malformed, after = read(event(record(1), entry, record(3)))
+    assert isinstance(malformed, MalformedRecord)
+    assert (malformed.problem, malformed.position, malformed.raw) == (problem, 1, entry)
+    assert [before.event_id, after.event_id] == ["id-1", "id-3"]
+
+
+def test_what_identifies_a_malformed_record_is_kept() -> None:
+    (found,) = read(event(record(7, eventName="UPSERT")))
+    assert (found.event_id, found.sequence_number) == ("id-7", "7")
+
+
+@pytest.mark.parametrize("number", [None, "", "seven", "-1", "1.5", "\N{ARABIC-INDIC DIGIT ONE}", 7, ["7"]])
+def test_what_is_no_sequence_number_is_none(number: object) -> None:
+    """Lambda would take a wrong identifier for the failure of the whole batch."""
+    changed = {"SequenceNumber": number}
+    whole, malformed = read(event(record(change=changed), record(change=changed, eventName="UPSERT")))
+    assert (whole.sequence_number, malformed.sequence_number) == (None, None)
+
+
+def test_a_stranger_among_records_is_malformed_and_loses_nobody_else() -> None:
+    stranger, found = read(event({"eventSource": "aws:sqs", "body": "…"}, record()))
+    assert isinstance(stranger, MalformedRecord)
+    assert isinstance(found, StreamRecord)
+
+
+@pytest.mark.parametrize("image", ["NewImage", "OldImage"])
+def test_a_null_image_is_an_image_that_is_not_there(image: str) -> None:
+    (found,) = read(event(record(change={image: None})))
+    assert isinstance(found, StreamRecord)
+    assert (found.new_image if image == "NewImage" else found.old_image) is None
+
+
+def test_records_without_a_source_are_read_as_get_records_gives_them() -> None:
+    (found,) = read(event(record(without="eventSource")))
+    assert isinstance(found, StreamRecord)
+
+
+def test_the_version_of_records_is_not_asked_for() -> None:
+    (found,) = read(event(record(eventVersion="9.9")))
+    assert isinstance(found, StreamRecord)
+
+
+def test_a_malformed_record_shows_identifiers_and_hashes_by_them() -> None:
+    (one,), (other,) = (read(event(record(7, dynamodb="secret", eventName="UPSERT"))) for _ in range(2))
+    assert repr(one) == (
+        "MalformedRecord(position=0, problem='dynamodb: expected an object, got another str', "
+        "event_id='id-7', sequence_number=None)"
+    )
+    assert {one} == {other}
