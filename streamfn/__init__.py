@@ -51,6 +51,7 @@ from streamfn._payloads import NotAStreamEvent, read
 from streamfn._pipeline import Pipeline, pipeline, router
 from streamfn._records import MalformedRecord, StreamRecord
 from streamfn._reports import log_failure
+from streamfn._routes import Strategy
 from streamfn._structuring import structure
 from streamfn._tables import Table
 from streamfn._wire import AttributeValue, Image, StreamViewType
@@ -89,6 +90,7 @@ __all__ = [
     "RemoveEvent",
     "SortKey",
     "Stopped",
+    "Strategy",
     "StreamRecord",
     "StreamViewType",
     "Table",

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from streamfn import StreamRecord, StreamViewType, read
-from tests.cards import STREAM, event, record
+from tests.cards import STREAM, Json, event, record
 
 EXPIRED = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
@@ -33,7 +33,7 @@ def test_a_record_says_what_changed_and_where() -> None:
 
 
 def test_what_a_record_leaves_out_is_none() -> None:
-    bare = {"eventID": "id-1", "eventName": "INSERT", "dynamodb": {"Keys": {}}}
+    bare: Json = {"eventID": "id-1", "eventName": "INSERT", "dynamodb": {"Keys": {}}}
     found = one(bare)
     assert (found.event_source_arn, found.table_name, found.region, found.view_type) == (None,) * 4
     assert (found.sequence_number, found.size_bytes, found.approximate_creation) == (None,) * 3

@@ -163,11 +163,11 @@ def reason_of(process: Pipeline[object, object], raw: object) -> Reason[object]:
     [
         ({"N": "1"}, "expected S, got N"),
         ({"S": 1}, "expected text in S, got int"),
-        ({}, "expected S, got an attribute value without a type"),
-        ({"N": "1", "S": "x"}, "expected S, got an attribute value of 2 types"),
-        ({"X": "1"}, "expected S, got an attribute value of an unknown type"),
-        ("text", "expected S, got no attribute value but str"),
-        (None, "expected S, got no attribute value but NoneType"),
+        ({}, "expected S, got an empty object"),
+        ({"N": "1", "S": "x"}, "expected S, got an object of 2 types"),
+        ({"X": "1"}, "expected S, got an unknown type"),
+        ("text", "expected S, got no object but str"),
+        (None, "expected S, got no object but NoneType"),
     ],
 )
 def test_an_attribute_of_the_wrong_type_is_a_problem_at_its_path(title: object, message: str) -> None:
@@ -208,7 +208,7 @@ def test_all_problems_of_an_image_come_at_once() -> None:
         pipeline(cards, on_insert(inserted)), record(change={"NewImage": {"id": {"S": "x"}, "owner": {}}})
     )
     assert str(reason) == (
-        "$.id: expected N, got S; $.title: missing; $.owner: expected an attribute value, got an attribute value without a type"
+        "$.id: expected N, got S; $.title: missing; $.owner: expected an attribute value, got an empty object"
     )
 
 

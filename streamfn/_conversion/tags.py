@@ -47,8 +47,8 @@ def tagged(value: object) -> tuple[str, object]:
 def found_in(value: object) -> str:
     """Say what was found instead of an attribute value of the wanted tag."""
     if not is_map(value):
-        return f"no attribute value but {type(value).__name__}"
+        return f"no object but {type(value).__name__}"
     if len(value) != 1:
-        return f"an attribute value of {len(value)} types" if value else "an attribute value without a type"
+        return f"an object of {len(value)} types" if value else "an empty object"
     (tag,) = value
-    return tag if tag in TAGS else "an attribute value of an unknown type"
+    return tag if tag in TAGS else "an unknown type"

@@ -6,7 +6,7 @@ included, is a `Raised`: nothing that a handler does ends the run, save Keyboard
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from returns.result import Failure, Result, Success
@@ -26,7 +26,7 @@ def call(function: Callable[[object], object], argument: object) -> object:
     try:
         returned = function(argument)
         if isinstance(returned, Awaitable):
-            return submit(_awaited(cast("Awaitable[object]", returned))).result()  # isinstance drops the type
+            return _wait(cast("Awaitable[object]", returned))  # isinstance drops the type
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
     return returned
@@ -72,6 +72,16 @@ def verdicts(returned: object, count: int) -> list[Verdict]:
 
 def _not(returned: object, expected: str) -> Verdict:
     return Failure(Raised(TypeError(f"the handler returned {type(returned).__name__}, expected {expected}")))
+
+
+def _wait(returned: Awaitable[object]) -> object:
+    try:
+        future = submit(_awaited(returned))
+    except RuntimeError:
+        if isinstance(returned, Coroutine):
+            returned.close()  # or it would be warned of as never awaited
+        raise
+    return future.result()
 
 
 async def _awaited(returned: Awaitable[object]) -> object:

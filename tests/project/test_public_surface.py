@@ -1,5 +1,7 @@
 """The names that a user may rely on, pinned: a change here is a change for every user."""
 
+from inspect import isroutine
+
 import streamfn
 
 PUBLIC = [
@@ -36,6 +38,7 @@ PUBLIC = [
     "RemoveEvent",
     "SortKey",
     "Stopped",
+    "Strategy",
     "StreamRecord",
     "StreamViewType",
     "Table",
@@ -82,5 +85,5 @@ def test_public_names_exist_and_are_documented() -> None:
     """Every public name can be imported, and whatever can carry a docstring has one of its own."""
     for name in streamfn.__all__:
         value: object = getattr(streamfn, name)
-        if callable(value):
+        if isinstance(value, type) or isroutine(value):
             assert value.__doc__, f"streamfn.{name} has no docstring"

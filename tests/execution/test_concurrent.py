@@ -1,0 +1,238 @@
+"""Side by side: what may overlap, what may not, and what stays as it is in series.
+
+Handlers wait for one another here, at barriers: where they did not run side by side, a wait would fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from contextvars import ContextVar
+from threading import Barrier
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from returns.result import Failure, Result, Success
+
+from streamfn import (
+    Event,
+    InsertEvent,
+    Misuse,
+    Strategy,
+    batched,
+    concurrent,
+    lambda_handler,
+    on_event,
+    on_insert,
+    pipeline,
+    retry,
+    series,
+)
+from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
+from tests.cards import Card, cards
+
+PATIENCE = 30
+"""Seconds after which a barrier gives up, so that a wrong program fails and does not hang."""
+
+A, B, C = (insert_event(Card(number, title)) for number, title in enumerate("abc"))
+
+
+def test_handlers_of_one_record_run_side_by_side() -> None:
+    barrier = Barrier(3)
+
+    def meet(_: InsertEvent[Card]) -> Result[str, str]:
+        barrier.wait(PATIENCE)
+        return Success("met")
+
+    async def meet_later(_: InsertEvent[Card]) -> Result[str, str]:
+        await asyncio.to_thread(barrier.wait, PATIENCE)
+        return Success("met")
+
+    def meet_too(event: InsertEvent[Card]) -> Result[str, str]:
+        return meet(event)
+
+    process = pipeline(
+        cards, on_insert(meet), on_insert(meet_later), on_insert(meet_too), strategy=concurrent(workers=3)
+    )
+    assert values(process(lambda_event(A))) == ["met"] * 3
+
+
+def test_records_of_different_items_run_side_by_side() -> None:
+    barrier = Barrier(3)
+
+    def meet(event: InsertEvent[Card]) -> Result[str, str]:
+        barrier.wait(PATIENCE)
+        return Success(event.new_image.title)
+
+    process = pipeline(cards, on_insert(meet), strategy=concurrent(workers=3))
+    assert values(process(lambda_event(A, B, C))) == ["a", "b", "c"]
+
+
+def test_coroutines_run_side_by_side_on_one_loop() -> None:
+    async def meet(event: InsertEvent[Card]) -> Result[int, str]:
+        arrived.append(event.new_image.title)
+        if len(arrived) == 3:
+            all_arrived.set()
+        await asyncio.wait_for(all_arrived.wait(), PATIENCE)
+        return Success(id(asyncio.get_running_loop()))
+
+    arrived: list[str] = []
+    all_arrived = asyncio.Event()
+    loops = values(pipeline(cards, on_insert(meet), strategy=concurrent(workers=3))(lambda_event(A, B, C)))
+    assert len(loops) == 3
+    assert len(set(loops)) == 1
+
+
+def test_no_more_run_at_a_time_than_there_are_workers() -> None:
+    lock = threading.Lock()
+    running = 0
+    most = 0
+    barrier = Barrier(2)
+
+    def handle(_: InsertEvent[Card]) -> Result[None, str]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        barrier.wait(PATIENCE)
+        with lock:
+            running -= 1
+        return Success(None)
+
+    events = [insert_event(Card(number, "x")) for number in range(20)]
+    results = pipeline(cards, on_insert(handle), strategy=concurrent(workers=2))(lambda_event(*events))
+    assert (len(values(results)), most) == (20, 2)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=20), st.integers(1, 5))
+def test_records_of_one_item_never_overtake_each_other_for_one_handler(
+    changes: list[tuple[int, bool]], workers: int
+) -> None:
+    """And the list of Results is that of a run in series, whatever fails."""
+    events = [
+        modify_event(Card(item, "x"), Card(item, "x", owner="ada" if fails else None))
+        for item, fails in changes
+    ]
+    seen: dict[str, list[str]] = {}
+    lock = threading.Lock()
+
+    def handle(name: str, event: Event[Card]) -> Result[str, str]:
+        with lock:
+            seen.setdefault(f"{name} {event.record.keys}", []).append(event.event_id)
+        return (
+            Success(event.event_id) if "ada" not in str(event.record.new_image) else Failure(event.event_id)
+        )
+
+    def one(event: Event[Card]) -> Result[str, str]:
+        return handle("one", event)
+
+    async def two(event: Event[Card]) -> Result[str, str]:
+        await asyncio.sleep(0)
+        return handle("two", event)
+
+    def three(many: Sequence[Event[Card]]) -> Result[int, str]:
+        for event in many:
+            handle("three", event)
+        return Success(len({str(event.record.keys) for event in many}) - len(many))
+
+    handlers = on_event(one), on_event(two), on_event(batched(three, size=3))
+    payload = lambda_event(*events)
+    side_by_side = pipeline(cards, *handlers, strategy=concurrent(workers=workers))(payload)
+    in_order, seen = seen, {}
+    assert side_by_side == pipeline(cards, *handlers, strategy=series)(payload)
+    assert in_order == seen
+    assert all(value == 0 for value in values(side_by_side) if isinstance(value, int))
+
+
+def test_what_has_not_started_when_a_record_fails_does_not_start_under_retry() -> None:
+    """Lambda sends it again anyway. On the failed record itself, all handlers run."""
+    started: list[str] = []
+
+    def fail_at_b(event: InsertEvent[Card]) -> Result[str, str]:
+        started.append(event.new_image.title)
+        return Failure("no") if event.new_image.title == "b" else Success("yes")
+
+    def other(event: InsertEvent[Card]) -> Result[str, str]:
+        started.append(event.new_image.title.upper())
+        return Success("yes")
+
+    process = pipeline(cards, on_insert(fail_at_b), on_insert(other), strategy=concurrent(workers=1))
+    answer = lambda_handler(process, retry(report=lambda _: None))(lambda_event(A, B, C), None)
+    assert started == ["a", "A", "b", "B"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": B.record.sequence_number}]}
+
+
+def test_a_handler_sees_the_context_variables_of_who_called() -> None:
+    request: ContextVar[str] = ContextVar("request")
+
+    def sync(_: InsertEvent[Card]) -> Result[str, str]:
+        return Success(request.get())
+
+    async def later(_: InsertEvent[Card]) -> Result[str, str]:
+        return Success(request.get())
+
+    for strategy in (series, concurrent(workers=2)):
+        request.set(type(strategy).__name__)
+        process = pipeline(cards, on_insert(sync), on_insert(later), strategy=strategy)
+        assert values(process(lambda_event(A))) == [type(strategy).__name__] * 2
+
+
+def test_threads_and_loop_are_kept_from_one_invocation_to_the_next() -> None:
+    async def loop(_: InsertEvent[Card]) -> Result[int, str]:
+        return Success(id(asyncio.get_running_loop()))
+
+    def thread(_: InsertEvent[Card]) -> Result[int, str]:
+        return Success(threading.get_ident())
+
+    process = pipeline(cards, on_insert(loop), on_insert(thread), strategy=concurrent(workers=1))
+    assert values(process(lambda_event(A))) == values(process(lambda_event(B)))
+
+
+def test_a_pipeline_can_be_called_where_a_loop_runs_already() -> None:
+    async def handle(event: InsertEvent[Card]) -> Result[str, str]:
+        await asyncio.sleep(0)
+        return Success(event.new_image.title)
+
+    async def caller() -> list[str]:
+        return values(pipeline(cards, on_insert(handle))(lambda_event(A)))
+
+    assert asyncio.run(caller()) == ["a"]
+
+
+def test_a_handler_in_a_thread_may_run_a_pipeline_of_its_own() -> None:
+    """Of another strategy: its own would wait for itself once all its workers did so."""
+
+    async def later(event: InsertEvent[Card]) -> Result[str, str]:
+        return Success(event.new_image.title)
+
+    inner = pipeline(cards, on_insert(later), strategy=concurrent(workers=1))
+
+    def outer(_: InsertEvent[Card]) -> Result[list[str], str]:
+        return Success(values(inner(lambda_event(A))))
+
+    process = pipeline(cards, on_insert(outer), strategy=concurrent(workers=1))
+    assert values(process(lambda_event(A))) == [["a"]]
+
+
+@pytest.mark.parametrize("strategy", [series, concurrent(workers=2)], ids=["series", "concurrent"])
+def test_a_coroutine_that_waits_for_another_on_its_own_loop_is_told_so(strategy: Strategy) -> None:
+    async def inner(event: InsertEvent[Card]) -> Result[str, str]:
+        return Success(event.new_image.title)
+
+    nested = pipeline(cards, on_insert(inner))
+
+    async def outer(_: InsertEvent[Card]) -> Result[str, str]:
+        (failed,) = failures(nested(lambda_event(A)))
+        return Success(repr(failed.reason))
+
+    assert values(pipeline(cards, on_insert(outer), strategy=strategy)(lambda_event(A))) == [
+        "Raised(RuntimeError)"
+    ]
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_nobody_can_work_without_workers(workers: int) -> None:
+    with pytest.raises(Misuse, match=f"workers={workers} should be 1 or more"):
+        concurrent(workers=workers)
