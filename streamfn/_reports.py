@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._execution.verdicts import call
+from streamfn._execution.verdicts import call, kept
 from streamfn._failures import (
     Failed,
     Malformed,
@@ -65,7 +65,7 @@ def send(report: Report[E], failures: Iterable[Failed[E]]) -> None:
         if not isinstance(failed.reason, Stopped):
             outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
             if isinstance(outcome, Raised):
-                _log.error("the report raised %s on: %r", type(outcome.exception).__name__, failed)
+                _log.error("the report raised %s on: %r", type(kept(outcome).exception).__name__, failed)
 
 
 def _detail(reason: Reason[object]) -> str | None:

@@ -40,10 +40,17 @@ async def call_async(function: Callable[[object], Awaitable[object]], argument: 
         return Raised(exception)
 
 
+def kept(raised: Raised) -> Raised:
+    """Keep what a call raised, unless it is meant for the process: then raise it again, in the thread that waited."""
+    if isinstance(raised.exception, KeyboardInterrupt | SystemExit):
+        raise raised.exception
+    return raised
+
+
 def verdict(returned: object) -> Verdict:
     """Read what came of a call that answers for one event, or for a whole chunk of them.
 
-    Fails with the KeyboardInterrupt or SystemExit that the handler raised: those are meant for the process.
+    Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
     plain = _plain(returned)
     if isinstance(plain, Success):
@@ -52,9 +59,7 @@ def verdict(returned: object) -> Verdict:
         return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
     if not isinstance(plain, Raised):
         return _not(plain, "a Result")
-    if isinstance(plain.exception, KeyboardInterrupt | SystemExit):
-        raise plain.exception
-    return Failure(plain)
+    return Failure(kept(plain))
 
 
 def verdicts(returned: object, count: int) -> list[Verdict]:

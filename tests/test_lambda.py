@@ -1,0 +1,118 @@
+"""The function that Lambda calls, and the time that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from returns.result import Result, Success
+
+from streamfn import (
+    BatchFailed,
+    Delivery,
+    Failed,
+    InsertEvent,
+    Misuse,
+    NotAStreamEvent,
+    OutOfTime,
+    Strategy,
+    acknowledge,
+    batched,
+    concurrent,
+    lambda_handler,
+    on_insert,
+    pipeline,
+    retry,
+    series,
+)
+from streamfn.testing import FixedTime, insert_event, lambda_context, lambda_event
+from tests.cards import Card, cards
+
+A, B, C = (insert_event(Card(number, title)) for number, title in enumerate("abc"))
+SECOND = timedelta(seconds=1)
+
+
+class Clock:
+    """A handler that takes its time, as its context sees it."""
+
+    def __init__(self, left: timedelta, each: timedelta) -> None:
+        """Begin with this much time left, of which each call takes a part."""
+        self.context: FixedTime = lambda_context(left)
+        self.each = each
+        self.seen: list[str] = []
+
+    def take(self, event: InsertEvent[Card]) -> Result[str, str]:
+        """Take time, and succeed."""
+        self.context.remaining -= self.each
+        self.seen.append(event.new_image.title)
+        return Success(event.new_image.title)
+
+    def take_many(self, events: Sequence[InsertEvent[Card]]) -> Result[str, str]:
+        """Take time, and succeed."""
+        for event in events:
+            self.take(event)
+        return Success("many")
+
+
+def test_the_function_answers_lambda() -> None:
+    clock = Clock(60 * SECOND, SECOND)
+    handler = lambda_handler(pipeline(cards, on_insert(clock.take)))
+    assert handler(lambda_event(A, B, C), clock.context) == {"batchItemFailures": []}
+    assert clock.seen == ["a", "b", "c"]
+
+
+def test_it_needs_no_context_in_a_test() -> None:
+    clock = Clock(SECOND, SECOND)
+    handler = lambda_handler(pipeline(cards, on_insert(clock.take)))
+    assert handler(lambda_event(A, B), None) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("strategy", [series, concurrent(workers=1)], ids=["series", "concurrent"])
+@pytest.mark.parametrize("delivery", [retry(), acknowledge()], ids=["retry", "acknowledge"])
+def test_nothing_starts_with_less_than_the_margin_left_and_comes_again(
+    delivery: Delivery[str], strategy: Strategy
+) -> None:
+    """Also under acknowledge, which drops what failed: this has not failed, it was not tried."""
+    clock = Clock(5 * SECOND, 2 * SECOND)
+    process = pipeline(cards, on_insert(clock.take), strategy=strategy)
+    handler = lambda_handler(process, delivery, margin=SECOND)
+    assert handler(lambda_event(A, B, C), clock.context) == {
+        "batchItemFailures": [{"itemIdentifier": str(C.record.sequence_number)}]
+    }
+    assert clock.seen == ["a", "b"]
+
+
+@pytest.mark.parametrize("strategy", [series, concurrent(workers=1)], ids=["series", "concurrent"])
+def test_a_chunk_that_time_ran_out_for_is_not_started(strategy: Strategy) -> None:
+    clock = Clock(5 * SECOND, 4 * SECOND)
+    reported: list[Failed[str]] = []
+    process = pipeline(
+        cards,
+        on_insert(clock.take, where=lambda event: event.new_image.id == 0),
+        on_insert(batched(clock.take_many)),
+        strategy=strategy,
+    )
+    handler = lambda_handler(process, acknowledge(reported.append), margin=SECOND)
+    handler(lambda_event(A), clock.context)
+    assert [(each.handler, each.reason) for each in reported] == [("take_many", OutOfTime())]
+
+
+def test_a_call_with_less_than_the_margin_left_raises_rather_than_loops() -> None:
+    """Answered with nothing done, the batch would come again and again."""
+    clock = Clock(SECOND, SECOND)
+    handler = lambda_handler(pipeline(cards, on_insert(clock.take)), margin=2 * SECOND)
+    with pytest.raises(BatchFailed, match="called with less than the margin of 0:00:02 left"):
+        handler(lambda_event(A), clock.context)
+    assert handler({"Records": []}, clock.context) == {"batchItemFailures": []}
+
+
+def test_what_is_no_stream_event_fails_the_invocation() -> None:
+    handler = lambda_handler(pipeline(cards, on_insert(Clock(SECOND, SECOND).take)))
+    with pytest.raises(NotAStreamEvent):
+        handler({"Records": "none"}, lambda_context())
+
+
+def test_a_margin_is_not_negative() -> None:
+    with pytest.raises(Misuse, match="margin=-1 day, 23:59:59 should not be negative"):
+        lambda_handler(pipeline(cards, on_insert(Clock(SECOND, SECOND).take)), margin=-SECOND)
