@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import cast
 
@@ -22,7 +22,7 @@ class ReadList(Composite):
     __slots__ = ("_element", "_hook", "_make")
 
     def __init__(
-        self, element: Hint, hook: StructureHook, make: Callable[[Iterator[object]], object]
+        self, element: Hint, hook: StructureHook, make: Callable[[Iterable[object]], object]
     ) -> None:
         self._element, self._hook, self._make = element, hook, make
 
@@ -67,7 +67,7 @@ class ReadSet(Composite):
     __slots__ = ("_element", "_hook", "_make")
 
     def __init__(
-        self, element: Hint, hook: StructureHook, make: Callable[[Iterator[object]], object]
+        self, element: Hint, hook: StructureHook, make: Callable[[Iterable[object]], object]
     ) -> None:
         self._element, self._hook, self._make = element, hook, make
 

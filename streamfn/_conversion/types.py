@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from types import NoneType, UnionType
 from typing import (
@@ -34,14 +34,14 @@ from streamfn._markers import EpochMilliseconds, EpochSeconds
 Hint: TypeAlias = object
 """A type as it stands in an annotation: a class, a union, a Literal, a generic one with its arguments."""
 
-LISTS: Final[Mapping[Hint, Callable[[Iterator[object]], object]]] = {
+LISTS: Final[Mapping[Hint, Callable[[Iterable[object]], object]]] = {
     list: list,
     abc.MutableSequence: list,
     abc.Sequence: tuple,
 }
 """The types of homogeneous lists, and what is made for them. (`tuple` may have a type for each element.)"""
 
-SETS: Final[Mapping[Hint, Callable[[Iterator[object]], object]]] = {
+SETS: Final[Mapping[Hint, Callable[[Iterable[object]], object]]] = {
     set: set,
     frozenset: frozenset,
     abc.MutableSet: set,
