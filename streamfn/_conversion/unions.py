@@ -191,7 +191,7 @@ def _is_exactly(value: object, member: Member) -> bool:
     inner = bare(member.hint)
     if origin(inner) is Literal:
         return any(type(each) is type(value) and each == value for each in get_args(inner))
-    if is_model(inner) and isinstance(value, dict):
+    if is_typed_dict(origin(inner)) and isinstance(value, dict):
         return _is_typed_dict(cast("dict[str, object]", value), member)
     cls = origin(inner)
     return isinstance(cls, type) and type(value) is cls
