@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Final, Literal, Never, cast, get_args
 
 from cattrs import Converter
+from cattrs.errors import StructureHandlerNotFoundError
 
 from streamfn._conversion.choices import ReadChoice, write_choice
 from streamfn._conversion.classes import ReadField, ReadModel, WriteModel
@@ -101,7 +102,10 @@ def configure_converter(converter: Converter) -> None:
 
 def is_configured(converter: Converter) -> bool:
     """Whether `configure_converter` has seen a converter."""
-    return converter.get_structure_hook(_Configured) is read_plain
+    try:
+        return converter.get_structure_hook(_Configured) is read_plain
+    except StructureHandlerNotFoundError:
+        return False
 
 
 def reader(hint: Hint, converter: Converter) -> StructureHook:
@@ -245,12 +249,17 @@ def _write_map(hint: Hint, converter: Converter) -> UnstructureHook:
 
 
 def _epoch(hint: Hint) -> Scalar | None:
-    """How a datetime is written that is marked to be a number."""
-    if bare(hint) is datetime:
-        for marker, scalar in _EPOCHS:
-            if says(annotations_in(hint), marker):
-                return scalar
-    return None
+    """How a datetime is written that is marked to be a number. Fails with `Misuse` for what cannot be one."""
+    marked = next((each for each in _EPOCHS if says(annotations_in(hint), each[0])), None)
+    if marked is None:
+        return None
+    marker, scalar = marked
+    inner = bare(hint)
+    if inner is datetime:
+        return scalar
+    if marker is TimeToLive or inner is NoneType:  # an int may be a time to live as it is
+        return None
+    raise Misuse(f"{marker.__name__} is for a datetime, not for {_name(inner)}")
 
 
 def _read_layered(hint: Hint, converter: Converter) -> StructureHook:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from types import NoneType, UnionType
 from typing import (
@@ -151,12 +152,13 @@ def enum_values(hint: Hint) -> list[object]:
 
 def tags_of(hint: Hint) -> frozenset[str]:
     """The tags of the attribute values that a type is written as; none for a type that is not known here."""
-    if says(annotations_in(hint), EpochSeconds) or says(annotations_in(hint), EpochMilliseconds):
-        return frozenset({"N"})
     inner = bare(hint)
     cls = origin(inner)
-    if len(members(inner)) > 1:
-        return _union(map(tags_of, members(inner)))
+    said = annotations_in(hint)
+    if inner is datetime and (says(said, EpochSeconds) or says(said, EpochMilliseconds)):
+        return frozenset({"N"})
+    if len(members(hint)) > 1:
+        return _union(map(tags_of, members(hint)))
     if inner in UNTYPED:
         return TAGS
     if cls is Literal:

@@ -232,6 +232,7 @@ UNIONS: list[object] = [
     set[str] | str,
     set[str] | None,
     Optional[Annotated[datetime, EpochSeconds]],
+    Annotated[datetime | None, EpochMilliseconds],
     Options | int,
     list[Owner | Bot | None],
     str | object,

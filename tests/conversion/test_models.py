@@ -1,0 +1,320 @@
+"""Models in all their forms: what a table makes of them when it is declared, and what it tells their authors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import KW_ONLY, InitVar, dataclass, field, make_dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, TypedDict
+
+import attrs
+import pytest
+from returns.result import Success
+from typing_extensions import TypeVar
+
+from streamfn import (
+    Attribute,
+    EpochMilliseconds,
+    EpochSeconds,
+    Image,
+    Misuse,
+    PartitionKey,
+    SortKey,
+    Table,
+    TimeToLive,
+)
+from tests.conversion.holders import holder, table_of
+
+T = TypeVar("T")
+N = TypeVar("N", bound=int)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What several models have in common."""
+
+    pk: Annotated[str, PartitionKey, Attribute("PK")]
+    _: KW_ONLY
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Card(Entity):
+    """A model with a base, keywords, a factory, a field of its own making and a check."""
+
+    title: str
+    tags: list[str] = field(default_factory=list)
+    shout: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Refuse cards without a title."""
+        if not self.title:
+            raise ValueError("secret")
+        object.__setattr__(self, "shout", self.title.upper())
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A generic model."""
+
+    items: tuple[T, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers(Page[N]):
+    """A generic model of a generic model, whose variable has a bound."""
+
+    total: N
+
+
+@attrs.define
+class Point:
+    """An attrs class that can be changed, with a default, a factory and a field of its own making."""
+
+    x: int
+    _y: int = 0
+    names: list[str] = attrs.field(factory=list)
+    sum: int = attrs.field(init=False, default=0)
+
+
+@attrs.frozen
+class Fixed:
+    """An attrs class that cannot be changed."""
+
+    x: int
+
+
+class Options(TypedDict):
+    """A TypedDict."""
+
+    size: Annotated[int, Attribute("SIZE")]
+    colour: NotRequired[str]
+
+
+@pytest.mark.parametrize(
+    ("model", "item", "image"),
+    [
+        (
+            Card,
+            Card("a", title="hello", tags=["x"], version=2),
+            {"PK": {"S": "a"}, "version": {"N": "2"}, "title": {"S": "hello"}, "tags": {"L": [{"S": "x"}]}},
+        ),
+        (Page[int], Page((1, 2)), {"items": {"L": [{"N": "1"}, {"N": "2"}]}}),
+        (Numbers[int], Numbers((1,), 1), {"items": {"L": [{"N": "1"}]}, "total": {"N": "1"}}),
+        (Numbers, Numbers((1,), 1), {"items": {"L": [{"N": "1"}]}, "total": {"N": "1"}}),
+        (
+            Point,
+            Point(1, 2, ["p"]),
+            {"x": {"N": "1"}, "_y": {"N": "2"}, "names": {"L": [{"S": "p"}]}},
+        ),
+        (Fixed, Fixed(1), {"x": {"N": "1"}}),
+        (Options, {"size": 1}, {"SIZE": {"N": "1"}}),
+        (Options, {"size": 1, "colour": "red"}, {"SIZE": {"N": "1"}, "colour": {"S": "red"}}),
+    ],
+)
+def test_models_of_every_form_are_written_and_read(model: object, item: object, image: Image) -> None:
+    table = table_of(model)
+    assert table.unstructure(item) == image
+    assert table.structure(image) == Success(item)
+
+
+def test_defaults_stand_in_for_absent_attributes() -> None:
+    assert Table("prod-Card", Point).structure({"x": {"N": "1"}}) == Success(Point(1))
+    assert Table("prod-Card", Card).structure({"PK": {"S": "a"}, "title": {"S": "b"}}) == Success(
+        Card("a", title="b")
+    )
+
+
+def test_what_a_model_refuses_itself_is_a_problem_without_its_words() -> None:
+    """Its words may well quote the item."""
+    refused = Table("prod-Card", Card).structure({"PK": {"S": "a"}, "title": {"S": ""}}).failure()
+    assert str(refused) == "$: refused with ValueError"
+
+
+@pytest.mark.parametrize(
+    ("model", "immutable"),
+    [
+        (Entity, True),
+        (Card, False),
+        (Page[int], True),
+        (Page[list[int]], False),
+        (Fixed, True),
+        (Point, False),
+        (Options, False),
+        (Entity | Fixed, True),
+        (Fixed | Options, False),
+    ],
+)
+def test_only_what_nobody_can_change_is_shared_between_handlers(model: object, *, immutable: bool) -> None:
+    assert table_of(model).immutable is immutable
+
+
+class Suit(Enum):
+    """An Enum whose members DynamoDB has no type for."""
+
+    HEARTS = object()
+
+
+class Colour(StrEnum):
+    """An Enum that is text."""
+
+    RED = "red"
+
+
+class Loud(str):
+    """Text that is more than text."""
+
+    __slots__ = ()
+
+
+class Coordinates(NamedTuple):
+    """A tuple with names."""
+
+    x: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A shape that nothing tells from the other one."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """The other one."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A model whose Literal says what another's says too."""
+
+    kind: Literal["circle"]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledToo:
+    """The other one."""
+
+    kind: Literal["circle"]
+    size: int
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        (complex, "complex is not supported: use a supported type, or register hooks for it on a converter"),
+        (Loud, "Loud is not supported"),
+        (Callable[[], int], "is not supported"),
+        (list[complex], "Holder.value: complex is not supported"),
+        (set[list[int]], "DynamoDB's sets hold text, numbers or binary; use a tuple or list"),
+        (set[bool], "set[bool] is not supported: DynamoDB's sets hold text, numbers or binary"),
+        (dict[int, str], "the keys of a map are text"),
+        (Suit, "object is not supported as a value of an Enum or a Literal"),
+        (int | float, "int and float are both stored as N: nothing tells them apart"),
+        (str | datetime, "str and datetime are both stored as S: nothing tells them apart"),
+        (list[int] | tuple[int, ...], "list and tuple are both stored as L"),
+        (Circle | Square, "nothing tells Circle and Square apart"),
+        (Labelled | LabelledToo, "nothing tells Labelled and LabelledToo apart"),
+        (Circle | Labelled | dict[str, int], "are both stored as M: nothing tells them apart"),
+        (Annotated[str, EpochSeconds], "EpochSeconds is for a datetime, not for str"),
+        (Annotated[int, EpochMilliseconds], "EpochMilliseconds is for a datetime, not for int"),
+        (Page, "nothing is given for T; write Page[…]"),
+        (Page[complex], r"Page.items: complex is not supported"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named_when_the_table_is_declared(hint: object, message: str) -> None:
+    with pytest.raises(Misuse) as raised:
+        holder(hint)
+    assert str(raised.value).startswith("Holder.value: ") or "Page" in str(raised.value)
+    assert message in str(raised.value)
+
+
+class Custom:
+    """A type that a converter would need hooks for."""
+
+
+@pytest.mark.parametrize("hint", [Custom, Custom | None, Coordinates])
+def test_a_type_without_hooks_is_refused(hint: object) -> None:
+    with pytest.raises(Misuse, match=r"Holder\.value: "):
+        holder(hint)
+
+
+@pytest.mark.parametrize("model", [int, str | None, list[Circle], Suit, None, Circle | int])
+def test_a_model_that_has_no_fields_is_refused(model: object) -> None:
+    with pytest.raises(Misuse, match="a table's model is a dataclass, an attrs class or a TypedDict, got"):
+        table_of(model)
+
+
+def test_a_field_that_no_attribute_can_give_back_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Seeded:
+        id: int
+        seed: InitVar[int]
+
+    with pytest.raises(Misuse, match=r"Seeded\.seed is an InitVar, which no attribute can give back"):
+        Table("prod-Card", Seeded)
+
+
+def test_two_fields_of_one_attribute_are_refused() -> None:
+    model = make_dataclass("Twice", [("a", int), ("b", Annotated[int, Attribute("a")])])
+    with pytest.raises(Misuse, match=r"Twice\.b and \.a are both stored as 'a'"):
+        table_of(model)
+
+
+def test_a_local_type_that_cannot_be_found_names_its_field() -> None:
+    """With ``from __future__ import annotations``, which turns annotations into text."""
+
+    @dataclass(frozen=True)
+    class Local:
+        id: int
+
+    @dataclass(frozen=True)
+    class Outer:
+        id: int
+        inner: Local
+
+    @dataclass(frozen=True)
+    class Derived(Outer):
+        name: str
+
+    expected = "inner: the type 'Local' cannot be found; define it, and the model, at the top of a module"
+    with pytest.raises(Misuse, match=f"Outer.{expected}"):
+        Table("prod-Card", Outer)
+    with pytest.raises(Misuse, match=f"Outer.{expected}"):
+        Table("prod-Card", Derived)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            [("a", Annotated[int, SortKey])],
+            "marks a SortKey and no PartitionKey: a table has a partition key first",
+        ),
+        (
+            [("a", Annotated[int, PartitionKey]), ("b", Annotated[int, PartitionKey])],
+            "Keyed.a and .b are both marked PartitionKey: mark one",
+        ),
+        (
+            [("a", Annotated[bool, PartitionKey])],
+            "Keyed.a is marked PartitionKey: a key is text, a number or binary",
+        ),
+        ([("a", Annotated[int | str, PartitionKey])], "Keyed.a is marked PartitionKey: a key is"),
+        ([("a", Annotated[list[int], PartitionKey])], "Keyed.a is marked PartitionKey: a key is"),
+        (
+            [("a", Annotated[set[str], TimeToLive])],
+            "Keyed.a is marked TimeToLive: make it a datetime or an int",
+        ),
+    ],
+)
+def test_marks_that_dynamodb_does_not_allow_are_refused(
+    fields: list[tuple[str, object]], message: str
+) -> None:
+    with pytest.raises(Misuse, match=re.escape(message)):
+        Table("prod-Card", make_dataclass("Keyed", fields, frozen=True))
