@@ -16,8 +16,9 @@ DEV := $(VENV)/.dev-$(VERSION)
 
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip install --disable-pip-version-check --quiet --quiet
+# Extras stay in the locks: older pips take a pin of `coverage` for none of `coverage[toml]`, and look for the newest.
 COMPILE := $(RUN) uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
-	--no-config --default-index https://pypi.org/simple --custom-compile-command 'make lock' --quiet
+	--no-strip-extras --no-config --default-index https://pypi.org/simple --custom-compile-command 'make lock' --quiet
 
 # pytest comes last, so that its summary ends the output.
 CHECKS := lint format mypy pyright verifytypes imports pytest
