@@ -18,13 +18,11 @@ from streamfn._failures import (
     Failed,
     Malformed,
     MissingImage,
-    OutOfTime,
     Raised,
     Reason,
     Refused,
     Stopped,
     Undecodable,
-    Unrouted,
 )
 from streamfn._records import StreamRecord
 
@@ -80,5 +78,5 @@ def _detail(reason: Reason[object]) -> str | None:
             return image
         case Malformed(problem):
             return problem
-        case Unrouted() | OutOfTime() | Stopped():
+        case _:
             return None

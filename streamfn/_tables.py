@@ -16,10 +16,11 @@ from typing_extensions import TypeForm, TypeVar, override
 
 from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.keys import KeyAttribute, TableKeys, keys_of
+from streamfn._conversion.lookup import model_fields, reader, writer
 from streamfn._conversion.models import is_immutable
 from streamfn._conversion.problems import Place, problems_of
 from streamfn._conversion.types import Hint, bare, is_model, members, origin
-from streamfn._converters import is_configured, make_converter, model_fields, reader, writer
+from streamfn._converters import is_configured, make_converter
 from streamfn._failures import Undecodable
 from streamfn._misuse import Misuse
 from streamfn._wire import AttributeValue, Image, StreamViewType

@@ -83,19 +83,14 @@ def test_nothing_starts_with_less_than_the_margin_left_and_comes_again(
     assert clock.seen == ["a", "b"]
 
 
-@pytest.mark.parametrize("strategy", [series, concurrent(workers=1)], ids=["series", "concurrent"])
-def test_a_chunk_that_time_ran_out_for_is_not_started(strategy: Strategy) -> None:
-    clock = Clock(5 * SECOND, 4 * SECOND)
+def test_a_chunk_that_time_ran_out_for_is_not_started() -> None:
+    clock = Clock(6 * SECOND, 2 * SECOND)
     reported: list[Failed[str]] = []
-    process = pipeline(
-        cards,
-        on_insert(clock.take, where=lambda event: event.new_image.id == 0),
-        on_insert(batched(clock.take_many)),
-        strategy=strategy,
-    )
+    process = pipeline(cards, on_insert(clock.take), on_insert(batched(clock.take_many)))
     handler = lambda_handler(process, acknowledge(reported.append), margin=SECOND)
-    handler(lambda_event(A), clock.context)
-    assert [(each.handler, each.reason) for each in reported] == [("take_many", OutOfTime())]
+    handler(lambda_event(A, B, C), clock.context)
+    assert clock.seen == ["a", "b", "c"]
+    assert [(each.handler, each.reason) for each in reported] == [("take_many", OutOfTime())] * 3
 
 
 def test_a_call_with_less_than_the_margin_left_raises_rather_than_loops() -> None:

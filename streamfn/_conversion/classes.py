@@ -71,6 +71,19 @@ class ReadModel(Composite):
                 yield Part(_unknown, None, image[name], place.entry(name))
 
 
+class ReadByCattrs:
+    """Structures an M by a function that cattrs makes for a model, which takes its attributes."""
+
+    __slots__ = ("_hook",)
+
+    def __init__(self, hook: StructureHook) -> None:
+        self._hook = hook
+
+    def __call__(self, value: object, hint: object = None, /) -> object:
+        """Structure the entries of an M."""
+        return self._hook(entries(value), hint)
+
+
 class WriteModel:
     """Unstructures an instance of a model, or a TypedDict, into an M.
 

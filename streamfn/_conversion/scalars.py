@@ -18,7 +18,7 @@ from uuid import UUID
 from typing_extensions import TypeVar
 
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._conversion.numbers import divided, multiplied, read_decimal, read_float, read_int, write_number
+from streamfn._conversion.numbers import read_decimal, read_float, read_int, write_number
 from streamfn._conversion.problems import Unfit
 from streamfn._conversion.tags import content
 
@@ -70,25 +70,6 @@ class Scalar(NamedTuple):
     write: UnstructureHook
 
 
-def epoch(unit: timedelta, *, whole: bool = False) -> Scalar:
-    """Make the reading and writing of a `datetime` as a number of units since 1970; `whole` drops fractions."""
-    per_unit = Decimal(unit // _MICROSECOND)
-
-    def read(value: object, _: object = None) -> datetime:
-        try:
-            return _EPOCH + int(multiplied(read_decimal(value), per_unit)) * _MICROSECOND
-        except OverflowError:
-            raise Unfit("expected a time between the years 1 and 9999 in N, got another") from None
-
-    def write(value: object) -> dict[str, object]:
-        passed = _aware(value) - _EPOCH
-        if whole:
-            return write_number(passed // unit)
-        return write_number(divided(Decimal(passed // _MICROSECOND), per_unit))
-
-    return Scalar("N", read, write)
-
-
 def _read_datetime(value: object, _: object = None) -> datetime:
     moment = _parsed(value, datetime.fromisoformat, "datetime")
     if moment.tzinfo is None:
@@ -97,7 +78,7 @@ def _read_datetime(value: object, _: object = None) -> datetime:
 
 
 def _write_datetime(value: object) -> dict[str, object]:
-    return {"S": _aware(value).isoformat()}
+    return {"S": aware(value).isoformat()}
 
 
 def _read_date(value: object, _: object = None) -> date:
@@ -120,7 +101,8 @@ def _parsed(value: object, parse: Callable[[str], V], name: str) -> V:
         raise Unfit(f"expected the text of a {name} in S, got other text") from None
 
 
-def _aware(value: object) -> datetime:
+def aware(value: object) -> datetime:
+    """Take a value for a datetime with its offset from UTC. Fails with `ValueError` if it is none."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value
     raise ValueError("a datetime needs its offset from UTC to be stored")

@@ -119,6 +119,11 @@ def members(hint: Hint) -> tuple[Hint, ...]:
     return tuple(Annotated[(each, *said)] if said else each for each in found)
 
 
+def name_of_type(hint: Hint) -> str:
+    """How messages call a type."""
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+
+
 def is_model(hint: Hint) -> bool:
     """Whether a type has named fields of its own: a dataclass, an attrs class or a TypedDict, generic or not."""
     cls = origin(hint)

@@ -21,17 +21,21 @@ from streamfn._conversion.models import ModelField
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite, Part, Place, Unfit
 from streamfn._conversion.tags import SCALAR_TAGS, TAGS, tagged
-from streamfn._conversion.types import SETS, UNTYPED, Hint, bare, is_model, is_typed_dict, origin, tags_of
+from streamfn._conversion.types import SETS, UNTYPED, Hint, bare, is_model, is_typed_dict, origin
 from streamfn._misuse import Misuse
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a union: its type, its hooks, and its fields if it is a model."""
+    """A member of a union: its type, its hooks, the type tags that are meant for it, and a model's fields.
+
+    A member without tags has a hook of the user's own, which may read anything.
+    """
 
     hint: Hint
     read: StructureHook
     write: UnstructureHook
+    tags: AbstractSet[str]
     fields: Sequence[ModelField] = ()
 
     @property
@@ -48,28 +52,28 @@ class ReadUnion(Composite):
     def __init__(self, members: Sequence[Member]) -> None:
         """Find out what tells the members apart. Fails with `Misuse` where nothing does."""
         self._choices = [member for member in members if isinstance(member.read, ReadChoice)]
-        models = [member for member in members if is_model(bare(member.hint))]
+        models = [member for member in members if member.tags and is_model(bare(member.hint))]
         self._models = choice_among(models) if len(models) > 1 else None
         self._by_tag: dict[str, Member] = {}
-        untyped = [member for member in members if bare(member.hint) in UNTYPED]
-        apart = {*map(id, self._choices), *map(id, untyped), *map(id, models if self._models else ())}
+        rest = [member for member in members if not member.tags or bare(member.hint) in UNTYPED]
+        if len(rest) > 1:
+            raise Misuse(
+                f"{rest[0].name} and {rest[1].name} cannot both be in a union: nothing tells what is meant for which"
+            )
+        apart = {*map(id, self._choices), *map(id, rest), *map(id, models if self._models else ())}
         for member in members:
             if id(member) not in apart:
-                self._claim(member, tags_of(member.hint))
+                self._claim(member)
         if self._models and "M" in self._by_tag:
             raise _alike(self._by_tag["M"], models[0], "M")
         for member in members:
             if origin(bare(member.hint)) in SETS:
                 self._by_tag = {"NULL": member, "L": member} | self._by_tag  # both are forms of an empty set
-        for member in untyped:
+        for member in rest:
             self._by_tag = dict.fromkeys(TAGS, member) | self._by_tag
 
-    def _claim(self, member: Member, tags: AbstractSet[str]) -> None:
-        if not tags:
-            raise Misuse(
-                f"{member.name} cannot be in a union: it is not known which attribute values are meant for it"
-            )
-        for tag in tags:
+    def _claim(self, member: Member) -> None:
+        for tag in member.tags:
             if (other := self._by_tag.setdefault(tag, member)) is not member:
                 raise _alike(other, member, tag)
 
@@ -92,7 +96,7 @@ class ReadUnion(Composite):
             return self._models(entries(value))
         if tag in self._by_tag:
             return self._by_tag[tag]
-        expected = {*self._by_tag, *(tag for member in self._choices for tag in tags_of(member.hint))}
+        expected = {*self._by_tag, *(tag for member in self._choices for tag in member.tags)}
         if self._models is not None:
             expected.add("M")
         raise Unfit(

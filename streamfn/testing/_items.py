@@ -10,7 +10,8 @@ from typing import Final, NamedTuple, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._converters import make_converter, writer
+from streamfn._conversion.lookup import writer
+from streamfn._converters import make_converter
 from streamfn._misuse import Misuse
 from streamfn._tables import Table, tables_of
 from streamfn._wire import Image

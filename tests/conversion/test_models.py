@@ -157,6 +157,12 @@ class Suit(Enum):
     HEARTS = object()
 
 
+class Grid(Enum):
+    """An Enum whose members DynamoDB stores as more than one thing."""
+
+    SMALL = (1, 2)
+
+
 class Colour(StrEnum):
     """An Enum that is text."""
 
@@ -216,6 +222,7 @@ class LabelledToo:
         (set[bool], "set[bool] is not supported: DynamoDB's sets hold text, numbers or binary"),
         (dict[int, str], "the keys of a map are text"),
         (Suit, "object is not supported as a value of an Enum or a Literal"),
+        (Grid, "tuple is not supported as a value of an Enum or a Literal"),
         (int | float, "int and float are both stored as N: nothing tells them apart"),
         (str | datetime, "str and datetime are both stored as S: nothing tells them apart"),
         (list[int] | tuple[int, ...], "list and tuple are both stored as L"),

@@ -138,6 +138,7 @@ def image(value: object) -> Image:
         (object, {"L": {}}, "expected a list in L, got dict"),
         (object, {"N": "x"}, "expected a number in N, got other text"),
         (object, {}, "expected an attribute value, got an empty object"),
+        (object, {"X": "1"}, "expected an attribute value, got an unknown type"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(hint: object, value: object, message: str) -> None:

@@ -142,6 +142,13 @@ class Branch:
     right: Branch | Leaf | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A model without a required attribute, in a union with one that has one."""
+
+    child: Node | Leaf | None = None
+
+
 @attrs.frozen
 class Point:
     """An attrs class, with a field that its constructor knows by another name."""
@@ -202,6 +209,7 @@ CONTAINERS: list[object] = [
     abc.Set[float],
     abc.MutableSet[UUID],
     set[Rank],
+    set[Literal["a", "b"]],
     set,
     set[int | str],
     dict[str, int],
@@ -246,6 +254,7 @@ MODELS: list[object] = [
     Tree,
     Branch,
     Branch | Leaf,
+    Node,
     Point,
     Options,
     MoreOptions,

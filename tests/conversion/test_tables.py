@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, NewType
 
 import attrs
 import pytest
 from cattrs import Converter
+from cattrs.errors import ClassValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from returns.result import Success
 
@@ -150,10 +151,94 @@ def warm() -> Converter:
 
 def test_a_users_hook_is_used_wherever_its_type_stands() -> None:
     table = Table("prod-Weather", Weather, converter=warm())
-    weather = Weather(Temperature(1.5), None, [Temperature(-2.0)])
-    image = table.unstructure(weather)
-    assert image == {"now": {"S": "1.5°"}, "maybe": {"NULL": True}, "past": {"L": [{"S": "-2.0°"}]}}
-    assert table.structure(image) == Success(weather)
+    for maybe, written in ((None, {"NULL": True}), (Temperature(3.0), {"S": "3.0°"})):
+        weather = Weather(Temperature(1.5), maybe, [Temperature(-2.0)])
+        image = table.unstructure(weather)
+        assert image == {"now": {"S": "1.5°"}, "maybe": written, "past": {"L": [{"S": "-2.0°"}]}}
+        assert table.structure(image) == Success(weather)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A model with a union of a type of the user's own and others."""
+
+    value: Temperature | int | bool
+
+
+def test_what_no_other_member_of_a_union_is_meant_for_goes_to_the_users_hook() -> None:
+    table = Table("prod-Weather", Measured, converter=warm())
+    for value in (Temperature(1.5), 2, True):
+        assert table.structure(table.unstructure(Measured(value))) == Success(Measured(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """Another type that needs hooks of the user's own."""
+
+    hectopascals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A model with a union of two of them."""
+
+    value: Temperature | Pressure
+
+
+def test_two_types_of_the_users_own_in_a_union_need_a_hook_for_the_union() -> None:
+    converter = warm()
+    converter.register_structure_hook(Pressure, lambda value, _: Pressure(int(value["N"])))
+    with pytest.raises(Misuse, match=r"Either\.value: Temperature and Pressure cannot both be in a union"):
+        Table("prod-Weather", Either, converter=converter)
+
+    def read(value: dict[str, str], _: object) -> Temperature | Pressure:
+        return Pressure(int(value["N"])) if "N" in value else Temperature(float(value["S"].removesuffix("°")))
+
+    converter.register_structure_hook(Temperature | Pressure, read)
+    converter.register_unstructure_hook(Temperature | Pressure, converter.unstructure)
+    table = Table("prod-Weather", Either, converter=converter)
+    assert table.structure({"value": {"N": "7"}}) == Success(Either(Pressure(7)))
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A model with a time that may be absent."""
+
+    at: datetime | None = None
+
+
+def test_a_users_hook_for_one_of_our_types_may_read_other_tags() -> None:
+    converter = make_converter()
+    converter.register_structure_hook(datetime, lambda value, _: datetime.fromtimestamp(int(value["N"]), UTC))
+    table = Table("prod-Appointment", Appointment, converter=converter)
+    assert table.structure({"at": {"N": "0"}}) == Success(Appointment(datetime(1970, 1, 1, tzinfo=UTC)))
+    assert table.structure({"at": {"NULL": True}}) == Success(Appointment())
+
+
+def test_problems_that_a_users_hook_finds_in_a_list_have_their_index() -> None:
+    converter = make_converter()
+    plain = Converter()
+    converter.register_structure_hook(
+        Temperature, lambda value, _: Temperature(sum(plain.structure(value["L"], list[float])))
+    )
+    refused = Table("prod-Weather", Weather, converter=converter).structure(
+        {"now": {"L": ["1", "x"]}, "past": {"L": []}}
+    )
+    assert list(map(str, refused.failure().problems)) == ["$.now[1]: refused with ValueError"]
+
+
+def test_problems_without_a_place_are_those_of_the_whole_value() -> None:
+    def refuse(value: object, _: object) -> Temperature:
+        cause = ValueError(str(value))
+        cause.add_note("said by the user")
+        raise ClassValidationError("cold", [cause], Temperature)  # pyright: ignore[reportCallIssue] (its __new__ takes three)
+
+    converter = make_converter()
+    converter.register_structure_hook(Temperature, refuse)
+    refused = Table("prod-Weather", Weather, converter=converter).structure(
+        {"now": {"S": "1"}, "past": {"L": []}}
+    )
+    assert list(map(str, refused.failure().problems)) == ["$.now: refused with ValueError"]
 
 
 def test_what_a_users_hook_raises_is_a_problem_at_its_place() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextvars import ContextVar
 from threading import Barrier
 
@@ -230,6 +230,24 @@ def test_a_coroutine_that_waits_for_another_on_its_own_loop_is_told_so(strategy:
     assert values(pipeline(cards, on_insert(outer), strategy=strategy)(lambda_event(A))) == [
         "Raised(RuntimeError)"
     ]
+
+
+def test_an_awaitable_of_the_users_own_may_be_what_it_waits_for() -> None:
+    class Later:
+        def __await__(self) -> Generator[None, None, Result[str, str]]:
+            yield
+            return Success("later")
+
+    def answer(_: InsertEvent[Card]) -> Later:
+        return Later()
+
+    nested = pipeline(cards, on_insert(answer))
+    assert values(nested(lambda_event(A))) == ["later"]
+
+    async def outer(_: InsertEvent[Card]) -> Result[int, str]:
+        return Success(len(failures(nested(lambda_event(A)))))
+
+    assert values(pipeline(cards, on_insert(outer))(lambda_event(A))) == [1]
 
 
 @pytest.mark.parametrize("workers", [0, -1])

@@ -1,0 +1,182 @@
+"""Which kind of type gets which hooks: a pair of factories for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, Never, get_args
+
+from cattrs import Converter
+
+from streamfn._conversion.choices import ReadChoice, write_choice
+from streamfn._conversion.containers import (
+    ReadList,
+    ReadMap,
+    ReadSet,
+    ReadTuple,
+    write_list,
+    write_map,
+    write_set_of,
+    write_tuple,
+)
+from streamfn._conversion.epochs import epoch_of
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.lookup import (
+    is_ours,
+    model_fields,
+    read_model,
+    reader,
+    unsupported,
+    write_model,
+    writer,
+)
+from streamfn._conversion.plain import read_plain, write_plain
+from streamfn._conversion.tags import KEY_TAGS
+from streamfn._conversion.types import (
+    LISTS,
+    MAPS,
+    SETS,
+    UNTYPED,
+    Hint,
+    bare,
+    is_enum,
+    is_model,
+    members,
+    name_of_type,
+    origin,
+    peeled,
+    tags_of,
+)
+from streamfn._conversion.unions import Member, ReadUnion, write_union
+from streamfn._misuse import Misuse
+
+
+def _members(hint: Hint, converter: Converter) -> list[Member]:
+    return [_member(each, converter) for each in members(hint)]
+
+
+def _member(hint: Hint, converter: Converter) -> Member:
+    read = reader(hint, converter)
+    return Member(
+        hint,
+        read,
+        writer(hint, converter),
+        tags_of(hint) if is_ours(read) else frozenset(),
+        model_fields(bare(hint), converter) if is_model(bare(hint)) else (),
+    )
+
+
+def _arguments(hint: Hint) -> tuple[Hint, ...]:
+    """The type arguments of a container; where none are given, its contents are untyped."""
+    return get_args(hint) or (object,)
+
+
+def _is_homogeneous_tuple(hint: Hint) -> bool:
+    return origin(hint) is tuple and (not get_args(hint) or get_args(hint)[-1] is Ellipsis)
+
+
+def _read_list(hint: Hint, converter: Converter) -> StructureHook:
+    element = _arguments(hint)[0]
+    return ReadList(element, reader(element, converter), LISTS.get(origin(hint), tuple))
+
+
+def _write_list(hint: Hint, converter: Converter) -> UnstructureHook:
+    return write_list(writer(_arguments(hint)[0], converter))
+
+
+def _read_tuple(hint: Hint, converter: Converter) -> StructureHook:
+    return ReadTuple([(element, reader(element, converter)) for element in get_args(hint)])
+
+
+def _write_tuple(hint: Hint, converter: Converter) -> UnstructureHook:
+    return write_tuple([writer(element, converter) for element in get_args(hint)])
+
+
+def _read_set(hint: Hint, converter: Converter) -> StructureHook:
+    element = _arguments(hint)[0]
+    if not tags_of(element) & KEY_TAGS:
+        raise Misuse(
+            f"{name_of_type(hint)} is not supported: DynamoDB's sets hold text, numbers or binary; use a tuple or list"
+        )
+    return ReadSet(element, reader(element, converter), SETS[origin(hint)])
+
+
+def _write_set(hint: Hint, converter: Converter) -> UnstructureHook:
+    return write_set_of(writer(_arguments(hint)[0], converter))
+
+
+def _read_map(hint: Hint, converter: Converter) -> StructureHook:
+    key, entry = get_args(hint) or (str, object)
+    if tags_of(key) != frozenset({"S"}):
+        raise Misuse(f"{name_of_type(hint)} is not supported: the keys of a map are text")
+    return ReadMap(key, reader(key, converter), entry, reader(entry, converter))
+
+
+def _write_map(hint: Hint, converter: Converter) -> UnstructureHook:
+    key, entry = get_args(hint) or (str, object)
+    return write_map(writer(key, converter), writer(entry, converter))
+
+
+def _read_layered(hint: Hint, converter: Converter) -> StructureHook:
+    scalar = epoch_of(hint)
+    return reader(peeled(hint), converter) if scalar is None else scalar.read
+
+
+def _write_layered(hint: Hint, converter: Converter) -> UnstructureHook:
+    scalar = epoch_of(hint)
+    return writer(peeled(hint), converter) if scalar is None else scalar.write
+
+
+def _read_choice(hint: Hint, _: Converter) -> StructureHook:
+    return ReadChoice(hint)
+
+
+def _write_choice(_hint: Hint, _: Converter) -> UnstructureHook:
+    return write_choice
+
+
+def _read_union(hint: Hint, converter: Converter) -> StructureHook:
+    # cattrs keeps the hooks of unions apart, and asks for them after all others.
+    given: Mapping[Hint, StructureHook] = getattr(converter, "_union_struct_registry", {})
+    if hint in given:
+        return given[hint]
+    return ReadUnion(_members(hint, converter))
+
+
+def _write_union(hint: Hint, converter: Converter) -> UnstructureHook:
+    return write_union(_members(hint, converter))
+
+
+def _read_untyped(_hint: Hint, _: Converter) -> StructureHook:
+    return read_plain
+
+
+def _write_untyped(_hint: Hint, _: Converter) -> UnstructureHook:
+    return write_plain
+
+
+def _refuse(hint: Hint, _: Converter) -> Never:
+    raise unsupported(hint)
+
+
+KINDS: Final[
+    Sequence[
+        tuple[
+            Callable[[Hint], bool],
+            Callable[[Hint, Converter], StructureHook],
+            Callable[[Hint, Converter], UnstructureHook],
+        ]
+    ]
+] = (
+    (lambda _: True, _refuse, _refuse),
+    (lambda hint: hint in UNTYPED, _read_untyped, _write_untyped),
+    (is_model, read_model, write_model),
+    (lambda hint: origin(hint) in MAPS, _read_map, _write_map),
+    (lambda hint: origin(hint) in SETS, _read_set, _write_set),
+    (lambda hint: origin(hint) is tuple, _read_tuple, _write_tuple),
+    (lambda hint: origin(hint) in LISTS or _is_homogeneous_tuple(hint), _read_list, _write_list),
+    (is_enum, _read_choice, _write_choice),
+    (lambda hint: origin(hint) is Literal, _read_choice, _write_choice),
+    (lambda hint: peeled(hint) is not hint, _read_layered, _write_layered),
+    (lambda hint: len(members(hint)) > 1, _read_union, _write_union),
+)
+"""From the general to the particular: cattrs asks those that come last first."""
