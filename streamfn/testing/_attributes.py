@@ -18,8 +18,8 @@ def as_json(image: Image) -> dict[str, AttributeValue]:
 
 
 def first_key(image: Image) -> dict[str, AttributeValue]:
-    """Take the first attribute that could be a key: text, a number or a binary."""
-    return dict([next(each for each in image.items() if _KEY_TAGS >= each[1].keys())])
+    """Take the first attribute that could be a key, text, a number or a binary; none if there is none."""
+    return dict([each for each in image.items() if _KEY_TAGS >= each[1].keys()][:1])
 
 
 def size_of(image: Image) -> int:

@@ -23,8 +23,9 @@ def insert_event(item: T, *, table: Table[T] | None = None, **identity: Unpack[I
     `table` is the one that was declared with the item's model; name it where there are several. `identity`
     is what the record should be known by: see `Identity`.
 
-    Fails with `Misuse` if several tables were declared with the model and none is named, and with
-    `ValueError`, which names the field, for a value that DynamoDB does not store.
+    Fails with `Misuse` if several tables were declared with the model and none is named, or if nothing in the
+    item could be its key; and with `ValueError`, which names the field, for a value that DynamoDB does not
+    store.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)

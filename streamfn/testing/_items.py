@@ -35,8 +35,9 @@ def written(item: T, table: Table[T] | None) -> Item:
 
     A model that marks no keys has the first attribute for its key that can be one.
 
-    Fails with `Misuse` if several tables were declared with the model and do not write it alike, and with
-    `ValueError`, which names the field, for a value that DynamoDB does not store.
+    Fails with `Misuse` if several tables were declared with the model and do not write it alike, or if there
+    is nothing in the item that could be its key; and with `ValueError`, which names the field, for a value
+    that DynamoDB does not store.
     """
     if table is not None:
         return _written_by(cast("Table[object]", table), item)  # it only writes, and an item of T
@@ -54,11 +55,19 @@ def written_bare(item: object, table_name: str) -> Item:
     """Write an item of a model without a table of its own, or keys alone."""
     # A model is written as an M.
     image = cast("dict[str, Image]", writer(type(item), _CONVERTER)(item))["M"]
-    return Item(table_name, first_key(image), image)
+    return Item(table_name, _unmarked_keys(item, image), image)
 
 
 def _written_by(table: Table[object], item: object) -> Item:
     image = table.unstructure(item)
     marked = [key.name for key in table.key_attributes.attributes]
-    keys = {name: image[name] for name in marked} if marked else first_key(image)
+    keys = {name: image[name] for name in marked} if marked else _unmarked_keys(item, image)
     return Item(table.name, keys, image)
+
+
+def _unmarked_keys(item: object, image: Image) -> Image:
+    if keys := first_key(image):
+        return keys
+    raise Misuse(
+        f"{type(item).__name__} has nothing that could be an item's key: annotate a field with PartitionKey"
+    )
