@@ -6,7 +6,6 @@ Their properties cannot fail: `read` has checked what they rely on.
 from __future__ import annotations
 
 import re
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -23,6 +22,7 @@ from streamfn._wire import (
     as_moment,
     as_sequence_number,
     as_text,
+    copied,
     is_map,
 )
 
@@ -74,17 +74,17 @@ class StreamRecord:
     @property
     def keys(self) -> Image:
         """The item's key attributes, as attribute values; a stream carries them whatever its view type."""
-        return deepcopy(self._raw["dynamodb"]["Keys"])
+        return copied(self._raw["dynamodb"]["Keys"])
 
     @property
     def new_image(self) -> Image | None:
         """The item after the change, as attribute values; None if it was removed or the view type leaves it out."""
-        return deepcopy(self.peek("NewImage"))
+        return copied(self.peek("NewImage"))
 
     @property
     def old_image(self) -> Image | None:
         """The item before the change, as attribute values; None if it is new or the view type leaves it out."""
-        return deepcopy(self.peek("OldImage"))
+        return copied(self.peek("OldImage"))
 
     @property
     def view_type(self) -> StreamViewType | None:
@@ -120,7 +120,7 @@ class StreamRecord:
     @property
     def raw(self) -> RawRecord:
         """A copy of the record as it was received."""
-        return deepcopy(self._raw)
+        return copied(self._raw)
 
     def peek(self, image: ImageName) -> Image | None:
         """Look at a part of the record without copying it: for reading only."""

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard
+from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard, cast
+
+from typing_extensions import TypeVar
+
+T = TypeVar("T")
 
 EVENT_SOURCE: Final = "aws:dynamodb"
 """How a record names the service that it comes from."""
@@ -77,6 +81,31 @@ def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
     (True, False)
     """
     return isinstance(value, dict)
+
+
+def copied(value: T) -> T:
+    """Copy what a payload is made of, objects and arrays, however deep they lie within one another.
+
+    >>> original = {"L": [{"S": "a"}]}
+    >>> copied(original)["L"].clear()
+    >>> original
+    {'L': [{'S': 'a'}]}
+    """
+    copies: list[dict[object, object] | list[object]] = []
+
+    def copy(part: object) -> object:
+        if isinstance(part, dict | list):
+            copies.append(part := cast("dict[object, object] | list[object]", part).copy())
+        return part
+
+    whole = copy(value)
+    for each in copies:  # which grows until all that is in it is a copy as well
+        if isinstance(each, dict):
+            for name, part in each.items():
+                each[name] = copy(part)
+        else:
+            each[:] = map(copy, each)
+    return cast("T", whole)  # of a T comes a T
 
 
 def as_text(value: object) -> str | None:

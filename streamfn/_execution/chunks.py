@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from streamfn._execution.gate import Gate
 from streamfn._execution.tasks import Call, Due, Settled, failed
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.registration import AnyHandler
 from streamfn._records import StreamRecord
+from streamfn._wire import is_map
 
-Item: TypeAlias = tuple[tuple[str, str], ...]
+Item: TypeAlias = frozenset[tuple[str, tuple[str, object]]]
 """What tells items of one table apart: their keys, in a form that can be compared and hashed."""
+
+_UNKNOWN: Final[Item] = frozenset()
 
 
 def item_of(record: StreamRecord) -> Item:
-    """Find which item of its table a record is about."""
-    return tuple(sorted((name, repr(value)) for name, value in (record.peek("Keys") or {}).items()))
+    """Find which item of its table a record is about.
+
+    Those with keys that are no attribute values pass for one and the same item, so that they keep their order.
+    """
+    keys: Mapping[str, object] = record.peek("Keys") or {}
+    try:
+        return frozenset(
+            (name, tagged) for name, value in keys.items() if is_map(value) for tagged in value.items()
+        )
+    except TypeError:  # a list or a map cannot be hashed
+        return _UNKNOWN
 
 
 class Chunk:

@@ -31,7 +31,8 @@ from streamfn import (
     series,
 )
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
-from tests.cards import Card, cards
+from tests import cards as wire
+from tests.cards import Card, Json, cards
 
 PATIENCE = 30
 """Seconds after which a barrier gives up, so that a wrong program fails and does not hang."""
@@ -68,6 +69,36 @@ def test_records_of_different_items_run_side_by_side() -> None:
 
     process = pipeline(cards, on_insert(meet), strategy=concurrent(workers=3))
     assert values(process(lambda_event(A, B, C))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{}, {"id": {"L": []}}, {"id": 7, "title": {"S": "a"}}],
+    ids=["none", "a list", "no attribute value"],
+)
+def test_records_whose_keys_tell_no_items_apart_keep_their_order(keys: Json) -> None:
+    seen: list[int] = []
+    first_may_end = Barrier(2)
+
+    async def see(event: InsertEvent[Card]) -> Result[int, str]:
+        if event.new_image.id == 1:
+            await asyncio.to_thread(first_may_end.wait, PATIENCE)
+        seen.append(event.new_image.id)
+        return Success(event.new_image.id)
+
+    async def meet(_: InsertEvent[Card]) -> Result[int, str]:
+        await asyncio.to_thread(first_may_end.wait, PATIENCE)
+        return Success(0)
+
+    process = pipeline(
+        cards,
+        on_insert(see),
+        on_insert(meet, where=lambda event: event.new_image.id == 2),
+        strategy=concurrent(workers=3),
+    )
+    batch = [wire.record(number, change={"Keys": keys}) for number in (1, 2)]
+    assert values(process(wire.event(*batch))) == [1, 2, 0]
+    assert seen == [1, 2]
 
 
 def test_coroutines_run_side_by_side_on_one_loop() -> None:
