@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-# Wrong programs, which tests/typing shows to the type checkers; nobody should run them.
-collect_ignore = ["typing/rejected"]
+# Wrong programs, which tests/typing shows to the type checkers, and functions that tests/runtime runs as Lambda does.
+collect_ignore = ["typing/rejected", "runtime/functions"]
 
 # A slow machine is no failure, and one commit gives one verdict; `make fuzz` is where chance has its place.
 settings.register_profile("streamfn", deadline=None, derandomize=True, database=None, print_blob=True)
