@@ -103,14 +103,31 @@ def _unhandled(position: int, record: Record, reason: Reason[object]) -> Settled
     return Settled(position, _BEFORE_ALL, Failure(Failed(record, None, reason)))
 
 
-def _check_types(handlers: Sequence[object]) -> None:
+def _check_types(table: object, handlers: Sequence[object], strategy: object) -> None:
     """Tell those who work without a type checker what it would have told them."""
+    if not isinstance(table, Table):
+        raise Misuse(
+            f"pipeline() takes a Table first, got {_kind(table)}: declare it, as in Table(name, model)"
+        )
     for handler in handlers:
         if not isinstance(handler, Handler):
-            found = type(handler).__name__
             raise Misuse(
-                f"pipeline() takes handlers, got {found}: wrap the function, as in on_insert(announce)"
+                f"pipeline() takes handlers, got {_kind(handler)}: wrap the function, as in on_insert(announce)"
             )
+    if not isinstance(strategy, Strategy):
+        raise Misuse(f"a strategy is series or concurrent(workers=…), got {_kind(strategy)}")
+
+
+def _routes_of(joined: object) -> tuple[Route, ...]:
+    if not isinstance(joined, Pipeline):
+        raise Misuse(
+            f"router() takes pipelines, got {_kind(joined)}: make one, as in pipeline(table, handler)"
+        )
+    return joined.routes
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 _NONE: Final[Handler[object, Never, Never]] = Handler("", "event", print, None)
@@ -145,7 +162,7 @@ def pipeline(
     if the model that an `on_keys` handler asks for cannot be made of the table's keys.
     """
     handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
-    _check_types(handlers)
+    _check_types(table, handlers, strategy)
     given = tuple(handler for handler in handlers if handler is not _NONE)
     for handler in given:
         if handler.keys is not None:
@@ -178,6 +195,5 @@ def router(
 
     Fails with `Misuse` if two handlers, of whatever tables, go by one name.
     """
-    return Pipeline(
-        tuple(route for each in (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10) for route in each.routes)
-    )
+    pipelines = (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10)
+    return Pipeline(tuple(route for each in pipelines for route in _routes_of(each)))

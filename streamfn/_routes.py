@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from streamfn._events import EVENTS
 from streamfn._execution.gate import Gate
@@ -21,6 +21,7 @@ from streamfn._tables import Table
 from streamfn._wire import EVENT_NAMES, EventName
 
 
+@runtime_checkable
 class Strategy(Protocol):
     """In which order handlers run, and how many at a time: `series`, or what `concurrent` makes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass
 from typing import Annotated, cast
 
@@ -201,10 +202,37 @@ def test_one_function_registered_twice_for_one_kind_is_refused() -> None:
         pipeline(cards, on_insert(announce), on_insert(announce, where=lambda event: event.record.expired))
 
 
-def test_what_is_no_handler_is_refused_with_what_to_do() -> None:
-    """For those who work without a type checker."""
-    with pytest.raises(Misuse, match="on_insert"):
-        pipeline(cards, announce)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] (the point of the test)
+# As they are to those who work without a type checker.
+unchecked_pipeline: Callable[..., object] = pipeline
+unchecked_router: Callable[..., object] = router
+HANDLER = on_insert(announce)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        pytest.param(lambda: unchecked_pipeline("cards", HANDLER), "declare it, as in Table", id="no table"),
+        pytest.param(
+            lambda: unchecked_pipeline(cards, announce), r"as in on_insert\(announce\)", id="no handler"
+        ),
+        pytest.param(
+            lambda: unchecked_pipeline(cards, HANDLER, strategy="Map"),
+            r"a strategy is series or concurrent\(workers=…\), got str",
+            id="no strategy",
+        ),
+        pytest.param(
+            lambda: unchecked_pipeline(cards, HANDLER, strategy=concurrent),
+            "got function",
+            id="a strategy that is not made",
+        ),
+        pytest.param(
+            lambda: unchecked_router(HANDLER), "router.. takes pipelines, got Handler", id="no pipeline"
+        ),
+    ],
+)
+def test_what_does_not_belong_is_refused_with_what_to_do(build: Callable[[], object], message: str) -> None:
+    with pytest.raises(Misuse, match=message):
+        build()
 
 
 @dataclass(frozen=True, slots=True)
