@@ -3,6 +3,8 @@
 It stands here and not in tests/ because pytest asks a conftest.py only about the files below it.
 """
 
+import builtins
+
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
@@ -14,6 +16,7 @@ def _run(example: Example) -> None:
     """Run a block in its document's namespace, then each `test_…` function that the block brought."""
     known = set(example.namespace)
     _python(example)
+    example.namespace["__builtins__"] = builtins  # sybil takes them away, and a test is yet to use them
     for name in [name for name in example.namespace if name.startswith("test_") and name not in known]:
         example.namespace[name]()
 
