@@ -12,6 +12,7 @@ from streamfn import (
     Delivery,
     Failed,
     LambdaContext,
+    Pipeline,
     Reason,
     acknowledge,
     lambda_handler,
@@ -45,8 +46,9 @@ class Metrics:
 
 def test_a_handler_takes_an_event_and_a_context_and_answers_lambda() -> None:
     handler = lambda_handler(process)
-    assert_type(handler, Callable[[object, LambdaContext | None], BatchResponse])
-    answer = handler({"Records": []}, None)
+    function: Callable[[object, LambdaContext | None], BatchResponse] = handler
+    answer = function({"Records": []}, None)
+    assert_type(handler.process, Pipeline[str | bytes, SlackError | S3Error])
     assert_type(answer["batchItemFailures"], list[BatchItemFailure])
     assert {"batchItemFailures": []} == answer
 
