@@ -1,0 +1,195 @@
+"""The event source mapping: it reads lanes, calls the function, and does what its answer asks for.
+
+Its rules are those of "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer Guide. What that leaves
+open is decided here: the wait before a batch comes again (a second, doubled with each attempt up to five minutes), the
+order in which lanes take turns (the one that has waited longest), and that one invocation ends before the next begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from streamfn._events import Change
+from streamfn._wire import StreamViewType
+from streamfn.testing._mapping.batches import (
+    RETENTION,
+    Arrival,
+    Batch,
+    Lane,
+    arrival,
+    lanes_of,
+    parted,
+    spread,
+)
+from streamfn.testing._mapping.clock import Clock
+from streamfn.testing._mapping.consequences import consequence
+from streamfn.testing._mapping.documents import document
+from streamfn.testing._mapping.faults import Fault, Repeated
+from streamfn.testing._mapping.history import History
+from streamfn.testing._mapping.invocations import Condition, Discarded, Invocation
+from streamfn.testing._mapping.invoking import Function, invoke
+from streamfn.testing._mapping.settings import Destination, Settings
+from streamfn.testing._payloads import lambda_event
+
+
+class EventSourceMapping:
+    """Lambda's event source mapping of a stream, in memory and by a clock of its own: the same in every run.
+
+    >>> from dataclasses import dataclass
+    >>> from returns.result import Result, Success
+    >>> from streamfn import InsertEvent, Table, lambda_handler, on_insert, pipeline
+    >>> from streamfn.testing import Crash, insert_event
+    >>> @dataclass(frozen=True)
+    ... class Card:
+    ...     id: int
+    >>> def announce(event: InsertEvent[Card]) -> Result[int, str]:
+    ...     return Success(event.new_image.id)
+    >>> handler = lambda_handler(pipeline(Table("prod-Card", Card), on_insert(announce)))
+    >>> mapping = EventSourceMapping(handler, faults=[Crash(invocation=1, after_calls=1)])
+    >>> history = mapping.deliver(insert_event(Card(1), event_id="id-1"), insert_event(Card(2), event_id="id-2"))
+    >>> history.successes("announce")
+    Counter({'id-1': 2, 'id-2': 1})
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        batch_size: int = 100,
+        maximum_batching_window: timedelta = timedelta(),
+        report_batch_item_failures: bool = True,
+        bisect_batch_on_function_error: bool = False,
+        maximum_retry_attempts: int | None = None,
+        maximum_record_age: timedelta | None = None,
+        parallelization_factor: int = 1,
+        on_failure: Destination | None = None,
+        shards: int = 1,
+        timeout: timedelta = timedelta(seconds=60),
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        """Put a function behind a stream.
+
+        The settings are Lambda's own, with None for its -1; `shards` is how many the stream has, and
+        `timeout` is that of the function. Of a function that `lambda_handler` has made, the history tells
+        what each handler did. Others are seen from outside, and of `faults` they know those that concern
+        whole invocations.
+
+        Fails with `Misuse` for a setting that Lambda does not allow.
+        """
+        self._settings = Settings(
+            batch_size=batch_size,
+            maximum_batching_window=maximum_batching_window,
+            report_batch_item_failures=report_batch_item_failures,
+            bisect_batch_on_function_error=bisect_batch_on_function_error,
+            maximum_retry_attempts=maximum_retry_attempts,
+            maximum_record_age=maximum_record_age,
+            parallelization_factor=parallelization_factor,
+            on_failure=on_failure,
+            shards=shards,
+            timeout=timeout,
+        )
+        self._function = function
+        self._faults = tuple(faults)
+        self._lanes = lanes_of(shards, parallelization_factor)
+        self._last: dict[str, int] = {}
+        self.clock = Clock()
+        self.history = History()
+        self.documents: list[dict[str, object]] = []
+        """What the OnFailure destination was sent."""
+
+    def deliver(self, *events: Change | Mapping[str, object]) -> History:
+        """Write events to the stream, and deliver them until each is settled or given up."""
+        self.put(*events)
+        return self.run()
+
+    def put(
+        self,
+        *events: Change | Mapping[str, object],
+        after: timedelta = timedelta(),
+        view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES,
+    ) -> None:
+        """Write events to the stream, for them to be there this long from now; see `lambda_event`.
+
+        An item goes to the same shard always. Fails with `ValueError` if their sequence numbers do not
+        ascend: make events in the order in which they happen.
+        """
+        at = self.clock.now + after
+        for record in lambda_event(*events, view_type=view_type)["Records"]:
+            arrived = arrival(record, at)
+            place = spread(record, self._settings.shards * self._settings.parallelization_factor)
+            shard, number = divmod(place, self._settings.parallelization_factor)
+            lane = self._lanes[shard][number]
+            if int(arrived.sequence_number) <= self._last.get(lane.shard, -1):
+                raise ValueError("sequence numbers ascend: make events in the order in which they happen")
+            self._last[lane.shard] = int(arrived.sequence_number)
+            lane.arrivals.append(arrived)
+            self.history.records[arrived.event_id] = str(record.get("eventName"))
+
+    def run(self) -> History:
+        """Deliver until nothing is left. That ends: what cannot be settled, the stream forgets after 24 hours."""
+        while due := [
+            (at, lane.shard, lane.number, lane)
+            for lanes in self._lanes
+            for lane in lanes
+            if (at := lane.due(self._settings)) is not None
+        ]:
+            at, *_, lane = min(due, key=lambda each: each[:3])
+            self.clock.wait_until(at)
+            batch = self._without_old(lane, lane.take(self.clock.now, self._settings))
+            if batch.records:
+                self._deliver(lane, batch)
+        return self.history
+
+    def _deliver(self, lane: Lane, batch: Batch) -> None:
+        """Invoke the function with a batch, and put back into the lane what has to come again."""
+        number = len(self.history.invocations) + 1
+        faults = [fault for fault in self._faults if fault.invocation == number]
+        began = self.clock.now
+        taken = invoke(self._function, batch, settings=self._settings, clock=self.clock, faults=faults)
+        repeated = any(isinstance(fault, Repeated) for fault in faults)
+        then = consequence(batch, taken, self._settings, self.clock.now, repeated=repeated)
+        self.history.invocations.append(
+            Invocation(
+                number=number,
+                shard=lane.shard,
+                lane=lane.number,
+                attempt=batch.attempts + 1,
+                began=began,
+                ended=self.clock.now,
+                event_ids=tuple(each.event_id for each in batch.records),
+                calls=taken.calls,
+                answer=taken.answer,
+                error=taken.error,
+                settled=taken.settled,
+                outcome=then.outcome,
+            )
+        )
+        lane.again(*then.again)
+        self._give_up(lane, then.given_up, "RetryAttemptsExhausted", batch.attempts + 1)
+
+    def _without_old(self, lane: Lane, batch: Batch) -> Batch:
+        """Give up what has grown too old, before anything is invoked with it."""
+        expired, kept = parted(batch.records, self.clock.now, RETENTION)
+        self._give_up(lane, expired, "Expired", batch.attempts)
+        if (age := self._settings.maximum_record_age) is not None:
+            old, kept = parted(kept, self.clock.now, age)
+            self._give_up(lane, old, "RecordAgeExceeded", batch.attempts)
+        return replace(batch, records=kept)
+
+    def _give_up(self, lane: Lane, records: Sequence[Arrival], condition: Condition, attempts: int) -> None:
+        after = len(self.history.invocations)
+        self.history.discarded.extend(Discarded(each.event_id, condition, after) for each in records)
+        destination = self._settings.on_failure
+        if records and destination is not None and condition != "Expired":
+            self.documents.append(
+                document(
+                    records,
+                    shard=lane.shard,
+                    condition=condition,
+                    attempts=attempts,
+                    now=self.clock.now,
+                    destination=destination,
+                )
+            )
