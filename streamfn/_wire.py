@@ -114,8 +114,24 @@ def as_text(value: object) -> str | None:
 
 
 def as_sequence_number(value: object) -> str | None:
-    """Take a piece of a payload for a sequence number, a decimal number of any length, or for nothing."""
-    return value if isinstance(value, str) and value.isascii() and value.isdecimal() else None
+    """Take a piece of a payload for a sequence number, decimal text of up to 128 digits, or for nothing.
+
+    Those of DynamoDB have up to 40 digits (`StreamRecord` in the DynamoDB Streams API Reference), those of
+    Kinesis some more.
+    """
+    if isinstance(value, str) and len(value) <= 128 and value.isascii() and value.isdecimal():
+        return value
+    return None
+
+
+def magnitude(number: str) -> tuple[int, str]:
+    """Order decimal text of any length, leading zeros or not, by how large a number it is.
+
+    >>> sorted(["100", "99", "007"], key=magnitude)
+    ['007', '99', '100']
+    """
+    digits = number.lstrip("0")
+    return len(digits), digits
 
 
 def as_moment(value: object) -> datetime | None:

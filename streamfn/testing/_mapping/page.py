@@ -29,7 +29,8 @@ def page(
     names = short_names(records)
     calls = marked(invocations)
     handlers = dict.fromkeys(call.handler for each in calls for call in each)
-    heads = map(_head, invocations, invocations[:1] * len(invocations), lane_names(invocations))
+    lanes = zip(invocations, lane_names(invocations), strict=True)
+    heads = [_head(each, invocations[0], lane) for each, lane in lanes]
     rows = [
         _row("delivered", (_delivered(each, names) for each in invocations)),
         *(_row(handler, (_calls(handler, each, names) for each in calls)) for handler in handlers),

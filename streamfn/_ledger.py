@@ -1,0 +1,140 @@
+"""What a ledger is asked and told: how far each handler has come with each record of a stretch of a stream.
+
+A *pair* is a handler and a record. An entry says that a pair is settled, or that it is still open and what
+became of it so far. Entries are facts that only add up: a ledger keeps all of them until the stream has
+forgotten their records, and whoever reads several of one pair takes what `merged` makes of them. So a ledger
+needs no locks, and writing the same entry twice does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from streamfn._records import MalformedRecord, Record
+from streamfn._time import SecondsLeft
+from streamfn._wire import magnitude
+
+State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
+"""How far a pair has come: all but `open` are settled, and a settled pair never runs again.
+
+`dead` is a pair that became a dead letter, `dropped` one that failed and that `where` no longer wants.
+"""
+
+_RANK: Final[dict[State, int]] = {"open": 0, "dropped": 1, "dead": 2, "handled": 3}
+
+
+class Pair(NamedTuple):
+    """A handler's name, empty for a record that reached no handler, and a record's identity."""
+
+    handler: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a pair.
+
+    Of one that is open: how many `attempts` failed, `since` when, and the name of the last `reason`. `alone`
+    says that it failed together with others in a chunk, or alone after that, and is to be tried alone.
+    """
+
+    pair: Pair
+    state: State
+    attempts: int = 0
+    since: datetime | None = None
+    reason: str = ""
+    alone: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether the pair never runs again."""
+        return self.state != "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of a stream, from the `lowest` to the `highest` sequence number of a batch.
+
+    `scope` tells apart the functions that share a ledger. `stream` is the stream's ARN, or empty where the
+    records name none. Sequence numbers are decimal text of any length.
+    """
+
+    scope: str
+    stream: str
+    lowest: str
+    highest: str
+
+    def meets(self, other: Stretch) -> bool:
+        """Whether a record could lie in both."""
+        return (
+            (self.scope, self.stream) == (other.scope, other.stream)
+            and magnitude(self.lowest) <= magnitude(other.highest)
+            and magnitude(other.lowest) <= magnitude(self.highest)
+        )
+
+
+class Ledger(Protocol):
+    """Keeps entries for at least as long as a stream keeps records, which is 24 hours.
+
+    Whatever a method raises, the ledger counts as unavailable for the invocation. Both may be called from
+    several threads at once, `write` also from an alarm while a handler runs.
+    """
+
+    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
+        """Give every entry that was written for a stretch which meets this one; of one pair there may be several.
+
+        What was written before, by whomever, has to be there: a read is consistent.
+        """
+        ...
+
+    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        """Keep entries of records of this stretch, beside all that is there. Some may be kept where it fails."""
+        ...
+
+
+def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
+    """Put together what is known of each pair: settled counts more than open, and the most attempts count.
+
+    >>> pair = Pair("announce", "id-1")
+    >>> merged([Entry(pair, "handled"), Entry(pair, "open", attempts=2)])[pair].state
+    'handled'
+    """
+    known: dict[Pair, Entry] = {}
+    for entry in entries:
+        before = known.get(entry.pair)
+        known[entry.pair] = entry if before is None else _joined(before, entry)
+    return known
+
+
+def _joined(one: Entry, other: Entry) -> Entry:
+    more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts))
+    moments = [entry.since for entry in (one, other) if entry.since is not None]
+    return replace(more, since=min(moments, default=None), alone=one.alone or other.alone)
+
+
+def identity_of(record: Record) -> str:
+    """Name a record so that it has the same name in every delivery: by its `event_id`, or else by what it has.
+
+    An entry that bears no identifier at all goes by a digest of what it is.
+    """
+    if not isinstance(record, MalformedRecord):
+        return record.event_id
+    if record.event_id is not None:
+        return record.event_id
+    if record.sequence_number is not None:
+        return f"sequence-number-{record.sequence_number}"
+    content = json.dumps(record.raw, sort_keys=True, default=repr)
+    return f"sha256-{sha256(content.encode()).hexdigest()}"
+
+
+def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
+    """Find the stretch of a batch; records without a number do not stretch it."""
+    numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
+    arns = (record.event_source_arn for record in records if not isinstance(record, MalformedRecord))
+    stream = next((arn for arn in arns if arn is not None), "")
+    return Stretch(scope, stream, min(numbers, key=magnitude), max(numbers, key=magnitude))

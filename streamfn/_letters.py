@@ -1,0 +1,131 @@
+"""Dead letters: what cannot succeed, put aside with all that a later attempt needs."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol, cast
+
+from typing_extensions import override
+
+from streamfn._ledger import Pair
+from streamfn._time import SecondsLeft
+from streamfn._wire import as_text, is_map
+
+VERSION: Final = 1
+"""The form of a letter's JSON. A reader refuses a version that it does not know, and leaves the letter where it is."""
+
+
+class NotADeadLetter(ValueError):
+    """A text that is no dead letter of a known version; the message says why, without the text."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DeadLetter:
+    """A record that a handler gave up.
+
+    `record` is the raw record as JSON, with binaries as base64 text as in Lambda's events. `reason` and
+    `detail` are those of the failure that gave it up, without data. `since` is when it first failed, if it
+    was tried before; `at` is when the letter was written, in UTC. `stream` is the stream's ARN, or empty.
+    """
+
+    scope: str
+    pair: Pair
+    stream: str
+    record: object
+    reason: str
+    detail: str | None
+    attempts: int
+    since: datetime | None
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        """What the letter goes by: scope, handler and record, the same each time the pair is given up."""
+        return f"{self.scope}/{self.pair.handler}/{self.pair.record}"
+
+    def to_json(self) -> str:
+        """Write the letter as a line of JSON, with its version."""
+        return json.dumps(
+            {
+                "version": VERSION,
+                "id": self.id,
+                "scope": self.scope,
+                "handler": self.pair.handler,
+                "identity": self.pair.record,
+                "stream": self.stream,
+                "reason": self.reason,
+                "detail": self.detail,
+                "attempts": self.attempts,
+                "since": None if self.since is None else self.since.isoformat(),
+                "at": self.at.isoformat(),
+                "record": self.record,
+            },
+            default=_plain,
+        )
+
+    @override
+    def __repr__(self) -> str:
+        return f"DeadLetter({self.id!r}, reason={self.reason!r}, attempts={self.attempts})"
+
+
+class DeadLetters(Protocol):
+    """A place for dead letters."""
+
+    def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> Collection[str]:
+        """Store letters, and give the ids of those that are stored; the others stay failures.
+
+        Whatever it raises, none counts as stored. A letter of an id that is there already may replace it or
+        stand beside it.
+        """
+        ...
+
+
+def read_letter(text: str) -> DeadLetter:
+    """Read a letter from its JSON. Fails with `NotADeadLetter`."""
+    try:
+        told: object = json.loads(text)
+    except ValueError:
+        raise NotADeadLetter("expected JSON") from None
+    if not is_map(told):
+        raise NotADeadLetter(f"expected an object, got {type(told).__name__}")
+    if (version := told.get("version")) != VERSION:
+        raise NotADeadLetter(f"expected a dead letter of version {VERSION}, got {version!r}")
+    names = ("scope", "handler", "identity", "stream", "reason")
+    texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
+    attempts, at, since = told.get("attempts"), _moment(told.get("at")), told.get("since")
+    if len(texts) < len(names) or not isinstance(attempts, int) or at is None or "record" not in told:
+        raise NotADeadLetter("a part of the letter is missing")
+    return DeadLetter(
+        scope=texts["scope"],
+        pair=Pair(texts["handler"], texts["identity"]),
+        stream=texts["stream"],
+        record=told["record"],
+        reason=texts["reason"],
+        detail=as_text(told.get("detail")),
+        attempts=attempts,
+        since=_moment(since),
+        at=at,
+    )
+
+
+def _plain(value: object) -> object:
+    """Write what boto3 makes of a record as Lambda would have sent it."""
+    if isinstance(value, bytes | bytearray):
+        return b64encode(value).decode()
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, set | frozenset):
+        return list(cast("set[object]", value))  # isinstance knows the set, not what is in it
+    return repr(type(value))
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
