@@ -6,20 +6,18 @@ function that Lambda calls.
 """
 
 from streamfn._converters import configure_converter, make_converter
-from streamfn._delivery import (
-    BatchFailed,
-    BatchItemFailure,
-    BatchResponse,
-    Delivery,
-    acknowledge,
-    retry,
-)
+from streamfn._delivery.answers import BatchFailed, BatchItemFailure, BatchResponse
+from streamfn._delivery.choices import acknowledge, retry
+from streamfn._delivery.delivery import Delivery
 from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
 from streamfn._execution.concurrent import concurrent
 from streamfn._execution.series import series
 from streamfn._failures import (
+    Exhausted,
     Failed,
     Handled,
+    HeldBack,
+    LedgerUnavailable,
     Malformed,
     MissingImage,
     OutOfTime,
@@ -30,6 +28,7 @@ from streamfn._failures import (
     Stopped,
     Undecodable,
     Unrouted,
+    Unwanted,
 )
 from streamfn._handlers.batched import batched, batched_each
 from streamfn._handlers.chain import chain
@@ -44,7 +43,7 @@ from streamfn._handlers.registration import (
     on_remove,
     on_upsert,
 )
-from streamfn._lambda import LambdaContext, lambda_handler
+from streamfn._lambda import LambdaContext, LambdaFunction, lambda_handler
 from streamfn._markers import Attribute, EpochMilliseconds, EpochSeconds, PartitionKey, SortKey, TimeToLive
 from streamfn._misuse import Misuse
 from streamfn._payloads import NotAStreamEvent, read
@@ -66,13 +65,17 @@ __all__ = [
     "EpochMilliseconds",
     "EpochSeconds",
     "Event",
+    "Exhausted",
     "Failed",
     "Handled",
     "Handler",
+    "HeldBack",
     "Image",
     "InsertEvent",
     "KeysEvent",
     "LambdaContext",
+    "LambdaFunction",
+    "LedgerUnavailable",
     "Malformed",
     "MalformedRecord",
     "MissingImage",
@@ -97,6 +100,7 @@ __all__ = [
     "TimeToLive",
     "Undecodable",
     "Unrouted",
+    "Unwanted",
     "UpsertEvent",
     "acknowledge",
     "batched",

@@ -9,8 +9,12 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── MissingImage   the stream's view type leaves out an image that the handler needs
     ├── Malformed      the entry is no stream record
     ├── Unrouted       no pipeline is there for the record's table
+    ├── Exhausted      not started: the pair had its attempts in earlier deliveries
+    ├── Unwanted       failed before, and `where` no longer wants it
     ├── OutOfTime      not started: the function's time was nearly up
-    └── Stopped        not started: an earlier record failed, and Lambda sends this one again
+    ├── HeldBack       not started: an earlier record of its item failed for the same handler
+    ├── Stopped        not started: an earlier record failed, and Lambda sends this one again
+    └── LedgerUnavailable   not started: the ledger could not be read
 
 All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an
 error's text, because logs leak; the values themselves are in the fields.
@@ -108,12 +112,49 @@ class OutOfTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhausted:
+    """The handler was not started, because its `attempts` on this record failed in earlier deliveries.
+
+    `last` names the reason of the last one: ``TimedOut`` where the handler was running when time was up.
+    """
+
+    attempts: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """The handler failed on the record in an earlier delivery, and its `where` no longer wants it: it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The handler was not started, because it has yet to succeed on an earlier record of the same item."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The handler was not started, because an earlier record failed and Lambda sends this one again."""
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerUnavailable:
+    """The handler was not started, because what it has settled could not be read."""
+
+
 Reason: TypeAlias = (
-    Refused[E] | Raised | Undecodable | MissingImage | Malformed | Unrouted | OutOfTime | Stopped
+    Refused[E]
+    | Raised
+    | Undecodable
+    | MissingImage
+    | Malformed
+    | Unrouted
+    | Exhausted
+    | Unwanted
+    | OutOfTime
+    | HeldBack
+    | Stopped
+    | LedgerUnavailable
 )
 """Why a handler has no success on a record."""
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol
 
 from typing_extensions import TypeVar
 
-from streamfn._delivery import BatchFailed, BatchResponse, Delivery, retry
-from streamfn._execution.gate import Gate
+from streamfn._delivery.answers import BatchFailed, BatchResponse
+from streamfn._delivery.choices import retry
+from streamfn._delivery.delivery import Delivery
+from streamfn._execution.deadline import Deadline
 from streamfn._misuse import Misuse
 from streamfn._payloads import read
 from streamfn._pipeline import Pipeline
-from streamfn._records import Record
+from streamfn._time import MACHINE_CLOCK, Clock
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -30,11 +31,15 @@ class LambdaContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LambdaFunction(Generic[A, E]):
-    """A function that Lambda calls with each batch; `lambda_handler` makes it, and says what the fields are."""
+    """A function that Lambda calls with each batch; `lambda_handler` makes it, and says what the fields are.
+
+    `clock` is that of the machine, or a simulation's.
+    """
 
     process: Pipeline[A, E]
     delivery: Delivery[E]
     margin: timedelta
+    clock: Clock = MACHINE_CLOCK
 
     def __call__(self, event: object, context: LambdaContext | None, /) -> BatchResponse:
         """Run the handlers on a batch, and answer what Lambda has to send again.
@@ -43,20 +48,21 @@ class LambdaFunction(Generic[A, E]):
         `BatchFailed`.
         """
         records = read(event)
-        if context is None:
-            return self._settle(records, Gate(stops=self.delivery.stops))
-
-        def seconds_left() -> float:
-            return context.get_remaining_time_in_millis() / 1000 - self.margin.total_seconds()
-
-        if records and seconds_left() <= 0:
+        deadline = self._deadline(context)
+        if records and deadline.reached:
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        return self._settle(records, Gate(stops=self.delivery.stops, seconds_left=seconds_left))
+        return self.delivery.deliver(
+            records, lambda gate: self.process.run(records, gate), deadline, self.clock
+        )
 
-    def _settle(self, records: Sequence[Record], gate: Gate) -> BatchResponse:
-        return self.delivery.settle(self.process.run(records, gate))
+    def _deadline(self, context: LambdaContext | None) -> Deadline:
+        if context is None:
+            return Deadline()
+        return Deadline(
+            lambda: context.get_remaining_time_in_millis() / 1000, margin=self.margin.total_seconds()
+        )
 
 
 def lambda_handler(

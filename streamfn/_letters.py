@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol, cast
+from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -44,11 +45,19 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """What the letter goes by: scope, handler and record, the same each time the pair is given up."""
-        return f"{self.scope}/{self.pair.handler}/{self.pair.record}"
+        """What the letter goes by: scope, handler and record, the same each time the pair is given up.
+
+        It is plain ASCII, and no two pairs have the same: whatever a name holds besides letters, digits and
+        ``_.-~`` is percent-encoded.
+        """
+        names = (self.scope, self.pair.handler, self.pair.record)
+        return "/".join(quote(name, safe="", errors="surrogatepass") for name in names)
 
     def to_json(self) -> str:
-        """Write the letter as a line of JSON, with its version."""
+        """Write the letter as a line of JSON, with its version, in ASCII alone, so that any store takes it.
+
+        Fails with `TypeError`, `ValueError` or `RecursionError` for a record that never was JSON.
+        """
         return json.dumps(
             {
                 "version": VERSION,
@@ -88,17 +97,18 @@ def read_letter(text: str) -> DeadLetter:
     """Read a letter from its JSON. Fails with `NotADeadLetter`."""
     try:
         told: object = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotADeadLetter("expected JSON") from None
     if not is_map(told):
         raise NotADeadLetter(f"expected an object, got {type(told).__name__}")
-    if (version := told.get("version")) != VERSION:
-        raise NotADeadLetter(f"expected a dead letter of version {VERSION}, got {version!r}")
+    if (version := _count(told.get("version"))) != VERSION:
+        got = "something else" if version is None else version
+        raise NotADeadLetter(f"expected a dead letter of version {VERSION}, got {got}")
     names = ("scope", "handler", "identity", "stream", "reason")
     texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
-    attempts, at, since = told.get("attempts"), _moment(told.get("at")), told.get("since")
-    if len(texts) < len(names) or not isinstance(attempts, int) or at is None or "record" not in told:
-        raise NotADeadLetter("a part of the letter is missing")
+    attempts, at = _count(told.get("attempts")), _moment(told.get("at"))
+    if len(texts) < len(names) or attempts is None or at is None or "record" not in told:
+        raise NotADeadLetter("a part of the letter is missing, or is not what it should be")
     return DeadLetter(
         scope=texts["scope"],
         pair=Pair(texts["handler"], texts["identity"]),
@@ -107,7 +117,7 @@ def read_letter(text: str) -> DeadLetter:
         reason=texts["reason"],
         detail=as_text(told.get("detail")),
         attempts=attempts,
-        since=_moment(since),
+        since=_moment(told.get("since")),
         at=at,
     )
 
@@ -117,15 +127,19 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes | bytearray):
         return b64encode(value).decode()
     if isinstance(value, datetime):
-        return value.timestamp()
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, set | frozenset):
         return list(cast("set[object]", value))  # isinstance knows the set, not what is in it
     return repr(type(value))
 
 
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _moment(value: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None

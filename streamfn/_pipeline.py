@@ -78,19 +78,22 @@ class Pipeline(Generic[A_co, E_co]):
         return self.run(read(payload), Gate())
 
     def run(self, records: Sequence[Record], gate: Gate) -> list[Result[Handled[A_co], Failed[E_co]]]:
-        """Run all handlers that the gate lets through; what it bars has a Result that says so."""
+        """Run all handlers that the gate lets through; what it bars has a Result that says so.
+
+        What the gate knows as settled has none.
+        """
         settled: list[Settled] = []
         tasks: dict[Strategy, list[Task]] = {}
         for position, record in enumerate(records):
             if isinstance(record, MalformedRecord):
-                gate.failed(position)
-                settled.append(_unhandled(position, record, Malformed(record.problem)))
+                settled += _stray(Stray(position, record), Malformed(record.problem), gate)
             elif (kinds := self._stops.get(record.table_name or "")) is None:
-                gate.failed(position)
-                settled.append(_unhandled(position, record, Unrouted(record.event_source_arn)))
+                settled += _stray(Stray(position, record), Unrouted(record.event_source_arn), gate)
             else:
                 for strategy, task in tasks_for(record, position, kinds[record.event_name]):
                     tasks.setdefault(strategy, []).append(task)
+        for due in tasks.values():
+            gate.expects(due)
         for strategy, due in tasks.items():
             settled.extend(strategy.run(due, gate))
         settled.sort(key=lambda each: (each.position, each.order))
@@ -99,8 +102,20 @@ class Pipeline(Generic[A_co, E_co]):
         return cast("list[Result[Handled[A_co], Failed[E_co]]]", results)
 
 
-def _unhandled(position: int, record: Record, reason: Reason[object]) -> Settled:
-    return Settled(position, _BEFORE_ALL, Failure(Failed(record, None, reason)))
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """The turn of a record that reaches no handler."""
+
+    position: int
+    record: Record
+    name: str = ""
+
+
+def _stray(turn: Stray, reason: Reason[object], gate: Gate) -> list[Settled]:
+    if gate.settled(turn):
+        return []
+    gate.failed(turn, reason)
+    return [Settled(turn.position, _BEFORE_ALL, Failure(Failed(turn.record, None, reason)))]
 
 
 def _check_types(table: object, handlers: Sequence[object], strategy: object) -> None:

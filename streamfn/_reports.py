@@ -15,7 +15,10 @@ from typing_extensions import TypeVar
 
 from streamfn._execution.verdicts import call, kept
 from streamfn._failures import (
+    Exhausted,
     Failed,
+    HeldBack,
+    LedgerUnavailable,
     Malformed,
     MissingImage,
     Raised,
@@ -44,7 +47,7 @@ def identifiers(failed: Failed[object]) -> dict[str, str | None]:
     record, reason = failed.record, failed.reason
     described = {
         "reason": type(reason).__name__,
-        "detail": _detail(reason),
+        "detail": detail_of(reason),
         "handler": failed.handler,
         "eventID": record.event_id,
         "sequenceNumber": record.sequence_number,
@@ -57,17 +60,25 @@ def identifiers(failed: Failed[object]) -> dict[str, str | None]:
 def send(report: Report[E], failures: Iterable[Failed[E]]) -> None:
     """Tell a report of failures, one after the other; if it raises, that is logged and changes nothing else.
 
-    What was `Stopped` is left out: it has not failed, it waits for what has.
+    What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That the ledger is
+    unavailable keeps all from starting, and is told once.
     """
+    unavailable = False
     for failed in failures:
-        if not isinstance(failed.reason, Stopped):
+        waits = isinstance(failed.reason, Stopped | HeldBack)
+        told_already = unavailable and isinstance(failed.reason, LedgerUnavailable)
+        unavailable = unavailable or isinstance(failed.reason, LedgerUnavailable)
+        if not waits and not told_already:
             outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
             if isinstance(outcome, Raised):
                 _log.error("the report raised %s on: %r", type(kept(outcome).exception).__name__, failed)
 
 
-def _detail(reason: Reason[object]) -> str | None:
+def detail_of(reason: Reason[object]) -> str | None:
+    """Say more of a reason than its name, without data; None where there is no more."""
     match reason:
+        case Exhausted(_, last):
+            return last
         case Refused(error):
             return type(error).__name__
         case Raised(exception):

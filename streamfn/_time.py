@@ -14,6 +14,7 @@ SecondsLeft: TypeAlias = Callable[[], float]
 class Clock(Protocol):
     """Tells the time, and rings. Lambda's is the machine's; a simulation has one of its own."""
 
+    @property
     def now(self) -> datetime:
         """The moment, in UTC."""
         ...
@@ -26,6 +27,7 @@ class Clock(Protocol):
 class _MachineClock:
     """The clock of the machine that the function runs on."""
 
+    @property
     def now(self) -> datetime:
         return datetime.now(UTC)
 

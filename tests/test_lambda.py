@@ -74,7 +74,7 @@ def test_nothing_starts_with_less_than_the_margin_left_and_comes_again(
     delivery: Delivery[str], strategy: Strategy
 ) -> None:
     """Also under acknowledge, which drops what failed: this has not failed, it was not tried."""
-    clock = Clock(5 * SECOND, 2 * SECOND)
+    clock = Clock(6 * SECOND, 2 * SECOND)
     process = pipeline(cards, on_insert(clock.take), strategy=strategy)
     handler = lambda_handler(process, delivery, margin=SECOND)
     assert handler(lambda_event(A, B, C), clock.context) == {
@@ -83,14 +83,54 @@ def test_nothing_starts_with_less_than_the_margin_left_and_comes_again(
     assert clock.seen == ["a", "b"]
 
 
-def test_a_chunk_that_time_ran_out_for_is_not_started() -> None:
+def test_nothing_starts_that_would_take_longer_than_what_is_left() -> None:
+    """A call is expected to take as long as the longest one so far."""
+    clock = Clock(6 * SECOND, 3 * SECOND)
+    handler = lambda_handler(pipeline(cards, on_insert(clock.take)), margin=SECOND)
+    assert handler(lambda_event(A, B, C), clock.context) == {
+        "batchItemFailures": [{"itemIdentifier": str(B.record.sequence_number)}]
+    }
+    assert clock.seen == ["a"]
+
+
+def test_a_chunk_is_closed_early_when_time_runs_short() -> None:
+    """Were it to wait for the end of the batch, the time would be gone, and gone again in the next invocation."""
     clock = Clock(6 * SECOND, 2 * SECOND)
+    process = pipeline(cards, on_insert(clock.take), on_insert(batched(clock.take_many)))
+    handler = lambda_handler(process, retry(), margin=SECOND)
+    assert handler(lambda_event(A, B, C), clock.context) == {
+        "batchItemFailures": [{"itemIdentifier": str(B.record.sequence_number)}]
+    }
+    assert clock.seen == ["a", "a"]
+
+
+def test_a_chunk_is_closed_when_half_of_the_time_is_gone() -> None:
+    """What many short calls take adds up."""
+    clock = Clock(8 * SECOND, SECOND)
+    sizes: list[int] = []
+
+    def take_many(events: Sequence[InsertEvent[Card]]) -> Result[str, str]:
+        sizes.append(len(events))
+        return Success("many")
+
+    process = pipeline(cards, on_insert(clock.take), on_insert(batched(take_many)))
+    events = [insert_event(Card(number, "x")) for number in range(6)]
+    lambda_handler(process, acknowledge(lambda _: None), margin=SECOND)(lambda_event(*events), clock.context)
+    assert sizes == [3, 1, 1]
+
+
+def test_a_chunk_that_time_ran_out_for_is_not_started() -> None:
+    clock = Clock(6 * SECOND, 5 * SECOND)
     reported: list[Failed[str]] = []
     process = pipeline(cards, on_insert(clock.take), on_insert(batched(clock.take_many)))
     handler = lambda_handler(process, acknowledge(reported.append), margin=SECOND)
-    handler(lambda_event(A, B, C), clock.context)
-    assert clock.seen == ["a", "b", "c"]
-    assert [(each.handler, each.reason) for each in reported] == [("take_many", OutOfTime())] * 3
+    handler(lambda_event(A, B), clock.context)
+    assert clock.seen == ["a"]
+    assert [(each.handler, each.reason) for each in reported] == [
+        ("take_many", OutOfTime()),
+        ("take", OutOfTime()),
+        ("take_many", OutOfTime()),
+    ]
 
 
 def test_a_call_with_less_than_the_margin_left_raises_rather_than_loops() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ from streamfn import (
     Delivery,
     Event,
     Failed,
-    Handled,
     InsertEvent,
     Strategy,
     acknowledge,
@@ -28,6 +26,11 @@ from streamfn import (
     retry,
     series,
 )
+from streamfn._delivery.delivery import Process
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import Gate, StoppingGate
+from streamfn._records import Record
+from streamfn._time import Clock
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Card, cards
 
@@ -77,9 +80,6 @@ def test_retry_obeys_the_prefix_law(batch: Batch) -> None:
     prefix_law(retry(report=quiet), batch)
 
 
-Results: TypeAlias = Sequence[Result[Handled[object], Failed[str]]]
-
-
 @dataclass(frozen=True, slots=True)
 class Broken:
     """A delivery of which a part is wrong."""
@@ -87,8 +87,11 @@ class Broken:
     stops: bool
     choose: Callable[[list[str]], str]
 
-    def settle(self, results: Results, /) -> BatchResponse:
+    def deliver(
+        self, _: Sequence[Record], process: Process[str], deadline: Deadline, __: Clock, /
+    ) -> BatchResponse:
         """Answer with one of the failed numbers."""
+        results = process(StoppingGate(deadline) if self.stops else Gate(deadline))
         numbers = [
             result.failure().record.sequence_number or "" for result in results if isinstance(result, Failure)
         ]

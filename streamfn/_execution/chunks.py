@@ -2,72 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias
-
-from streamfn._execution.gate import Gate
-from streamfn._execution.tasks import Call, Due, Settled, failed
+from streamfn._execution.gate import AlreadySettled, Gate
+from streamfn._execution.items import Item, item_of
+from streamfn._execution.tasks import Call, Due, Settled, Task, failed
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.registration import AnyHandler
-from streamfn._records import StreamRecord
-from streamfn._wire import is_map
-
-Item: TypeAlias = frozenset[tuple[str, tuple[str, object]]]
-"""What tells items of one table apart: their keys, in a form that can be compared and hashed."""
-
-_UNKNOWN: Final[Item] = frozenset()
-
-
-def item_of(record: StreamRecord) -> Item:
-    """Find which item of its table a record is about.
-
-    Those with keys that are no attribute values pass for one and the same item, so that they keep their order.
-    """
-    keys: Mapping[str, object] = record.peek("Keys") or {}
-    try:
-        return frozenset(
-            (name, tagged) for name, value in keys.items() if is_map(value) for tagged in value.items()
-        )
-    except TypeError:  # a list or a map cannot be hashed
-        return _UNKNOWN
 
 
 class Chunk:
     """The events that wait for one batched handler's next call, in the order of their records."""
 
-    __slots__ = ("_dues", "_handler", "_items", "_size")
+    __slots__ = ("_alone", "_dues", "_gate", "_handler", "_items", "_size")
 
-    def __init__(self, handler: AnyHandler) -> None:
+    def __init__(self, handler: AnyHandler, gate: Gate) -> None:
         """Begin with no event."""
         function = handler.function
         self._handler = handler
+        self._gate = gate
         self._size = function.size if isinstance(function, Batched | BatchedEach) else 1
         self._dues: list[Due] = []
         self._items: set[Item] = set()
+        self._alone = False
 
-    def takes(self, record: StreamRecord) -> bool:
-        """Whether there is room for the record: an item appears at most once in a chunk."""
-        return not self._dues or not (self.full or item_of(record) in self._items)
+    def takes(self, task: Task) -> bool:
+        """Whether there is room for a task: an item appears at most once, and what is to be tried alone is alone."""
+        if not self._dues:
+            return True
+        return not (self.full or self._gate.alone(task) or item_of(task.record) in self._items)
 
     def add(self, due: Due) -> None:
         """Put an event into the chunk."""
         self._dues.append(due)
-        self._items.add(item_of(due.task.images.record))
+        self._items.add(item_of(due.task.record))
+        self._alone = self._gate.alone(due.task)
 
     @property
     def full(self) -> bool:
         """Whether it holds as many events as its handler takes at once."""
-        return len(self._dues) == self._size
+        return self._alone or len(self._dues) == self._size
 
-    def release(self, gate: Gate) -> tuple[list[Settled], Call | None]:
+    def release(self) -> tuple[list[Settled], Call | None]:
         """Empty the chunk: into a call, and into failures of what may no longer start."""
         barred: list[Settled] = []
         due: list[Due] = []
         for each in self._dues:
-            if (bar := gate.bars(each.task.position)) is None:
+            if (bar := self._gate.bars(each.task)) is None:
                 due.append(each)
-            else:
-                barred.append(failed(each.task, bar, gate))
+            elif not isinstance(bar, AlreadySettled):
+                barred.append(failed(each.task, bar, self._gate))
         self._dues.clear()
         self._items.clear()
+        self._alone = False
         return barred, Call(self._handler, due) if due else None

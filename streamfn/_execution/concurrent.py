@@ -18,8 +18,9 @@ from os import getpid
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from streamfn._execution.chunks import Chunk, Item, item_of
+from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
+from streamfn._execution.items import Item, item_of
 from streamfn._execution.loop import submit
 from streamfn._execution.tasks import Call, Settled, Task, prepare
 from streamfn._misuse import Misuse
@@ -38,14 +39,14 @@ class Lane:
     def advance(self, gate: Gate) -> tuple[list[Settled], Call | None]:
         """Prepare tasks until there is something to call, or nothing left."""
         settled: list[Settled] = []
-        chunk = Chunk(self.tasks[0].handler)
-        while self.tasks and chunk.takes(self.tasks[0].images.record):
+        chunk = Chunk(self.tasks[0].handler, gate)
+        while self.tasks and chunk.takes(self.tasks[0]):
             prepared = prepare(self.tasks.popleft(), gate)
             if isinstance(prepared, Settled):
                 settled.append(prepared)
             elif prepared is not None:
                 chunk.add(prepared)
-        barred, call = chunk.release(gate)
+        barred, call = chunk.release()
         return settled + barred, call
 
 
@@ -71,6 +72,7 @@ class Concurrent:
                 if call is None:
                     _return(lane, waiting)
                 else:
+                    call.begin(gate)
                     self._start(lane, call, finished)
                     running += 1
             if running:
@@ -105,7 +107,7 @@ def _lanes(tasks: Iterable[Task]) -> list[Lane]:
     """Sort tasks into lanes, which come out as a heap: their places ascend."""
     lanes: dict[tuple[int, Item | None], Lane] = {}
     for task in tasks:
-        key = (task.order, None if task.handler.batched else item_of(task.images.record))
+        key = (task.order, None if task.handler.batched else item_of(task.record))
         lane = lanes.get(key)
         if lane is None:
             lane = lanes[key] = Lane(task.place)

@@ -1,39 +1,107 @@
-"""What may still start: the rules of a delivery, as a run asks for them.
+"""What may still start, and who is told how it went: a delivery's part in a run.
 
-A gate is made for one run and asked in one thread. The open one, of a pipeline that is called without a
-delivery, lets everything through.
+A gate is made for one run and asked in one thread. This one, of a pipeline that is called without a delivery
+or with one that drops failures, bars nothing but for lack of time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Never, Protocol, TypeAlias
 
-from streamfn._failures import OutOfTime, Stopped
+from typing_extensions import override
+
+from streamfn._execution.deadline import Deadline
+from streamfn._failures import OutOfTime, Reason, Stopped
+from streamfn._records import Record
+
+
+class Turn(Protocol):
+    """A handler's turn on a record of the batch."""
+
+    @property
+    def position(self) -> int:
+        """The record's index in the batch."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The handler's name; empty for a record that reaches none."""
+        ...
+
+    @property
+    def record(self) -> Record:
+        """The record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadySettled:
+    """An earlier invocation has settled the pair: it does not run again, and has no Result."""
+
+
+Bar: TypeAlias = Reason[Never] | AlreadySettled
+"""Why nothing starts on a turn."""
 
 
 @dataclass(slots=True)
 class Gate:
-    """Says of each record whether handlers may still start on it.
+    """Says of each turn whether it may start, and learns what came of it."""
 
-    `stops`: nothing starts on the records after one that failed, since Lambda sends them again anyway.
-    `seconds_left`: what is left until the function must not start anything more; nothing starts at 0 or
-    below.
-    """
+    deadline: Deadline = field(default_factory=Deadline)
 
-    stops: bool = False
-    seconds_left: Callable[[], float] | None = None
-    first_failure: int | None = None
+    def expects(self, turns: Iterable[Turn], /) -> None:
+        """Learn of turns that are going to come."""
 
-    def bars(self, position: int) -> Stopped | OutOfTime | None:
-        """Say why nothing may start on the record at `position` of the batch, or None if it may."""
-        if self.stops and self.first_failure is not None and position > self.first_failure:
-            return Stopped()
-        if self.seconds_left is not None and self.seconds_left() <= 0:
-            return OutOfTime()
+    def settled(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether an earlier invocation has settled the pair."""
+        return False
+
+    def bars(self, turn: Turn, /) -> Bar | None:  # noqa: ARG002 (for those that tell turns apart)
+        """Say why nothing may start on a turn, or None if it may."""
+        return OutOfTime() if self.deadline.reached else None
+
+    def alone(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether a turn in a batched handler is to have a chunk of its own."""
+        return False
+
+    def hurries(self) -> bool:
+        """Whether chunks should not wait for more events, because time runs short."""
+        return self.deadline.hurries()
+
+    def began(self, call: int, turns: Iterable[Turn], /) -> None:  # noqa: ARG002 (for those that tell turns apart)
+        """Learn that a call begins, by a number that no other running one has."""
+        self.deadline.began(call)
+
+    def ended(self, call: int, /) -> None:
+        """Learn that a call has ended."""
+        self.deadline.ended(call)
+
+    def succeeded(self, turn: Turn, /) -> None:
+        """Learn that a handler has succeeded."""
+
+    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+        """Learn that a turn failed, `alone` or together with others in a chunk."""
+
+    def unwanted(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)
+        """Learn that `where` does not want a turn; say why that is a failure, if it is one."""
         return None
 
-    def failed(self, position: int) -> None:
-        """Take note that a handler failed on the record at `position`."""
-        if self.first_failure is None or position < self.first_failure:
-            self.first_failure = position
+
+@dataclass(slots=True)
+class StoppingGate(Gate):
+    """Starts nothing on the records after one that failed, since Lambda sends them again anyway."""
+
+    first_failure: int | None = None
+
+    @override
+    def bars(self, turn: Turn, /) -> Bar | None:
+        if self.first_failure is not None and turn.position > self.first_failure:
+            return Stopped()
+        return Gate.bars(self, turn)
+
+    @override
+    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+        if self.first_failure is None or turn.position < self.first_failure:
+            self.first_failure = turn.position

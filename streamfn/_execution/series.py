@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,40 +15,54 @@ from streamfn._execution.tasks import Call, Settled, Task, prepare
 class Series:
     """One handler at a time; its one instance is `series`.
 
-    Batched handlers follow chunk by chunk: a chunk is called when it is full, when its next event is of an
-    item that it holds already, or at the end of the batch, each time after the single handlers of the records
-    in it.
+    Batched handlers follow chunk by chunk, each time after the single handlers of the records in the chunk. It
+    is called when it is full, when its next event is of an item that it holds already, when time runs short, and
+    at the end of the batch.
     """
 
     def run(self, tasks: Iterable[Task], gate: Gate) -> Iterator[Settled]:
         """Run tasks in their order, and settle each that is wanted."""
         chunks: dict[int, Chunk] = {}
         for task in tasks:
-            if not task.handler.batched:
-                if isinstance(prepared := prepare(task, gate), Settled):
-                    yield prepared
-                elif prepared is not None:
-                    call = Call(task.handler, (prepared,))
-                    yield from call.settle(call.run(), gate)
-                continue
-            chunk = chunks.setdefault(task.order, Chunk(task.handler))
-            if not chunk.takes(task.images.record):
-                yield from _flush(chunk, gate)
-            if isinstance(prepared := prepare(task, gate), Settled):
+            if chunks and gate.hurries():
+                yield from _flush_all(chunks, gate)
+            if task.handler.batched:
+                chunk = chunks.setdefault(task.order, Chunk(task.handler, gate))
+                yield from _gather(task, chunk, gate)
+            elif isinstance(prepared := prepare(task, gate), Settled):
                 yield prepared
             elif prepared is not None:
-                chunk.add(prepared)
-                if chunk.full:
-                    yield from _flush(chunk, gate)
-        for chunk in chunks.values():
+                yield from _called(Call(task.handler, (prepared,)), gate)
+        yield from _flush_all(chunks, gate)
+
+
+def _gather(task: Task, chunk: Chunk, gate: Gate) -> Iterator[Settled]:
+    """Put a task into a chunk, which is called before if there is no room in it, and after if it is full then."""
+    if not chunk.takes(task):
+        yield from _flush(chunk, gate)
+    if isinstance(prepared := prepare(task, gate), Settled):
+        yield prepared
+    elif prepared is not None:
+        chunk.add(prepared)
+        if chunk.full:
             yield from _flush(chunk, gate)
 
 
+def _flush_all(chunks: Mapping[int, Chunk], gate: Gate) -> Iterator[Settled]:
+    for chunk in chunks.values():
+        yield from _flush(chunk, gate)
+
+
 def _flush(chunk: Chunk, gate: Gate) -> Iterator[Settled]:
-    barred, call = chunk.release(gate)
+    barred, call = chunk.release()
     yield from barred
     if call is not None:
-        yield from call.settle(call.run(), gate)
+        yield from _called(call, gate)
+
+
+def _called(call: Call, gate: Gate) -> list[Settled]:
+    call.begin(gate)
+    return call.settle(call.run(), gate)
 
 
 series: Final = Series()

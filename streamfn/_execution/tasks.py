@@ -15,11 +15,12 @@ from typing import NamedTuple, TypeAlias, cast
 from returns.result import Failure, Result, Success
 
 from streamfn._events import Change
-from streamfn._execution.gate import Gate
+from streamfn._execution.gate import AlreadySettled, Gate
 from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts
 from streamfn._failures import Failed, Handled, Raised, Reason
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.registration import AnyHandler
+from streamfn._records import StreamRecord
 from streamfn._structuring import Images, event_of
 
 HandlerResult: TypeAlias = Result[Handled[object], Failed[object]]
@@ -37,6 +38,16 @@ class Task:
     order: int
     handler: AnyHandler
     images: Images
+
+    @property
+    def name(self) -> str:
+        """The handler's name."""
+        return self.handler.name
+
+    @property
+    def record(self) -> StreamRecord:
+        """The record."""
+        return self.images.record
 
     @property
     def place(self) -> tuple[int, int]:
@@ -61,9 +72,12 @@ class Due:
 
 
 def prepare(task: Task, gate: Gate) -> Due | Settled | None:
-    """Find out what a task comes to before its handler is called: None where the handler does not want the event."""
-    if (bar := gate.bars(task.position)) is not None:
-        return failed(task, bar, gate)
+    """Find out what a task comes to before its handler is called.
+
+    None where an earlier invocation has settled it, or the handler does not want the event.
+    """
+    if (bar := gate.bars(task)) is not None:
+        return None if isinstance(bar, AlreadySettled) else failed(task, bar, gate)
     handler = task.handler
     made = event_of(handler.kind, handler.keys, task.images)
     if not isinstance(made, Success):
@@ -75,15 +89,15 @@ def prepare(task: Task, gate: Gate) -> Due | Settled | None:
         if isinstance(wanted, Raised):
             return _settled(task, verdict(wanted), gate)
         if not wanted:
-            return None
+            dropped = gate.unwanted(task)
+            return None if dropped is None else failed(task, dropped, gate)
     return Due(task, event)
 
 
-def failed(task: Task, reason: Reason[object], gate: Gate) -> Settled:
-    """Settle a task as failed, and let the gate know."""
-    gate.failed(task.position)
-    record = task.images.record
-    return Settled(task.position, task.order, Failure(Failed(record, task.handler.name, reason)))
+def failed(task: Task, reason: Reason[object], gate: Gate, *, alone: bool = True) -> Settled:
+    """Settle a task as failed, `alone` or with others in a chunk, and let the gate know."""
+    gate.failed(task, reason, alone=alone)
+    return Settled(task.position, task.order, Failure(Failed(task.record, task.name, reason)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +120,21 @@ class Call:
         """Whether the handler is a coroutine function, which can be called on the event loop itself."""
         return iscoroutinefunction(self._function)
 
+    def begin(self, gate: Gate) -> None:
+        """Let the gate know that the handler is about to be called."""
+        gate.began(id(self), (due.task for due in self.dues))
+
     def settle(self, returned: object, gate: Gate) -> list[Settled]:
         """Give each task its Result, from what came of the call."""
+        gate.ended(id(self))
+        alone = len(self.dues) == 1
         if isinstance(self.handler.function, BatchedEach):
             found: Sequence[Verdict] = verdicts(returned, len(self.dues))
         else:
             found = [verdict(returned)] * len(self.dues)
-        return [_settled(due.task, each, gate) for due, each in zip(self.dues, found, strict=True)]
+        return [
+            _settled(due.task, each, gate, alone=alone) for due, each in zip(self.dues, found, strict=True)
+        ]
 
     @property
     def _function(self) -> Callable[[object], object]:
@@ -130,8 +152,9 @@ class Call:
         return self.dues[0].event
 
 
-def _settled(task: Task, found: Verdict, gate: Gate) -> Settled:
+def _settled(task: Task, found: Verdict, gate: Gate, *, alone: bool = True) -> Settled:
     if not isinstance(found, Success):
-        return failed(task, found.failure(), gate)
-    handled = Handled(task.images.record, task.handler.name, found.unwrap())
+        return failed(task, found.failure(), gate, alone=alone)
+    gate.succeeded(task)
+    handled = Handled(task.record, task.name, found.unwrap())
     return Settled(task.position, task.order, Success(handled))

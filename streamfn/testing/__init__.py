@@ -5,7 +5,7 @@ Nothing here talks to AWS or reads a clock, and the same test makes the same eve
 
 from streamfn.testing._context import FixedTime, lambda_context
 from streamfn.testing._events import insert_event, keys_event, modify_event, remove_event, upsert_event
-from streamfn.testing._mapping.faults import Crash, LostAnswer, Repeated
+from streamfn.testing._mapping.faults import Crash, HalfWritten, LostAnswer, Repeated, StoreDown
 from streamfn.testing._mapping.mapping import EventSourceMapping
 from streamfn.testing._payloads import LambdaEvent, lambda_event
 from streamfn.testing._records import Identity
@@ -15,10 +15,12 @@ __all__ = [
     "Crash",
     "EventSourceMapping",
     "FixedTime",
+    "HalfWritten",
     "Identity",
     "LambdaEvent",
     "LostAnswer",
     "Repeated",
+    "StoreDown",
     "failures",
     "insert_event",
     "keys_event",

@@ -47,7 +47,7 @@ def test_what_becomes_of_a_function_whose_time_runs_out_can_be_tested() -> None:
     context = lambda_context(timedelta(seconds=10))
 
     def slow(event: InsertEvent[Card]) -> Result[str, Refusal]:
-        context.remaining -= timedelta(seconds=6)
+        context.remaining -= timedelta(seconds=3)
         return Success(event.new_image.title)
 
     reasons: list[object] = []

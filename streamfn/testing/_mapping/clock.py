@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -30,6 +31,7 @@ class Clock:
         """Begin at a moment."""
         self._now = now
         self._deadline: datetime | None = None
+        self._alarms: list[_Alarm] = []
         self._lock = Lock()
 
     @property
@@ -44,12 +46,32 @@ class Clock:
         """
         if by < timedelta():
             raise ValueError(f"time does not run backwards: {by}")
+        while True:
+            with self._lock:
+                alarm = min(self._alarms, key=lambda each: each.at, default=None)
+                if alarm is None or alarm.at > self._now + by:
+                    self._now += by
+                    break
+                by -= max(alarm.at - self._now, timedelta())
+                self._now = max(self._now, alarm.at)
+                self._alarms.remove(alarm)
+            alarm.ring()
         with self._lock:
-            self._now += by
             if self._deadline is None or self._now < self._deadline:
                 return
             self._now = self._deadline
         raise TimedOut("the function's timeout is reached")
+
+    def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
+        """Call `ring` in so many seconds of this time, and give the function that calls it off."""
+        alarm = _Alarm(self._now + timedelta(seconds=seconds), ring)
+        self._alarms.append(alarm)
+
+        def call_off() -> None:
+            if alarm in self._alarms:
+                self._alarms.remove(alarm)
+
+        return call_off
 
     def wait_until(self, moment: datetime) -> None:
         """Let the time pass until a moment; none if it is there already."""
@@ -61,8 +83,15 @@ class Clock:
         return Context(self, self._deadline)
 
     def end(self) -> None:
-        """End the invocation."""
+        """End the invocation, and all that it would have been woken for."""
         self._deadline = None
+        self._alarms.clear()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alarm:
+    at: datetime
+    ring: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

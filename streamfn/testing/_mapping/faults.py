@@ -1,4 +1,4 @@
-"""What goes wrong around a function: its process dies, its answer gets lost, a batch comes once more than asked for.
+"""What goes wrong around a function: its process dies, an answer gets lost, a batch comes again, a store is down.
 
 Invocations are counted from 1.
 """
@@ -6,7 +6,7 @@ Invocations are counted from 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +35,20 @@ class Repeated:
     invocation: int
 
 
-Fault: TypeAlias = Crash | LostAnswer | Repeated
+@dataclass(frozen=True, slots=True)
+class StoreDown:
+    """A store of the function's delivery fails whatever it is asked for."""
+
+    invocation: int
+    store: Literal["ledger reads", "ledger writes", "dead letters"]
+
+
+@dataclass(frozen=True, slots=True)
+class HalfWritten:
+    """The ledger keeps the first half of what it is told, and then fails."""
+
+    invocation: int
+
+
+Fault: TypeAlias = Crash | LostAnswer | Repeated | StoreDown | HalfWritten
 """Something that goes wrong in one invocation."""

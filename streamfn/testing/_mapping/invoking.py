@@ -42,7 +42,7 @@ def invoke(
         if isinstance(function, LambdaFunction):
             # isinstance drops the types.
             known = cast("LambdaFunction[object, object]", function)
-            returned: object = observed(known, probe)(event, context)
+            returned: object = observed(known, probe, clock, faults)(event, context)
         else:
             returned = _seen_from_outside(function, crash)(event, context)
         answer: object = json.loads(json.dumps(returned))

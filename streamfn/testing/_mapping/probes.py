@@ -12,17 +12,24 @@ from typing import Final, Generic, Never, TypeAlias, cast
 from returns.result import Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._delivery import BatchResponse, Delivery
+from streamfn._delivery.answers import BatchResponse
+from streamfn._delivery.delivery import Delivery, Process
+from streamfn._delivery.ledger_delivery import RetryWithLedger
 from streamfn._events import Change
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import Gate
 from streamfn._execution.verdicts import verdict, verdicts
 from streamfn._failures import Failed, Handled
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.registration import AnyHandler
 from streamfn._lambda import LambdaFunction
 from streamfn._pipeline import Pipeline
+from streamfn._records import Record
+from streamfn._time import Clock
 from streamfn.testing._mapping.clock import ProcessDied
-from streamfn.testing._mapping.faults import Crash
+from streamfn.testing._mapping.faults import Crash, Fault
 from streamfn.testing._mapping.invocations import Effect, HandlerCall
+from streamfn.testing._mapping.stores import UnreliableDeadLetters, UnreliableLedger
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -82,6 +89,11 @@ class Probe:
             self._dead = self._dead or self._crash is not None
             self._die_if_due()
 
+    def stay_alive(self) -> None:
+        """Fail with `ProcessDied` if the process is dead: it can do nothing any more."""
+        with self._changed:
+            self._die_if_due()
+
     def _stop(self) -> None:
         self._running -= 1
         self._changed.notify_all()
@@ -95,24 +107,28 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Observed(Generic[E_contra]):
-    """A delivery before whose work the process may die."""
+    """A delivery before whose last work the process may die."""
 
     delivery: Delivery[E_contra]
     probe: Probe
 
-    @property
-    def stops(self) -> bool:
-        """As the delivery does."""
-        return self.delivery.stops
+    def deliver(
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+    ) -> BatchResponse:
+        """Deliver as the delivery does."""
 
-    def settle(self, results: Sequence[Result[Handled[object], Failed[E_contra]]], /) -> BatchResponse:
-        """Settle as the delivery does."""
-        self.probe.settle()
-        return self.delivery.settle(results)
+        def probed(gate: Gate) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
+            results = process(gate)
+            self.probe.settle()
+            return results
+
+        return self.delivery.deliver(records, probed, deadline, clock)
 
 
-def observed(function: LambdaFunction[A, E], probe: Probe) -> LambdaFunction[A, E]:
-    """Make the same function with a probe around each handler."""
+def observed(
+    function: LambdaFunction[A, E], probe: Probe, clock: Clock, faults: Sequence[Fault]
+) -> LambdaFunction[A, E]:
+    """Make the same function with a probe around each handler, stores that fail as `faults` say, and this clock."""
     known: dict[int, object] = {}  # one function registered twice stays one
 
     def probed(handler: AnyHandler) -> AnyHandler:
@@ -124,7 +140,20 @@ def observed(function: LambdaFunction[A, E], probe: Probe) -> LambdaFunction[A, 
     routes = tuple(
         replace(route, handlers=tuple(map(probed, route.handlers))) for route in function.process.routes
     )
-    return LambdaFunction(Pipeline[A, E](routes), Observed(function.delivery, probe), function.margin)
+    delivery = _with_unreliable_stores(function.delivery, faults, probe)
+    return LambdaFunction(Pipeline[A, E](routes), Observed(delivery, probe), function.margin, clock)
+
+
+def _with_unreliable_stores(delivery: Delivery[E], faults: Sequence[Fault], probe: Probe) -> Delivery[E]:
+    if not isinstance(delivery, RetryWithLedger):
+        return delivery
+    known = cast("RetryWithLedger[E]", delivery)  # isinstance drops the type
+    letters = known.dead_letters
+    return replace(
+        known,
+        ledger=UnreliableLedger(known.ledger, faults, probe.stay_alive),
+        dead_letters=None if letters is None else UnreliableDeadLetters(letters, faults, probe.stay_alive),
+    )
 
 
 def _probed(handler: AnyHandler, probe: Probe) -> object:

@@ -6,8 +6,11 @@ from typing import assert_never, assert_type
 
 from streamfn import (
     Event,
+    Exhausted,
     Failed,
+    HeldBack,
     InsertEvent,
+    LedgerUnavailable,
     Malformed,
     MissingImage,
     ModifyEvent,
@@ -21,6 +24,7 @@ from streamfn import (
     StreamViewType,
     Undecodable,
     Unrouted,
+    Unwanted,
 )
 from tests.typing.cards import Card, S3Error, SlackError
 
@@ -73,8 +77,18 @@ def what_went_wrong(reason: Reason[SlackError | S3Error]) -> str:  # noqa: C901 
         case Unrouted(arn):
             assert_type(arn, str | None)
             return "unrouted"
+        case Exhausted(attempts, last):
+            assert_type(attempts, int)
+            assert_type(last, str)
+            return "exhausted"
+        case Unwanted():
+            return "unwanted"
         case OutOfTime():
             return "out of time"
+        case HeldBack():
+            return "held back"
+        case LedgerUnavailable():
+            return "ledger unavailable"
         case Stopped():
             return "stopped"
         case Refused():
@@ -101,5 +115,9 @@ def test_each_kind_of_reason_is_told_from_the_others() -> None:
     assert "missing" == what_went_wrong(MissingImage("NewImage", None))
     assert "malformed" == what_went_wrong(Malformed(""))
     assert "unrouted" == what_went_wrong(Unrouted(None))
+    assert "exhausted" == what_went_wrong(Exhausted(5, "Refused"))
+    assert "unwanted" == what_went_wrong(Unwanted())
+    assert "held back" == what_went_wrong(HeldBack())
+    assert "ledger unavailable" == what_went_wrong(LedgerUnavailable())
     assert "out of time" == what_went_wrong(OutOfTime())
     assert "stopped" == what_went_wrong(Stopped())

@@ -1,0 +1,69 @@
+"""The book of a batch: what a ledger knows of its pairs, and what this invocation adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+from streamfn._ledger import Entry, Pair, merged
+
+
+class Book:
+    """Keeps the entries of a batch's pairs, and apart from them those that the ledger does not have yet.
+
+    Attempts are counted up to `most`, and an entry that says nothing new is none: a record that fails for
+    hours costs no more writes than it has attempts.
+    """
+
+    def __init__(self, entries: Iterable[Entry], most: int) -> None:
+        """Open the book with what the ledger knows."""
+        self._known = merged(entries)
+        self._news: dict[Pair, Entry] = {}
+        self._most = most
+
+    def __getitem__(self, pair: Pair) -> Entry:
+        """Look a pair up; one that nothing is known of is open."""
+        return self._known.get(pair) or Entry(pair, "open")
+
+    def settled(self, pair: Pair) -> bool:
+        """Whether a pair is settled, by an earlier invocation or by this one."""
+        entry = self._known.get(pair)
+        return entry is not None and entry.settled
+
+    def settle(self, pair: Pair, state: Literal["handled", "dead", "dropped"]) -> None:
+        """Enter that a pair is settled."""
+        self._enter(replace(self[pair], state=state))
+
+    def attempted(self, pair: Pair, reason: str, now: datetime) -> None:
+        """Enter that a pair was tried alone, and failed."""
+        entry = self[pair]
+        if entry.attempts < self._most:
+            attempts = entry.attempts + 1
+            self._enter(replace(entry, attempts=attempts, since=entry.since or now, reason=reason))
+
+    def failed_with_others(self, pair: Pair, reason: str, now: datetime) -> None:
+        """Enter that a pair failed in a chunk: it is to be tried alone, and what failed was no attempt of its own."""
+        entry = self[pair]
+        if not entry.alone:
+            self._enter(replace(entry, since=entry.since or now, reason=reason, alone=True))
+
+    def waits(self, pair: Pair, reason: str) -> None:
+        """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
+        if pair not in self._known:
+            self._enter(Entry(pair, "open", reason=reason))
+
+    def news(self) -> list[Entry]:
+        """List the entries that the ledger does not have yet."""
+        return list(self._news.values())
+
+    def written(self, entries: Iterable[Entry]) -> None:
+        """Take note that the ledger has these now."""
+        for entry in entries:
+            if self._news.get(entry.pair) == entry:
+                del self._news[entry.pair]
+
+    def _enter(self, entry: Entry) -> None:
+        if self._known.get(entry.pair) != entry:
+            self._known[entry.pair] = self._news[entry.pair] = entry

@@ -1,0 +1,74 @@
+"""The deliveries that there are to choose from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from typing_extensions import TypeVar
+
+from streamfn._delivery.delivery import Delivery
+from streamfn._delivery.ledger_delivery import RetryWithLedger, Write
+from streamfn._delivery.ledger_gate import Limits
+from streamfn._delivery.plain_deliveries import Acknowledge, Retry
+from streamfn._ledger import Ledger
+from streamfn._letters import DeadLetters
+from streamfn._misuse import Misuse
+from streamfn._reports import Report, log_failure
+
+E = TypeVar("E")
+
+
+def acknowledge(report: Report[E] = log_failure) -> Delivery[E]:
+    """Make a delivery for work that may be lost: each failure goes to `report` and is dropped.
+
+    Everything runs, whatever fails, and Lambda never sends a batch again but for handlers that time ran out
+    for. `report` gets the record, the name of the handler and the reason; by default they are logged, without
+    data.
+    """
+    return Acknowledge(report)
+
+
+def retry(
+    *,
+    ledger: Ledger | None = None,
+    dead_letters: DeadLetters | None = None,
+    max_attempts: int = 5,
+    patience: timedelta = timedelta(minutes=5),
+    write: Write = "failures",
+    scope: str | None = None,
+    whole_batch: bool = False,
+    report: Report[E] = log_failure,
+) -> Delivery[E]:
+    """Make a delivery for work that must not be lost: what fails comes again.
+
+    Without a ledger the first failed record comes again, with all after it and for all handlers. Nothing is
+    started on records after a failed one, for those come again anyway.
+
+    With a `ledger`, what succeeded is remembered, and only the handler that failed runs again on the record
+    that it failed on. Until it succeeds there, it gets no later record of the same item; other items and
+    other handlers go on. With `dead_letters` as well, a handler that has failed on a record `max_attempts`
+    times, and for at least as long as `patience` since the first time, gives it up: the record becomes a dead
+    letter and counts as settled. A record that no retry can help (`Undecodable`, `MissingImage`, `Malformed`,
+    `Unrouted`) becomes one at once.
+
+    `write` says when the ledger is written: ``"failures"`` once for each run that leaves failures behind,
+    ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
+    the functions that share a ledger; by default it is the function's name.
+
+    The event source mapping needs ReportBatchItemFailures: without it Lambda takes every answer for a
+    success. For a mapping that has to do without, ``whole_batch=True`` raises `BatchFailed` instead of
+    answering.
+
+    Fails with `Misuse` for dead letters without a ledger, which is where attempts are counted, and for limits
+    that are none.
+    """
+    if max_attempts < 1 or patience < timedelta():
+        raise Misuse(f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative")
+    if write not in {"failures", "always"}:
+        raise Misuse(f'write is "failures" or "always", got {write!r}')
+    if ledger is None:
+        if dead_letters is not None:
+            raise Misuse("dead letters need a ledger, which counts the attempts: pass ledger= as well")
+        return Retry(report, whole_batch)
+    limits = Limits(max_attempts, patience)
+    return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch)

@@ -1,0 +1,40 @@
+"""Deliveries: what failures do to the rest of a batch, and what Lambda is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+from returns.result import Failure, Result
+from typing_extensions import TypeVar
+
+from streamfn._delivery.answers import BatchResponse
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import Gate
+from streamfn._failures import Failed, Handled
+from streamfn._records import Record
+from streamfn._time import Clock
+
+E = TypeVar("E")
+E_contra = TypeVar("E_contra", contravariant=True)
+
+Process: TypeAlias = Callable[[Gate], Sequence[Result[Handled[object], Failed[E]]]]
+"""Runs the handlers on a batch, as far as a gate lets it."""
+
+
+class Delivery(Protocol[E_contra]):
+    """Runs a batch, and turns its Results into an answer."""
+
+    def deliver(
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+    ) -> BatchResponse:
+        """Run handlers on records, report failures, and make the answer.
+
+        Fails with `BatchFailed` where an answer cannot say what has to come again.
+        """
+        ...
+
+
+def failures_among(results: Iterable[Result[Handled[object], Failed[E]]]) -> list[Failed[E]]:
+    """Take the failures out of Results, in their order."""
+    return [result.failure() for result in results if isinstance(result, Failure)]

@@ -1,0 +1,82 @@
+"""The delivery that remembers: what failed comes again to the handler that failed, and to no other."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, TypeAlias
+
+from typing_extensions import TypeVar
+
+from streamfn._delivery.answers import BatchResponse, answer
+from streamfn._delivery.book import Book
+from streamfn._delivery.delivery import Process, failures_among
+from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate, Limits
+from streamfn._delivery.outbox import Outbox
+from streamfn._execution.deadline import Deadline
+from streamfn._ledger import Entry, Ledger, Stretch, stretch_of
+from streamfn._letters import DeadLetters
+from streamfn._records import Record
+from streamfn._reports import Report, send
+from streamfn._time import Clock
+
+E_contra = TypeVar("E_contra", contravariant=True)
+
+Write: TypeAlias = Literal["failures", "always"]
+"""When a ledger is written: by runs that leave failures behind, or after each success as well."""
+
+_log: Final = logging.getLogger("streamfn")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWithLedger(Generic[E_contra]):
+    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it."""
+
+    ledger: Ledger
+    dead_letters: DeadLetters | None
+    limits: Limits
+    write: Write
+    scope: str | None
+    report: Report[E_contra]
+    whole_batch: bool
+
+    def deliver(
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+    ) -> BatchResponse:
+        """Run what is not settled, remember what came of it, report failures, and name the lowest open record."""
+        if not records:
+            return answer([])
+        stretch = stretch_of(self._scope(), records)
+        entries = self._read(stretch, deadline)
+        if entries is None:
+            failures = failures_among(process(ClosedGate(deadline)))
+            send(self.report, failures)
+            return answer(failures, whole_batch=self.whole_batch)
+        outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
+        ground = Ground(stretch, self.ledger, clock, self.limits, writes_always=self.write == "always")
+        gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
+        with_end = math.isfinite(seconds := deadline.seconds_left())
+        call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
+        try:
+            failures = failures_among(process(gate))
+            gate.finish()
+        finally:
+            if call_off is not None:
+                call_off()
+        send(self.report, failures)
+        return answer([failed for failed in failures if gate.is_open(failed)], whole_batch=self.whole_batch)
+
+    def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
+        try:
+            return list(self.ledger.read(stretch, deadline.seconds_left))
+        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+            told = "the ledger could not be read, nothing is started: %s"
+            _log.error(told, type(error).__name__)
+            return None
+
+    def _scope(self) -> str:
+        """The function's name, which Lambda sets ("Defined runtime environment variables", Lambda Developer Guide)."""
+        return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "") if self.scope is None else self.scope

@@ -1,0 +1,247 @@
+"""The gate of a delivery with a ledger: it lets through what is not settled, and enters what comes of it.
+
+What fails holds back later records of its item, for its handler alone. What cannot succeed becomes a dead
+letter, and counts as settled as soon as that is stored, which is before the next record of its item starts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import RLock
+from typing import Final
+
+from typing_extensions import override
+
+from streamfn._delivery.book import Book
+from streamfn._delivery.outbox import Outbox
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import AlreadySettled, Bar, Gate, Turn
+from streamfn._execution.items import Item, item_of
+from streamfn._failures import (
+    Exhausted,
+    Failed,
+    HeldBack,
+    LedgerUnavailable,
+    Malformed,
+    MissingImage,
+    OutOfTime,
+    Raised,
+    Reason,
+    Refused,
+    Undecodable,
+    Unrouted,
+    Unwanted,
+)
+from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of
+from streamfn._letters import DeadLetter
+from streamfn._records import Record
+from streamfn._reports import detail_of
+from streamfn._time import Clock
+
+_log: Final = logging.getLogger("streamfn")
+
+_TIMED_OUT: Final = "TimedOut"
+"""What an attempt failed for that was running when time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long pairs are tried: for `attempts`, and for as long as `patience` has not passed since the first."""
+
+    attempts: int
+    patience: timedelta
+
+    def are_reached(self, entry: Entry, clock: Clock) -> bool:
+        """Whether a pair has been tried often and long enough."""
+        tried = entry.since is not None and entry.attempts >= self.attempts
+        return tried and entry.since is not None and clock.now - entry.since >= self.patience
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a gate stands on: the stretch of the batch, the ledger that is told, and the clock it goes by."""
+
+    stretch: Stretch
+    ledger: Ledger
+    clock: Clock
+    limits: Limits
+    writes_always: bool
+
+
+class LedgerGate(Gate):
+    """Bars what is settled, what has to wait for its item, and what has had its attempts.
+
+    An alarm may ask it from a thread of its own, so each step holds a lock.
+    """
+
+    def __init__(self, deadline: Deadline, ground: Ground, book: Book, outbox: Outbox | None) -> None:
+        """Begin a run with what the ledger knows of its pairs; without an outbox nothing is given up."""
+        super().__init__(deadline)
+        self._ground = ground
+        self._book = book
+        self._outbox = outbox
+        self._held: set[tuple[str, Item]] = set()
+        self._left_open = False
+        self._expected: list[Turn] = []
+        self._running: dict[int, tuple[Turn, ...]] = {}
+        self._counted: set[Pair] = set()
+        self._lock = RLock()
+
+    @override
+    def expects(self, turns: Iterable[Turn], /) -> None:
+        self._expected.extend(turns)
+
+    @override
+    def settled(self, turn: Turn, /) -> bool:
+        return self._book.settled(_pair(turn))
+
+    @override
+    def bars(self, turn: Turn, /) -> Bar | None:
+        with self._lock:
+            pair, place = _pair(turn), (turn.name, item_of(turn.record))
+            if self._book.settled(pair):
+                return AlreadySettled()
+            if self._outbox is not None and self._outbox.holds(*place):
+                self._send(self._outbox)
+            if place in self._held:
+                return HeldBack()
+            if self.deadline.reached:
+                return OutOfTime()
+            entry = self._book[pair]
+            if self._outbox is not None and self._ground.limits.are_reached(entry, self._ground.clock):
+                return Exhausted(entry.attempts, entry.reason)
+            return None
+
+    @override
+    def alone(self, turn: Turn, /) -> bool:
+        return self._book[_pair(turn)].alone
+
+    @override
+    def began(self, call: int, turns: Iterable[Turn], /) -> None:
+        with self._lock:
+            self._running[call] = tuple(turns)
+            super().began(call, ())
+
+    @override
+    def ended(self, call: int, /) -> None:
+        with self._lock:
+            del self._running[call]
+            super().ended(call)
+
+    @override
+    def succeeded(self, turn: Turn, /) -> None:
+        with self._lock:
+            self._book.settle(_pair(turn), "handled")
+            if self._ground.writes_always:
+                self._write()
+
+    @override
+    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+        with self._lock:
+            pair, name = _pair(turn), type(reason).__name__
+            if isinstance(reason, Unwanted):
+                self._book.settle(pair, "dropped")
+                return
+            tried = isinstance(reason, Refused | Raised)
+            if tried:
+                self._enter_failure(pair, name, alone=alone)
+            else:
+                self._book.waits(pair, name)
+            hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | Exhausted)
+            if self._outbox is not None and (
+                hopeless or (tried and self._ground.limits.are_reached(self._book[pair], self._ground.clock))
+            ):
+                self._outbox.put(turn, self._letter(pair, turn.record, reason))
+                if self._outbox.full:
+                    self._send(self._outbox)
+            else:
+                self._hold(turn)
+
+    @override
+    def unwanted(self, turn: Turn, /) -> Unwanted | None:
+        entry = self._book[_pair(turn)]
+        return Unwanted() if entry.attempts or entry.alone else None
+
+    def time_is_up(self) -> None:
+        """Write what is known: before long the process may be ended, and nobody would know what it was at."""
+        with self._lock:
+            for turns in self._running.values():
+                for turn in turns:
+                    self._enter_failure(_pair(turn), _TIMED_OUT, alone=len(turns) == 1)
+                    self._counted.add(_pair(turn))
+            for turn in self._expected:
+                self._book.waits(_pair(turn), OutOfTime.__name__)
+            self._write()
+
+    def finish(self) -> None:
+        """Send what letters are left, and write what has to be remembered: nothing, if all has gone well."""
+        with self._lock:
+            if self._outbox is not None:
+                self._send(self._outbox)
+            given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
+            if self._left_open or given_up or self._ground.writes_always:
+                self._write()
+
+    def is_open(self, failed: Failed[object]) -> bool:
+        """Whether a failure of this run has to come again."""
+        return not self._book.settled(Pair(failed.handler or "", identity_of(failed.record)))
+
+    def _enter_failure(self, pair: Pair, name: str, *, alone: bool) -> None:
+        now = self._ground.clock.now
+        if not alone:
+            self._book.failed_with_others(pair, name, now)
+        elif pair not in self._counted:  # the alarm was first
+            self._book.attempted(pair, name, now)
+
+    def _hold(self, turn: Turn) -> None:
+        self._left_open = True
+        if turn.name:  # what reaches no handler may be of any item
+            self._held.add((turn.name, item_of(turn.record)))
+
+    def _send(self, outbox: Outbox) -> None:
+        for turn, letter, stored in outbox.empty(self.deadline.seconds_for_stores):
+            if stored:
+                self._book.settle(letter.pair, "dead")
+            else:
+                self._hold(turn)
+
+    def _letter(self, pair: Pair, record: Record, reason: Reason[object]) -> DeadLetter:
+        entry = self._book[pair]
+        return DeadLetter(
+            scope=self._ground.stretch.scope,
+            pair=pair,
+            stream=self._ground.stretch.stream,
+            record=record.raw,
+            reason=type(reason).__name__,
+            detail=detail_of(reason),
+            attempts=entry.attempts,
+            since=entry.since,
+            at=self._ground.clock.now,
+        )
+
+    def _write(self) -> None:
+        entries = self._book.news()
+        if not entries:
+            return
+        try:
+            self._ground.ledger.write(self._ground.stretch, entries, self.deadline.seconds_for_stores)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
+            told = "the ledger could not be written, what succeeded may be repeated: %s"
+            _log.error(told, type(error).__name__)
+        else:
+            self._book.written(entries)
+
+
+class ClosedGate(Gate):
+    """Starts nothing, because nobody knows what is settled already."""
+
+    @override
+    def bars(self, turn: Turn, /) -> LedgerUnavailable:
+        return LedgerUnavailable()
+
+
+def _pair(turn: Turn) -> Pair:
+    return Pair(turn.name, identity_of(turn.record))

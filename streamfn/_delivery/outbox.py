@@ -1,0 +1,69 @@
+"""The outbox: dead letters that wait to be sent, a few together."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from streamfn._execution.gate import Turn
+from streamfn._execution.items import Item, item_of
+from streamfn._letters import DeadLetter, DeadLetters
+from streamfn._time import SecondsLeft
+
+_TOGETHER: Final = 10
+"""How many letters an SQS batch takes ("SendMessageBatch" in the Amazon SQS API Reference)."""
+
+_log: Final = logging.getLogger("streamfn")
+
+
+class Outbox:
+    """Holds letters back until there are enough of them, or until it matters whether they are stored."""
+
+    def __init__(self, dead_letters: DeadLetters) -> None:
+        """Begin with no letter."""
+        self._dead_letters = dead_letters
+        self._waiting: list[tuple[Turn, DeadLetter]] = []
+
+    def put(self, turn: Turn, letter: DeadLetter) -> None:
+        """Put a letter in."""
+        self._waiting.append((turn, letter))
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds as many letters as are sent together."""
+        return len(self._waiting) >= _TOGETHER
+
+    def holds(self, name: str, item: Item) -> bool:
+        """Whether a letter of this handler and item waits: whether it is stored decides what may start."""
+        return any(turn.name == name and item_of(turn.record) == item for turn, _ in self._waiting)
+
+    def empty(self, seconds_left: SecondsLeft) -> list[tuple[Turn, DeadLetter, bool]]:
+        """Send all letters, and say of each whether it is stored."""
+        waiting, self._waiting = self._waiting, []
+        stored: Collection[str] = (
+            self._send([letter for _, letter in waiting], seconds_left) if waiting else ()
+        )
+        return [(turn, letter, letter.id in stored) for turn, letter in waiting]
+
+    def _send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
+        try:
+            stored = self._dead_letters.send(letters, seconds_left)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the failures stay failures)
+            _log.error("dead letters could not be sent: %s", type(error).__name__)
+            return ()
+        for letter in letters:
+            if letter.id in stored:
+                _log.warning("%s", json.dumps(_told(letter)))
+        return stored
+
+
+def _told(letter: DeadLetter) -> dict[str, str | int | None]:
+    """Describe a letter by what identifies it."""
+    return {
+        "deadLetter": letter.id,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "attempts": letter.attempts,
+    }
