@@ -25,7 +25,7 @@ CHECKS := lint format mypy pyright verifytypes imports pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test $(CHECKS) fuzz lock clean
+.PHONY: help demo test $(CHECKS) fuzz soak lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch c
 
 fuzz: $(DEV) ## Feed a million mutated records to a pipeline (minutes; apart from the tests).
 	@$(RUN) tests.fuzz
+
+soak: $(DEV) ## Check the laws of deliveries under 100,000 random schedules (minutes; apart from the tests).
+	@$(RUN) tests.soak
 
 lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.
 	@$(PIP) uv==0.13.9

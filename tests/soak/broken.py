@@ -1,0 +1,184 @@
+"""Deliveries and ledgers with one rule broken each, to show that the laws notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+import pytest
+
+from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped
+from streamfn._delivery import ledger_delivery, plain_deliveries
+from streamfn._delivery.book import Book
+from streamfn._delivery.ledger_delivery import RetryWithLedger
+from streamfn._delivery.ledger_gate import LedgerGate, Limits
+from streamfn._delivery.outbox import Outbox
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import Gate, Turn
+from streamfn._ledger import Entry, Pair, Stretch, identity_of
+from streamfn._letters import DeadLetter
+from streamfn._time import Clock, SecondsLeft
+from streamfn._wire import magnitude
+from streamfn.ledgers import MemoryLedger
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def a_ledger_that_forgets(patch: pytest.MonkeyPatch) -> None:
+    def read(_: MemoryLedger, __: Stretch, ___: SecondsLeft) -> list[Entry]:
+        return []
+
+    patch.setattr(MemoryLedger, "read", read)
+
+
+def a_ledger_that_keeps_the_last_write_alone(patch: pytest.MonkeyPatch) -> None:
+    def write(ledger: MemoryLedger, stretch: Stretch, entries: Sequence[Entry], _: SecondsLeft) -> None:
+        ledger._written[:] = [(stretch, tuple(entries))]
+
+    patch.setattr(MemoryLedger, "write", write)
+
+
+def scope_left_out_of_the_key(patch: pytest.MonkeyPatch) -> None:
+    def meets(one: Stretch, other: Stretch) -> bool:
+        return magnitude(one.lowest) <= magnitude(other.highest) and magnitude(other.lowest) <= magnitude(
+            one.highest
+        )
+
+    patch.setattr(Stretch, "meets", meets)
+
+
+def _answering(choose: Callable[[list[str]], str]) -> Break:
+    def answer(failures: Sequence[Failed[object]], *, whole_batch: bool = False) -> BatchResponse:
+        numbers = [failed.record.sequence_number or "" for failed in failures]
+        if whole_batch and numbers:
+            raise RuntimeError
+        return {"batchItemFailures": [{"itemIdentifier": choose(numbers)}] if numbers else []}
+
+    def broken(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(ledger_delivery, "answer", answer)
+        patch.setattr(plain_deliveries, "answer", answer)
+
+    return broken
+
+
+def _highest(numbers: list[str]) -> str:
+    return max(numbers, key=int)
+
+
+def only_successes_after_the_lowest_failure_written(patch: pytest.MonkeyPatch) -> None:
+    news = Book.news
+
+    def later(book: Book) -> list[Entry]:
+        found = news(book)
+        lowest = min((_number(entry) for entry in book._known.values() if not entry.settled), default=0)
+        return [entry for entry in found if not entry.settled or _number(entry) > lowest]
+
+    patch.setattr(Book, "news", later)
+
+
+def _number(entry: Entry) -> int:
+    return int("".join(filter(str.isdecimal, entry.pair.record)) or "0")
+
+
+def letters_sent_at_the_end(patch: pytest.MonkeyPatch) -> None:
+    def no(_: Outbox, *__: object) -> bool:
+        return False
+
+    patch.setattr(Outbox, "holds", no)
+    patch.setattr(Outbox, "full", property(no))
+
+
+def letters_that_are_not_stored_counted_as_stored(patch: pytest.MonkeyPatch) -> None:
+    send = Outbox._send
+
+    def sent(outbox: Outbox, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
+        send(outbox, letters, seconds_left)
+        return {letter.id for letter in letters}
+
+    patch.setattr(Outbox, "_send", sent)
+
+
+def held_back_counted_as_attempt(patch: pytest.MonkeyPatch) -> None:
+    failed = LedgerGate.failed
+
+    def counting(gate: LedgerGate, turn: Turn, reason: Reason[object], *, alone: bool = True) -> None:
+        if isinstance(reason, HeldBack):
+            gate._enter_failure(Pair(turn.name, identity_of(turn.record)), "HeldBack", alone=True)
+        failed(gate, turn, reason, alone=alone)
+
+    patch.setattr(LedgerGate, "failed", counting)
+
+
+def a_chunks_failure_counted_against_neighbours(patch: pytest.MonkeyPatch) -> None:
+    enter = LedgerGate._enter_failure
+
+    def counting(gate: LedgerGate, pair: Pair, name: str, *, alone: bool) -> None:  # noqa: ARG001 (the fault)
+        enter(gate, pair, name, alone=True)
+
+    patch.setattr(LedgerGate, "_enter_failure", counting)
+
+
+def nothing_held_back(patch: pytest.MonkeyPatch) -> None:
+    def hold(gate: LedgerGate, _: Turn) -> None:
+        gate._left_open = True
+
+    patch.setattr(LedgerGate, "_hold", hold)
+
+
+def nothing_tried_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LedgerGate, "alone", Gate.alone)
+
+
+def no_alarm(patch: pytest.MonkeyPatch) -> None:
+    def sleep(_: LedgerGate) -> None:
+        pass
+
+    patch.setattr(LedgerGate, "time_is_up", sleep)
+
+
+def no_patience(patch: pytest.MonkeyPatch) -> None:
+    def reached(limits: Limits, entry: Entry, _: Clock) -> bool:
+        return entry.attempts >= limits.attempts
+
+    patch.setattr(Limits, "are_reached", reached)
+
+
+def out_of_time_dropped_under_acknowledge(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(plain_deliveries, "OutOfTime", Stopped)
+
+
+def a_ledger_that_is_down_taken_for_an_empty_one(patch: pytest.MonkeyPatch) -> None:
+    read = RetryWithLedger[object]._read
+
+    def hopeful(
+        delivery: RetryWithLedger[object], stretch: Stretch, deadline: Deadline
+    ) -> Iterable[Entry] | None:
+        return read(delivery, stretch, deadline) or []
+
+    patch.setattr(RetryWithLedger, "_read", hopeful)
+
+
+BROKEN: Final[Mapping[str, Break]] = {
+    "highest number answered": _answering(_highest),
+    "numbers compared as text": _answering(min),
+    **{
+        broken.__name__.replace("_", " "): broken
+        for broken in (
+            a_ledger_that_forgets,
+            a_ledger_that_keeps_the_last_write_alone,
+            scope_left_out_of_the_key,
+            only_successes_after_the_lowest_failure_written,
+            letters_sent_at_the_end,
+            letters_that_are_not_stored_counted_as_stored,
+            held_back_counted_as_attempt,
+            a_chunks_failure_counted_against_neighbours,
+            nothing_held_back,
+            nothing_tried_alone,
+            no_alarm,
+            no_patience,
+            out_of_time_dropped_under_acknowledge,
+            a_ledger_that_is_down_taken_for_an_empty_one,
+        )
+    },
+}
+"""By what is wrong."""

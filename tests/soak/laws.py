@@ -1,0 +1,117 @@
+"""The laws of deliveries, as whoever looks from outside can check them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from streamfn._ledger import Pair
+from streamfn.ledgers import MemoryLedger
+from tests.soak.schedules import Schedule, schedule
+from tests.soak.worlds import World, event_id
+
+_TRIED = {"Refused", "Raised", "Exhausted"}
+
+
+class LawBroken(AssertionError):
+    """A law does not hold; the message tells the schedule and what happened."""
+
+
+def check(seed: int) -> None:
+    """Put the schedule of a seed into practice, and check all laws. Fails with `LawBroken`."""
+    asked = schedule(seed)
+    ledger = MemoryLedger()
+    worlds = [World(asked, scope, ledger) for scope in (("one", "twin") if asked.has_twin else ("one",))]
+    for world in worlds:
+        world.run()
+        if found := list(violations(world)):
+            lines = "\n".join(found)
+            raise LawBroken(f"{lines}\n\n{asked}\n\n{world.mapping.history}")
+
+
+def violations(world: World) -> Iterator[str]:
+    """Tell of each law that does not hold."""
+    yield from world.broken
+    yield from nothing_lost(world)
+    yield from nothing_foreign(world)
+    if world.schedule.remembers:
+        yield from once_without_faults(world)
+    if world.schedule.mode == "dead letters":
+        yield from letters_in_due_time(world)
+    if world.schedule.ends_well and world.schedule.is_unlimited:
+        yield from (
+            f"{each.event_id} was never settled: no progress"
+            for each in world.mapping.history.discarded
+            if each.condition == "Expired"
+        )
+
+
+def wanted(asked: Schedule) -> set[Pair]:
+    """List the pairs that have to be accounted for."""
+    pairs: set[Pair] = set()
+    for change in asked.changes:
+        if change.form in {"malformed", "stranger"}:
+            pairs.add(Pair("", event_id(change)))
+        else:
+            pairs |= {
+                Pair(job.name, event_id(change))
+                for job in asked.jobs
+                if change.form == "undecodable" or job.wants(change)
+            }
+    return pairs
+
+
+def nothing_lost(world: World) -> Iterator[str]:
+    """Handled, dead-lettered, given up by Lambda, or under acknowledge reported: nothing is left over."""
+    settled = world.succeeded | {letter.pair for letter in world.letters}
+    if world.schedule.mode == "acknowledge":
+        settled |= world.reported
+    given_up = {each.event_id for each in world.mapping.history.discarded}
+    for pair in sorted(wanted(world.schedule) - settled):
+        if pair.record not in given_up:
+            yield f"{pair} is lost"
+    for pair in sorted(world.succeeded - wanted(world.schedule)):
+        yield f"{pair} was handled, and nobody wanted it"
+
+
+def nothing_foreign(world: World) -> Iterator[str]:
+    """The answer names records of the batch, and nothing else."""
+    for invocation in world.mapping.history.invocations:
+        if invocation.error and invocation.error.startswith(
+            ("the answer names", "the answer has", "batchItem")
+        ):
+            yield f"#{invocation.number}: {invocation.error}"
+
+
+def once_without_faults(world: World) -> Iterator[str]:
+    """Without faults of process, answer or store, each effect happens once."""
+    history = world.mapping.history
+    if world.schedule.faults or any(each.error not in {None, "BatchFailed"} for each in history.invocations):
+        return
+    effects = Counter(
+        Pair(call.job, f"r{number}")
+        for call in world.calls
+        for number in call.numbers
+        if number not in call.failed
+    )
+    yield from (f"{pair} happened {count} times" for pair, count in effects.items() if count > 1)
+
+
+def letters_in_due_time(world: World) -> Iterator[str]:
+    """A letter is written of what was tried alone often enough, and for long enough.
+
+    By a simulation's clock a handler that hangs takes no time from those that run beside it, so that it takes
+    them along: there the law says nothing.
+    """
+    if world.schedule.workers and any(trouble.kind == "hang" for trouble in world.schedule.troubles.values()):
+        return
+    for letter in world.letters:
+        if letter.reason not in _TRIED:
+            continue
+        number = int(letter.pair.record.removeprefix("r"))
+        failures = [call for call in world.calls if call.job == letter.pair.handler and number in call.failed]
+        alone = sum(call.numbers == (number,) for call in failures)
+        if alone < world.schedule.max_attempts:
+            yield f"{letter!r} after {alone} failures alone, of {world.schedule.max_attempts}"
+        elif letter.at - failures[0].at < world.schedule.patience:
+            yield f"{letter!r} after {letter.at - failures[0].at}, of {world.schedule.patience}"

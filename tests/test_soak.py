@@ -1,0 +1,46 @@
+"""The laws of deliveries under random schedules: a short run of them, and broken variants that each of them catches."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.soak.broken import BROKEN, Break
+from tests.soak.laws import LawBroken, check
+
+ROOT: Final = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Generator[None]:
+    """Leave out what is logged of the failures that schedules are full of."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("first", range(0, 1500, 100))
+def test_the_laws_hold(first: int) -> None:
+    for seed in range(first, first + 100):
+        check(seed)
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_rule_is_noticed(broken: Break, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken(monkeypatch)
+    with pytest.raises(LawBroken):
+        for seed in range(1500):
+            check(seed)
+
+
+def test_a_long_run_says_what_it_did_and_can_be_repeated() -> None:
+    command = [sys.executable, "-m", "tests.soak", "--schedules", "40", "--seed", "7", "--processes", "2"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "40 schedules from --seed 7" in done.stdout
+    assert "All laws held in 40 schedules." in done.stdout
