@@ -32,15 +32,13 @@ def settled_by(answer: object, numbers: Sequence[str]) -> int | str:
     if not isinstance(failures, list):
         return "batchItemFailures is no list"
     places = {number: place for place, number in enumerate(numbers)}
-    found = [
-        _place(failure, places) for failure in cast("list[object]", failures)
-    ]  # isinstance drops the type
-    complaints = [each for each in found if isinstance(each, str)]
-    return (
-        complaints[0]
-        if complaints
-        else min((each for each in found if isinstance(each, int)), default=len(numbers))
-    )
+    settled = len(numbers)
+    for failure in cast("list[object]", failures):  # isinstance drops the type
+        place = _place(failure, places)
+        if isinstance(place, str):
+            return place
+        settled = min(settled, place)
+    return settled
 
 
 def _place(failure: object, places: Mapping[str, int]) -> int | str:

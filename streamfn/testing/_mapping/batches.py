@@ -10,14 +10,18 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from zlib import crc32
 
-from streamfn._wire import RawRecord, as_sequence_number
+from streamfn._wire import RawRecord, as_sequence_number, as_text, is_map, magnitude
 from streamfn.testing._mapping.settings import Settings
 
 PAYLOAD: Final = 6 * 1024 * 1024
-"""The bytes that an invocation takes at most."""
+"""The bytes that an event has at most."""
+
+_AROUND: Final = len('{"Records":[]}')
+_BETWEEN: Final = len(",")
 
 RETENTION: Final = timedelta(hours=24)
 """How long a stream keeps a record."""
@@ -37,15 +41,23 @@ class Arrival:
         """What the record goes by."""
         return self.record["eventID"]
 
+    def follows(self, other: Arrival | None) -> bool:
+        """Whether it may come after another one in a shard; the first follows none."""
+        return other is None or (
+            magnitude(self.sequence_number) > magnitude(other.sequence_number) and self.at >= other.at
+        )
+
 
 def arrival(record: RawRecord, at: datetime) -> Arrival:
     """Put a record into a stream. Fails with `ValueError` if it has none of the identifiers that a stream gives it."""
-    number = as_sequence_number(record.get("dynamodb", {}).get("SequenceNumber"))
-    if number is None or "eventID" not in record:
+    change: object = record.get("dynamodb")
+    number = as_sequence_number(change.get("SequenceNumber")) if is_map(change) else None
+    if number is None or as_text(record.get("eventID")) is None:
         raise ValueError(
             "a record of a stream has an eventID and a SequenceNumber, even where it is broken otherwise"
         )
-    return Arrival(record, number, at, len(json.dumps(record)))
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return Arrival(record, number, at, len(text.encode(errors="surrogatepass")))
 
 
 def spread(record: RawRecord, over: int) -> int:
@@ -83,27 +95,32 @@ class Lane:
             return self.batches[0].due
         if not self.arrivals:
             return None
-        gathered = list(self.arrivals)[: settings.batch_size]
-        closed = gathered[0].at + settings.maximum_batching_window
-        # A batch does not wait for the end of its window once it is full.
-        return min(closed, gathered[-1].at) if len(gathered) == settings.batch_size else closed
+        closed = self.arrivals[0].at + settings.maximum_batching_window
+        # A batch does not wait for the end of its window once its last record is there, or the first one that
+        # there is no room for.
+        full = min(self._fitting(settings), settings.batch_size - 1)
+        return min(closed, self.arrivals[full].at) if full < len(self.arrivals) else closed
 
     def take(self, now: datetime, settings: Settings) -> Batch:
         """Take the batch that is due."""
         if self.batches:
             return self.batches.popleft()
-        taken: list[Arrival] = []
-        size = 0
-        while self.arrivals and len(taken) < settings.batch_size and self.arrivals[0].at <= now:
-            size += self.arrivals[0].size
-            if taken and size > PAYLOAD:
-                break
-            taken.append(self.arrivals.popleft())
-        return Batch(tuple(taken), 0, now)
+        fitting = islice(self.arrivals, self._fitting(settings))
+        there = sum(1 for each in fitting if each.at <= now)
+        return Batch(tuple(self.arrivals.popleft() for _ in range(there)), 0, now)
 
     def again(self, *batches: Batch) -> None:
-        """Have batches delivered before all others, in this order; empty ones are none."""
-        self.batches.extendleft(batch for batch in reversed(batches) if batch.records)
+        """Have batches delivered before all others, in this order."""
+        self.batches.extendleft(reversed(batches))
+
+    def _fitting(self, settings: Settings) -> int:
+        """Count the records, from the first on, that one batch takes; the first alone, however large it is."""
+        size = _AROUND - _BETWEEN
+        for count, each in enumerate(islice(self.arrivals, settings.batch_size)):
+            size += _BETWEEN + each.size
+            if count and size > PAYLOAD:
+                return count
+        return min(len(self.arrivals), settings.batch_size)
 
 
 def parted(

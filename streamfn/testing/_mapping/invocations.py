@@ -26,9 +26,10 @@ class HandlerCall:
 class Invocation:
     """One call of the function.
 
-    `attempt` counts the deliveries of the batch from 1. `answer` is what the function returned, and `error`
-    says why Lambda took none: an exception's type, a timeout, a dead process, a malformed answer. `settled`
-    counts the records, from the first on, that are done with; `outcome` says what becomes of the others.
+    `attempt` counts, from 1, what MaximumRetryAttempts limits; what comes again after a split, or though it
+    was settled, uses none up. `answer` is what the function returned, and `error` says why Lambda took none:
+    an exception's type, a timeout, a dead process, a malformed answer. `settled` counts the records, from the
+    first on, that are done with; `outcome` says what becomes of the others.
     """
 
     number: int

@@ -1,8 +1,9 @@
 """The event source mapping: it reads lanes, calls the function, and does what its answer asks for.
 
 Its rules are those of "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer Guide. What that leaves
-open is decided here: the wait before a batch comes again (a second, doubled with each attempt up to five minutes), the
-order in which lanes take turns (the one that has waited longest), and that one invocation ends before the next begins.
+open is decided here: the wait before a batch comes again (a second, doubled with each attempt up to five minutes; none
+after a split), the order in which lanes take turns (the one that has waited longest), and that one invocation ends
+before the next begins.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from streamfn.testing._mapping.batches import (
 )
 from streamfn.testing._mapping.clock import Clock
 from streamfn.testing._mapping.consequences import consequence
-from streamfn.testing._mapping.documents import document
+from streamfn.testing._mapping.documents import Discard, document
 from streamfn.testing._mapping.faults import Fault, Repeated
 from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import Condition, Discarded, Invocation
+from streamfn.testing._mapping.invocations import Discarded, Invocation
 from streamfn.testing._mapping.invoking import Function, invoke
 from streamfn.testing._mapping.settings import Destination, Settings
 from streamfn.testing._payloads import lambda_event
@@ -93,7 +94,7 @@ class EventSourceMapping:
         self._function = function
         self._faults = tuple(faults)
         self._lanes = lanes_of(shards, parallelization_factor)
-        self._last: dict[str, int] = {}
+        self._last: dict[str, Arrival] = {}
         self.clock = Clock()
         self.history = History()
         self.documents: list[dict[str, object]] = []
@@ -112,8 +113,8 @@ class EventSourceMapping:
     ) -> None:
         """Write events to the stream, for them to be there this long from now; see `lambda_event`.
 
-        An item goes to the same shard always. Fails with `ValueError` if their sequence numbers do not
-        ascend: make events in the order in which they happen.
+        An item goes to the same shard always. Fails with `ValueError` if their sequence numbers or times do
+        not ascend within a shard: make events, and write them, in the order in which they happen.
         """
         at = self.clock.now + after
         for record in lambda_event(*events, view_type=view_type)["Records"]:
@@ -121,9 +122,11 @@ class EventSourceMapping:
             place = spread(record, self._settings.shards * self._settings.parallelization_factor)
             shard, number = divmod(place, self._settings.parallelization_factor)
             lane = self._lanes[shard][number]
-            if int(arrived.sequence_number) <= self._last.get(lane.shard, -1):
-                raise ValueError("sequence numbers ascend: make events in the order in which they happen")
-            self._last[lane.shard] = int(arrived.sequence_number)
+            if not arrived.follows(self._last.get(lane.shard)):
+                raise ValueError(
+                    "sequence numbers and times ascend: make events in the order in which they happen"
+                )
+            self._last[lane.shard] = arrived
             lane.arrivals.append(arrived)
             self.history.records[arrived.event_id] = str(record.get("eventName"))
 
@@ -167,29 +170,22 @@ class EventSourceMapping:
             )
         )
         lane.again(*then.again)
-        self._give_up(lane, then.given_up, "RetryAttemptsExhausted", batch.attempts + 1)
+        discard = Discard("RetryAttemptsExhausted", batch.attempts + 1, unhandled=taken.answer is None)
+        self._give_up(lane, then.given_up, discard)
 
     def _without_old(self, lane: Lane, batch: Batch) -> Batch:
         """Give up what has grown too old, before anything is invoked with it."""
         expired, kept = parted(batch.records, self.clock.now, RETENTION)
-        self._give_up(lane, expired, "Expired", batch.attempts)
+        self._give_up(lane, expired, Discard("Expired"))
         if (age := self._settings.maximum_record_age) is not None:
             old, kept = parted(kept, self.clock.now, age)
-            self._give_up(lane, old, "RecordAgeExceeded", batch.attempts)
+            self._give_up(lane, old, Discard("RecordAgeExceeded"))
         return replace(batch, records=kept)
 
-    def _give_up(self, lane: Lane, records: Sequence[Arrival], condition: Condition, attempts: int) -> None:
+    def _give_up(self, lane: Lane, records: Sequence[Arrival], discard: Discard) -> None:
         after = len(self.history.invocations)
-        self.history.discarded.extend(Discarded(each.event_id, condition, after) for each in records)
+        self.history.discarded.extend(Discarded(each.event_id, discard.condition, after) for each in records)
         destination = self._settings.on_failure
-        if records and destination is not None and condition != "Expired":
-            self.documents.append(
-                document(
-                    records,
-                    shard=lane.shard,
-                    condition=condition,
-                    attempts=attempts,
-                    now=self.clock.now,
-                    destination=destination,
-                )
-            )
+        if records and destination is not None and discard.condition != "Expired":
+            now = self.clock.now
+            self.documents.append(document(records, discard, shard=lane.shard, now=now, to=destination))

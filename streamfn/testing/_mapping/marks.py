@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-from streamfn.testing._mapping.invocations import Invocation
+from streamfn.testing._mapping.invocations import HandlerCall, Invocation
 
 Mark: TypeAlias = Literal["succeeded", "repeated", "failed", "died"]
 """What came of a handler on one record; `repeated` is a success where there had been one already."""
 
 SIGNS: Final[Mapping[Mark, str]] = {"succeeded": "✓", "repeated": "✓✓", "failed": "✗", "died": "†"}
+MEANINGS: Final[Mapping[Mark, str]] = {
+    "succeeded": "succeeded",
+    "repeated": "succeeded again",
+    "failed": "failed",
+    "died": "did not end",
+}
+
+_UNITS: Final = ((timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +34,17 @@ class MarkedCall:
 def marked(invocations: Iterable[Invocation]) -> list[list[MarkedCall]]:
     """Mark the calls of all invocations, which have to come in their order."""
     succeeded: set[tuple[str, str]] = set()
-    found: list[list[MarkedCall]] = []
-    for invocation in invocations:
-        calls: list[MarkedCall] = []
-        for call in invocation.calls:
-            marks: list[tuple[str, Mark]] = []
-            for event_id, effect in zip(call.event_ids, call.effects, strict=True):
-                pair = (call.handler, event_id)
-                marks.append(
-                    (event_id, "repeated" if effect == "succeeded" and pair in succeeded else effect)
-                )
-                if effect == "succeeded":
-                    succeeded.add(pair)
-            calls.append(MarkedCall(call.handler, tuple(marks)))
-        found.append(calls)
-    return found
+    return [[_marked(call, succeeded) for call in invocation.calls] for invocation in invocations]
+
+
+def _marked(call: HandlerCall, succeeded: set[tuple[str, str]]) -> MarkedCall:
+    marks: list[tuple[str, Mark]] = []
+    for event_id, effect in zip(call.event_ids, call.effects, strict=True):
+        again = effect == "succeeded" and (call.handler, event_id) in succeeded
+        marks.append((event_id, "repeated" if again else effect))
+        if effect == "succeeded":
+            succeeded.add((call.handler, event_id))
+    return MarkedCall(call.handler, tuple(marks))
 
 
 def short_names(records: Iterable[str]) -> dict[str, str]:
@@ -48,8 +53,26 @@ def short_names(records: Iterable[str]) -> dict[str, str]:
 
 
 def lane_names(invocations: Sequence[Invocation]) -> list[str]:
-    """Say in which shard and lane each invocation was; nothing where there is only one."""
-    lanes = {(each.shard, each.lane) for each in invocations}
-    if len(lanes) == 1:
-        return [""] * len(invocations)
-    return [f"shard {int(each.shard.removeprefix('shardId-'))}, lane {each.lane}" for each in invocations]
+    """Say in which shard and lane each invocation was, of both only what there are several of."""
+    shards = len({each.shard for each in invocations}) > 1
+    lanes = len({each.lane for each in invocations}) > 1
+    return [
+        ", ".join(
+            [f"shard {int(each.shard.removeprefix('shardId-'))}"] * shards + [f"lane {each.lane}"] * lanes
+        )
+        for each in invocations
+    ]
+
+
+def elapsed(time: timedelta) -> str:
+    """Say how long something took.
+
+    >>> elapsed(timedelta(hours=1, seconds=2.5)), elapsed(timedelta())
+    ('1 h 2.5 s', '0 s')
+    """
+    parts: list[str] = []
+    for unit, sign in _UNITS:
+        count = time / unit if sign == "s" else time // unit
+        parts += [f"{count:g} {sign}"] * bool(count)
+        time -= count * unit
+    return " ".join(parts) or "0 s"

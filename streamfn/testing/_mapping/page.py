@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from html import escape
+from itertools import chain
 from typing import Final
 
+from streamfn.testing._mapping.chips import GIVEN_UP, chip, legend, mark_chip, row, table
+from streamfn.testing._mapping.fates import fates
 from streamfn.testing._mapping.invocations import Discarded, Invocation
-from streamfn.testing._mapping.marks import SIGNS, MarkedCall, lane_names, marked, short_names
+from streamfn.testing._mapping.marks import MarkedCall, elapsed, lane_names, marked, short_names
+from streamfn.testing._mapping.style import STYLE
 
-_STYLE: Final = """
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff; }
-table { border-collapse: collapse; }
-th, td { border: 1px solid #ddd; padding: .4rem .6rem; vertical-align: top; text-align: left; }
-thead th, tbody th { background: #f6f6f6; position: sticky; left: 0; white-space: nowrap; }
-.chip { display: inline-block; border-radius: .3rem; padding: 0 .35rem; margin: .1rem; white-space: nowrap; }
-.succeeded { background: #cdeccd; } .repeated { background: #cdeccd; outline: 2px solid #e08a00; }
-.failed { background: #f8caca; } .died { background: #222; color: #fff; }
-.delivered { background: #e4e9f5; } .discarded { background: #f3e0b5; }
-.error { color: #a00; } .small { color: #666; font-size: 12px; }
-"""
+_HUES: Final = (212, 285, 178, 32)
+"""Colours for shards and lanes, of which none says good or bad."""
 
 
 def page(
@@ -28,66 +25,73 @@ def page(
     """Draw it; the page needs nothing but itself."""
     names = short_names(records)
     calls = marked(invocations)
-    handlers = dict.fromkeys(call.handler for each in calls for call in each)
-    lanes = zip(invocations, lane_names(invocations), strict=True)
-    heads = [_head(each, invocations[0], lane) for each, lane in lanes]
-    rows = [
-        _row("delivered", (_delivered(each, names) for each in invocations)),
-        *(_row(handler, (_calls(handler, each, names) for each in calls)) for handler in handlers),
-        _row("Lambda", (_outcome(each, discarded, names) for each in invocations)),
+    every = list(chain.from_iterable(calls))
+    took = invocations[-1].ended - invocations[0].began if invocations else timedelta()
+    lanes = [
+        row("delivered", (_delivered(each, names) for each in invocations), "lambda"),
+        *(
+            row(handler, (_calls(handler, each, names) for each in calls))
+            for handler in dict.fromkeys(call.handler for call in every)
+        ),
+        row("settled", (_settled(each) for each in invocations), "lambda"),
+        row("given up", (_given_up(each.number, discarded, names) for each in invocations), "lambda"),
     ]
-    legend = "".join(
-        f"<li>{escape(names[event_id])}: {escape(kind)} <code>{escape(event_id)}</code></li>"
-        for event_id, kind in records.items()
-    )
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Deliveries</title>'
-        f"<style>{_STYLE}</style></head>\n<body><h1>{len(records)} records, {len(invocations)} invocations</h1>\n"
-        f"<p>{_legend()}</p>\n<table><thead>{_row('', heads)}</thead>\n<tbody>{''.join(rows)}</tbody></table>\n"
-        f"<h2>Records</h2><ul>{legend}</ul></body></html>\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Deliveries</title>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n'
+        f"<body><h1>Deliveries</h1>\n<p>{_counted(len(records), 'record')}, "
+        f"{_counted(len(invocations), 'invocation')}, {elapsed(took)}. "
+        "A column is an invocation, a row a handler, a chip a record.</p>\n"
+        f"{legend(Counter(mark for call in every for _, mark in call.marks), len(discarded))}"
+        f"{table('lanes', _heads(invocations), lanes)}"
+        f"<h2>What became of each record</h2>\n{fates(records, invocations, every, discarded)}</body></html>\n"
     )
 
 
-def _row(name: str, cells: Iterable[str]) -> str:
-    return f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _head(each: Invocation, first: Invocation, lane: str) -> str:
-    at = (each.began - first.began).total_seconds()
-    took = each.duration.total_seconds()
-    details = f"at {at:g} s, took {took:g} s<br>attempt {each.attempt}<br>{escape(lane)}"
-    return f'<b>#{each.number}</b><br><span class="small">{details}</span>'
+def _heads(invocations: Sequence[Invocation]) -> str:
+    """Head each column with the invocation's number, time and attempt, and its lane in a colour of its own."""
+    lanes = lane_names(invocations)
+    places = {lane: place for place, lane in enumerate(dict.fromkeys(lanes))}
+    heads: list[str] = []
+    for each, lane in zip(invocations, lanes, strict=True):
+        at = f"+{elapsed(each.began - invocations[0].began)}"
+        took = f"took {elapsed(each.duration)}" if each.duration else ""
+        attempt = f"attempt {each.attempt}" if each.attempt > 1 else ""
+        details = "".join(f"<small>{part}</small>" for part in (at, took, lane, attempt) if part)
+        colour = f' class="lane" style="--hue: {_HUES[places[lane] % len(_HUES)]}"' if lane else ""
+        heads.append(f'<th scope="col"{colour}><b>#{each.number}</b>{details}</th>')
+    return "".join(heads)
 
 
 def _delivered(each: Invocation, names: Mapping[str, str]) -> str:
-    return "".join(_chip("delivered", names[event_id], event_id) for event_id in each.event_ids)
+    return "".join(chip("delivered", names[event_id], event_id) for event_id in each.event_ids)
 
 
 def _calls(handler: str, calls: Iterable[MarkedCall], names: Mapping[str, str]) -> str:
-    return "<br>".join(
-        "".join(
-            _chip(mark, f"{names[event_id]} {SIGNS[mark]}", f"{event_id} {mark}")
-            for event_id, mark in call.marks
-        )
-        for call in calls
-        if call.handler == handler
-    )
+    """Show a handler's calls; the records of one that had several are held together by a frame."""
+    shown: list[str] = []
+    for call in calls:
+        if call.handler == handler:
+            chips = "".join(mark_chip(mark, names[event_id], event_id) for event_id, mark in call.marks)
+            shown.append(f'<span class="call">{chips}</span>' if len(call.marks) > 1 else chips)
+    return "".join(shown)
 
 
-def _outcome(each: Invocation, discarded: Iterable[Discarded], names: Mapping[str, str]) -> str:
-    error = f'<span class="error">{escape(each.error)}</span><br>' if each.error else ""
-    given_up = "".join(
-        _chip("discarded", names[one.event_id], f"{one.event_id} {one.condition}")
-        for one in discarded
-        if one.after == each.number
-    )
-    return f"{error}{escape(each.outcome)} {given_up}"
+def _settled(each: Invocation) -> str:
+    """Show how much of the batch is done with, and say what becomes of the rest."""
+    share = 100 * each.settled // len(each.event_ids)
+    error = f"{chip('error', each.error, '')}<br>" if each.error else ""
+    return f'<span class="bar"><i style="width: {share}%"></i></span>{error}{escape(each.outcome)}'
 
 
-def _chip(kind: str, text: str, title: str) -> str:
-    return f'<span class="chip {kind}" title="{escape(title)}">{escape(text)}</span>'
-
-
-def _legend() -> str:
-    kinds = [*((mark, f"{sign} {mark}") for mark, sign in SIGNS.items()), ("discarded", "given up")]
-    return " ".join(_chip(kind, text, text) for kind, text in kinds)
+def _given_up(after: int, discarded: Iterable[Discarded], names: Mapping[str, str]) -> str:
+    gone = [each for each in discarded if each.after == after]
+    chips = [
+        chip("discarded", f"{names[each.event_id]} {GIVEN_UP}", f"{each.event_id} {each.condition}")
+        for each in gone
+    ]
+    return "".join([*chips, *(f"<br>{each}" for each in dict.fromkeys(each.condition for each in gone))])

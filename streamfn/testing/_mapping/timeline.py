@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from streamfn.testing._mapping.invocations import Discarded, Invocation
-from streamfn.testing._mapping.marks import SIGNS, MarkedCall, lane_names, marked, short_names
+from streamfn.testing._mapping.marks import (
+    MEANINGS,
+    SIGNS,
+    MarkedCall,
+    elapsed,
+    lane_names,
+    marked,
+    short_names,
+)
 
 
 def timeline(
@@ -19,13 +27,14 @@ def timeline(
         lines += _handlers(calls, names)
         lines.append(f"   {each.error}: {each.outcome}" if each.error else f"   {each.outcome}")
         lines += _given_up(each.number, discarded, names)
+    signs = "  ".join(f"{sign} {MEANINGS[mark]}" for mark, sign in SIGNS.items())
     legend = [f"{names[event_id]}  {kind} {event_id}" for event_id, kind in records.items()]
-    return "\n".join([*lines, "", *legend])
+    return "\n".join([*lines, "", signs, *legend])
 
 
 def _head(each: Invocation, first: Invocation, lane: str) -> str:
-    at = (each.began - first.began).total_seconds()
-    parts = [f"#{each.number} at {at:g} s", lane, f"attempt {each.attempt}" if each.attempt > 1 else ""]
+    at = f"#{each.number} at {elapsed(each.began - first.began)}"
+    parts = [at, lane, f"attempt {each.attempt}" if each.attempt > 1 else ""]
     return ", ".join(part for part in parts if part)
 
 

@@ -10,35 +10,17 @@ from typing import cast
 
 import pytest
 
-from streamfn import Misuse, StreamViewType, read
+from streamfn import Misuse, StreamViewType
 from streamfn.testing import EventSourceMapping, LambdaEvent, insert_event, modify_event
 from tests.cards import Card, Json, record
+from tests.testing.mapping.functions import Function, failing, records
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 
 
-class Function:
-    """A function that keeps the sequence numbers that it was given, and answers as it is told to."""
-
-    def __init__(self, *answers: object) -> None:
-        self.batches: list[list[int]] = []
-        self._answers = list(answers)
-
-    def __call__(self, event: object, _: object) -> object:
-        self.batches.append([int(each.sequence_number or "") for each in read(event)])
-        answer = self._answers.pop(0) if self._answers else None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def records(*numbers: int) -> list[Json]:
-    return [record(number) for number in numbers]
-
-
-def failing(*numbers: int) -> object:
-    return {"batchItemFailures": [{"itemIdentifier": str(number)} for number in numbers]}
+def big(number: int, size: int) -> Json:
+    return record(number, change={"NewImage": {"title": {"S": "x" * size}}})
 
 
 def test_batches_have_at_most_their_size() -> None:
@@ -49,8 +31,7 @@ def test_batches_have_at_most_their_size() -> None:
 
 def test_a_batch_has_at_most_6_mb() -> None:
     function = Function()
-    big = [record(number, change={"NewImage": {"title": {"S": "x" * 2_500_000}}}) for number in (1, 2, 3)]
-    EventSourceMapping(function).deliver(*big)
+    EventSourceMapping(function).deliver(*(big(number, 2_500_000) for number in (1, 2, 3)))
     assert function.batches == [[1, 2], [3]]
 
 
@@ -67,6 +48,34 @@ def test_a_window_waits_for_more() -> None:
         0 * SECOND,
         2 * SECOND,
     ]
+
+
+def test_a_full_payload_ends_a_window() -> None:
+    """The record that there is no room for opens the next one."""
+    function = Function()
+    mapping = EventSourceMapping(function, maximum_batching_window=10 * SECOND)
+    for number in (1, 2, 3):
+        mapping.put(big(number, 2_500_000), after=number * SECOND)
+    history = mapping.run()
+    assert function.batches == [[1, 2], [3]]
+    assert history.invocations[1].began - history.invocations[0].began == 10 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("title", "fits"), [("x" * 3_145_000, True), ("é" * 1_572_500, True), ("é" * 1_580_000, False)]
+)
+def test_bytes_are_counted_as_they_are_sent(title: str, fits: bool) -> None:  # noqa: FBT001 (pytest gives it by name)
+    function = Function()
+    EventSourceMapping(function).deliver(
+        *(record(number, change={"NewImage": {"title": {"S": title}}}) for number in (1, 2))
+    )
+    assert function.batches == ([[1, 2]] if fits else [[1], [2]])
+
+
+def test_a_record_that_is_too_large_for_any_batch_is_delivered_alone() -> None:
+    function = Function()
+    EventSourceMapping(function).deliver(big(1, 7_000_000), big(2, 10))
+    assert function.batches == [[1], [2]]
 
 
 def test_without_a_window_what_is_there_is_delivered() -> None:
@@ -127,6 +136,7 @@ def test_answers_that_settle_a_batch(answer: object) -> None:
         ({"batchItemFailures": [{"itemIdentifier": ""}]}, "the answer has an entry without itemIdentifier"),
         ({"batchItemFailures": [{"itemIdentifier": None}]}, "the answer has an entry without itemIdentifier"),
         ({"batchItemFailures": [{"itemidentifier": "2"}]}, "the answer has an entry without itemIdentifier"),
+        ({"batchItemFailures": [{"itemIdentifier": 2}]}, "the answer has an entry without itemIdentifier"),
         ({"batchItemFailures": ["2"]}, "the answer has an entry without itemIdentifier"),
         (failing(2, 9), "the answer names a record that is not in the batch"),
         ({"batchItemFailures": {"itemIdentifier": "2"}}, "batchItemFailures is no list"),
@@ -207,10 +217,30 @@ def test_records_of_a_stream_come_in_their_order() -> None:
         EventSourceMapping(Function()).put(first, second)
 
 
-@pytest.mark.parametrize("missing", ["SequenceNumber", "eventID", "dynamodb"])
-def test_a_broken_record_has_the_identifiers_of_a_stream(missing: str) -> None:
+def test_records_of_a_stream_arrive_in_their_order() -> None:
+    """One that is there later has all that come after it wait."""
+    mapping = EventSourceMapping(Function(), batch_size=2)
+    mapping.put(*records(1), after=MINUTE)
+    with pytest.raises(ValueError, match="sequence numbers and times ascend"):
+        mapping.put(*records(2))
+    mapping.put(*records(2), after=MINUTE)
+    assert [each.event_ids for each in mapping.run().invocations] == [("id-1", "id-2")]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        record(1, without="SequenceNumber"),
+        record(1, without="eventID"),
+        record(1, without="dynamodb"),
+        record(1, eventID=1),
+        record(1, dynamodb="change"),
+    ],
+    ids=["no number", "no id", "no change", "an id that is no text", "a change that is none"],
+)
+def test_a_broken_record_has_the_identifiers_of_a_stream(broken: Json) -> None:
     with pytest.raises(ValueError, match="has an eventID and a SequenceNumber"):
-        EventSourceMapping(Function()).put(record(1, without=missing))
+        EventSourceMapping(Function()).put(broken)
 
 
 def test_a_record_that_is_broken_otherwise_is_delivered() -> None:
