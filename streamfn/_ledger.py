@@ -112,7 +112,8 @@ def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
 
 
 def _joined(one: Entry, other: Entry) -> Entry:
-    more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts))
+    # The reason comes in for no more than that the order in which entries are read does not count.
+    more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts, entry.reason))
     moments = [entry.since for entry in (one, other) if entry.since is not None]
     return replace(more, since=min(moments, default=None), alone=one.alone or other.alone)
 

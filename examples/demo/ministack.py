@@ -1,4 +1,4 @@
-"""Start ministack, which plays DynamoDB and S3, and end it again."""
+"""Start ministack, which plays DynamoDB, S3 and SQS, and end it again."""
 
 import os
 import socket
@@ -61,7 +61,7 @@ def _settings(folder: str, port: int) -> dict[str, str]:
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": LOOPBACK,
-        "SERVICES": "dynamodb,dynamodbstreams,s3",
+        "SERVICES": "dynamodb,dynamodbstreams,iam,lambda,s3,sqs",
         # It would otherwise listen for SFTP and MQTT as well, and look for containers to clean up.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",

@@ -168,6 +168,7 @@ class LedgerGate(Gate):
     def time_is_up(self) -> None:
         """Write what is known: before long the process may be ended, and nobody would know what it was at."""
         with self._lock:
+            self._left_open = True  # what is written here as open is to be written again once it is not
             for turns in self._running.values():
                 for turn in turns:
                     self._enter_failure(_pair(turn), _TIMED_OUT, alone=len(turns) == 1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict, overload
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 class _Exceptions(Protocol):
@@ -21,9 +22,20 @@ class _ScanOutput(TypedDict):
     Items: list[dict[str, dict[str, object]]]
     LastEvaluatedKey: NotRequired[dict[str, dict[str, object]]]
 
+class _QueryOutput(TypedDict):
+    Items: list[dict[str, dict[str, object]]]
+    LastEvaluatedKey: NotRequired[dict[str, dict[str, object]]]
+
+class _BatchWriteItemOutput(TypedDict):
+    UnprocessedItems: dict[str, list[dict[str, object]]]
+
+class _Waiter(Protocol):
+    def wait(self, *, TableName: str) -> None: ...
+
 class DynamoDBClient(Protocol):
     def create_table(self, **request: object) -> _CreateTableOutput: ...
     def update_time_to_live(self, **request: object) -> object: ...
+    def describe_time_to_live(self, *, TableName: str) -> Mapping[str, object]: ...
     def put_item(self, *, TableName: str, Item: Mapping[str, Mapping[str, object]]) -> object: ...
     def delete_item(self, *, TableName: str, Key: Mapping[str, Mapping[str, object]]) -> object: ...
     def scan(
@@ -33,6 +45,10 @@ class DynamoDBClient(Protocol):
         ConsistentRead: bool = ...,
         ExclusiveStartKey: Mapping[str, Mapping[str, object]] = ...,
     ) -> _ScanOutput: ...
+    def query(self, **request: object) -> _QueryOutput: ...
+    def batch_write_item(self, **request: object) -> _BatchWriteItemOutput: ...
+    def get_waiter(self, waiter_name: Literal["table_exists"]) -> _Waiter: ...
+    def close(self) -> None: ...
 
 class Shard(TypedDict):
     ShardId: str
@@ -74,6 +90,7 @@ class _Body(Protocol):
 
 class _GetObjectOutput(TypedDict):
     Body: _Body
+    ContentType: str
 
 class _ObjectVersion(TypedDict):
     Key: str
@@ -91,6 +108,7 @@ class _Object(TypedDict):
 
 class _ListObjectsOutput(TypedDict):
     Contents: NotRequired[list[_Object]]
+    NextContinuationToken: NotRequired[str]
 
 class S3Client(Protocol):
     @property
@@ -98,16 +116,96 @@ class S3Client(Protocol):
     def close(self) -> None: ...
     def create_bucket(self, *, Bucket: str) -> object: ...
     def put_bucket_versioning(self, *, Bucket: str, VersioningConfiguration: Mapping[str, str]) -> object: ...
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object: ...
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = ...) -> object: ...
     def get_object(self, *, Bucket: str, Key: str) -> _GetObjectOutput: ...
-    def list_objects_v2(self, *, Bucket: str, Prefix: str = ...) -> _ListObjectsOutput: ...
+    def delete_object(self, *, Bucket: str, Key: str) -> object: ...
+    def list_objects_v2(
+        self, *, Bucket: str, Prefix: str = ..., ContinuationToken: str = ..., MaxKeys: int = ...
+    ) -> _ListObjectsOutput: ...
     def list_object_versions(
         self, *, Bucket: str, Prefix: str = ..., KeyMarker: str = ..., VersionIdMarker: str = ...
     ) -> _ListObjectVersionsOutput: ...
 
+class _CreateQueueOutput(TypedDict):
+    QueueUrl: str
+
+class _SendMessageBatchResultEntry(TypedDict):
+    Id: str
+    MessageId: str
+
+class _BatchResultErrorEntry(TypedDict):
+    Id: str
+    SenderFault: bool
+    Code: str
+
+class _SendMessageBatchOutput(TypedDict):
+    Successful: NotRequired[list[_SendMessageBatchResultEntry]]
+    Failed: NotRequired[list[_BatchResultErrorEntry]]
+
+class _MessageAttribute(TypedDict):
+    StringValue: str
+
+class _Message(TypedDict):
+    MessageId: str
+    ReceiptHandle: str
+    Body: str
+    MessageAttributes: NotRequired[dict[str, _MessageAttribute]]  # there if they were asked for
+
+class _GetQueueAttributesOutput(TypedDict):
+    Attributes: dict[str, str]
+
+class _ReceiveMessageOutput(TypedDict):
+    Messages: NotRequired[list[_Message]]
+
+class SQSClient(Protocol):
+    def close(self) -> None: ...
+    def create_queue(self, *, QueueName: str, Attributes: Mapping[str, str] = ...) -> _CreateQueueOutput: ...
+    def get_queue_attributes(
+        self, *, QueueUrl: str, AttributeNames: Sequence[str]
+    ) -> _GetQueueAttributesOutput: ...
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> object: ...
+    def send_message_batch(
+        self, *, QueueUrl: str, Entries: Sequence[Mapping[str, object]]
+    ) -> _SendMessageBatchOutput: ...
+    def receive_message(
+        self,
+        *,
+        QueueUrl: str,
+        MaxNumberOfMessages: int = ...,
+        WaitTimeSeconds: int = ...,
+        MessageAttributeNames: Sequence[str] = ...,
+    ) -> _ReceiveMessageOutput: ...
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object: ...
+
+class _GetFunctionConfigurationOutput(TypedDict):
+    Timeout: int
+
+class _EventSourceMapping(TypedDict):
+    UUID: str
+    State: str
+
+class _ListEventSourceMappingsOutput(TypedDict):
+    EventSourceMappings: list[_EventSourceMapping]
+    NextMarker: NotRequired[str]
+
+class LambdaClient(Protocol):
+    def close(self) -> None: ...
+    def create_function(self, **request: object) -> object: ...
+    def get_function_configuration(self, *, FunctionName: str) -> _GetFunctionConfigurationOutput: ...
+    def create_event_source_mapping(self, **request: object) -> _EventSourceMapping: ...
+    def list_event_source_mappings(
+        self, *, FunctionName: str, Marker: str = ...
+    ) -> _ListEventSourceMappingsOutput: ...
+
 @overload
-def client(service_name: Literal["dynamodb"]) -> DynamoDBClient: ...
+def client(
+    service_name: Literal["dynamodb"], *, endpoint_url: str = ..., config: Config = ...
+) -> DynamoDBClient: ...
 @overload
 def client(service_name: Literal["dynamodbstreams"]) -> DynamoDBStreamsClient: ...
 @overload
-def client(service_name: Literal["s3"], *, endpoint_url: str = ...) -> S3Client: ...
+def client(service_name: Literal["s3"], *, endpoint_url: str = ..., config: Config = ...) -> S3Client: ...
+@overload
+def client(service_name: Literal["sqs"], *, endpoint_url: str = ..., config: Config = ...) -> SQSClient: ...
+@overload
+def client(service_name: Literal["lambda"], *, endpoint_url: str = ...) -> LambdaClient: ...

@@ -7,6 +7,10 @@ class _Error(TypedDict):
 class _Response(TypedDict):
     Error: _Error
 
+class BotoCoreError(Exception): ...
+
 class ClientError(Exception):
     response: _Response
     def __init__(self, error_response: _Response, operation_name: str) -> None: ...
+
+class EndpointConnectionError(Exception): ...

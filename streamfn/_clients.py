@@ -1,0 +1,57 @@
+"""Clients of AWS: made when they are first needed, and made so that they wait for no answer for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Generic
+
+from typing_extensions import TypeVar
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+C = TypeVar("C")
+
+
+class OnFirstUse(Generic[C]):
+    """Holds the client that it is given, or makes one when somebody asks for it, and keeps that.
+
+    boto3 takes a good part of a cold start to load, and many invocations need no client.
+    """
+
+    def __init__(self, make: Callable[[], C], client: C | None) -> None:
+        """Take a client, or the way to make one."""
+        self._make = make
+        self._client = client
+        self._lock = Lock()
+
+    def __call__(self) -> C:
+        """Give the client; whichever thread comes first makes it. It raises what boto3 raises."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._make()
+            return self._client
+
+
+def short_waits() -> Config:
+    """Have a call give up within seconds, since an invocation that waits for it is running out of time.
+
+    A request has one second to find the service and three to be answered. It is tried a second time, which
+    boto3 takes for connections that have gone stale while Lambda had the process frozen.
+    """
+    from botocore.config import Config
+
+    return Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
+
+
+def error_code(error: Exception) -> str | None:
+    """Find the code with which a service refused a call; None where it gave no answer."""
+    from botocore.exceptions import ClientError
+
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+
+
+def named(error: Exception) -> str:
+    """Name what a call raised, without its text, which may quote what was sent."""
+    return error_code(error) or type(error).__name__

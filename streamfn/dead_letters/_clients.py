@@ -1,0 +1,131 @@
+"""What dead letters need of boto3: the calls that they make, and clients for them.
+
+The protocols are those of boto3's clients, whether it comes with types (of boto3-stubs or types-boto3) or
+with none.
+"""
+
+# ruff: noqa: N803 (the arguments' names are AWS's own)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NotRequired, Protocol, TypedDict
+
+from typing_extensions import ReadOnly
+
+from streamfn._clients import short_waits
+
+
+class Sent(TypedDict):
+    """An entry of a batch that SQS took."""
+
+    Id: ReadOnly[str]
+
+
+class NotSent(TypedDict):
+    """An entry of a batch that SQS did not take, and whether it is the sender who is to blame."""
+
+    Id: ReadOnly[str]
+    SenderFault: ReadOnly[bool]
+    Code: ReadOnly[str]
+
+
+class SendMessageBatchOutput(TypedDict):
+    """What became of a batch."""
+
+    Successful: ReadOnly[NotRequired[Sequence[Sent]]]
+    Failed: ReadOnly[NotRequired[Sequence[NotSent]]]
+
+
+class Message(TypedDict):
+    """A message of a queue."""
+
+    MessageId: ReadOnly[NotRequired[str]]
+    ReceiptHandle: ReadOnly[NotRequired[str]]
+    Body: ReadOnly[NotRequired[str]]
+
+
+class ReceiveMessageOutput(TypedDict):
+    """Some messages of a queue, or none."""
+
+    Messages: ReadOnly[NotRequired[Sequence[Message]]]
+
+
+class SqsClient(Protocol):
+    """The calls to SQS that are made here, as boto3 makes them."""
+
+    @property
+    def send_message_batch(self) -> Callable[..., SendMessageBatchOutput]:
+        """Send messages: ``(*, QueueUrl: str, Entries: Sequence[…])``, and no two stubs type the entries alike."""
+        ...
+
+    def receive_message(
+        self, *, QueueUrl: str, MaxNumberOfMessages: int, WaitTimeSeconds: int
+    ) -> ReceiveMessageOutput:
+        """Receive messages."""
+        ...
+
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object:
+        """Delete a message."""
+        ...
+
+
+class Readable(Protocol):
+    """The content of an object, which is read once."""
+
+    def read(self) -> bytes:
+        """Read all of it."""
+        ...
+
+
+class GetObjectOutput(TypedDict):
+    """An object."""
+
+    Body: ReadOnly[Readable]
+
+
+class Object(TypedDict):
+    """An object, as a list tells of it."""
+
+    Key: ReadOnly[NotRequired[str]]
+
+
+class ListObjectsOutput(TypedDict):
+    """A page of a list of objects."""
+
+    Contents: ReadOnly[NotRequired[Sequence[Object]]]
+    NextContinuationToken: ReadOnly[NotRequired[str]]
+
+
+class S3Client(Protocol):
+    """The calls to S3 that are made here, as boto3 makes them."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object:
+        """Store an object."""
+        ...
+
+    def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
+        """Open an object."""
+        ...
+
+    def delete_object(self, *, Bucket: str, Key: str) -> object:
+        """Delete an object."""
+        ...
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = ...) -> ListObjectsOutput:
+        """List objects, up to a thousand at a time."""
+        ...
+
+
+def make_sqs() -> SqsClient:
+    """Make a client of SQS, for the region and with the credentials that the environment names."""
+    import boto3
+
+    return boto3.client("sqs", config=short_waits())
+
+
+def make_s3() -> S3Client:
+    """Make a client of S3, for the region and with the credentials that the environment names."""
+    import boto3
+
+    return boto3.client("s3", config=short_waits())

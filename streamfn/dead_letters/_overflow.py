@@ -1,0 +1,61 @@
+"""The letters that are too large for a queue: they lie in a bucket, and a pointer to each in the queue."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from streamfn._letters import DeadLetter
+from streamfn._time import SecondsLeft
+from streamfn.dead_letters._envelopes import Pointer, read_pointer
+from streamfn.dead_letters._s3 import S3DeadLetters
+from streamfn.dead_letters._sources import Received
+
+_log: Final = logging.getLogger("streamfn")
+
+
+class Overflow:
+    """Puts large letters into a bucket, if there is one, and follows the pointers to them."""
+
+    def __init__(self, place: S3DeadLetters | None) -> None:
+        """Take the bucket."""
+        self._place = place
+
+    def move(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> dict[str, Pointer]:
+        """Store letters, and give the pointers to those that are stored, by their ids.
+
+        Why one is not stored is logged. It raises what the client raised where none is stored for that.
+        """
+        if (place := self._place) is None:
+            for letter in letters:
+                _log.error(
+                    "dead letter %s was not stored: the queue takes none that large, "
+                    "so give SqsDeadLetters an overflow=S3DeadLetters(…) for such",
+                    letter.id,
+                )
+            return {}
+        stored = place.send(letters, seconds_left) if letters else ()
+        return {
+            letter.id: Pointer(letter.id, place.bucket, place.key_of(letter))
+            for letter in letters
+            if letter.id in stored
+        }
+
+    def follow(self, body: str) -> Received | None:
+        """Take the letter that a message's body points to; None, and a line in the log, where that cannot be done.
+
+        Nothing is read, and later removed, outside of the bucket's folder for letters: whoever can send to the
+        queue could otherwise have any object removed. A body that is no pointer leads nowhere, either.
+        """
+        if (pointer := read_pointer(body)) is None:
+            return None
+        place = self._place
+        if place is None or pointer.bucket != place.bucket or not pointer.key.startswith(place.prefix):
+            _log.warning(
+                "dead letter %r lies in %r, which SqsDeadLetters was not given as its overflow",
+                pointer.id,
+                f"s3://{pointer.bucket}/{pointer.key}",
+            )
+            return None
+        return place.take(pointer.key)

@@ -1,0 +1,135 @@
+"""Dead letters in a bucket: an object for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from streamfn._clients import OnFirstUse, error_code, named
+from streamfn._letters import DeadLetter
+from streamfn._time import SecondsLeft
+from streamfn.dead_letters._clients import S3Client, make_s3
+from streamfn.dead_letters._sources import Received
+
+_log: Final = logging.getLogger("streamfn")
+
+_LONGEST: Final = 240
+"""How long a part of a key may be; all of it may have 1,024 bytes, of which this leaves 300 to the prefix."""
+
+
+class S3DeadLetters:
+    """Puts letters into a bucket of S3, and reads them back.
+
+    A letter's key is made of the prefix, its scope, handler and record, so that a second letter of the same
+    pair replaces the first one. The object carries the record with all its data: see that the bucket is
+    encrypted, private, and forgets what nobody needs any more. A function needs ``s3:PutObject``; who reads
+    letters back needs ``s3:ListBucket``, ``s3:GetObject`` and ``s3:DeleteObject``, and in a bucket with
+    versions a removed letter lives on as an older one.
+
+    `bucket` is its name. `prefix` is the folder in it, to which a slash is added where it ends without one.
+    `client` is boto3's, if you need one of your own; it is used by several threads. Otherwise one with short
+    timeouts is made, when the first letter is sent.
+    """
+
+    def __init__(self, bucket: str, *, prefix: str = "", client: S3Client | None = None) -> None:
+        """Name the place. Nothing is called yet."""
+        self.bucket: Final = bucket
+        self.prefix: Final = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
+        self._client = OnFirstUse(make_s3, client)
+
+    def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
+        """Store letters one by one as long as there is time, and give the ids of those that are stored.
+
+        Why one is not stored is logged. It raises what the client raised where none is stored for that.
+        """
+        stored: set[str] = set()
+        errors: list[Exception] = []
+        for letter in letters:
+            if seconds_left() <= 0:
+                break
+            try:
+                self._put(letter)
+            except Exception as error:  # noqa: BLE001 (whatever it is, this letter is not stored, and others may be)
+                errors.append(error)
+                _log.error("dead letter %s was not stored: %s", letter.id, named(error))
+            else:
+                stored.add(letter.id)
+        if errors and not stored:
+            raise errors[0]
+        return stored
+
+    def key_of(self, letter: DeadLetter) -> str:
+        """Make the key of a letter's object.
+
+        What may trouble a reader of keys is percent-encoded ("Naming Amazon S3 objects" in the Amazon S3 User
+        Guide). No two ids lead to the same key.
+        """
+        handler, record = letter.pair
+        return f"{self.prefix}{_part(letter.scope)}/{_part(handler)}/{_part(record)}.json"
+
+    def receive(self) -> Iterator[Received]:
+        """Give all objects under the prefix, in the order of their keys, letters or not.
+
+        One that S3 does not hand over, because it has just been deleted or may not be read, is left out, and
+        that is logged. It raises what the client raises besides.
+        """
+        for key in self._keys():
+            if (received := self.take(key)) is not None:
+                yield received
+
+    def take(self, key: str) -> Received | None:
+        """Give one object; None, and a line in the log, where S3 does not hand it over."""
+        try:
+            content = self._client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except Exception as error:
+            if (code := error_code(error)) is None:
+                raise
+            _log.warning("s3://%s/%s could not be read: %s", self.bucket, key, code)
+            return None
+        # What is no UTF-8 is no JSON either: backslashes keep it from becoming some.
+        return Received(key, content.decode(errors="backslashreplace"), partial(self._remove, key))
+
+    @override
+    def __repr__(self) -> str:
+        return f"S3DeadLetters({self.bucket!r}, prefix={self.prefix!r})"
+
+    def _put(self, letter: DeadLetter) -> None:
+        self._client().put_object(
+            Bucket=self.bucket,
+            Key=self.key_of(letter),
+            Body=letter.to_json().encode(),
+            ContentType="application/json",
+        )
+
+    def _remove(self, key: str) -> None:
+        self._client().delete_object(Bucket=self.bucket, Key=key)
+
+    def _keys(self) -> Iterator[str]:
+        """List the keys, which S3 orders, page by page; what is removed meanwhile does not disturb it."""
+        client = self._client()
+        page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix)
+        while True:
+            yield from (key for each in page.get("Contents", ()) if (key := each.get("Key")) is not None)
+            if (token := page.get("NextContinuationToken")) is None:
+                return
+            page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, ContinuationToken=token)
+
+
+def _part(name: str) -> str:
+    """Make a part of a key; parentheses, which no name keeps, are around what stands in for one.
+
+    >>> _part("announce"), _part("a/b"), _part(".."), _part("")
+    ('announce', 'a%2Fb', '%2E%2E', '(none)')
+    """
+    encoded = quote(name, safe="", errors="surrogatepass").replace("~", "%7E")
+    if not encoded.strip("."):  # S3's clients take dots alone for a way through folders
+        return encoded.replace(".", "%2E") or "(none)"
+    if len(encoded) > _LONGEST:
+        return f"(sha256-{sha256(encoded.encode()).hexdigest()})"
+    return encoded

@@ -1,0 +1,187 @@
+"""Dead letters in a queue: a message for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from time import sleep
+from typing import Final
+
+from typing_extensions import override
+
+from streamfn._clients import OnFirstUse, named
+from streamfn._letters import DeadLetter
+from streamfn._misuse import Misuse
+from streamfn._time import SecondsLeft
+from streamfn.dead_letters._clients import SqsClient, make_sqs
+from streamfn.dead_letters._envelopes import unwrapped
+from streamfn.dead_letters._messages import MOST, Outgoing, batches, outgoing
+from streamfn.dead_letters._overflow import Overflow
+from streamfn.dead_letters._s3 import S3DeadLetters
+from streamfn.dead_letters._sources import Received
+
+_log: Final = logging.getLogger("streamfn")
+
+_PAUSES: Final = (0.0, 0.1, 0.4)
+"""How long to wait before each try, in seconds: the later ones are for messages that SQS itself failed on."""
+
+POLL: Final = 1
+"""How long to wait for a message to come, in seconds: from 1 on, SQS asks all its servers."""
+
+
+class SqsDeadLetters:
+    """Puts letters into a queue of SQS, and reads them back.
+
+    A message's body carries the record with all its data, so see that the queue is encrypted; its attribute
+    ``id`` carries the letter's id and nothing else. A message, and a batch of them, may be `max_bytes` large:
+    a queue takes 262,144 bytes where it is not set to take more, up to 1,048,576 ("Amazon SQS message quotas"
+    in the Amazon SQS Developer Guide). A larger letter goes to `overflow`, and the message says where it lies;
+    without `overflow` it is not stored.
+
+    A function needs ``sqs:SendMessage``; who reads letters back needs ``sqs:ReceiveMessage`` and
+    ``sqs:DeleteMessage``; both need for `overflow` what `S3DeadLetters` says. Let the queue keep messages for
+    14 days, which is the most, and the bucket for longer.
+
+    `client` is boto3's, if you need one of your own; it is used by several threads. Otherwise one with short
+    timeouts is made, when the first letter is sent.
+    """
+
+    def __init__(
+        self,
+        queue_url: str,
+        *,
+        overflow: S3DeadLetters | None = None,
+        max_bytes: int = 262_144,
+        client: SqsClient | None = None,
+    ) -> None:
+        """Name the queue; nothing is called yet. Fails with `Misuse` for a limit that no queue has."""
+        if not 1_024 <= max_bytes <= 1_048_576:
+            raise Misuse(
+                f"a queue takes from 1,024 to 1,048,576 bytes: max_bytes={max_bytes} is not among them"
+            )
+        self.queue_url: Final = queue_url
+        self._overflow = Overflow(overflow)
+        self._max_bytes = max_bytes
+        self._fifo = queue_url.endswith(".fifo")
+        self._client = OnFirstUse(make_sqs, client)
+
+    def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
+        """Store letters as long as there is time, and give the ids of those that are stored.
+
+        Messages that SQS itself failed on are sent again, up to two times; in a FIFO queue they may then come
+        after later ones. Why a letter is not stored is logged. It raises what the client raised where none is
+        stored for that.
+        """
+        stored: set[str] = set()
+        errors: list[Exception] = []
+        waiting = self._messages(letters, seconds_left, errors)
+        for pause in _PAUSES:
+            if not waiting or seconds_left() <= pause:
+                break
+            sleep(pause)
+            waiting = self._send(waiting, seconds_left, stored, errors)
+        if errors and not stored:
+            raise errors[0]
+        return stored
+
+    def receive(self) -> Iterator[Received]:
+        """Give the messages of the queue, each once, until none comes or none that is new.
+
+        Ten at a time are received. Those that are not removed become visible again by themselves, after the
+        queue's visibility timeout: let that be longer than ten letters take. In a FIFO queue they hold back
+        what follows them until then.
+
+        What SNS puts around a message is taken off. Of a letter that lies in `overflow`, the body is read from
+        there, and `Received.remove` removes it there as well; if it cannot be read, the message is given as it
+        is, and that is logged. It raises what the clients raise besides.
+        """
+        receipts: dict[str, str] = {}
+        while messages := self._receive(receipts):
+            for name, body in messages:
+                yield self._received(name, body, receipts)
+
+    @override
+    def __repr__(self) -> str:
+        return f"SqsDeadLetters({self.queue_url!r})"
+
+    def _messages(
+        self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, errors: list[Exception]
+    ) -> list[Outgoing]:
+        """Make the messages that can be sent, once what is too large for one lies elsewhere."""
+        whole = [(letter, message) for letter in letters if (message := self._written(letter)) is not None]
+        large = [letter for letter, message in whole if message.size > self._max_bytes]
+        try:
+            pointers = self._overflow.move(large, seconds_left)
+        except Exception as error:  # noqa: BLE001 (it is logged there, and what is not large can be sent)
+            errors.append(error)
+            pointers = {}
+        messages: list[Outgoing] = []
+        for letter, message in whole:
+            if message.size <= self._max_bytes:
+                messages.append(message)
+            elif (pointer := pointers.get(letter.id)) is not None:
+                messages.append(outgoing(letter, pointer.to_json(), fifo=self._fifo))
+        return messages
+
+    def _written(self, letter: DeadLetter) -> Outgoing | None:
+        try:
+            return outgoing(letter, letter.to_json(), fifo=self._fifo)
+        except (TypeError, ValueError, RecursionError) as error:
+            _log.error("dead letter %s was not stored: %s", letter.id, named(error))
+            return None
+
+    def _send(
+        self,
+        messages: Sequence[Outgoing],
+        seconds_left: SecondsLeft,
+        stored: set[str],
+        errors: list[Exception],
+    ) -> list[Outgoing]:
+        """Send messages, add to what is stored and to what was raised, and give those that SQS itself failed on."""
+        failed: list[Outgoing] = []
+        for batch in batches(messages, self._max_bytes):
+            if seconds_left() <= 0:
+                break
+            entries = [message.entry(number) for number, message in enumerate(batch)]
+            try:
+                answer = self._client().send_message_batch(QueueUrl=self.queue_url, Entries=entries)
+            except Exception as error:  # noqa: BLE001 (whatever it is, this batch is not stored, and others may be)
+                errors.append(error)
+                for message in batch:
+                    _log.error("dead letter %s was not stored: %s", message.letter_id, named(error))
+                continue
+            stored.update(batch[int(sent["Id"])].letter_id for sent in answer.get("Successful", ()))
+            for refused in answer.get("Failed", ()):
+                message = batch[int(refused["Id"])]
+                _log.error("SQS did not take dead letter %s: %s", message.letter_id, refused["Code"])
+                if not refused["SenderFault"]:
+                    failed.append(message)
+        return failed
+
+    def _receive(self, receipts: dict[str, str]) -> list[tuple[str, str]]:
+        """Receive messages, note the last receipt of each, and give the names and bodies of those that are new.
+
+        A message is removed with the receipt of the last time that it was received ("DeleteMessage" in the
+        Amazon SQS API Reference).
+        """
+        received = self._client().receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=MOST, WaitTimeSeconds=POLL
+        )
+        new: list[tuple[str, str]] = []
+        for message in received.get("Messages", ()):
+            name = message.get("MessageId", "")
+            if name not in receipts:
+                new.append((name, message.get("Body", "")))
+            receipts[name] = message.get("ReceiptHandle", "")
+        return new
+
+    def _received(self, name: str, body: str, receipts: dict[str, str]) -> Received:
+        body = unwrapped(body)
+        letter = self._overflow.follow(body)
+
+        def remove() -> None:
+            self._client().delete_message(QueueUrl=self.queue_url, ReceiptHandle=receipts[name])
+            if letter is not None:
+                letter.remove()
+
+        return Received(name, body if letter is None else letter.body, remove)

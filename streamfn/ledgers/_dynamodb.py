@@ -1,0 +1,72 @@
+"""A ledger in a DynamoDB table: for functions on Lambda, where nothing else outlives an invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import sleep, time
+
+from typing_extensions import override
+
+from streamfn._clients import OnFirstUse
+from streamfn._ledger import Entry, Stretch
+from streamfn._tables import TableDefinition
+from streamfn._time import SecondsLeft
+from streamfn.ledgers._client import LedgerClient, make_client
+from streamfn.ledgers._segment_log import SegmentLog
+from streamfn.ledgers._table import LedgerTableClient, create, definition_of
+
+
+class DynamoDBLedger:
+    """Keeps entries for 48 hours, which is twice as long as a stream keeps records.
+
+    One run's entries become one new item, or some if they are many. A batch that nothing failed in costs one
+    consistent Query and no write. Nothing is changed or taken away, so functions and invocations beside each
+    other need no locks. The function needs the permissions ``dynamodb:Query`` and
+    ``dynamodb:BatchWriteItem`` on the table.
+    """
+
+    def __init__(self, table_name: str, *, client: LedgerClient | None = None) -> None:
+        """Name the table, which several functions may share.
+
+        `client` is ``boto3.client("dynamodb")`` with settings of your own; without one, the ledger makes a
+        client when it is first used, which gives up within seconds.
+        """
+        self.table_name = table_name
+        self._log = SegmentLog(table_name, OnFirstUse(make_client, client), wait=sleep, now=time)
+
+    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+        """Give every entry that was written for a stretch which meets this one.
+
+        Fails with `UnreadableSegment` if there is an item that cannot be read, with `LedgerBusy` if DynamoDB
+        turns it away until time is up, and with whatever else the client raises.
+        """
+        return self._log.read(stretch, seconds_left)
+
+    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        """Keep entries.
+
+        Fails with `LedgerBusy` if DynamoDB turns it away until time is up, with `ValueError` for an entry
+        whose names have more than 350 KB, and with whatever else the client raises. Some entries may be kept
+        where it fails.
+        """
+        self._log.write(stretch, entries, seconds_left)
+
+    def definition(self) -> TableDefinition:
+        """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it; it is billed by request.
+
+        >>> [key["AttributeName"] for key in DynamoDBLedger("card-ledger").definition().create_table["KeySchema"]]
+        ['stream', 'segment']
+        """
+        return definition_of(self.table_name)
+
+    def create(self, client: LedgerTableClient) -> None:
+        """Create the table with ``boto3.client("dynamodb")``, and wait until it can be used.
+
+        For scripts and tests; `examples/ledger.template.yaml` is how a stack makes it. Fails with what the
+        client raises, such as ``ResourceInUseException`` if there is a table of this name.
+        """
+        create(self.table_name, client)
+
+    @override
+    def __repr__(self) -> str:
+        return f"DynamoDBLedger({self.table_name!r})"

@@ -1,0 +1,162 @@
+"""The check: reads a function's event source mappings and its timeout, and judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Final, Protocol, cast
+
+from streamfn._wire import as_text, is_map
+from streamfn.mappings._finding import Finding
+from streamfn.mappings._needs import STRICTEST, Needs, needs_of
+from streamfn.mappings._rules import Settings, judge
+
+_MARGIN: Final = timedelta(seconds=1)
+"""The margin of a function that is not given: the one that `lambda_handler` keeps by default."""
+
+_TIMEOUT: Final = 3
+"""Lambda's default timeout, in seconds."""
+
+
+class LambdaClient(Protocol):
+    """What is asked of boto3's client of Lambda."""
+
+    def get_function_configuration(self, *, FunctionName: str) -> Mapping[str, object]:  # noqa: N803 (AWS's own)
+        """Give the settings of a function."""
+        ...
+
+    def list_event_source_mappings(
+        self,
+        *,
+        FunctionName: str,  # noqa: N803 (AWS's own)
+        Marker: str = ...,  # noqa: N803 (AWS's own)
+    ) -> Mapping[str, object]:
+        """Give a page of the event source mappings of a function."""
+        ...
+
+
+class Delivering(Protocol):
+    """What is asked of the function that `lambda_handler` makes."""
+
+    @property
+    def delivery(self) -> object:
+        """What becomes of failures."""
+        ...
+
+    @property
+    def margin(self) -> timedelta:
+        """How long before Lambda's timeout nothing is started any more."""
+        ...
+
+
+def check_mapping(
+    client: LambdaClient, function_name: str, handler: Delivering | None = None
+) -> list[Finding]:
+    """List what in a function's event source mappings defeats its delivery; an empty list says that they fit.
+
+    `client` is ``boto3.client("lambda")``, which needs the permissions ``lambda:GetFunctionConfiguration`` and
+    ``lambda:ListEventSourceMappings``. `function_name` is the function's name or ARN, with the version or the
+    alias if its mappings name one. `handler` is what `lambda_handler` made; without it, the settings are
+    judged by what the strictest delivery needs, which is `retry` with a ledger and dead letters.
+
+    Mappings of DynamoDB streams alone are judged. One that is disabled is judged too, as it may be enabled
+    next, unless another mapping reads the same stream.
+
+    It fails with what the client raises, such as ``ResourceNotFoundException`` for a function that is not
+    there.
+    """
+    if handler is None:
+        return findings_of(client, function_name, STRICTEST, _MARGIN)
+    return findings_of(client, function_name, needs_of(handler.delivery), handler.margin)
+
+
+def findings_of(client: LambdaClient, function_name: str, needs: Needs, margin: timedelta) -> list[Finding]:
+    """List what defeats a delivery of these needs, that of the function as a whole first."""
+    configuration = client.get_function_configuration(FunctionName=function_name)
+    mappings = [each for each in _listed(client, function_name) if _is_of_a_stream(each)]
+    enabled = [each for each in mappings if _is_enabled(each)]
+    read = {_stream(each) for each in enabled}
+    idle = [each for each in mappings if not _is_enabled(each) and _stream(each) not in read]
+    return [
+        *_of_timeout(configuration, margin),
+        *_of_number(mappings),
+        *_of_repetition(enabled, needs),
+        *map(_of_state, idle),
+        *(found for each in [*enabled, *idle] for found in judge(each, needs)),
+    ]
+
+
+def _listed(client: LambdaClient, function_name: str) -> Iterator[Settings]:
+    """Ask for page after page: Lambda gives 100 mappings at most in one (`ListEventSourceMappings`)."""
+    page = client.list_event_source_mappings(FunctionName=function_name)
+    while True:
+        # A list of objects, says the AWS Lambda API Reference.
+        yield from filter(is_map, cast("Iterable[object]", page["EventSourceMappings"]))
+        if not (marker := as_text(page.get("NextMarker"))):
+            return
+        page = client.list_event_source_mappings(FunctionName=function_name, Marker=marker)
+
+
+def _stream(mapping: Settings) -> str:
+    return as_text(mapping.get("EventSourceArn")) or ""
+
+
+def _is_of_a_stream(mapping: Settings) -> bool:
+    """Whether a mapping reads a DynamoDB stream, or could: one on its way out never will."""
+    return _stream(mapping).split(":")[2:3] == ["dynamodb"] and mapping.get("State") != "Deleting"
+
+
+def _is_enabled(mapping: Settings) -> bool:
+    """Whether a mapping reads its stream, or is about to."""
+    return mapping.get("State") not in {"Disabled", "Disabling"}
+
+
+def _of_timeout(configuration: Mapping[str, object], margin: timedelta) -> Iterator[Finding]:
+    told = configuration.get("Timeout")
+    seconds = told if isinstance(told, int) else _TIMEOUT
+    if timedelta(seconds=seconds) <= margin:
+        yield Finding(
+            None,
+            "Timeout",
+            str(seconds),
+            f"well above {margin.total_seconds():g}",
+            "nothing is started with no more than the margin left, so that every invocation fails and all "
+            "records are given up in the end",
+        )
+
+
+def _of_number(mappings: Sequence[Settings]) -> Iterator[Finding]:
+    if not mappings:
+        yield Finding(
+            None,
+            "EventSourceMappings",
+            "empty of DynamoDB streams",
+            "one for each stream",
+            "nothing calls the function, and what a stream holds is forgotten after 24 hours",
+        )
+
+
+def _of_repetition(enabled: Sequence[Settings], needs: Needs) -> Iterator[Finding]:
+    by_stream: dict[str, list[str]] = {}
+    for mapping in enabled:
+        by_stream.setdefault(_stream(mapping), []).append(as_text(mapping.get("UUID")) or "unnamed")
+    mixed = ", and in one ledger they would mix up what they record" if needs.remembers else ""
+    for stream, mappings in by_stream.items():
+        if len(mappings) > 1:
+            yield Finding(
+                None,
+                "EventSourceArn",
+                f"{stream} in {' and '.join(mappings)}",
+                "one enabled mapping for each stream",
+                f"every handler runs on each record once for each of them{mixed}",
+            )
+
+
+def _of_state(mapping: Settings) -> Finding:
+    return Finding(
+        as_text(mapping.get("UUID")),
+        "State",
+        str(mapping.get("State")),
+        "Enabled",
+        "nothing calls the function with what the stream holds, which is forgotten after 24 hours",
+    )

@@ -1,0 +1,143 @@
+"""The rules that the settings of an event source mapping have to keep, one function each.
+
+Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which
+CloudFormation shares; what the settings do is said under "Using AWS Lambda with Amazon DynamoDB" in the AWS
+Lambda Developer Guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple, TypeAlias, cast
+
+from streamfn._wire import as_text, is_map
+from streamfn.mappings._finding import Finding
+from streamfn.mappings._needs import Needs
+
+Settings: TypeAlias = Mapping[str, object]
+"""The settings of a mapping, by AWS's names."""
+
+RETENTION: Final = timedelta(hours=24)
+"""How long a stream keeps its records (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams")."""
+
+REPORT: Final = "ReportBatchItemFailures"
+"""The value of FunctionResponseTypes that has Lambda read the answer."""
+
+_UNLIMITED: Final = -1
+"""Lambda's number for attempts and ages without a limit, and the default of both."""
+
+
+class Defect(NamedTuple):
+    """A `Finding` before it is known of which mapping."""
+
+    setting: str
+    found: str
+    wanted: str
+    why: str
+
+
+def judge(settings: Settings, needs: Needs) -> list[Finding]:
+    """List what the settings of a mapping lack, in the order of the rules."""
+    mapping = as_text(settings.get("UUID"))
+    return [Finding(mapping, *defect) for rule in _RULES if (defect := rule(settings, needs)) is not None]
+
+
+def _answers_are_read(settings: Settings, needs: Needs) -> Defect | None:
+    types = settings.get("FunctionResponseTypes")
+    listed = cast("list[object]", types) if isinstance(types, list) else []  # what is in it is not asked yet
+    if not needs.partial_answers or REPORT in listed:
+        return None
+    lost = "what was not started" if needs.drops else "what failed or was not started"
+    return Defect(
+        "FunctionResponseTypes",
+        ", ".join(map(str, listed)) or "unset",
+        REPORT,
+        f"without it Lambda takes every answer for a success, and {lost} is lost in silence",
+    )
+
+
+def _attempts_are_unlimited(settings: Settings, needs: Needs) -> Defect | None:
+    attempts = _number(settings, "MaximumRetryAttempts", unset=_UNLIMITED)
+    progresses = needs.partial_answers or needs.remembers or needs.puts_aside
+    if attempts == _UNLIMITED or not progresses:
+        return None
+    return Defect(
+        "MaximumRetryAttempts",
+        str(attempts),
+        str(_UNLIMITED),
+        "each invocation that leaves something open uses an attempt up, whatever progress it made, so that "
+        "Lambda gives up records that nothing is wrong with",
+    )
+
+
+def _loss_is_noted(settings: Settings, needs: Needs) -> Defect | None:
+    part: object = settings
+    for name in ("DestinationConfig", "OnFailure", "Destination"):
+        part = part.get(name) if is_map(part) else None
+    if needs.drops or part:
+        return None
+    return Defect(
+        "DestinationConfig.OnFailure",
+        "unset",
+        "a queue, a topic or a bucket",
+        "what Lambda gives up is lost in silence",
+    )
+
+
+def _age_ends_before_the_stream_forgets(settings: Settings, needs: Needs) -> Defect | None:
+    age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
+    if needs.drops or (age != _UNLIMITED and timedelta(seconds=age) < RETENTION):
+        return None
+    return Defect(
+        "MaximumRecordAgeInSeconds",
+        str(age),
+        _ages(needs),
+        "after 24 hours the stream forgets a record, before Lambda gives it up and sends a note of it to the "
+        "destination",
+    )
+
+
+def _age_outlasts_patience(settings: Settings, needs: Needs) -> Defect | None:
+    age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
+    if not needs.puts_aside or age == _UNLIMITED or timedelta(seconds=age) > needs.patience:
+        return None
+    return Defect(
+        "MaximumRecordAgeInSeconds",
+        str(age),
+        _ages(needs),
+        "Lambda gives a record up before it can become a dead letter, and all behind it that grows as old",
+    )
+
+
+def _batches_are_no_windows(settings: Settings, _: Needs) -> Defect | None:
+    seconds = _number(settings, "TumblingWindowInSeconds", unset=0)
+    if seconds == 0:
+        return None
+    return Defect(
+        "TumblingWindowInSeconds",
+        str(seconds),
+        "0",
+        "the function's answer carries no state, without which Lambda takes each invocation of a window for "
+        "failed, and sends its batch again until it gives it up",
+    )
+
+
+_RULES: Final[tuple[Callable[[Settings, Needs], Defect | None], ...]] = (
+    _answers_are_read,
+    _attempts_are_unlimited,
+    _loss_is_noted,
+    _age_ends_before_the_stream_forgets,
+    _age_outlasts_patience,
+    _batches_are_no_windows,
+)
+
+
+def _number(settings: Settings, name: str, *, unset: int) -> int:
+    value = settings.get(name)
+    return value if isinstance(value, int) else unset
+
+
+def _ages(needs: Needs) -> str:
+    least = f"more than {needs.patience.total_seconds():.0f} and " if needs.puts_aside else ""
+    return f"{least}less than {RETENTION.total_seconds():.0f}"

@@ -1,0 +1,175 @@
+"""Before time is up, what is known is written: a handler that hangs uses its attempts up like one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from returns.result import Result, Success
+from typing_extensions import override
+
+from streamfn import (
+    Event,
+    Handler,
+    Pipeline,
+    Strategy,
+    batched,
+    batched_each,
+    concurrent,
+    lambda_handler,
+    on_event,
+    pipeline,
+    retry,
+    series,
+)
+from streamfn.testing import EventSourceMapping, lambda_context, lambda_event
+from tests.delivery.jobs import Job, Letterbox, Note, WatchedLedger, notes, quiet, written
+
+SECOND = timedelta(seconds=1)
+
+
+class Hanging:
+    """A handler, in each of its forms, that hangs on some texts: it takes all the time that there is."""
+
+    def __init__(self, *texts: str) -> None:
+        """Hang on these."""
+        self.texts = texts
+        self.mapping: EventSourceMapping | None = None
+
+    def single(self, event: Event[Note]) -> Result[str, str]:
+        """Hang, or succeed."""
+        if event.event_id in self.texts and self.mapping is not None:
+            self.mapping.clock.advance(timedelta(minutes=20))
+        return Success(event.event_id)
+
+    async def awaited(self, event: Event[Note]) -> Result[str, str]:
+        """Hang on the event loop, or succeed."""
+        return self.single(event)
+
+    def all(self, events: Sequence[Event[Note]]) -> Result[str, str]:
+        """Hang on one of them, or succeed."""
+        return [self.single(event) for event in events][-1]
+
+    def each(self, events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        """Hang on one of them, or succeed."""
+        return [self.single(event) for event in events]
+
+    def handlers(self) -> dict[str, Handler[Note, str, str]]:
+        """Register each of its forms."""
+        return {
+            "single": on_event(self.single, name="tell"),
+            "async": on_event(self.awaited, name="tell"),
+            "batched": on_event(batched(self.all), name="tell"),
+            "each": on_event(batched_each(self.each), name="tell"),
+        }
+
+
+@pytest.mark.parametrize("form", ["single", "async", "batched", "each"])
+@pytest.mark.parametrize("strategy", [series, concurrent(workers=1)], ids=["series", "concurrent"])
+def test_a_handler_that_hangs_reaches_its_attempts(form: str, strategy: Strategy) -> None:
+    hanging, box, ledger = Hanging("b1"), Letterbox(), WatchedLedger()
+    delivery = retry(ledger=ledger, dead_letters=box, max_attempts=2, patience=0 * SECOND, report=quiet)
+    handler = lambda_handler(pipeline(notes, hanging.handlers()[form], strategy=strategy), delivery)
+    mapping = hanging.mapping = EventSourceMapping(handler)
+    history = mapping.deliver(*written("a1", "b1", "b2", "c1"))
+    assert box.told() == [("tell", "b1", "Exhausted")]
+    assert box.letters[0].detail == "TimedOut"
+    assert set(history.successes("tell")) == {"a1", "b2", "c1"}
+    assert history.discarded == []
+
+
+def test_a_chunk_that_hangs_is_no_attempt_of_those_in_it() -> None:
+    """They are tried alone, and only the one that hangs alone uses an attempt up."""
+    hanging, box = Hanging("b1"), Letterbox()
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=box, max_attempts=1, patience=0 * SECOND, report=quiet
+    )
+    handler = lambda_handler(pipeline(notes, hanging.handlers()["batched"]), delivery)
+    mapping = hanging.mapping = EventSourceMapping(handler)
+    history = mapping.deliver(*written("a1", "b1", "c1"))
+    assert [call.event_ids for call in history.calls] == [("a1", "b1", "c1"), ("a1",), ("b1",), ("c1",)]
+    assert box.told() == [("tell", "b1", "Exhausted")]
+
+
+def test_the_alarm_writes_what_has_not_begun_as_open() -> None:
+    """Whoever replays what Lambda gave up looks for what is open."""
+    hanging, ledger = Hanging("b1"), WatchedLedger()
+    handler = lambda_handler(
+        pipeline(notes, hanging.handlers()["single"]), retry(ledger=ledger, report=quiet)
+    )
+    mapping = hanging.mapping = EventSourceMapping(handler, maximum_retry_attempts=0)
+    mapping.deliver(*written("a1", "b1", "c1"))
+    assert [(*entry.pair, entry.state, entry.reason) for write in ledger.writes for entry in write] == [
+        ("tell", "a1", "handled", ""),
+        ("tell", "b1", "open", "TimedOut"),
+        ("tell", "c1", "open", "OutOfTime"),
+    ]
+
+
+def test_an_attempt_that_the_alarm_counted_is_not_counted_again() -> None:
+    """The handler fails after the alarm has rung, and before time is up."""
+    ledger = WatchedLedger()
+
+    class Slow(Job):
+        @override
+        def __call__(self, event: Event[Note]) -> Result[str, str]:
+            mapping.clock.advance(timedelta(seconds=59, milliseconds=500))
+            return super().__call__(event)
+
+    process: Pipeline[object, object] = pipeline(notes, on_event(Slow(a1=1), name="tell"))
+    handler = lambda_handler(process, retry(ledger=ledger, report=quiet))
+    mapping = EventSourceMapping(handler)
+    mapping.deliver(*written("a1"))
+    assert [(entry.state, entry.attempts) for write in ledger.writes for entry in write] == [
+        ("open", 1),
+        ("open", 2),
+        ("handled", 2),
+    ]
+
+
+def test_no_alarm_rings_once_a_batch_is_done() -> None:
+    ledger = WatchedLedger()
+    process = pipeline(notes, on_event(Job(), name="tell"))
+    handler = lambda_handler(process, retry(ledger=ledger, report=quiet))
+    mapping = EventSourceMapping(handler)
+    mapping.deliver(*written("a1"))
+    mapping.clock.advance(timedelta(hours=1))
+    assert ledger.writes == []
+
+
+def test_the_alarm_of_the_machine_is_called_off_as_well() -> None:
+    """With a real context: the timer's thread is gone when the function has answered."""
+    import threading
+
+    process = pipeline(notes, on_event(Job(), name="tell"))
+    handler = lambda_handler(process, retry(ledger=WatchedLedger(), report=quiet))
+    before = threading.active_count()
+    handler(lambda_event(*written("a1")), lambda_context())
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join(10)
+    assert threading.active_count() <= before
+
+
+def test_out_of_time_comes_again_and_uses_no_attempt_up() -> None:
+    context, box, ledger = lambda_context(10 * SECOND), Letterbox(), WatchedLedger()
+
+    class Slow(Job):
+        @override
+        def __call__(self, event: Event[Note]) -> Result[str, str]:
+            context.remaining -= 6 * SECOND
+            return super().__call__(event)
+
+    tell = Slow()
+    process: Pipeline[object, object] = pipeline(notes, on_event(tell, name="tell"))
+    delivery = retry(ledger=ledger, dead_letters=box, max_attempts=1, patience=0 * SECOND, report=quiet)
+    handler = lambda_handler(process, delivery)
+    events = written("a1", "b1", "a2")
+    assert handler(lambda_event(*events), context) == {
+        "batchItemFailures": [{"itemIdentifier": events[1].record.sequence_number}]
+    }
+    assert ledger.told() == [("tell", "a1", "handled"), ("tell", "b1", "open"), ("tell", "a2", "open")]
+    context.remaining = 10 * SECOND
+    handler(lambda_event(*events), context)
+    assert (tell.seen, box.letters) == (["a1", "b1"], [])
