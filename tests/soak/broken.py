@@ -23,6 +23,10 @@ from streamfn.ledgers import MemoryLedger
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
+_RUNS_AGAIN: Final = "runs although it is recorded as settled"
+_TOO_EARLY: Final = "begins before"
+_NO_PROGRESS: Final = "was never settled: no progress"
+
 
 def a_ledger_that_forgets(patch: pytest.MonkeyPatch) -> None:
     def read(_: MemoryLedger, __: Stretch, ___: SecondsLeft) -> list[Entry]:
@@ -158,27 +162,34 @@ def a_ledger_that_is_down_taken_for_an_empty_one(patch: pytest.MonkeyPatch) -> N
     patch.setattr(RetryWithLedger, "_read", hopeful)
 
 
-BROKEN: Final[Mapping[str, Break]] = {
-    "highest number answered": _answering(_highest),
-    "numbers compared as text": _answering(min),
-    **{
-        broken.__name__.replace("_", " "): broken
-        for broken in (
-            a_ledger_that_forgets,
-            a_ledger_that_keeps_the_last_write_alone,
-            scope_left_out_of_the_key,
-            only_successes_after_the_lowest_failure_written,
-            letters_sent_at_the_end,
-            letters_that_are_not_stored_counted_as_stored,
-            held_back_counted_as_attempt,
-            a_chunks_failure_counted_against_neighbours,
-            nothing_held_back,
-            nothing_tried_alone,
-            no_alarm,
-            no_patience,
-            out_of_time_dropped_under_acknowledge,
-            a_ledger_that_is_down_taken_for_an_empty_one,
-        )
-    },
+BROKEN: Final[Mapping[str, tuple[Break, str]]] = {
+    "the highest number answered": (_answering(_highest), "is lost"),
+    "numbers compared as text": (_answering(min), "is lost"),
+    "a ledger that forgets": (a_ledger_that_forgets, "happened 2 times"),
+    "a ledger that keeps the last write alone": (a_ledger_that_keeps_the_last_write_alone, _RUNS_AGAIN),
+    "a ledger that is down taken for an empty one": (
+        a_ledger_that_is_down_taken_for_an_empty_one,
+        _RUNS_AGAIN,
+    ),
+    "scope left out of the key": (scope_left_out_of_the_key, "is lost"),
+    "only the successes after the lowest failure written": (
+        only_successes_after_the_lowest_failure_written,
+        "happened 2 times",
+    ),
+    "letters sent at the end": (letters_sent_at_the_end, _TOO_EARLY),
+    "letters that are not stored counted as stored": (
+        letters_that_are_not_stored_counted_as_stored,
+        "is lost",
+    ),
+    "held-back pairs counted as attempts": (held_back_counted_as_attempt, "failures alone, of"),
+    "a chunk's failure counted against its neighbours": (
+        a_chunks_failure_counted_against_neighbours,
+        "failures alone, of",
+    ),
+    "nothing held back": (nothing_held_back, _TOO_EARLY),
+    "nothing tried alone": (nothing_tried_alone, _NO_PROGRESS),
+    "no alarm": (no_alarm, _NO_PROGRESS),
+    "no patience": (no_patience, "after 0:00:"),
+    "what time ran out for dropped under acknowledge": (out_of_time_dropped_under_acknowledge, "is lost"),
 }
-"""By what is wrong."""
+"""By what is wrong: how to break it, and what the law says that catches it."""
