@@ -58,12 +58,9 @@ class Book:
         """List the entries that the ledger does not have yet."""
         return list(self._news.values())
 
-    def written(self, entries: Iterable[Entry]) -> None:
-        """Take note that the ledger has these now."""
-        for entry in entries:
-            if self._news.get(entry.pair) == entry:
-                del self._news[entry.pair]
+    def written(self) -> None:
+        """Take note that the ledger has all news now."""
+        self._news.clear()
 
     def _enter(self, entry: Entry) -> None:
-        if self._known.get(entry.pair) != entry:
-            self._known[entry.pair] = self._news[entry.pair] = entry
+        self._known[entry.pair] = self._news[entry.pair] = entry

@@ -19,7 +19,7 @@ from streamfn._delivery.book import Book
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import AlreadySettled, Bar, Gate, Turn
-from streamfn._execution.items import Item, item_of
+from streamfn._execution.items import Place, place_of
 from streamfn._failures import (
     Exhausted,
     Failed,
@@ -83,7 +83,7 @@ class LedgerGate(Gate):
         self._ground = ground
         self._book = book
         self._outbox = outbox
-        self._held: set[tuple[str, Item]] = set()
+        self._held: set[Place] = set()
         self._left_open = False
         self._expected: list[Turn] = []
         self._running: dict[int, tuple[Turn, ...]] = {}
@@ -101,10 +101,10 @@ class LedgerGate(Gate):
     @override
     def bars(self, turn: Turn, /) -> Bar | None:
         with self._lock:
-            pair, place = _pair(turn), (turn.name, item_of(turn.record))
+            pair, place = _pair(turn), place_of(turn)
             if self._book.settled(pair):
                 return AlreadySettled()
-            if self._outbox is not None and self._outbox.holds(*place):
+            if self._outbox is not None and self._outbox.holds(place):
                 self._send(self._outbox)
             if place in self._held:
                 return HeldBack()
@@ -199,8 +199,7 @@ class LedgerGate(Gate):
 
     def _hold(self, turn: Turn) -> None:
         self._left_open = True
-        if turn.name:  # what reaches no handler may be of any item
-            self._held.add((turn.name, item_of(turn.record)))
+        self._held.add(place_of(turn))
 
     def _send(self, outbox: Outbox) -> None:
         for turn, letter, stored in outbox.empty(self.deadline.seconds_for_stores):
@@ -233,7 +232,7 @@ class LedgerGate(Gate):
             told = "the ledger could not be written, what succeeded may be repeated: %s"
             _log.error(told, type(error).__name__)
         else:
-            self._book.written(entries)
+            self._book.written()
 
 
 class ClosedGate(Gate):
