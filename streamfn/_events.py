@@ -8,7 +8,7 @@ shows identifiers only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar, override
@@ -23,14 +23,27 @@ K_co = TypeVar("K_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Change:
-    """What all events share: the record they were made of."""
+    """What all events share: the record they were made of, and the handler they are handed to.
+
+    `handler` is the name of that, and empty for an event that no pipeline made.
+    """
 
     record: StreamRecord
+    handler: str = field(default="", compare=False, kw_only=True)
 
     @property
     def event_id(self) -> str:
         """The globally unique identifier of the change, the same in every redelivery."""
         return self.record.event_id
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for this handler and change in every redelivery, and another for any other handler or change.
+
+        For services that take such a key, so that an effect which is asked for twice happens once. Of an event
+        that no pipeline made it is the `event_id` alone.
+        """
+        return f"{self.handler}:{self.event_id}" if self.handler else self.event_id
 
     @override
     def __repr__(self) -> str:

@@ -55,8 +55,10 @@ class Images:
         return found.alt(lambda undecodable: Undecodable(undecodable.problems, name))
 
 
-def event_of(kind: Kind, keys: type[object] | None, images: Images) -> Result[Change, Unusable]:
-    """Make the event that a handler of this kind gets; `keys` is the model of a `KeysEvent`'s keys.
+def event_of(
+    kind: Kind, keys: type[object] | None, images: Images, handler: str = ""
+) -> Result[Change, Unusable]:
+    """Make the event that a handler of this kind and name gets; `keys` is the model of a `KeysEvent`'s keys.
 
     The record has to be of a kind that the handler is for.
     """
@@ -67,7 +69,7 @@ def event_of(kind: Kind, keys: type[object] | None, images: Images) -> Result[Ch
         if not isinstance(found, Success):
             return Failure(found.failure())
         taken.append(found.unwrap())
-    return Success(make(images.record, *taken))
+    return Success(make(images.record, *taken, handler=handler))
 
 
 def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:

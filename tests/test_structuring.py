@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -314,3 +314,25 @@ def test_events_show_identifiers_and_no_data() -> None:
     assert isinstance(found, StreamRecord)
     assert repr(structure(cards, found).unwrap()) == f"InsertEvent({found!r})"
     assert structure(cards, found).unwrap().event_id == "id-7"
+
+
+def test_events_bring_an_idempotency_key_of_handler_and_change() -> None:
+    """The same in every redelivery, and for each handler another."""
+
+    def announce(given: InsertEvent[Card]) -> Result[str, None]:
+        return Success(given.idempotency_key)
+
+    def keyed_too(given: KeysEvent[CardKey]) -> Result[str, None]:
+        return Success(given.idempotency_key)
+
+    process = pipeline(
+        cards, on_insert(announce), on_insert(announce, name="again"), on_keys(CardKey, keyed_too)
+    )
+    expected = ["announce:id-1", "again:id-1", "keyed_too:id-1"]
+    assert [values(process(event(record(1)))) for _ in range(2)] == [expected] * 2
+
+
+def test_an_event_that_no_pipeline_made_is_known_by_its_change() -> None:
+    made = insert_event(Card(1, "hello"), event_id="id-1")
+    assert (made.handler, made.idempotency_key) == ("", "id-1")
+    assert made == replace(made, handler="announce"), "events compare by what they hold"

@@ -79,7 +79,7 @@ def prepare(task: Task, gate: Gate) -> Due | Settled | None:
     if (bar := gate.bars(task)) is not None:
         return None if isinstance(bar, AlreadySettled) else failed(task, bar, gate)
     handler = task.handler
-    made = event_of(handler.kind, handler.keys, task.images)
+    made = event_of(handler.kind, handler.keys, task.images, handler.name)
     if not isinstance(made, Success):
         return failed(task, made.failure(), gate)
     event = made.unwrap()
