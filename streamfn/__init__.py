@@ -13,7 +13,6 @@ from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveE
 from streamfn._execution.concurrent import concurrent
 from streamfn._execution.series import series
 from streamfn._failures import (
-    Exhausted,
     Failed,
     Handled,
     HeldBack,
@@ -26,6 +25,7 @@ from streamfn._failures import (
     Reason,
     Refused,
     Stopped,
+    TimedOut,
     Undecodable,
     Unrouted,
     Unwanted,
@@ -65,7 +65,6 @@ __all__ = [
     "EpochMilliseconds",
     "EpochSeconds",
     "Event",
-    "Exhausted",
     "Failed",
     "Handled",
     "Handler",
@@ -98,6 +97,7 @@ __all__ = [
     "StreamViewType",
     "Table",
     "TimeToLive",
+    "TimedOut",
     "Undecodable",
     "Unrouted",
     "Unwanted",

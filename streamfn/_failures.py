@@ -9,7 +9,7 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── MissingImage   the stream's view type leaves out an image that the handler needs
     ├── Malformed      the entry is no stream record
     ├── Unrouted       no pipeline is there for the record's table
-    ├── Exhausted      not started: the pair had its attempts in earlier deliveries
+    ├── TimedOut       not started: it was running when time was up, too often
     ├── Unwanted       failed before, and `where` no longer wants it
     ├── OutOfTime      not started: the function's time was nearly up
     ├── HeldBack       not started: an earlier record of its item failed for the same handler
@@ -112,14 +112,10 @@ class OutOfTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhausted:
-    """The handler was not started, because its `attempts` on this record failed in earlier deliveries.
-
-    `last` names the reason of the last one: ``TimedOut`` where the handler was running when time was up.
-    """
+class TimedOut:
+    """The handler was not started, because time was up while it ran on this record, after `attempts` in all."""
 
     attempts: int
-    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ Reason: TypeAlias = (
     | MissingImage
     | Malformed
     | Unrouted
-    | Exhausted
+    | TimedOut
     | Unwanted
     | OutOfTime
     | HeldBack

@@ -15,7 +15,6 @@ from typing_extensions import TypeVar
 
 from streamfn._execution.verdicts import call, kept
 from streamfn._failures import (
-    Exhausted,
     Failed,
     HeldBack,
     LedgerUnavailable,
@@ -77,8 +76,6 @@ def send(report: Report[E], failures: Iterable[Failed[E]]) -> None:
 def detail_of(reason: Reason[object]) -> str | None:
     """Say more of a reason than its name, without data; None where there is no more."""
     match reason:
-        case Exhausted(_, last):
-            return last
         case Refused(error):
             return type(error).__name__
         case Raised(exception):

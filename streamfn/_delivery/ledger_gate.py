@@ -21,7 +21,6 @@ from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import AlreadySettled, Bar, Gate, Turn
 from streamfn._execution.items import Place, place_of
 from streamfn._failures import (
-    Exhausted,
     Failed,
     HeldBack,
     LedgerUnavailable,
@@ -31,6 +30,7 @@ from streamfn._failures import (
     Raised,
     Reason,
     Refused,
+    TimedOut,
     Undecodable,
     Unrouted,
     Unwanted,
@@ -42,9 +42,6 @@ from streamfn._reports import detail_of
 from streamfn._time import Clock
 
 _log: Final = logging.getLogger("streamfn")
-
-_TIMED_OUT: Final = "TimedOut"
-"""What an attempt failed for that was running when time was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +107,11 @@ class LedgerGate(Gate):
                 return HeldBack()
             if self.deadline.reached:
                 return OutOfTime()
+            # What failed is tried once more after its patience is over; what hangs would only hang once more.
             entry = self._book[pair]
-            if self._outbox is not None and self._ground.limits.are_reached(entry, self._ground.clock):
-                return Exhausted(entry.attempts, entry.reason)
+            hangs = self._outbox is not None and entry.reason == TimedOut.__name__
+            if hangs and self._ground.limits.are_reached(entry, self._ground.clock):
+                return TimedOut(entry.attempts)
             return None
 
     @override
@@ -150,7 +149,7 @@ class LedgerGate(Gate):
                 self._enter_failure(pair, name, alone=alone)
             else:
                 self._book.waits(pair, name)
-            hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | Exhausted)
+            hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
             if self._outbox is not None and (
                 hopeless or (tried and self._ground.limits.are_reached(self._book[pair], self._ground.clock))
             ):
@@ -171,7 +170,7 @@ class LedgerGate(Gate):
             self._left_open = True  # what is written here as open is to be written again once it is not
             for turns in self._running.values():
                 for turn in turns:
-                    self._enter_failure(_pair(turn), _TIMED_OUT, alone=len(turns) == 1)
+                    self._enter_failure(_pair(turn), TimedOut.__name__, alone=len(turns) == 1)
                     self._counted.add(_pair(turn))
             for turn in self._expected:
                 self._book.waits(_pair(turn), OutOfTime.__name__)

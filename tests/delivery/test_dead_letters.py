@@ -13,7 +13,6 @@ from typing_extensions import override
 from streamfn import (
     BatchResponse,
     Event,
-    Exhausted,
     Failed,
     InsertEvent,
     LambdaFunction,
@@ -22,6 +21,7 @@ from streamfn import (
     Pipeline,
     Strategy,
     StreamViewType,
+    TimedOut,
     Undecodable,
     Unrouted,
     concurrent,
@@ -121,16 +121,14 @@ def test_a_letter_that_cannot_be_stored_leaves_the_failure_a_failure(
     assert tell.again() == ["a1", "b1", "b2"]
     function.box.is_down = True
     assert function(*events) == [events[0].record.sequence_number]
-    assert tell.again() == [], "it has had its attempts"
+    assert tell.again() == ["a1"]
     assert "dead letters could not be sent: ConnectionError" in caplog.text
     assert "secret" not in caplog.text
     function.box.is_down = False
     function.box.refused = set()
     assert function(*events) == []
-    assert tell.again() == ["a2"]
-    assert function.box.told() == [("tell", "b1", "Refused"), ("tell", "a1", "Exhausted")]
-    assert function.reported[-1].reason == Exhausted(1, "Refused")
-    assert function.box.letters[-1].detail == "Refused"
+    assert tell.again() == ["a1", "a2"]
+    assert function.box.told() == [("tell", "b1", "Refused"), ("tell", "a1", "Refused")]
 
 
 def test_patience_outlasts_fast_attempts() -> None:
@@ -145,8 +143,19 @@ def test_patience_outlasts_fast_attempts() -> None:
     assert len(tell.again()) == 6
     function.clock.pass_by(1)
     assert function(*events) == []
-    assert tell.again() == [], "it had its attempts, and time enough"
+    assert tell.again() == ["a1"], "once more, as the outage may be over"
     assert function.box.letters[0].attempts == 2
+
+
+def test_an_outage_longer_than_patience_costs_nothing_if_it_is_over_at_the_next_try() -> None:
+    tell = Job(a1=2)
+    function = Function(tell, max_attempts=2, patience=60)
+    events = written("a1")
+    function(*events)
+    function(*events)
+    function.clock.pass_by(3600)
+    assert function(*events) == []
+    assert function.box.letters == []
 
 
 def test_what_no_retry_can_help_becomes_a_letter_at_once() -> None:
@@ -196,8 +205,8 @@ def test_held_back_records_use_no_attempt_up() -> None:
     assert function.box.letters == []
 
 
-def test_a_pair_at_its_limit_is_not_started() -> None:
-    """As where it was running when time was up, again and again."""
+def test_what_hung_too_often_is_not_started() -> None:
+    """It would only hang once more."""
     tell = Job()
     function = Function(tell, max_attempts=3)
     (event,) = written("a1")
@@ -205,8 +214,8 @@ def test_a_pair_at_its_limit_is_not_started() -> None:
     function.ledger.write(stretch, [Entry(Pair("tell", "a1"), "open", 3, START, "TimedOut")], no_end)
     assert function(event) == []
     assert tell.seen == []
-    assert function.box.told() == [("tell", "a1", "Exhausted")]
-    assert function.box.letters[0].detail == "TimedOut"
+    assert function.box.told() == [("tell", "a1", "TimedOut")]
+    assert function.reported[-1].reason == TimedOut(3)
 
 
 def test_each_letter_is_logged_by_its_identifiers(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from streamfn.ledgers import MemoryLedger
 from tests.soak.schedules import Schedule, schedule
 from tests.soak.worlds import World, event_id
 
-_TRIED = {"Refused", "Raised", "Exhausted"}
+_TRIED = {"Refused", "Raised", "TimedOut"}
 
 
 class LawBroken(AssertionError):

@@ -6,7 +6,6 @@ from typing import assert_never, assert_type
 
 from streamfn import (
     Event,
-    Exhausted,
     Failed,
     HeldBack,
     InsertEvent,
@@ -22,6 +21,7 @@ from streamfn import (
     RemoveEvent,
     Stopped,
     StreamViewType,
+    TimedOut,
     Undecodable,
     Unrouted,
     Unwanted,
@@ -77,10 +77,9 @@ def what_went_wrong(reason: Reason[SlackError | S3Error]) -> str:  # noqa: C901,
         case Unrouted(arn):
             assert_type(arn, str | None)
             return "unrouted"
-        case Exhausted(attempts, last):
+        case TimedOut(attempts):
             assert_type(attempts, int)
-            assert_type(last, str)
-            return "exhausted"
+            return "timed out"
         case Unwanted():
             return "unwanted"
         case OutOfTime():
@@ -115,7 +114,7 @@ def test_each_kind_of_reason_is_told_from_the_others() -> None:
     assert "missing" == what_went_wrong(MissingImage("NewImage", None))
     assert "malformed" == what_went_wrong(Malformed(""))
     assert "unrouted" == what_went_wrong(Unrouted(None))
-    assert "exhausted" == what_went_wrong(Exhausted(5, "Refused"))
+    assert "timed out" == what_went_wrong(TimedOut(5))
     assert "unwanted" == what_went_wrong(Unwanted())
     assert "held back" == what_went_wrong(HeldBack())
     assert "ledger unavailable" == what_went_wrong(LedgerUnavailable())
