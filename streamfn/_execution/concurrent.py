@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import cache
 from heapq import heappop, heappush
 from os import getpid
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
@@ -53,7 +53,7 @@ class Lane:
 Finished: TypeAlias = tuple[Lane, Call, Future[object]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Concurrent:
     """Up to `workers` handlers at a time; `concurrent` makes it."""
 
@@ -82,10 +82,8 @@ class Concurrent:
                 _return(lane, waiting)
 
     def _start(self, lane: Lane, call: Call, finished: SimpleQueue[Finished]) -> None:
-        if call.is_async:
-            future = submit(call.run_async())
-        else:
-            future = _threads(self, getpid()).submit(copy_context().run, call.run)
+        thread = _threads(self).submit
+        future = submit(call.run_async()) if call.is_async else thread(copy_context().run, call.run)
         future.add_done_callback(lambda done: finished.put((lane, call, done)))
 
 
@@ -122,7 +120,14 @@ def _return(lane: Lane, waiting: list[Lane]) -> None:
         heappush(waiting, lane)
 
 
-@cache
-def _threads(strategy: Concurrent, pid: int) -> ThreadPoolExecutor:  # noqa: ARG001 (threads do not survive a fork)
+_pools: Final[WeakKeyDictionary[Concurrent, tuple[int, ThreadPoolExecutor]]] = WeakKeyDictionary()
+"""Each strategy's threads, for as long as it exists, and the process that they are of: they do not survive a fork."""
+
+
+def _threads(strategy: Concurrent) -> ThreadPoolExecutor:
     """Each strategy has threads of its own: handlers that run a pipeline must not wait for themselves."""
-    return ThreadPoolExecutor(strategy.workers, thread_name_prefix="streamfn")
+    pid, pool = _pools.get(strategy, (None, None))
+    if pool is None or pid != getpid():
+        pool = ThreadPoolExecutor(strategy.workers, thread_name_prefix="streamfn")
+        _pools[strategy] = getpid(), pool
+    return pool

@@ -6,6 +6,7 @@ Handlers wait for one another here, at barriers: where they did not run side by 
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Generator, Sequence
 from contextvars import ContextVar
@@ -285,3 +286,18 @@ def test_an_awaitable_of_the_users_own_may_be_what_it_waits_for() -> None:
 def test_nobody_can_work_without_workers(workers: int) -> None:
     with pytest.raises(Misuse, match=f"workers={workers} should be 1 or more"):
         concurrent(workers=workers)
+
+
+def test_threads_end_with_the_strategy_that_they_are_of() -> None:
+    """Whoever makes strategies as he goes does not gather threads."""
+
+    def named(_: InsertEvent[Card]) -> Result[str, None]:
+        return Success(threading.current_thread().name)
+
+    strategy = concurrent(workers=1)
+    (name,) = values(pipeline(cards, on_insert(named), strategy=strategy)(lambda_event(A)))
+    (thread,) = [each for each in threading.enumerate() if each.name == name]
+    del strategy
+    gc.collect()
+    thread.join(30)
+    assert not thread.is_alive()

@@ -103,7 +103,8 @@ def letters_in_due_time(world: World) -> Iterator[str]:
     By a simulation's clock a handler that hangs takes no time from those that run beside it, so that it takes
     them along: there the law says nothing.
     """
-    if world.schedule.workers and any(trouble.kind == "hang" for trouble in world.schedule.troubles.values()):
+    troubles = world.schedule.troubles.values()
+    if world.schedule.side_by_side and any(trouble.kind == "hang" for trouble in troubles):
         return
     for letter in world.letters:
         if letter.reason not in _TRIED:

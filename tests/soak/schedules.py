@@ -59,7 +59,7 @@ class Schedule:
     jobs: tuple[Job, ...]
     troubles: dict[tuple[str, int], Trouble]
     seconds: int
-    workers: int
+    side_by_side: bool
     mode: Mode
     max_attempts: int
     patience: timedelta
@@ -112,7 +112,7 @@ def schedule(seed: int) -> Schedule:
         Change(number, dice.randrange(items), _form(dice, lasting=lasting))
         for number in range(dice.randint(1, 14))
     )
-    workers = dice.choice((0, 0, 0, 0, 0, 0, 0, 3))
+    side_by_side = dice.random() < 0.125
     return Schedule(
         seed=seed,
         changes=changes,
@@ -124,8 +124,8 @@ def schedule(seed: int) -> Schedule:
             for change in changes
             if change.form == "sound" and dice.random() < 0.15
         },
-        seconds=0 if workers else dice.choice((0, 0, 0, 1, 4)),
-        workers=workers,
+        seconds=0 if side_by_side else dice.choice((0, 0, 0, 1, 4)),
+        side_by_side=side_by_side,
         mode=mode,
         max_attempts=dice.randint(1, 3),
         patience=timedelta(seconds=dice.choice((0, 0, 3, 30))),

@@ -38,6 +38,7 @@ from streamfn.ledgers import MemoryLedger
 from streamfn.testing import EventSourceMapping, insert_event
 from tests.soak.schedules import Change, Job, Schedule, Trouble
 
+SIDE_BY_SIDE: Final = concurrent(workers=3)
 TIMEOUT: Final = timedelta(seconds=30)
 
 
@@ -124,7 +125,7 @@ class World:
 
     def function(self) -> LambdaFunction[object, object]:
         """Make the function."""
-        strategy = concurrent(workers=self.schedule.workers) if self.schedule.workers else series
+        strategy = SIDE_BY_SIDE if self.schedule.side_by_side else series
         joined: Pipeline[object, object] = router(
             *(pipeline(THINGS, self.handler(job), strategy=strategy) for job in self.schedule.jobs)
         )
