@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final
 
-from streamfn.testing._mapping.marks import MEANINGS, SIGNS, Mark
+from streamfn.testing._mapping.invocations import Letter
+from streamfn.testing._mapping.marks import LETTER, MEANINGS, SIGNS, Mark
 
 GIVEN_UP: Final = "⊘"
 """The sign of a record that Lambda gave up."""
@@ -20,6 +21,11 @@ def chip(kind: str, text: str, title: str) -> str:
 def mark_chip(mark: Mark, text: str, event_id: str) -> str:
     """Draw what came of a handler on a record."""
     return chip(mark, f"{text} {SIGNS[mark]}".strip(), f"{event_id} {MEANINGS[mark]}")
+
+
+def letter_chip(letter: Letter, text: str) -> str:
+    """Draw a record that became a dead letter."""
+    return chip("letter", f"{text} {LETTER}".strip(), f"{letter.event_id} dead letter: {letter.reason}")
 
 
 def row(name: str, cells: Iterable[str], kind: str = "handler") -> str:
@@ -36,12 +42,16 @@ def table(kind: str, heads: str, rows: Iterable[str]) -> str:
     )
 
 
-def legend(counts: Mapping[Mark, int], given_up: int) -> str:
+def legend(counts: Mapping[Mark, int], letters: int, given_up: int) -> str:
     """Explain the chips, and count them."""
-    kinds = [(mark, sign, MEANINGS[mark], counts[mark]) for mark, sign in SIGNS.items()]
+    kinds = [
+        *((mark, sign, MEANINGS[mark], counts[mark]) for mark, sign in SIGNS.items()),
+        ("letter", LETTER, "dead letter", letters),
+        ("discarded", GIVEN_UP, "given up by Lambda", given_up),
+    ]
     items = [
         f"<li>{chip(kind, sign, meaning)} {meaning} <b>{count}</b></li>"
-        for kind, sign, meaning, count in (*kinds, ("discarded", GIVEN_UP, "given up", given_up))
+        for kind, sign, meaning, count in kinds
     ]
     framed = f'<li><span class="call">{chip("delivered", "r1", "")}{chip("delivered", "r2", "")}</span> one call</li>'
     return f'<ul class="legend">{"".join(items)}{framed}</ul>\n'

@@ -24,6 +24,13 @@ class TimedOut(ProcessDied):
     """Lambda ended the function's process at its timeout."""
 
 
+class TimeIsUp(BaseException):
+    """The timeout has come while time was passing: nothing that follows in the function ever happens.
+
+    It is no Exception, which handlers catch, and no SystemExit, which ends the event loop if a task raises it.
+    """
+
+
 class Clock:
     """The time of a simulation. Nothing waits: handlers say how long they take with `advance`."""
 
@@ -39,37 +46,38 @@ class Clock:
         """The time that it is."""
         return self._now
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the timeout of an invocation has come, and the invocation has not been ended for it yet."""
+        return self._deadline is not None and self._now >= self._deadline
+
     def advance(self, by: timedelta) -> None:
-        """Let time pass. In a handler, Lambda ends the process (`TimedOut`) if that reaches the function's timeout.
+        """Let time pass. In a handler, the process ends there (`TimeIsUp`) if that reaches the function's timeout.
 
         Fails with `ValueError` if the time is negative.
         """
         if by < timedelta():
             raise ValueError(f"time does not run backwards: {by}")
-        while True:
-            with self._lock:
-                alarm = min(self._alarms, key=lambda each: each.at, default=None)
-                if alarm is None or alarm.at > self._now + by:
-                    self._now += by
-                    break
-                by -= max(alarm.at - self._now, timedelta())
-                self._now = max(self._now, alarm.at)
-                self._alarms.remove(alarm)
+        alarm, left = self._pass(by)
+        while alarm is not None:
             alarm.ring()
-        with self._lock:
-            if self._deadline is None or self._now < self._deadline:
-                return
-            self._now = self._deadline
-        raise TimedOut("the function's timeout is reached")
+            alarm, left = self._pass(left)
+        if self.is_up:
+            raise TimeIsUp("the function's timeout is reached")
 
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
-        """Call `ring` in so many seconds of this time, and give the function that calls it off."""
+        """Call `ring` in so many seconds of this time, and give the function that calls it off.
+
+        It rings in whoever lets the time pass, at its own moment, if that is before the timeout. One that is
+        overdue rings the next time that anybody lets time pass.
+        """
         alarm = _Alarm(self._now + timedelta(seconds=seconds), ring)
-        self._alarms.append(alarm)
+        with self._lock:
+            self._alarms.append(alarm)
 
         def call_off() -> None:
-            if alarm in self._alarms:
-                self._alarms.remove(alarm)
+            with self._lock:
+                self._alarms = [each for each in self._alarms if each is not alarm]
 
         return call_off
 
@@ -85,7 +93,26 @@ class Clock:
     def end(self) -> None:
         """End the invocation, and all that it would have been woken for."""
         self._deadline = None
-        self._alarms.clear()
+        self.call_all_off()
+
+    def call_all_off(self) -> None:
+        """Call all alarms off: a process that is dead has none."""
+        with self._lock:
+            self._alarms.clear()
+
+    def _pass(self, by: timedelta) -> tuple[_Alarm | None, timedelta]:
+        """Let time pass until the next alarm, and give that and the time which is left; at the timeout it stops."""
+        with self._lock:
+            end = self._deadline
+            until = self._now + by if end is None else min(self._now + by, end)
+            due = [each for each in self._alarms if each.at <= until and each.at != end]
+            if not due:
+                self._now = until
+                return None, timedelta()
+            alarm = min(due, key=lambda each: each.at)
+            self._alarms.remove(alarm)
+            began, self._now = self._now, max(self._now, alarm.at)
+            return alarm, by - (self._now - began)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,6 +39,18 @@ class History:
         """Count how often a handler failed, by the identifiers of its events."""
         return self._count(handler, "failed")
 
+    def dead_letters(self, handler: str) -> Counter[str]:
+        """Count how often a handler gave a record up for a dead letter, by the identifiers of the records.
+
+        Those that reached no handler go by the handler ``""``.
+        """
+        return Counter(
+            letter.event_id
+            for invocation in self.invocations
+            for letter in invocation.letters
+            if letter.handler == handler
+        )
+
     def html(self) -> str:
         """Make a page of it that stands by itself: a lane for each handler, a column for each invocation."""
         return page(self.records, self.invocations, self.discarded)

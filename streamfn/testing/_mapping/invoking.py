@@ -10,10 +10,10 @@ from typing import TypeAlias, cast
 from streamfn._lambda import LambdaContext, LambdaFunction
 from streamfn.testing._mapping.answers import settled_by
 from streamfn.testing._mapping.batches import Batch
-from streamfn.testing._mapping.clock import Clock, ProcessDied
+from streamfn.testing._mapping.clock import Clock, TimedOut, TimeIsUp
 from streamfn.testing._mapping.faults import Crash, Fault, LostAnswer
-from streamfn.testing._mapping.invocations import HandlerCall
-from streamfn.testing._mapping.probes import Probe, observed
+from streamfn.testing._mapping.observed import observed
+from streamfn.testing._mapping.probes import Probe, Seen
 from streamfn.testing._mapping.settings import Settings
 
 Function: TypeAlias = Callable[[object, LambdaContext], object]
@@ -25,52 +25,51 @@ class Taken:
     """What came of an invocation, as Lambda takes it: so many records are settled, the others are not."""
 
     settled: int
+    seen: Seen
     answer: object = None
     error: str | None = None
-    calls: tuple[HandlerCall, ...] = ()
 
 
 def invoke(
     function: Function, batch: Batch, *, settings: Settings, clock: Clock, faults: Sequence[Fault]
 ) -> Taken:
     """Call the function with a batch; `faults` are those of this invocation."""
-    crash = next((fault for fault in faults if isinstance(fault, Crash)), None)
-    probe = Probe(crash)
+    probe = Probe(next((fault for fault in faults if isinstance(fault, Crash)), None), clock)
     event: object = json.loads(json.dumps({"Records": [each.record for each in batch.records]}))
     context = clock.begin(settings.timeout)
     try:
-        if isinstance(function, LambdaFunction):
-            # isinstance drops the types.
-            known = cast("LambdaFunction[object, object]", function)
-            returned: object = observed(known, probe, clock, faults)(event, context)
-        else:
-            returned = _seen_from_outside(function, crash)(event, context)
-        answer: object = json.loads(json.dumps(returned))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a function raises, Lambda goes on)
-        return Taken(0, error=type(error).__name__, calls=probe.calls)
+        answer: object = json.loads(json.dumps(_prepared(function, probe, clock, faults)(event, context)))
+    except (Exception, SystemExit, TimeIsUp) as error:  # noqa: BLE001 (whatever a function raises, Lambda goes on)
+        kind = TimedOut if clock.is_up else type(error)
+        return Taken(0, probe.end(), error=kind.__name__)
     finally:
         clock.end()
+    seen = probe.end()
     if any(isinstance(fault, LostAnswer) for fault in faults):
-        return Taken(0, answer, "the answer was lost", probe.calls)
-    settled = (
-        settled_by(answer, batch.sequence_numbers)
-        if settings.report_batch_item_failures
-        else len(batch.records)
-    )
+        return Taken(0, seen, answer, "the answer was lost")
+    if not settings.report_batch_item_failures:
+        return Taken(len(batch.records), seen, answer)
+    settled = settled_by(answer, batch.sequence_numbers)
     if isinstance(settled, str):
-        return Taken(0, answer, settled, probe.calls)
-    return Taken(settled, answer, None, probe.calls)
+        return Taken(0, seen, answer, settled)
+    return Taken(settled, seen, answer)
 
 
-def _seen_from_outside(function: Function, crash: Crash | None) -> Function:
+def _prepared(function: Function, probe: Probe, clock: Clock, faults: Sequence[Fault]) -> Function:
+    """Have a probe look into a function, or at least end it."""
+    if not isinstance(function, LambdaFunction):
+        return _seen_from_outside(function, probe)
+    # isinstance drops the types.
+    return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults)
+
+
+def _seen_from_outside(function: Function, probe: Probe) -> Function:
     """Have a function whose handlers nobody knows die before its work, or after all of it."""
 
     def dying(event: object, context: LambdaContext) -> object:
-        if crash is not None and crash.after_calls == 0:
-            raise ProcessDied("the process died, as the test wished")
+        probe.stay_alive()
         returned = function(event, context)
-        if crash is not None:
-            raise ProcessDied("the process died, as the test wished")
+        probe.settle()
         return returned
 
     return dying

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-from streamfn.testing._mapping.invocations import HandlerCall, Invocation
+from streamfn.testing._mapping.invocations import HandlerCall, Invocation, Letter
 
 Mark: TypeAlias = Literal["succeeded", "repeated", "failed", "died"]
 """What came of a handler on one record; `repeated` is a success where there had been one already."""
@@ -19,6 +19,9 @@ MEANINGS: Final[Mapping[Mark, str]] = {
     "failed": "failed",
     "died": "did not end",
 }
+
+LETTER: Final = "✉"
+"""The sign of a record that became a dead letter."""
 
 _UNITS: Final = ((timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 
@@ -45,6 +48,29 @@ def _marked(call: HandlerCall, succeeded: set[tuple[str, str]]) -> MarkedCall:
         if effect == "succeeded":
             succeeded.add((call.handler, event_id))
     return MarkedCall(call.handler, tuple(marks))
+
+
+def handler_names(invocations: Iterable[Invocation]) -> dict[str, str]:
+    """Name the handlers that were called or gave a record up, as they came; where a record reached none comes last."""
+    told = [
+        handler
+        for each in invocations
+        for handler in (*(call.handler for call in each.calls), *(letter.handler for letter in each.letters))
+    ]
+    return {name: handler_name(name) for name in sorted(dict.fromkeys(told), key=lambda name: not name)}
+
+
+def handler_name(handler: str) -> str:
+    """Name a handler, or say that there was none."""
+    return handler or "no handler"
+
+
+def together(letters: Iterable[Letter]) -> dict[tuple[str, str], list[Letter]]:
+    """Put the letters of one handler and reason together, in the order in which they came."""
+    groups: dict[tuple[str, str], list[Letter]] = {}
+    for letter in letters:
+        groups.setdefault((letter.handler, letter.reason), []).append(letter)
+    return groups
 
 
 def short_names(records: Iterable[str]) -> dict[str, str]:

@@ -10,12 +10,14 @@ STYLE: Final = """
   --page: #fbfaf8; --sheet: #fff; --ink: #1f2328; --faint: #6a6f78; --line: #e2e0db;
   --good: #dcefe3; --good-ink: #14532d; --twice: #ffe3a8; --twice-ink: #6b3d00;
   --bad: #fff; --bad-ink: #b3261e; --dead: #2b2f36; --dead-ink: #fff; --lost: #ecdcf5; --lost-ink: #5b1f82;
+  --letter: #1f5fae; --letter-ink: #fff;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #15171b; --sheet: #1c1f24; --ink: #e6e4df; --faint: #9a9fa8; --line: #343840;
     --good: #1d3d2b; --good-ink: #b5e6c8; --twice: #5a3d00; --twice-ink: #ffdc94;
     --bad: #1c1f24; --bad-ink: #ff8f86; --dead: #dcdad5; --dead-ink: #15171b; --lost: #43265a; --lost-ink: #ecd3ff;
+    --letter: #a9cdfa; --letter-ink: #0d2440;
   }
 }
 body { font: 15px/1.45 system-ui, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif; color: var(--ink);
@@ -48,6 +50,9 @@ thead small { display: block; white-space: nowrap; } thead b { font-size: 1.15re
 .repeated { background: var(--twice); color: var(--twice-ink); border: 3px double; font-weight: 700; }
 .failed, .error { background: var(--bad); color: var(--bad-ink); border-color: currentColor; font-weight: 600; }
 .died { background: var(--dead); color: var(--dead-ink); border-radius: 0; font-weight: 600; }
+.letter { background: var(--letter); color: var(--letter-ink); font-weight: 600; border-radius: 0;
+          padding-right: .85rem; clip-path: polygon(0 0, calc(100% - .6rem) 0, 100% .6rem, 100% 100%, 0 100%); }
+.letters { display: block; } .letters small { margin-left: .2rem; }
 .discarded { background: repeating-linear-gradient(135deg, transparent 0 5px, rgb(128 128 128 / .22) 5px 7px);
              background-color: var(--lost); color: var(--lost-ink); font-weight: 700;
              border: 1.5px dashed currentColor; }

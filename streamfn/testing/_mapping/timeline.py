@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from streamfn.testing._mapping.invocations import Discarded, Invocation
+from streamfn.testing._mapping.invocations import Discarded, Invocation, Letter
 from streamfn.testing._mapping.marks import (
+    LETTER,
     MEANINGS,
     SIGNS,
     MarkedCall,
     elapsed,
+    handler_name,
     lane_names,
     marked,
     short_names,
+    together,
 )
 
 
@@ -25,9 +28,13 @@ def timeline(
     for each, calls, lane in zip(invocations, marked(invocations), lane_names(invocations), strict=True):
         lines.append(f"{_head(each, invocations[0], lane)}: {' '.join(names[one] for one in each.event_ids)}")
         lines += _handlers(calls, names)
+        lines += _letters(each.letters, names)
+        lines += [f"   {failure}" for failure in each.store_failures]
         lines.append(f"   {each.error}: {each.outcome}" if each.error else f"   {each.outcome}")
         lines += _given_up(each.number, discarded, names)
-    signs = "  ".join(f"{sign} {MEANINGS[mark]}" for mark, sign in SIGNS.items())
+    signs = "  ".join(
+        [*(f"{sign} {MEANINGS[mark]}" for mark, sign in SIGNS.items()), f"{LETTER} dead letter"]
+    )
     legend = [f"{names[event_id]}  {kind} {event_id}" for event_id, kind in records.items()]
     return "\n".join([*lines, "", signs, *legend])
 
@@ -46,6 +53,12 @@ def _handlers(calls: Sequence[MarkedCall], names: Mapping[str, str]) -> Iterator
 def _call(call: MarkedCall, names: Mapping[str, str]) -> str:
     told = " ".join(f"{names[event_id]}{SIGNS[mark]}" for event_id, mark in call.marks)
     return f"({told})" if len(call.marks) > 1 else told
+
+
+def _letters(letters: Iterable[Letter], names: Mapping[str, str]) -> Iterator[str]:
+    for (handler, reason), same in together(letters).items():
+        told = " ".join(f"{names[each.event_id]}{LETTER}" for each in same)
+        yield f"   dead letter{'s' * (len(same) > 1)}: {handler_name(handler)} {told} ({reason})"
 
 
 def _given_up(after: int, discarded: Iterable[Discarded], names: Mapping[str, str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from streamfn.testing._mapping.invocations import Effect, HandlerCall, Invocation
+from streamfn.testing._mapping.invocations import Effect, HandlerCall, Invocation, Letter
 
 _FIRST: Final = Invocation(
     number=1,
@@ -17,6 +17,8 @@ _FIRST: Final = Invocation(
     ended=datetime(2024, 1, 1, tzinfo=UTC),
     event_ids=(),
     calls=(),
+    letters=(),
+    store_failures=(),
     answer=None,
     error=None,
     settled=0,
@@ -30,10 +32,13 @@ def call(handler: str, **effects: Effect) -> HandlerCall:
 
 
 def invocation(
-    *calls: HandlerCall, number: int = 1, shard: int = 0, lane: int = 0, at: timedelta = timedelta()
+    *told: HandlerCall | Letter, number: int = 1, shard: int = 0, lane: int = 0, at: timedelta = timedelta()
 ) -> Invocation:
-    """Make an invocation that is told of with its calls; their records are its own, and settled."""
-    event_ids = tuple(dict.fromkeys(event_id for each in calls for event_id in each.event_ids))
+    """Make an invocation that is told of with its calls and letters; their records are its own, and settled."""
+    calls = tuple(each for each in told if isinstance(each, HandlerCall))
+    letters = tuple(each for each in told if isinstance(each, Letter))
+    called = [event_id for each in calls for event_id in each.event_ids]
+    event_ids = tuple(dict.fromkeys([*called, *(each.event_id for each in letters)]))
     return replace(
         _FIRST,
         number=number,
@@ -43,5 +48,6 @@ def invocation(
         ended=_FIRST.ended + at + timedelta(seconds=1),
         event_ids=event_ids,
         calls=calls,
+        letters=letters,
         settled=len(event_ids),
     )

@@ -1,4 +1,4 @@
-"""A run with something of everything: three handlers, two shards, a crash, retries, a record given up."""
+"""Two runs with something of everything: one that has to repeat itself, and one that remembers and gives up."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from datetime import timedelta
 from returns.result import Failure, Result, Success
 
 from streamfn import (
+    Delivery,
     Event,
     Failed,
     InsertEvent,
+    LambdaFunction,
     UpsertEvent,
     batched,
     lambda_handler,
@@ -20,9 +22,11 @@ from streamfn import (
     pipeline,
     retry,
 )
-from streamfn.testing import Crash, EventSourceMapping, insert_event, remove_event
+from streamfn.dead_letters import MemoryDeadLetters
+from streamfn.ledgers import MemoryLedger
+from streamfn.testing import Crash, EventSourceMapping, StoreDown, insert_event, modify_event, remove_event
 from streamfn.testing._mapping.history import History
-from tests.cards import Card, cards
+from tests.cards import Card, Json, cards
 
 
 def announce(event: InsertEvent[Card]) -> Result[str, int]:
@@ -39,26 +43,72 @@ def quiet(_: Failed[object]) -> None:
     """Report nothing."""
 
 
-def story() -> History:
-    """Tell it; the process dies in the first invocation, after two calls."""
+def inserted(number: int, title: str) -> InsertEvent[Card]:
+    """Insert a card whose record goes by its number."""
+    return insert_event(Card(number, title), event_id=f"id-{number}")
 
-    def back_up(event: UpsertEvent[Card]) -> Result[str, int]:
-        mapping.clock.advance(timedelta(milliseconds=250))
+
+class Backup:
+    """A handler that takes a while, and that cannot do with poison."""
+
+    def __init__(self) -> None:
+        """Wait for a mapping, whose clock it goes by."""
+        self.mapping: EventSourceMapping | None = None
+
+    def back_up(self, event: UpsertEvent[Card]) -> Result[str, int]:
+        """Succeed a quarter of a second later, or fail."""
+        if self.mapping is not None:
+            self.mapping.clock.advance(timedelta(milliseconds=250))
         return Failure(500) if event.new_image.title == "poison" else Success(event.new_image.title)
 
-    process = pipeline(cards, on_insert(announce), on_upsert(back_up), on_event(batched(index), name="index"))
-    mapping = EventSourceMapping(
-        lambda_handler(process, retry(report=quiet)),
+    def function(self, delivery: Delivery[int]) -> LambdaFunction[str | int, int]:
+        """Put it between two others."""
+        index_all = on_event(batched(index), name="index")
+        process = pipeline(cards, on_insert(announce), on_upsert(self.back_up), index_all)
+        return lambda_handler(process, delivery)
+
+
+def story() -> History:
+    """Tell of three handlers and two shards; the process dies in the first invocation, after two calls."""
+    backup = Backup()
+    mapping = backup.mapping = EventSourceMapping(
+        backup.function(retry(report=quiet)),
         batch_size=3,
         maximum_retry_attempts=2,
         shards=2,
         faults=[Crash(invocation=1, after_calls=2)],
     )
-    titles = ["a", "b", "c", "poison"]
-    return mapping.deliver(
-        *(
-            insert_event(Card(number, title), event_id=f"id-{number}")
-            for number, title in enumerate(titles, 1)
-        ),
-        remove_event(Card(2, "b"), event_id="id-5"),
+    events = [inserted(number, title) for number, title in enumerate(["a", "b", "c", "poison"], 1)]
+    return mapping.deliver(*events, remove_event(Card(2, "b"), event_id="id-5"))
+
+
+def remembered_story() -> History:
+    """Tell of a ledger and dead letters: each of them is down once, and two records are broken."""
+    delivery = retry(
+        ledger=MemoryLedger(),
+        dead_letters=MemoryDeadLetters(),
+        max_attempts=3,
+        patience=timedelta(),
+        report=quiet,
     )
+    backup = Backup()
+    mapping = backup.mapping = EventSourceMapping(
+        backup.function(delivery),
+        batch_size=3,
+        faults=[
+            Crash(invocation=1, after_calls=2),
+            StoreDown(invocation=3, store="ledger writes"),
+            StoreDown(invocation=5, store="dead letters"),
+        ],
+    )
+    sound = [inserted(number, title) for number, title in enumerate(["a", "poison", "c"], 1)]
+    broken = undecodable(inserted(4, "d"))
+    stranger: Json = {**inserted(5, "e").record.raw, "eventSourceARN": "arn:of:another:table"}
+    owned = modify_event(Card(1, "a"), Card(1, "a", "ann"), event_id="id-6")
+    return mapping.deliver(*sound, broken, stranger, owned)
+
+
+def undecodable(event: InsertEvent[Card]) -> Json:
+    """Make a record of an event whose image does not fit the model."""
+    raw = event.record.raw
+    return {**raw, "dynamodb": {**raw["dynamodb"], "NewImage": {"id": {"S": "one"}}}}

@@ -64,7 +64,7 @@ def test_it_prints_a_timeline() -> None:
         "   1 given up",
         "given up: r4 (RetryAttemptsExhausted)",
         "",
-        "✓ succeeded  ✓✓ succeeded again  ✗ failed  † did not end",
+        "✓ succeeded  ✓✓ succeeded again  ✗ failed  † did not end  ✉ dead letter",
         "r1  INSERT id-1",
         "r2  INSERT id-2",
         "r3  INSERT id-3",
@@ -86,7 +86,7 @@ def test_a_timeline_begins_with_what_was_given_up_before_any_invocation() -> Non
 
 
 def test_a_history_in_which_nothing_happened_says_so_little() -> None:
-    assert str(History()) == "\n✓ succeeded  ✓✓ succeeded again  ✗ failed  † did not end"
+    assert str(History()) == "\n✓ succeeded  ✓✓ succeeded again  ✗ failed  † did not end  ✉ dead letter"
 
 
 def test_a_success_after_another_one_of_the_same_handler_is_marked_as_repeated() -> None:
@@ -154,7 +154,7 @@ def test_a_timeline_tells_what_was_given_up_after_an_invocation() -> None:
         "   all settled",
         "given up: r2 (Expired)",
         "",
-        "✓ succeeded  ✓✓ succeeded again  ✗ failed  † did not end",
+        "✓ succeeded  ✓✓ succeeded again  ✗ failed  † did not end  ✉ dead letter",
         "r1  INSERT one",
         "r2  None two",
     ]

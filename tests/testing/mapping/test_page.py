@@ -1,82 +1,18 @@
-"""The page of a history, as a browser reads it."""
+"""The page of a history: lanes, chips and what became of each record."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final
 
 import pytest
-from typing_extensions import override
 
 from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import Discarded, HandlerCall
+from streamfn.testing._mapping.invocations import Discarded, HandlerCall, Letter
 from tests.testing.mapping.invocations import call, invocation
-from tests.testing.mapping.story import story
-
-_VOID: Final = {"meta", "br"}
-
-
-class Page(HTMLParser):
-    """A page taken apart: its tables by class, as rows of cells, and a cell as the texts in it."""
-
-    def __init__(self, html: str) -> None:
-        """Read a page."""
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.open: list[str] = []
-        self.tables: dict[str, list[list[list[str]]]] = {}
-        self.legend: list[list[str]] = []
-        self.chips: list[tuple[str, str]] = []
-        """The kind of each chip, and what the mouse finds."""
-        self.frames = 0
-        self.hues: list[str] = []
-        self._texts: list[str] = []
-        self._rows: list[list[list[str]]] = []
-        self.feed(html)
-        self.close()
-
-    @override
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        self.tags.add(tag)
-        self.attributes |= found.keys()
-        if tag not in _VOID:
-            self.open.append(tag)
-        kinds = found.get("class", "").split()
-        if tag == "table":
-            self._rows = self.tables.setdefault(found["class"], [])
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in {"td", "th"}:
-            self._texts = []
-            self._rows[-1].append(self._texts)
-        elif tag == "li":
-            self._texts = []
-            self.legend.append(self._texts)
-        elif "chip" in kinds:
-            self.chips.append((kinds[1], found["title"]))
-        self.frames += "call" in kinds
-        if "lane" in kinds:
-            self.hues.append(found["style"])
-
-    @override
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        if tag in {"td", "th", "li"}:
-            self._texts = []
-
-    @override
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self._texts.append(data.strip())
-
-    def lane(self, name: str) -> list[list[str]]:
-        """The cells of a lane."""
-        return next(row for row in self.tables["lanes"] if row[0] == [name])[1:]
+from tests.testing.mapping.pages import Page
+from tests.testing.mapping.story import remembered_story, story
 
 
 def test_a_lane_is_a_handler_and_a_column_an_invocation() -> None:
@@ -123,7 +59,8 @@ def test_the_legend_explains_the_chips_and_counts_them() -> None:
         ["✓✓", "succeeded again", "4"],
         ["✗", "failed", "2"],
         ["†", "did not end", "0"],
-        ["⊘", "given up", "1"],
+        ["✉", "dead letter", "0"],
+        ["⊘", "given up by Lambda", "1"],
     ]
 
 
@@ -169,24 +106,25 @@ def test_shards_have_colours_and_a_single_one_has_none() -> None:
 
 def test_nothing_that_a_user_names_is_taken_for_markup() -> None:
     name, event_id, kind, error = "<b>&\"'", "<script>alert(1)</script>", "<i>", "</td><table>"
-    told = invocation(HandlerCall(name, (event_id,), ("failed",)))
+    told = invocation(HandlerCall(name, (event_id,), ("failed",)), Letter(name, event_id, error))
     history = History(
         {event_id: kind},
         [replace(told, error=error, outcome="<u>all</u>")],
         [Discarded(event_id, "Expired", 1)],
     )
     page = Page(history.html())
-    assert page.lane(name) == [["r1 ✗"]]
+    assert page.lane(name) == [["r1 ✗", "r1 ✉", error]]
     assert page.lane("settled") == [[error, "<u>all</u>"]]
     assert page.tables["fates"][0][3] == [name]
     assert page.tables["fates"][1][:3] == [["r1"], [kind, event_id], ["1"]]
     assert ("failed", f"{event_id} failed") in page.chips
+    assert ("letter", f"{event_id} dead letter: {error}") in page.chips
     assert page.open == []
 
 
 def test_it_stands_by_itself() -> None:
     """One file, without network and scripts."""
-    html = story().html()
+    html = remembered_story().html()
     page = Page(html)
     assert page.tags <= {
         *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "b", "i", "br"),

@@ -1,0 +1,69 @@
+"""Functions that are observed: a probe sees their handlers and their stores, and ends them where a test wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic
+
+from returns.result import Result
+from typing_extensions import TypeVar
+
+from streamfn._delivery.answers import BatchResponse
+from streamfn._delivery.delivery import Delivery, Process
+from streamfn._delivery.ledger_delivery import RetryWithLedger
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import Gate
+from streamfn._failures import Failed, Handled
+from streamfn._lambda import LambdaFunction
+from streamfn._pipeline import Pipeline
+from streamfn._records import Record
+from streamfn._time import Clock
+from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._mapping.probes import Probe
+from streamfn.testing._mapping.stores import UnreliableDeadLetters, UnreliableLedger
+from streamfn.testing._mapping.watched import watched
+
+A = TypeVar("A")
+E = TypeVar("E")
+E_contra = TypeVar("E_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed(Generic[E_contra]):
+    """A delivery before whose last work the process may die."""
+
+    delivery: Delivery[E_contra]
+    probe: Probe
+
+    def deliver(
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+    ) -> BatchResponse:
+        """Run as the delivery does."""
+
+        def probed(gate: Gate) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
+            results = process(gate)
+            self.probe.settle()
+            return results
+
+        return self.delivery.deliver(records, probed, deadline, clock)
+
+
+def observed(
+    function: LambdaFunction[A, E], probe: Probe, clock: Clock, faults: Sequence[Fault]
+) -> LambdaFunction[A, E]:
+    """Make the same function with watched handlers, stores that fail as `faults` say, and this clock."""
+    process = Pipeline[A, E](watched(function.process.routes, probe))
+    delivery = _with_unreliable_stores(function.delivery, faults, probe)
+    return LambdaFunction(process, Observed(delivery, probe), function.margin, clock)
+
+
+def _with_unreliable_stores(delivery: Delivery[E], faults: Sequence[Fault], probe: Probe) -> Delivery[E]:
+    if not isinstance(delivery, RetryWithLedger):
+        return delivery
+    letters = delivery.dead_letters
+    return replace(
+        delivery,
+        ledger=UnreliableLedger(delivery.ledger, faults, probe),
+        dead_letters=None if letters is None else UnreliableDeadLetters(letters, faults, probe),
+    )
