@@ -47,5 +47,18 @@ def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not sur
     import asyncio
 
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name=_NAME, daemon=True).start()
+    threading.Thread(target=_run, args=(loop,), name=_NAME, daemon=True).start()
     return loop
+
+
+def _run(loop: AbstractEventLoop) -> None:
+    """Run a loop until it is stopped.
+
+    A SystemExit or KeyboardInterrupt in a task that a handler has started leaves the loop as well as the task.
+    The handler that waits for the task has it; the others still need the loop.
+    """
+    while True:
+        try:
+            return loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            continue

@@ -272,3 +272,23 @@ def test_a_bad_answer_for_one_event_is_that_events_failure(strategy: Strategy) -
     results = process(lambda_event(insert_event(Card(1, "hello")), insert_event(Card(2, "bye"))))
     assert values(results) == [1]
     assert [each.record.event_id for each in failures(results)] == [results[1].failure().record.event_id]
+
+
+@pytest.mark.parametrize("meant_for_the_process", [SystemExit, KeyboardInterrupt])
+def test_the_loop_survives_what_a_task_within_a_handler_raises_for_the_process(
+    meant_for_the_process: type[BaseException],
+) -> None:
+    async def stop() -> None:
+        raise meant_for_the_process
+
+    async def handle(_: InsertEvent[Card]) -> Result[None, str]:
+        await asyncio.gather(stop())
+        return Success(None)
+
+    async def later(_: InsertEvent[Card]) -> Result[str, str]:
+        return Success("later")
+
+    batch = lambda_event(insert_event(Card(1, "a")))
+    with pytest.raises(meant_for_the_process):
+        pipeline(cards, on_insert(handle))(batch)
+    assert values(pipeline(cards, on_insert(later))(batch)) == ["later"]
