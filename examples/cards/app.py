@@ -1,8 +1,10 @@
 """Follow the table of cards: announce new cards, keep the search index up to date, back removed cards up.
 
 Lambda calls `handler` with a batch of the table's stream. Each job is a function of one typed event that answers a
-`Result`; what fails is delivered again, so that nothing is lost. Where the outside world is comes from the environment
-(`template.yaml` sets it), and each client is made once, when the first event needs it.
+`Result`. What fails comes again to the job that failed and to no other, which is what the ledger is for. What goes on
+failing, five times and for five minutes, becomes a dead letter: it is not lost, and holds nothing up for longer. Where
+the outside world is comes from the environment (`template.yaml` sets it), and each client is made once, when the first
+event needs it.
 """
 
 import json
@@ -34,6 +36,8 @@ from streamfn import (
     pipeline,
     retry,
 )
+from streamfn.dead_letters import SqsDeadLetters
+from streamfn.ledgers import DynamoDBLedger
 
 if TYPE_CHECKING:
     from boto3 import S3Client
@@ -140,4 +144,12 @@ def s3() -> "S3Client":
 
 
 process = pipeline(cards, on_insert(announce), on_remove(back_up), on_event(index))
-handler = lambda_handler(process, retry())
+# A letter that cannot be stored, for want of a queue say, is none: its record goes on coming again. Cards are small;
+# items whose images outgrow a message of SQS need `overflow=` as well, or they would do so too.
+handler = lambda_handler(
+    process,
+    retry(
+        ledger=DynamoDBLedger(os.environ.get("LEDGER_TABLE", "card-ledger")),
+        dead_letters=SqsDeadLetters(os.environ.get("DEAD_LETTERS_URL", "")),
+    ),
+)

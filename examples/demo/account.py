@@ -1,14 +1,18 @@
-"""Make what the template would deploy around the function: its environment, its table and its bucket."""
+"""Make what the template would deploy around the function: its environment, its tables, its queue and its buckets."""
 
 import os
 from typing import TYPE_CHECKING, Final
 
 from examples.cards.app import cards
+from examples.demo.meter import Meter
+from streamfn.dead_letters import SqsDeadLetters
+from streamfn.ledgers import DynamoDBLedger
 
 if TYPE_CHECKING:
-    from boto3 import DynamoDBClient, S3Client
+    from boto3 import DynamoDBClient, S3Client, SQSClient
 
-BUCKET: Final = "card-backups"
+LEDGER: Final = "card-ledger"
+QUEUE: Final = "card-dead-letters"
 
 
 def set_environment(*, aws_url: str, slack_url: str, search_url: str) -> None:
@@ -24,7 +28,7 @@ def set_environment(*, aws_url: str, slack_url: str, search_url: str) -> None:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "BACKUP_BUCKET": BUCKET,
+        "AWS_LAMBDA_FUNCTION_NAME": "follow-cards",
         "SLACK_WEBHOOK_URL": f"{slack_url}/services/demo",
         "SEARCH_URL": search_url,
     }
@@ -39,7 +43,21 @@ def create_table(dynamodb: "DynamoDBClient") -> str:
     return table["LatestStreamArn"]
 
 
-def create_bucket(s3: "S3Client") -> None:
-    """Create the bucket for the backups; it keeps a version of each write, which lets repeats be counted."""
-    s3.create_bucket(Bucket=BUCKET)
-    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+def create_ledger(dynamodb: "DynamoDBClient") -> tuple[DynamoDBLedger, Meter]:
+    """Create the table of the ledger, and give the ledger and the meter of its requests."""
+    meter = Meter(dynamodb)
+    ledger = DynamoDBLedger(LEDGER, client=meter)
+    ledger.create(dynamodb)
+    return ledger, meter
+
+
+def create_queue(sqs: "SQSClient") -> SqsDeadLetters:
+    """Create the queue for dead letters."""
+    return SqsDeadLetters(sqs.create_queue(QueueName=QUEUE)["QueueUrl"])
+
+
+def create_bucket(s3: "S3Client", name: str) -> None:
+    """Create a bucket, which keeps a version of each write, to count repeats, and have the function back up to it."""
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    os.environ["BACKUP_BUCKET"] = name

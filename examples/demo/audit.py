@@ -2,19 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 from returns.result import Success
 
 from examples.cards.app import Card, cards
-from examples.demo.changes import Change, inserted, kept, removed
+from examples.demo.arrivals import Arrived, Backups
+from examples.demo.changes import Change, Remove, inserted, kept, removed
 from examples.demo.logs import failures
-
-if TYPE_CHECKING:
-    from boto3 import DynamoDBClient, S3Client
+from examples.demo.services import Document, told
+from streamfn import Event, InsertEvent, ModifyEvent, RemoveEvent, StreamRecord, read, structure
+from streamfn.dead_letters import DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,51 +32,71 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Backups:
-    """What is in the bucket: the objects by their keys, and how many writes made them."""
+class Work:
+    """What became of the work: each job is to be done once for each change that it is there for."""
 
-    objects: Mapping[str, bytes]
-    writes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """Everything that can be seen from outside once the stream is read to its end."""
-
-    table: Sequence[Card]
-    messages: Sequence[str]
-    backups: Backups
-    documents: Mapping[str, Mapping[str, object]]
-    accepted: int
-    """How many changes the search index took."""
-    refused: int
-    """How many changes it refused."""
-    log: Sequence[str]
-    """The lines of the function's log."""
+    announced: Check
+    backed_up: Check
+    indexed: Check
 
 
-def checks(changes: Sequence[Change], arrived: Arrived) -> list[Check]:
-    """Check each thing that has to hold. A message may arrive more often than once, nothing else may."""
+def checks(
+    changes: Sequence[Change], arrived: Arrived, *, hopeless: Container[int], given_up: int
+) -> list[Check]:
+    """Check each thing that has to hold, where the index never takes the `hopeless` cards.
+
+    `given_up` is how many records Lambda has given up itself.
+    """
+    done = work(changes, arrived)
     left = kept(changes)
+    refused = [change for change in changes if change.card.id in hopeless and not isinstance(change, Remove)]
     return [
         compare("The table holds what was written to it", left, arrived.table),
+        done.announced,
+        done.backed_up,
+        done.indexed,
         compare(
-            "Every new card was announced in Slack", map(message, inserted(changes)), set(arrived.messages)
+            "The dead letters are what the index never takes, and nothing else",
+            (("index", asked(change)) for change in refused),
+            ((letter.pair.handler, unhandled(letter)) for letter in arrived.letters),
         ),
         compare(
-            "Every removed card is in S3, equal to what it was", removed(changes), restored(arrived.backups)
-        ),
-        compare(
-            "The search index says what the table says",
-            (_line(path(card), document(card)) for card in left),
-            (_line(where, what) for where, what in arrived.documents.items()),
+            "The search index says what the table says, but for those cards",
+            (told(path(card), document(card)) for card in left if card.id not in hopeless),
+            (told(where, what) for where, what in arrived.documents.items()),
         ),
         compare(
             "Every refusal was reported, and nothing else",
-            ["index"] * arrived.refused,
+            ["index"] * len(arrived.refused),
             failures(arrived.log).elements(),
         ),
+        Check("Lambda gave up nothing", missing=given_up, unexpected=0),
     ]
+
+
+def work(changes: Sequence[Change], arrived: Arrived) -> Work:
+    """Check for each job that it was done as often as it should be, which is once."""
+    dead = [unhandled(letter) for letter in arrived.letters if letter.pair.handler == "index"]
+    return Work(
+        announced=compare(
+            "Slack heard of every new card, once", map(message, inserted(changes)), arrived.messages
+        ),
+        backed_up=compare(
+            "Every removed card was written to S3 as it was, once",
+            removed(changes),
+            restored(arrived.backups),
+        ),
+        indexed=compare(
+            "The search index took every change once, or it is a dead letter",
+            map(asked, changes),
+            [*arrived.taken, *dead],
+        ),
+    )
+
+
+def unasked(changes: Iterable[Change], arrived: Arrived) -> int:
+    """Count the changes that the index has neither taken nor refused: somebody else's failure kept them from it."""
+    return (Counter(map(asked, changes)) - Counter([*arrived.taken, *arrived.refused])).total()
 
 
 def compare(statement: str, expected: Iterable[Hashable], found: Iterable[Hashable]) -> Check:
@@ -99,40 +119,33 @@ def path(card: Card) -> str:
     return f"/cards/{card.id}/{card.title}"
 
 
-def document(card: Card) -> dict[str, object]:
+def document(card: Card) -> Document:
     """Say what the search index should know of a card."""
     return {"title": card.title, "owner": card.owner, "tags": sorted(card.tags)}
 
 
+def asked(change: Change) -> str:
+    """Say what the search index should be asked for a change."""
+    return told(path(change.card), None if isinstance(change, Remove) else document(change.card))
+
+
+def unhandled(letter: DeadLetter) -> str:
+    """Say what the search index should be asked for a dead letter; one whose record cannot be read is like no other."""
+    (record,) = read({"Records": [letter.record]})
+    event = structure(cards, record) if isinstance(record, StreamRecord) else None
+    return asked_for(event.unwrap()) if isinstance(event, Success) else f"unreadable: {letter.id}"
+
+
+def asked_for(event: Event[Card]) -> str:
+    """Say what the search index should be asked for an event."""
+    match event:
+        case InsertEvent(new_image=card) | ModifyEvent(new_image=card):
+            return told(path(card), document(card))
+        case RemoveEvent(old_image=card):
+            return told(path(card), None)
+
+
 def restored(backups: Backups) -> list[Card]:
-    """Read the backed-up cards; an object that holds none gives none, and so goes missing."""
-    read = (cards.structure(json.loads(body)["Item"]) for body in backups.objects.values())
-    return [card.unwrap() for card in read if isinstance(card, Success)]
-
-
-def scan(dynamodb: "DynamoDBClient", table_name: str) -> list[Card]:
-    """Read the whole table."""
-    page = dynamodb.scan(TableName=table_name, ConsistentRead=True)
-    items = page["Items"]
-    while (last := page.get("LastEvaluatedKey")) is not None:
-        page = dynamodb.scan(TableName=table_name, ConsistentRead=True, ExclusiveStartKey=last)
-        items += page["Items"]
-    return [cards.structure(item).unwrap() for item in items]
-
-
-def backups_in(bucket: str, s3: "S3Client") -> Backups:
-    """Read the whole bucket, which keeps the version of each write."""
-    page = s3.list_object_versions(Bucket=bucket)
-    versions = page.get("Versions", [])
-    while "NextKeyMarker" in page and "NextVersionIdMarker" in page:
-        page = s3.list_object_versions(
-            Bucket=bucket, KeyMarker=page["NextKeyMarker"], VersionIdMarker=page["NextVersionIdMarker"]
-        )
-        versions += page.get("Versions", [])
-    keys = sorted({version["Key"] for version in versions})
-    objects = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
-    return Backups(objects, writes=len(versions))
-
-
-def _line(where: str, what: Mapping[str, object]) -> str:
-    return f"{where} {json.dumps(what, sort_keys=True)}"
+    """Read the cards that were backed up, as often as they were; a backup that holds none gives none."""
+    read_back = (cards.structure(json.loads(body)["Item"]) for body in backups.written)
+    return [card.unwrap() for card in read_back if isinstance(card, Success)]

@@ -1,126 +1,131 @@
 """Show what happened: the invocations, the handlers, what arrived, and whether anything was lost."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from examples.demo.audit import Arrived, Check
+from examples.demo.audit import Check
 from examples.demo.changes import Change, inserted, removed
-from examples.demo.logs import failures
-from examples.demo.mapping import Delivery
+from examples.demo.meter import Meter
+from examples.demo.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one handler did, counted where its work arrived."""
+    """What one handler did with the records that it is there for."""
 
     handler: str
-    job: str
+    place: str
     wanted: int
     """How many changes it is there for."""
     succeeded: int
-    """How many of them its service has taken."""
-    taken: int
-    """How often its service took something, repeats included."""
+    """With how many of them it has succeeded."""
     failed: int
-    """How many failures it reported."""
+    """How often it has failed."""
+    redelivered: int
+    """How many of its calls were for a record that it had been called for before."""
+    dead: int
+    """How many of its changes are dead letters."""
 
-    @property
-    def redelivered(self) -> int:
-        """How many of its calls were for a record that it had been called for before."""
-        return self.taken + self.failed - self.wanted
 
-
-def outcomes(changes: Sequence[Change], arrived: Arrived) -> list[Outcome]:
+def outcomes(changes: Sequence[Change], run: Run) -> list[Outcome]:
     """Count for each handler."""
-    new, gone, backups = len(inserted(changes)), len(removed(changes)), arrived.backups
-    told, taken, failed = len(set(arrived.messages)), arrived.accepted, failures(arrived.log)
+    dead = Counter(letter.pair.handler for letter in run.arrived.letters)
+
+    def outcome(handler: str, place: str, wanted: int) -> Outcome:
+        successes, failed = run.mapping.history.successes(handler), run.mapping.history.failures(handler)
+        calls = successes + failed
+        return Outcome(
+            handler,
+            place,
+            wanted,
+            succeeded=len(successes),
+            failed=failed.total(),
+            redelivered=calls.total() - len(calls),
+            dead=dead[handler],
+        )
+
     return [
-        Outcome("announce", "new cards to Slack", new, told, len(arrived.messages), failed["announce"]),
-        Outcome(
-            "back_up", "removed cards to S3", gone, len(backups.objects), backups.writes, failed["back_up"]
-        ),
-        Outcome(
-            "index", "all changes to search", len(changes), min(taken, len(changes)), taken, failed["index"]
-        ),
+        outcome("announce", "Slack", len(inserted(changes))),
+        outcome("back_up", "S3", len(removed(changes))),
+        outcome("index", "search", len(changes)),
     ]
 
 
-def show(
-    console: Console,
-    deliveries: Sequence[Delivery],
-    done: Sequence[Outcome],
-    arrived: Arrived,
-    found: Sequence[Check],
-) -> None:
-    """Print it all."""
-    for part in (_stream(deliveries), _handlers(done), _places(arrived), _remark(arrived), _verdict(found)):
-        console.print()
-        console.print(part)
+def parts(
+    changes: Sequence[Change], run: Run, meter: Meter, found: Sequence[Check]
+) -> Iterator[RenderableType]:
+    """Give what is to be printed, part by part."""
+    yield _stream(run)
+    yield _handlers(outcomes(changes, run))
+    yield _places(run, meter)
+    yield _verdict(found)
 
 
-def _stream(deliveries: Sequence[Delivery]) -> RenderableType:
-    delivered = sum(len(delivery.records) for delivery in deliveries)
-    settled = sum(delivery.settled for delivery in deliveries)
-    partial = sum(delivery.settled < len(delivery.records) for delivery in deliveries)
+def _stream(run: Run) -> RenderableType:
+    history = run.mapping.history
+    delivered = sum(len(each.event_ids) for each in history.invocations)
+    partial = sum(each.settled < len(each.event_ids) for each in history.invocations)
     table = _table("The stream, delivered as Lambda does it")
-    for heading in ("records", "invocations", "with a failure", "records delivered", "of them again"):
+    for heading in ("records", "invocations", "partial answers", "delivered again", "simulated time"):
         table.add_column(heading, justify="right")
-    table.add_row(*map(str, (settled, len(deliveries), partial, delivered, delivered - settled)))
+    again = delivered - len(history.records)
+    counts = (len(history.records), len(history.invocations), partial, again)
+    table.add_row(*map(str, counts), run.time)
     return table
 
 
 def _handlers(done: Sequence[Outcome]) -> RenderableType:
     table = _table("What the handlers did")
     table.add_column("handler", style="bold")
-    table.add_column("sends")
+    table.add_column("to")
     for heading, style in (
         ("wanted", ""),
         ("succeeded", "green"),
         ("failed", "red"),
         ("redelivered", "yellow"),
+        ("dead letters", "magenta"),
     ):
         table.add_column(heading, style=style, justify="right")
     for outcome in done:
-        counts = (outcome.wanted, outcome.succeeded, outcome.failed, outcome.redelivered)
-        table.add_row(outcome.handler, outcome.job, *map(str, counts))
+        counts = (outcome.wanted, outcome.succeeded, outcome.failed, outcome.redelivered, outcome.dead)
+        table.add_row(outcome.handler, outcome.place, *map(str, counts))
     return table
 
 
-def _places(arrived: Arrived) -> RenderableType:
-    messages, objects, documents = (
-        arrived.messages,
-        sorted(arrived.backups.objects),
-        sorted(arrived.documents),
-    )
-    told = len(set(messages))
+def _places(run: Run, meter: Meter) -> RenderableType:
+    arrived, backups = run.arrived, run.arrived.backups
+    told, documents = len(set(arrived.messages)), sorted(arrived.documents)
+    letters = [f"{letter.id}, {letter.reason}" for letter in arrived.letters]
     table = _table("What arrived")
     table.add_column("where", style="bold")
     table.add_column("what, and one of them", overflow="fold")
     for where, what, examples in (
-        (
-            "Slack",
-            f"{len(messages)} messages about {told} cards, {len(messages) - told} of them repeats",
-            messages,
-        ),
-        ("S3", f"{len(objects)} objects, written {arrived.backups.writes} times", objects),
+        ("Slack", f"{len(arrived.messages)} messages about {told} cards", arrived.messages),
+        ("S3", f"{len(backups.objects)} objects, {len(backups.writes)} writes", sorted(backups.objects)),
         ("search", f"{len(documents)} documents", documents),
-        ("log", f"{len(arrived.log)} failures", arrived.log),
+        ("SQS", f"{len(letters)} dead letters", letters),
     ):
         table.add_row(where, Text.assemble(what, "\n", (examples[-1] if examples else "", "dim")))
+    table.add_row("ledger", _ledger(run, meter))
     return table
 
 
-def _remark(arrived: Arrived) -> RenderableType:
-    repeats = len(arrived.messages) - len(set(arrived.messages))
-    return Text(
-        f"The search index refused {arrived.refused} changes, as it was made to. Lambda delivered each of those "
-        "records again, and all handlers of such a record ran again, since retry() does not remember which of them "
-        f"had succeeded: Slack heard {repeats} times of a card that it knew."
+def _ledger(run: Run, meter: Meter) -> str:
+    """Say what was asked of the ledger, and what of that by invocations in which nothing failed."""
+    clean = [
+        writes
+        for writes, invocation in zip(meter.writes, run.mapping.history.invocations, strict=True)
+        if all(effect == "succeeded" for call in invocation.calls for effect in call.effects)
+    ]
+    return (
+        f"{len(meter.writes)} queries, one an invocation, and {sum(meter.writes)} writes\n"
+        f"{sum(clean)} writes by the {len(clean)} invocations in which nothing failed"
     )
 
 

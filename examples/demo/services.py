@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -11,44 +11,69 @@ from examples.demo.loopback import Request
 REFUSALS: Final = 2
 """How often the search index refuses each change of an awkward card before it takes it."""
 
-Document: TypeAlias = dict[str, object]
+Document: TypeAlias = Mapping[str, object]
 
 
 @dataclass(slots=True)
 class Slack:
     """Slack's incoming webhook: takes every message, in order of arrival."""
 
-    messages: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list[str])
 
     def __call__(self, request: Request) -> int:
         """Keep a message."""
         self.messages.append(str(json.loads(request.body)["text"]))
         return 200
 
+    def begin_anew(self) -> None:
+        """Forget all, and leave the list of messages to whoever has it."""
+        self.messages = []
+
 
 @dataclass(slots=True)
 class SearchIndex:
-    """A search index with bad moments: it answers 503 to the first two tries of each change of an awkward card.
+    """A search index that refuses some cards, which it knows by their ids.
 
-    `awkward` says by its path which document is one. A change that it takes clears the count, so that the card's next
-    change meets two refusals as well.
+    It answers 503 to the first two tries of each change of an `awkward` card, and takes it from the third on. It
+    answers 400 to every document of a `hopeless` one, for ever. Changes are kept as `told` writes them down.
     """
 
-    awkward: Callable[[str], bool]
-    documents: dict[str, Document] = field(default_factory=dict)
-    accepted: int = 0
-    refused: int = 0
-    _tries: Counter[str] = field(default_factory=Counter)
+    awkward: Container[int] = ()
+    hopeless: Container[int] = ()
+    documents: dict[str, Document] = field(default_factory=dict[str, Document])
+    taken: list[str] = field(default_factory=list[str])
+    refused: list[str] = field(default_factory=list[str])
 
     def __call__(self, request: Request) -> int:
-        """Take a change, or refuse it for now."""
-        if self.awkward(request.path) and self._tries[request.path] < REFUSALS:
-            self._tries[request.path] += 1
-            self.refused += 1
-            return 503
-        del self._tries[request.path]
-        self.accepted += 1
-        if request.method == "DELETE":
+        """Take a change, or refuse it."""
+        document = json.loads(request.body) if request.method == "PUT" else None
+        change = told(request.path, document)
+        if refusal := self._refusal(request.path, change, deletes=document is None):
+            self.refused.append(change)
+            return refusal
+        self.taken.append(change)
+        if document is None:
             return 404 if self.documents.pop(request.path, None) is None else 200
-        self.documents[request.path] = json.loads(request.body)
+        self.documents[request.path] = document
         return 200
+
+    def begin_anew(self) -> None:
+        """Forget all, and leave what was counted to whoever has it."""
+        self.documents, self.taken, self.refused = {}, [], []
+
+    def _refusal(self, path: str, change: str, *, deletes: bool) -> int | None:
+        card = int(path.split("/")[2])
+        if card in self.hopeless and not deletes:
+            return 400
+        if card in self.awkward and Counter(self.refused)[change] < REFUSALS:
+            return 503
+        return None
+
+
+def told(path: str, document: Document | None) -> str:
+    """Write a change to the index down, so that equal changes are equal texts; without a document it deletes one.
+
+    >>> told("/cards/1/a", {"title": "a", "owner": None}), told("/cards/1/a", None)
+    ('PUT /cards/1/a {"owner": null, "title": "a"}', 'DELETE /cards/1/a')
+    """
+    return f"DELETE {path}" if document is None else f"PUT {path} {json.dumps(document, sort_keys=True)}"

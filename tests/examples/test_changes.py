@@ -34,6 +34,14 @@ def test_the_changes_of_different_cards_are_mixed() -> None:
     assert {Insert, Modify, Remove} == set(kinds)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_card_becomes_again_what_it_was(seed: int) -> None:
+    """Each change can be told from every other by what it makes of the card: no loss hides behind a repeat."""
+    changes = plan(cards=200, seed=seed)
+
+    assert len(changes) == len({(type(change) is Remove, change.card) for change in changes})
+
+
 def test_what_should_arrive_follows_from_the_plan() -> None:
     """An updated card was new once, and is backed up as it was at the end."""
     old, new, other = Card(1, "a"), Card(1, "a", owner="ada"), Card(2, "b")

@@ -6,6 +6,7 @@ A bare SAM template hides the settings of its events from cfn-lint, hence the tr
 import json
 import logging
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +18,10 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from examples.cards import app
-from examples.cards.app import cards
+from examples.cards.app import cards, handler
+from examples.demo.runs import as_deployed
+from streamfn.mappings._needs import needs_of
+from streamfn.mappings._rules import judge
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -77,6 +81,11 @@ def properties(name: str) -> dict[str, Json]:
     return part(deployed(), "Resources", name, "Properties")
 
 
+def variables() -> dict[str, Json]:
+    """Give the function's environment."""
+    return part(properties("FollowCards"), "Environment", "Variables")
+
+
 def test_nothing_is_found_in_the_template() -> None:
     """Neither the transform nor cfn-lint has an error, a warning or a remark."""
     assert [] == findings()
@@ -113,13 +122,37 @@ def test_what_lambda_gives_up_is_noted_in_a_queue() -> None:
 
 
 def test_attempts_are_not_limited_and_age_is() -> None:
-    """Partial answers use attempts up; what is too old is given up before the stream forgets what stands behind it."""
+    """Partial answers use attempts up; what is too old is given up before the stream forgets what stands behind it.
+
+    By then it has long become a dead letter, where the function works.
+    """
     mapping = properties("FollowCardsStream")
     age = mapping["MaximumRecordAgeInSeconds"]
 
     assert "MaximumRetryAttempts" not in mapping
     assert isinstance(age, int)
-    assert age < 24 * 60 * 60
+    assert needs_of(handler.delivery).patience < timedelta(seconds=age) < timedelta(hours=24)
+
+
+def test_the_mapping_fits_the_delivery() -> None:
+    """The rules of `check_mapping` hold before anything is deployed."""
+    assert [] == judge(properties("FollowCardsStream"), needs_of(handler.delivery))
+
+
+def test_the_simulated_mapping_has_the_templates_settings() -> None:
+    """What the demo shows is what would be deployed, but for smaller batches."""
+    mapping, simulated = properties("FollowCardsStream"), vars(as_deployed(handler))["_settings"]
+
+    assert mapping["MaximumRecordAgeInSeconds"] == simulated.maximum_record_age.total_seconds()
+    assert mapping["BisectBatchOnFunctionError"] == simulated.bisect_batch_on_function_error
+    assert properties("FollowCards")["Timeout"] == simulated.timeout.total_seconds()
+    assert (True, None, 1, "SQS") == (
+        simulated.report_batch_item_failures,
+        simulated.maximum_retry_attempts,
+        simulated.parallelization_factor,
+        simulated.on_failure,
+    )
+    assert "ParallelizationFactor" not in mapping
 
 
 def test_the_deployed_table_is_the_declared_one() -> None:
@@ -141,24 +174,32 @@ def test_the_function_finds_what_app_py_reads_from_its_environment() -> None:
     """A variable that the template forgets would fail the first event that needs it."""
     read = re.findall(r"os\.environ\W+(?:get\W+)?([A-Z_]+)", SOURCE.read_text(encoding="utf-8"))
 
-    assert set(read) == set(part(properties("FollowCards"), "Environment", "Variables"))
+    assert set(read) == set(variables())
+
+
+def role() -> list[tuple[str, Json]]:
+    """List what the function's role allows, each action with its resource."""
+    return [
+        (str(action), statement["Resource"])
+        for policy in listed(properties("Role")["Policies"])
+        for statement in map(part, listed(part(policy, "PolicyDocument")["Statement"]))
+        for action in listed(statement["Action"])
+    ]
 
 
 def test_the_function_may_do_its_job_and_nothing_else() -> None:
     """Every permission is for one resource of this stack; only listing streams spans those of the table."""
-    allowed: dict[str, Json] = {}
-    for policy in listed(properties("Role")["Policies"]):
-        for statement in map(part, listed(part(policy, "PolicyDocument")["Statement"])):
-            allowed |= {str(action): statement["Resource"] for action in listed(statement["Action"])}
-
-    assert {
-        "dynamodb:DescribeStream": {"Fn::GetAtt": ["Cards", "StreamArn"]},
-        "dynamodb:GetRecords": {"Fn::GetAtt": ["Cards", "StreamArn"]},
-        "dynamodb:GetShardIterator": {"Fn::GetAtt": ["Cards", "StreamArn"]},
-        "dynamodb:ListStreams": {"Fn::Sub": "${Cards.Arn}/stream/*"},
-        "logs:CreateLogStream": {"Fn::GetAtt": ["Logs", "Arn"]},
-        "logs:PutLogEvents": {"Fn::GetAtt": ["Logs", "Arn"]},
-        "s3:PutObject": {"Fn::Sub": "${Backups.Arn}/cards/*"},
-        "sqs:SendMessage": {"Fn::GetAtt": ["GivenUp", "Arn"]},
-    } == allowed
+    assert [
+        ("dynamodb:DescribeStream", {"Fn::GetAtt": ["Cards", "StreamArn"]}),
+        ("dynamodb:GetRecords", {"Fn::GetAtt": ["Cards", "StreamArn"]}),
+        ("dynamodb:GetShardIterator", {"Fn::GetAtt": ["Cards", "StreamArn"]}),
+        ("dynamodb:ListStreams", {"Fn::Sub": "${Cards.Arn}/stream/*"}),
+        ("s3:PutObject", {"Fn::Sub": "${Backups.Arn}/cards/*"}),
+        ("dynamodb:BatchWriteItem", {"Fn::GetAtt": ["Ledger", "Arn"]}),
+        ("dynamodb:Query", {"Fn::GetAtt": ["Ledger", "Arn"]}),
+        ("sqs:SendMessage", {"Fn::GetAtt": ["DeadLetters", "Arn"]}),
+        ("sqs:SendMessage", {"Fn::GetAtt": ["GivenUp", "Arn"]}),
+        ("logs:CreateLogStream", {"Fn::GetAtt": ["Logs", "Arn"]}),
+        ("logs:PutLogEvents", {"Fn::GetAtt": ["Logs", "Arn"]}),
+    ] == role()
     assert "ManagedPolicyArns" not in properties("Role")

@@ -1,11 +1,18 @@
 """The part of boto3 that this project calls. boto3 makes its clients from data and ships no types for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict, overload
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+class _ClientEvents(Protocol):
+    def register(self, event_name: str, handler: Callable[..., object]) -> None: ...
+
+class _Meta(Protocol):
+    @property
+    def events(self) -> _ClientEvents: ...
 
 class _Exceptions(Protocol):
     @property
@@ -22,11 +29,11 @@ class _ScanOutput(TypedDict):
     Items: list[dict[str, dict[str, object]]]
     LastEvaluatedKey: NotRequired[dict[str, dict[str, object]]]
 
-class _QueryOutput(TypedDict):
+class QueryOutput(TypedDict):
     Items: list[dict[str, dict[str, object]]]
     LastEvaluatedKey: NotRequired[dict[str, dict[str, object]]]
 
-class _BatchWriteItemOutput(TypedDict):
+class BatchWriteItemOutput(TypedDict):
     UnprocessedItems: dict[str, list[dict[str, object]]]
 
 class _Waiter(Protocol):
@@ -45,10 +52,16 @@ class DynamoDBClient(Protocol):
         ConsistentRead: bool = ...,
         ExclusiveStartKey: Mapping[str, Mapping[str, object]] = ...,
     ) -> _ScanOutput: ...
-    def query(self, **request: object) -> _QueryOutput: ...
-    def batch_write_item(self, **request: object) -> _BatchWriteItemOutput: ...
+    def query(self, **request: object) -> QueryOutput: ...
+    def batch_write_item(self, **request: object) -> BatchWriteItemOutput: ...
     def get_waiter(self, waiter_name: Literal["table_exists"]) -> _Waiter: ...
     def close(self) -> None: ...
+
+class HookedDynamoDBClient(DynamoDBClient, Protocol):
+    """All of the client; who only sends requests with it is content with less."""
+
+    @property
+    def meta(self) -> _Meta: ...
 
 class Shard(TypedDict):
     ShardId: str
@@ -84,6 +97,19 @@ class DynamoDBStreamsClient(Protocol):
         self, *, StreamArn: str, ShardId: str, ShardIteratorType: Literal["TRIM_HORIZON", "LATEST"]
     ) -> GetShardIteratorOutput: ...
     def get_records(self, *, ShardIterator: str, Limit: int = ...) -> GetRecordsOutput: ...
+
+class SeekingStreamsClient(DynamoDBStreamsClient, Protocol):
+    """All of the client; what reads streams from an end is content with less."""
+
+    def get_shard_iterator(
+        self,
+        *,
+        StreamArn: str,
+        ShardId: str,
+        ShardIteratorType: Literal["TRIM_HORIZON", "LATEST", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"],
+        SequenceNumber: str = ...,
+    ) -> GetShardIteratorOutput: ...
+    def close(self) -> None: ...
 
 class _Body(Protocol):
     def read(self) -> bytes: ...
@@ -177,6 +203,12 @@ class SQSClient(Protocol):
     ) -> _ReceiveMessageOutput: ...
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object: ...
 
+class HookedSQSClient(SQSClient, Protocol):
+    """All of the client, too."""
+
+    @property
+    def meta(self) -> _Meta: ...
+
 class _GetFunctionConfigurationOutput(TypedDict):
     Timeout: int
 
@@ -197,15 +229,30 @@ class LambdaClient(Protocol):
         self, *, FunctionName: str, Marker: str = ...
     ) -> _ListEventSourceMappingsOutput: ...
 
+class _Events(Protocol):
+    def register(self, event_name: str, handler: Callable[..., None]) -> None: ...
+    def unregister(self, event_name: str, handler: Callable[..., None]) -> None: ...
+
+class Session(Protocol):
+    @property
+    def events(self) -> _Events: ...
+
+DEFAULT_SESSION: Session | None
+
+def setup_default_session() -> None: ...
 @overload
 def client(
     service_name: Literal["dynamodb"], *, endpoint_url: str = ..., config: Config = ...
-) -> DynamoDBClient: ...
+) -> HookedDynamoDBClient: ...
 @overload
-def client(service_name: Literal["dynamodbstreams"]) -> DynamoDBStreamsClient: ...
+def client(
+    service_name: Literal["dynamodbstreams"], *, endpoint_url: str = ..., config: Config = ...
+) -> SeekingStreamsClient: ...
 @overload
 def client(service_name: Literal["s3"], *, endpoint_url: str = ..., config: Config = ...) -> S3Client: ...
 @overload
-def client(service_name: Literal["sqs"], *, endpoint_url: str = ..., config: Config = ...) -> SQSClient: ...
+def client(
+    service_name: Literal["sqs"], *, endpoint_url: str = ..., config: Config = ...
+) -> HookedSQSClient: ...
 @overload
 def client(service_name: Literal["lambda"], *, endpoint_url: str = ...) -> LambdaClient: ...
