@@ -291,13 +291,15 @@ def test_nobody_can_work_without_workers(workers: int) -> None:
 def test_threads_end_with_the_strategy_that_they_are_of() -> None:
     """Whoever makes strategies as he goes does not gather threads."""
 
-    def named(_: InsertEvent[Card]) -> Result[str, None]:
-        return Success(threading.current_thread().name)
+    threads: list[threading.Thread] = []
+
+    def note(_: InsertEvent[Card]) -> Result[None, str]:
+        threads.append(threading.current_thread())
+        return Success(None)
 
     strategy = concurrent(workers=1)
-    (name,) = values(pipeline(cards, on_insert(named), strategy=strategy)(lambda_event(A)))
-    (thread,) = [each for each in threading.enumerate() if each.name == name]
+    pipeline(cards, on_insert(note), strategy=strategy)(lambda_event(A))
     del strategy
     gc.collect()
-    thread.join(30)
-    assert not thread.is_alive()
+    threads[0].join(30)
+    assert not threads[0].is_alive()
