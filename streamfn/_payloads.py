@@ -50,7 +50,7 @@ def read(payload: object) -> list[Record]:
     sources = [_source(entry) for entry in entries]
     if (stranger := sources[0] if sources else None) and EVENT_SOURCE not in sources and None not in sources:
         raise NotAStreamEvent(f"expected the event of a DynamoDB stream, got records of {stranger}")
-    return [_record(entry, position) for position, entry in enumerate(entries)]
+    return [record_of(entry, position) for position, entry in enumerate(entries)]
 
 
 def _entries(payload: object) -> Sequence[object]:
@@ -70,7 +70,8 @@ def _source(entry: object) -> str | None:
     return as_text(_member(entry, "eventSource") or _member(entry, "EventSource"))
 
 
-def _record(entry: object, position: int) -> Record:
+def record_of(entry: object, position: int) -> Record:
+    """Check one entry of a batch, at its index there; what is no stream record becomes a `MalformedRecord`."""
     if (problem := _problem(entry)) is None:
         return StreamRecord(cast("RawRecord", entry))  # _problem has just checked all that RawRecord promises
     return MalformedRecord(

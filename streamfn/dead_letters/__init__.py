@@ -1,12 +1,15 @@
 """Dead letters: where records go that a handler gave up, and from where they are read back.
 
 `SqsDeadLetters` puts them into a queue, `S3DeadLetters` into a bucket, and `MemoryDeadLetters` is the one for
-tests. Others are made by fulfilling the protocol `DeadLetters`, and `LetterSource` to be read back.
+tests. Others are made by fulfilling the protocol `DeadLetters`, and `LetterSource` to be read back. `redrive`
+runs again what they hold.
 """
 
 from streamfn._letters import DeadLetter, DeadLetters, NotADeadLetter, read_letter
-from streamfn.dead_letters._clients import S3Client, SqsClient
+from streamfn.dead_letters._clients import S3Client, SqsClient, StreamsClient
 from streamfn.dead_letters._memory import MemoryDeadLetters
+from streamfn.dead_letters._redrive import redrive
+from streamfn.dead_letters._redriven import Redriven
 from streamfn.dead_letters._s3 import S3DeadLetters
 from streamfn.dead_letters._sources import LetterSource, Received
 from streamfn.dead_letters._sqs import SqsDeadLetters
@@ -18,9 +21,12 @@ __all__ = [
     "MemoryDeadLetters",
     "NotADeadLetter",
     "Received",
+    "Redriven",
     "S3Client",
     "S3DeadLetters",
     "SqsClient",
     "SqsDeadLetters",
+    "StreamsClient",
     "read_letter",
+    "redrive",
 ]

@@ -8,8 +8,8 @@ with none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NotRequired, Protocol, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NotRequired, Protocol, TypedDict
 
 from typing_extensions import ReadOnly
 
@@ -117,6 +117,38 @@ class S3Client(Protocol):
         ...
 
 
+class GetShardIteratorOutput(TypedDict):
+    """A place in a shard."""
+
+    ShardIterator: ReadOnly[str]
+
+
+class GetRecordsOutput(TypedDict):
+    """A page of records, and the place after it; a closed shard that is read to its end has none."""
+
+    Records: ReadOnly[Sequence[Mapping[str, object]]]
+    NextShardIterator: ReadOnly[NotRequired[str]]
+
+
+class StreamsClient(Protocol):
+    """The calls to DynamoDB Streams that are made here, as boto3 makes them."""
+
+    def get_shard_iterator(
+        self,
+        *,
+        StreamArn: str,
+        ShardId: str,
+        ShardIteratorType: Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"],
+        SequenceNumber: str,
+    ) -> GetShardIteratorOutput:
+        """Find a place in a shard."""
+        ...
+
+    def get_records(self, *, ShardIterator: str) -> GetRecordsOutput:
+        """Read a page of records."""
+        ...
+
+
 def make_sqs() -> SqsClient:
     """Make a client of SQS, for the region and with the credentials that the environment names."""
     import boto3
@@ -129,3 +161,10 @@ def make_s3() -> S3Client:
     import boto3
 
     return boto3.client("s3", config=short_waits())
+
+
+def make_streams() -> StreamsClient:
+    """Make a client of DynamoDB Streams, for the region and with the credentials that the environment names."""
+    import boto3
+
+    return boto3.client("dynamodbstreams", config=short_waits())

@@ -62,7 +62,7 @@ class SqsDeadLetters:
         self.queue_url: Final = queue_url
         self._overflow = Overflow(overflow)
         self._max_bytes = max_bytes
-        self._fifo = queue_url.endswith(".fifo")
+        self.fifo: Final = queue_url.endswith(".fifo")
         self._client = OnFirstUse(make_sqs, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
@@ -120,12 +120,12 @@ class SqsDeadLetters:
             if message.size <= self._max_bytes:
                 messages.append(message)
             elif (pointer := pointers.get(letter.id)) is not None:
-                messages.append(outgoing(letter, pointer.to_json(), fifo=self._fifo))
+                messages.append(outgoing(letter, pointer.to_json(), fifo=self.fifo))
         return messages
 
     def _written(self, letter: DeadLetter) -> Outgoing | None:
         try:
-            return outgoing(letter, letter.to_json(), fifo=self._fifo)
+            return outgoing(letter, letter.to_json(), fifo=self.fifo)
         except (TypeError, ValueError, RecursionError) as error:
             _log.error("dead letter %s was not stored: %s", letter.id, named(error))
             return None

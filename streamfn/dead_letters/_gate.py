@@ -1,0 +1,90 @@
+"""The gate of a redrive: it lets through the pairs that are due, in their order, and enters what succeeds.
+
+Nothing becomes a letter here: what fails has one, or a document, and that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TypeAlias
+
+from typing_extensions import override
+
+from streamfn._delivery.book import Book
+from streamfn._delivery.ledger_gate import Ground, LedgerGate
+from streamfn._execution.deadline import Deadline
+from streamfn._execution.gate import AlreadySettled, Bar, Turn
+from streamfn._execution.items import Place, place_of
+from streamfn._failures import HeldBack, Reason, Unwanted
+from streamfn._ledger import Pair, identity_of
+from streamfn._records import MalformedRecord
+from streamfn._wire import magnitude
+
+Position: TypeAlias = tuple[str, tuple[int, str]]
+"""Where a record is: its stream, and its number there. A stream of the same table that came later sorts later."""
+
+
+class Holds:
+    """Remembers over a whole redrive where a handler has failed on an item, and so what has to wait there."""
+
+    def __init__(self) -> None:
+        """Begin with nothing held back."""
+        self._first: dict[tuple[str, Place], Position] = {}
+
+    def add(self, scope: str, turn: Turn) -> None:
+        """Hold back what comes after a turn, and the turn itself: once is enough."""
+        key, position = (scope, place_of(turn)), _position(turn)
+        self._first[key] = min(position, self._first.get(key, position))
+
+    def hold(self, scope: str, turn: Turn) -> bool:
+        """Whether a turn has to wait."""
+        first = self._first.get((scope, place_of(turn)))
+        return first is not None and _position(turn) >= first
+
+
+class RedriveGate(LedgerGate):
+    """Bars all pairs but those that are due, which are all where `due` is None.
+
+    Pairs that are named as due were given up one by one, so each is tried alone: in a batched handler it would
+    condemn its neighbours.
+    """
+
+    def __init__(
+        self, deadline: Deadline, ground: Ground, book: Book, holds: Holds, due: Collection[Pair] | None
+    ) -> None:
+        """Begin a run with what the ledger knows of its pairs."""
+        super().__init__(deadline, ground, book, None)
+        self._holds = holds
+        self._due = due
+
+    @property
+    def expected(self) -> list[Pair]:
+        """The pairs that the pipeline has for the records, whether or not its `where` wants them."""
+        return [pair_of(turn) for turn in self._expected]
+
+    @override
+    def bars(self, turn: Turn, /) -> Bar | None:
+        if (self._due is not None and pair_of(turn) not in self._due) or self.settled(turn):
+            return AlreadySettled()
+        return HeldBack() if self._holds.hold(self._ground.stretch.scope, turn) else super().bars(turn)
+
+    @override
+    def alone(self, turn: Turn, /) -> bool:
+        return self._due is not None or super().alone(turn)
+
+    @override
+    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+        super().failed(turn, reason, alone=alone)
+        if not isinstance(reason, Unwanted):
+            self._holds.add(self._ground.stretch.scope, turn)
+
+
+def pair_of(turn: Turn) -> Pair:
+    """Name the pair whose turn it is."""
+    return Pair(turn.name, identity_of(turn.record))
+
+
+def _position(turn: Turn) -> Position:
+    record = turn.record
+    arn = None if isinstance(record, MalformedRecord) else record.event_source_arn
+    return arn or "", magnitude(record.sequence_number or "")

@@ -1,0 +1,100 @@
+"""Letters, run again: each for the handler that gave its record up, or for all if the record had reached none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from typing_extensions import TypeVar
+
+from streamfn._failures import Failed, LedgerUnavailable
+from streamfn._ledger import Pair, Stretch
+from streamfn._reports import send
+from streamfn._wire import magnitude
+from streamfn.dead_letters._contents import FoundLetter
+from streamfn.dead_letters._redriven import Outcome, Redriven, concluded, outcome_of
+from streamfn.dead_letters._replay import Replay, Replayed
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+_DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped"})
+
+
+def replay_letters(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Redriven[E]]:
+    """Run letters of one scope and one stream, in their order, and remove those that are done with.
+
+    Only `handled` keeps a pair from running: `dead` is why there is a letter.
+    """
+    names = replay.handlers
+    known = [each for each in found if each.letter.pair.handler in {"", *names}]
+    redriven: list[Redriven[E]] = [
+        Redriven(each.received.name, each.letter.pair, "unknown handler")
+        for each in found
+        if each.letter.pair.handler not in {"", *names}
+    ]
+    if not known:
+        return redriven
+    stretch = _stretch_of(known)
+    entries = replay.known(stretch)
+    if entries is None:
+        return redriven + _unavailable(known, replay)
+    due = frozenset(pair for each in known for pair in _asked(each, names))
+    settled = [entry for entry in entries if entry.state == "handled" and entry.pair in due]
+    handled = frozenset(entry.pair for entry in settled)
+    records = {
+        each.letter.pair.record: each.record for each in known if not handled.issuperset(_asked(each, names))
+    }
+    replayed = replay.run(stretch, list(records.values()), settled, due)
+    for each in known:
+        redriven += concluded(each.received, _outcomes(each, names, replayed, handled), _DONE)
+    return redriven
+
+
+def _asked(found: FoundLetter, names: Sequence[str]) -> list[Pair]:
+    """Name the pairs that a letter asks for."""
+    handler, record = found.letter.pair
+    return [Pair(name, record) for name in ([handler] if handler else names)]
+
+
+def _stretch_of(found: Sequence[FoundLetter]) -> Stretch:
+    stretches = [each.stretch for each in found]
+    numbers = [stretch.lowest for stretch in stretches]
+    return Stretch(
+        stretches[0].scope, stretches[0].stream, min(numbers, key=magnitude), max(numbers, key=magnitude)
+    )
+
+
+def _unavailable(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Redriven[E]]:
+    failures: list[tuple[FoundLetter, Failed[E]]] = [
+        (each, Failed(each.record, each.letter.pair.handler or None, LedgerUnavailable())) for each in found
+    ]
+    send(replay.report, [failed for _, failed in failures])
+    return [
+        Redriven(each.received.name, each.letter.pair, outcome_of(failed.reason), failed)
+        for each, failed in failures
+    ]
+
+
+def _outcomes(
+    found: FoundLetter, names: Sequence[str], replayed: Replayed[E], handled: Collection[Pair]
+) -> list[Redriven[E]]:
+    """Tell what came of a letter.
+
+    One that is addressed to a handler has one outcome. One that is addressed to none has one for each handler
+    that wants its record now.
+    """
+    name, pair = found.received.name, found.letter.pair
+    redriven: list[Redriven[E]] = []
+    for asked in _asked(found, names):
+        if asked in replayed.results:
+            failed = replayed.results[asked]
+            outcome = "handled" if failed is None else outcome_of(failed.reason)
+            redriven.append(Redriven(name, asked, outcome, failed))
+        elif asked in handled:
+            redriven.append(Redriven(name, asked, "skipped"))
+    if redriven:
+        return redriven
+    if (stray := replayed.results.get(Pair("", pair.record))) is not None:
+        return [Redriven(name, pair, outcome_of(stray.reason), stray)]
+    return [Redriven(name, pair, "not wanted" if pair.handler else "skipped")]

@@ -1,0 +1,150 @@
+"""Redriving: what was given up is run again, once what was wrong has been mended.
+
+A letter runs for the handler that it names and for no other; one of a record that had reached no handler
+(`Malformed`, `Unrouted`) runs for each that wants it now. Of a document, what the ledger does not know as settled
+runs; a pair that became a letter is settled there. If a mapping has parallel lanes or a filter, the range of a
+document holds records that were not in its batch; `batch_of` says how those are told apart.
+
+What the ledger knows as handled does not run, and each success is written there before its letter or document is
+removed, so that a redrive can be ended and begun again at any moment.
+
+A handler gets an item's records in their order. Where it fails, later ones of that item are held back, and stay.
+That order holds among the letters that are taken and sorted together. A FIFO queue has one of its own, and gives
+nothing more before what it gave is removed, so that its letters are taken one by one. A document runs as a whole,
+at the place of its first record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, Generic
+
+from typing_extensions import TypeVar
+
+from streamfn._clients import OnFirstUse
+from streamfn._execution.deadline import Deadline
+from streamfn._ledger import Ledger
+from streamfn._misuse import Misuse
+from streamfn._pipeline import Pipeline
+from streamfn._reports import Report, log_failure
+from streamfn._time import SecondsLeft, no_end
+from streamfn.dead_letters._clients import StreamsClient, make_streams
+from streamfn.dead_letters._contents import (
+    Foreign,
+    Found,
+    FoundDocument,
+    FoundLetter,
+    FoundNothing,
+    Whose,
+    by_place,
+    portion_of,
+)
+from streamfn.dead_letters._document_replay import DocumentReplay
+from streamfn.dead_letters._letter_replay import replay_letters
+from streamfn.dead_letters._redriven import Redriven
+from streamfn.dead_letters._replay import Replay
+from streamfn.dead_letters._shards import Shards
+from streamfn.dead_letters._sources import LetterSource, Received
+from streamfn.dead_letters._sqs import SqsDeadLetters
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+_MARGIN: Final = 1.0
+"""How much of the time that is left is kept for the ledger and the source, in seconds."""
+
+
+def redrive(
+    process: Pipeline[A, E],
+    source: LetterSource,
+    *,
+    ledger: Ledger,
+    scope: str | None = None,
+    function: str | None = None,
+    everything: bool = False,
+    streams: StreamsClient | None = None,
+    at_once: int = 100,
+    seconds_left: SecondsLeft = no_end,
+    report: Report[E] = log_failure,
+) -> list[Redriven[E]]:
+    """Run again what was given up, remove from the source what succeeds, and keep the rest there.
+
+    It takes dead letters, and the documents that Lambda itself sends to an OnFailure destination, from a queue
+    or a bucket, also mixed. Once the handler is mended, a script of a few lines does it::
+
+        from app import process
+        from streamfn.dead_letters import SqsDeadLetters, redrive
+        from streamfn.ledgers import DynamoDBLedger
+
+        for each in redrive(process, SqsDeadLetters(QUEUE_URL), ledger=DynamoDBLedger("card-ledger")):
+            print(each)
+
+    What `ledger` knows as handled does not run. `DynamoDBLedger` forgets after 48 hours: redrive documents within
+    24, or handlers may see again what they had handled. Redrive when the function has come to rest, for nothing
+    keeps it from running the same pair at the same moment.
+
+    `scope` is the one that the function's delivery was given, if it was, and `function` the function's name, if
+    that is another. With them, what is of other functions stays, which a source that several share needs.
+    Without them, letters say their scope, and that of a document is the name of its function.
+
+    A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
+    ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and
+    ``dynamodb:GetRecords``. Where nobody can tell which records of it were in the batch, it stays, and
+    ``everything=True`` runs all, also what was handled without a failure.
+
+    Items keep their order among the `at_once` letters that are taken and sorted together, fewer if they are
+    large; a queue has to hide its messages for as long as that many take. With less than a second of
+    `seconds_left`, or once the ledger could not be read, nothing more starts. Failures go to `report`.
+
+    Fails with `Misuse` where `at_once` is less than 1, and raises what the source raises when it is read, but
+    nothing for what a handler, a letter, the stream or the ledger does.
+    """
+    if at_once < 1:
+        raise Misuse(f"at_once={at_once} should be 1 or more")
+    replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), report)
+    shards = Shards(OnFirstUse(make_streams, streams), replay.deadline.seconds_left)
+    drive = Redrive(replay, DocumentReplay(replay, shards, everything), Whose(scope, function))
+    most = 1 if isinstance(source, SqsDeadLetters) and source.fifo else at_once
+    receiving = source.receive()
+    redriven: list[Redriven[E]] = []
+    while not (replay.deadline.reached or replay.is_over) and (portion := portion_of(receiving, most)):
+        redriven += drive.run(portion)
+    return redriven
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive(Generic[A, E]):
+    """Runs portions of what was received."""
+
+    letters: Replay[A, E]
+    documents: DocumentReplay[A, E]
+    whose: Whose
+
+    def run(self, portion: Iterable[Received]) -> list[Redriven[E]]:
+        """Run a portion in the order in which its records were written, as far as documents have one place."""
+        redriven: list[Redriven[E]] = []
+        found: list[Found] = []
+        for received in portion:
+            opened = self.whose.open(received)
+            if isinstance(opened, FoundNothing):
+                redriven.append(Redriven(received.name, None, "unreadable", detail=opened.problem))
+            elif isinstance(opened, Foreign):
+                pair = None if opened.letter is None else opened.letter.pair
+                redriven.append(Redriven(received.name, pair, "another function", detail=opened.owner))
+            else:
+                found.append(opened)
+        for _, group in groupby(sorted(found, key=by_place), key=_kind):
+            together = list(group)
+            letters = [each for each in together if isinstance(each, FoundLetter)]
+            redriven += replay_letters(letters, self.letters)
+            for each in together:
+                if isinstance(each, FoundDocument):
+                    redriven += self.documents.run(each)
+        return redriven
+
+
+def _kind(found: Found) -> tuple[bool, str, str]:
+    """Put letters together that stand beside one another, and are of one scope and stream."""
+    return isinstance(found, FoundLetter), found.stretch.scope, found.stretch.stream
