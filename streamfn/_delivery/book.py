@@ -27,6 +27,10 @@ class Book:
         """Look a pair up; one that nothing is known of is open."""
         return self._known.get(pair) or Entry(pair, "open")
 
+    def knows(self, pair: Pair) -> bool:
+        """Whether there is an entry of a pair."""
+        return pair in self._known
+
     def settled(self, pair: Pair) -> bool:
         """Whether a pair is settled, by an earlier invocation or by this one."""
         entry = self._known.get(pair)
@@ -51,7 +55,7 @@ class Book:
 
     def waits(self, pair: Pair, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
-        if pair not in self._known:
+        if not self.knows(pair):
             self._enter(Entry(pair, "open", reason=reason))
 
     def news(self) -> list[Entry]:

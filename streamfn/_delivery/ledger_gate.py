@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import RLock
-from typing import Final
+from typing import Final, Never
 
 from typing_extensions import override
 
 from streamfn._delivery.book import Book
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import AlreadySettled, Bar, Gate, Turn
+from streamfn._execution.gate import Gate, Turn
 from streamfn._execution.items import Place, place_of
 from streamfn._failures import (
     Failed,
@@ -81,7 +81,7 @@ class LedgerGate(Gate):
         self._book = book
         self._outbox = outbox
         self._held: set[Place] = set()
-        self._left_open = False
+        self._has_news = False
         self._expected: list[Turn] = []
         self._running: dict[int, tuple[Turn, ...]] = {}
         self._counted: set[Pair] = set()
@@ -93,22 +93,20 @@ class LedgerGate(Gate):
 
     @override
     def settled(self, turn: Turn, /) -> bool:
-        return self._book.settled(_pair(turn))
+        with self._lock:
+            if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
+                self._send(self._outbox)
+            return self._book.settled(_pair(turn))
 
     @override
-    def bars(self, turn: Turn, /) -> Bar | None:
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:
         with self._lock:
-            pair, place = _pair(turn), place_of(turn)
-            if self._book.settled(pair):
-                return AlreadySettled()
-            if self._outbox is not None and self._outbox.holds(place):
-                self._send(self._outbox)
-            if place in self._held:
+            if place_of(turn) in self._held:
                 return HeldBack()
             if self.deadline.reached:
                 return OutOfTime()
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
-            entry = self._book[pair]
+            entry = self._book[_pair(turn)]
             hangs = self._outbox is not None and entry.reason == TimedOut.__name__
             if hangs and self._ground.limits.are_reached(entry, self._ground.clock):
                 return TimedOut(entry.attempts)
@@ -133,7 +131,9 @@ class LedgerGate(Gate):
     @override
     def succeeded(self, turn: Turn, /) -> None:
         with self._lock:
-            self._book.settle(_pair(turn), "handled")
+            pair = _pair(turn)
+            self._has_news = self._has_news or self._book.knows(pair)
+            self._book.settle(pair, "handled")
             if self._ground.writes_always:
                 self._write()
 
@@ -167,7 +167,6 @@ class LedgerGate(Gate):
     def time_is_up(self) -> None:
         """Write what is known: before long the process may be ended, and nobody would know what it was at."""
         with self._lock:
-            self._left_open = True  # what is written here as open is to be written again once it is not
             for turns in self._running.values():
                 for turn in turns:
                     self._enter_failure(_pair(turn), TimedOut.__name__, alone=len(turns) == 1)
@@ -177,12 +176,16 @@ class LedgerGate(Gate):
             self._write()
 
     def finish(self) -> None:
-        """Send what letters are left, and write what has to be remembered: nothing, if all has gone well."""
+        """Send what letters are left, and write what has to be remembered.
+
+        That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
+        answer.
+        """
         with self._lock:
             if self._outbox is not None:
                 self._send(self._outbox)
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
-            if self._left_open or given_up or self._ground.writes_always:
+            if self._has_news or given_up or self._ground.writes_always:
                 self._write()
 
     def is_open(self, failed: Failed[object]) -> bool:
@@ -197,7 +200,7 @@ class LedgerGate(Gate):
             self._book.attempted(pair, name, now)
 
     def _hold(self, turn: Turn) -> None:
-        self._left_open = True
+        self._has_news = True
         self._held.add(place_of(turn))
 
     def _send(self, outbox: Outbox) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamfn._execution.gate import AlreadySettled, Gate
+from streamfn._execution.gate import Gate
 from streamfn._execution.items import Item, item_of
 from streamfn._execution.tasks import Call, Due, Settled, Task, failed
 from streamfn._handlers.batched import Batched, BatchedEach
@@ -48,7 +48,7 @@ class Chunk:
         for each in self._dues:
             if (bar := self._gate.bars(each.task)) is None:
                 due.append(each)
-            elif not isinstance(bar, AlreadySettled):
+            else:
                 barred.append(failed(each.task, bar, self._gate))
         self._dues.clear()
         self._items.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Never, Protocol, TypeAlias
+from typing import Never, Protocol
 
 from typing_extensions import override
 
@@ -36,15 +36,6 @@ class Turn(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadySettled:
-    """An earlier invocation has settled the pair: it does not run again, and has no Result."""
-
-
-Bar: TypeAlias = Reason[Never] | AlreadySettled
-"""Why nothing starts on a turn."""
-
-
 @dataclass(slots=True)
 class Gate:
     """Says of each turn whether it may start, and learns what came of it."""
@@ -55,10 +46,10 @@ class Gate:
         """Learn of turns that are going to come."""
 
     def settled(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether an earlier invocation has settled the pair."""
+        """Whether the pair is settled already: then it does not run, and has no Result."""
         return False
 
-    def bars(self, turn: Turn, /) -> Bar | None:  # noqa: ARG002 (for those that tell turns apart)
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that tell turns apart)
         """Say why nothing may start on a turn, or None if it may."""
         return OutOfTime() if self.deadline.reached else None
 
@@ -96,7 +87,7 @@ class StoppingGate(Gate):
     first_failure: int | None = None
 
     @override
-    def bars(self, turn: Turn, /) -> Bar | None:
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:
         if self.first_failure is not None and turn.position > self.first_failure:
             return Stopped()
         return Gate.bars(self, turn)

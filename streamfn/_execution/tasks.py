@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias, cast
 from returns.result import Failure, Result, Success
 
 from streamfn._events import Change
-from streamfn._execution.gate import AlreadySettled, Gate
+from streamfn._execution.gate import Gate
 from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts
 from streamfn._failures import Failed, Handled, Raised, Reason
 from streamfn._handlers.batched import Batched, BatchedEach
@@ -74,10 +74,12 @@ class Due:
 def prepare(task: Task, gate: Gate) -> Due | Settled | None:
     """Find out what a task comes to before its handler is called.
 
-    None where an earlier invocation has settled it, or the handler does not want the event.
+    None where it is settled already, or the handler does not want the event.
     """
+    if gate.settled(task):
+        return None
     if (bar := gate.bars(task)) is not None:
-        return None if isinstance(bar, AlreadySettled) else failed(task, bar, gate)
+        return failed(task, bar, gate)
     handler = task.handler
     made = event_of(handler.kind, handler.keys, task.images, handler.name)
     if not isinstance(made, Success):

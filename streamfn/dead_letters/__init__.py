@@ -8,8 +8,8 @@ runs again what they hold.
 from streamfn._letters import DeadLetter, DeadLetters, NotADeadLetter, read_letter
 from streamfn.dead_letters._clients import S3Client, SqsClient, StreamsClient
 from streamfn.dead_letters._memory import MemoryDeadLetters
-from streamfn.dead_letters._redrive import redrive
-from streamfn.dead_letters._redriven import Redriven
+from streamfn.dead_letters._redriving.redrive import redrive
+from streamfn.dead_letters._redriving.redriven import Redriven
 from streamfn.dead_letters._s3 import S3DeadLetters
 from streamfn.dead_letters._sources import LetterSource, Received
 from streamfn.dead_letters._sqs import SqsDeadLetters

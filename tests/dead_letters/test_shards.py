@@ -13,8 +13,15 @@ from streamfn._clients import OnFirstUse
 from streamfn._time import no_end
 from streamfn.dead_letters import StreamsClient
 from streamfn.dead_letters._clients import GetRecordsOutput
-from streamfn.dead_letters._documents import Document, read_document
-from streamfn.dead_letters._shards import IDLE, PAUSES, Forgotten, Shards, Unreachable, as_lambda_sends
+from streamfn.dead_letters._redriving.documents import Document, read_document
+from streamfn.dead_letters._redriving.shards import (
+    IDLE,
+    PAUSES,
+    Forgotten,
+    Shards,
+    Unreachable,
+    as_lambda_sends,
+)
 from tests.dead_letters.documents import Raw, Shard, document, number_of, raws, refusal
 from tests.dead_letters.redriving import STREAM
 from tests.delivery.jobs import written

@@ -159,6 +159,17 @@ def test_a_run_with_failures_writes_once_all_that_it_has_settled_and_left_open()
     ]
 
 
+def test_a_run_that_settles_what_was_open_says_so() -> None:
+    """Its answer may get lost; and whoever replays what Lambda gave up looks for what is open."""
+    tell, ledger = Job(b1=1), WatchedLedger()
+    handler = function(tell, ledger=ledger)
+    batch = lambda_event(*written("a1", "b1"))
+    for _ in range(3):
+        handler(batch, None)
+    assert ledger.told()[-1] == ("tell", "b1", "handled")
+    assert (len(ledger.writes), tell.seen) == (2, ["a1", "b1", "b1"])
+
+
 def test_a_record_that_fails_for_hours_is_not_written_again_and_again() -> None:
     """Its attempts are counted up to their limit, and what is known already is no news."""
     ledger = WatchedLedger()

@@ -124,7 +124,7 @@ def a_chunks_failure_counted_against_neighbours(patch: pytest.MonkeyPatch) -> No
 
 def nothing_held_back(patch: pytest.MonkeyPatch) -> None:
     def hold(gate: LedgerGate, _: Turn) -> None:
-        gate._left_open = True
+        gate._has_news = True
 
     patch.setattr(LedgerGate, "_hold", hold)
 

@@ -18,7 +18,7 @@ from streamfn._records import Record
 from streamfn._time import SecondsLeft
 from streamfn._wire import EVENT_SOURCE, magnitude
 from streamfn.dead_letters._clients import GetRecordsOutput, StreamsClient
-from streamfn.dead_letters._documents import Document
+from streamfn.dead_letters._redriving.documents import Document
 
 T = TypeVar("T")
 

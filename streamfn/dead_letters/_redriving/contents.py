@@ -11,7 +11,7 @@ from streamfn._letters import DeadLetter, NotADeadLetter, read_letter
 from streamfn._payloads import record_of
 from streamfn._records import Record
 from streamfn._wire import magnitude
-from streamfn.dead_letters._documents import Document, NotADocument, read_document
+from streamfn.dead_letters._redriving.documents import Document, NotADocument, read_document
 from streamfn.dead_letters._sources import Received
 
 _LARGEST: Final = 16 * 1024 * 1024

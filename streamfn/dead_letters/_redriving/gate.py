@@ -6,14 +6,14 @@ Nothing becomes a letter here: what fails has one, or a document, and that stays
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypeAlias
+from typing import Never, TypeAlias
 
 from typing_extensions import override
 
 from streamfn._delivery.book import Book
 from streamfn._delivery.ledger_gate import Ground, LedgerGate
 from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import AlreadySettled, Bar, Turn
+from streamfn._execution.gate import Turn
 from streamfn._execution.items import Place, place_of
 from streamfn._failures import HeldBack, Reason, Unwanted
 from streamfn._ledger import Pair, identity_of
@@ -43,7 +43,7 @@ class Holds:
 
 
 class RedriveGate(LedgerGate):
-    """Bars all pairs but those that are due, which are all where `due` is None.
+    """Takes all pairs for settled but those that are due, which are all where `due` is None.
 
     Pairs that are named as due were given up one by one, so each is tried alone: in a batched handler it would
     condemn its neighbours.
@@ -63,9 +63,12 @@ class RedriveGate(LedgerGate):
         return [pair_of(turn) for turn in self._expected]
 
     @override
-    def bars(self, turn: Turn, /) -> Bar | None:
-        if (self._due is not None and pair_of(turn) not in self._due) or self.settled(turn):
-            return AlreadySettled()
+    def settled(self, turn: Turn, /) -> bool:
+        is_due = self._due is None or not turn.name or pair_of(turn) in self._due
+        return not is_due or super().settled(turn)
+
+    @override
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:
         return HeldBack() if self._holds.hold(self._ground.stretch.scope, turn) else super().bars(turn)
 
     @override

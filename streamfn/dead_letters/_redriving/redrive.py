@@ -31,7 +31,7 @@ from streamfn._pipeline import Pipeline
 from streamfn._reports import Report, log_failure
 from streamfn._time import SecondsLeft, no_end
 from streamfn.dead_letters._clients import StreamsClient, make_streams
-from streamfn.dead_letters._contents import (
+from streamfn.dead_letters._redriving.contents import (
     Foreign,
     Found,
     FoundDocument,
@@ -41,11 +41,11 @@ from streamfn.dead_letters._contents import (
     by_place,
     portion_of,
 )
-from streamfn.dead_letters._document_replay import DocumentReplay
-from streamfn.dead_letters._letter_replay import replay_letters
-from streamfn.dead_letters._redriven import Redriven
-from streamfn.dead_letters._replay import Replay
-from streamfn.dead_letters._shards import Shards
+from streamfn.dead_letters._redriving.document_replay import DocumentReplay
+from streamfn.dead_letters._redriving.letter_replay import replay_letters
+from streamfn.dead_letters._redriving.redriven import Redriven
+from streamfn.dead_letters._redriving.replay import Replay
+from streamfn.dead_letters._redriving.shards import Shards
 from streamfn.dead_letters._sources import LetterSource, Received
 from streamfn.dead_letters._sqs import SqsDeadLetters
 

@@ -11,11 +11,11 @@ from typing_extensions import TypeVar
 from streamfn._ledger import Entry, identity_of
 from streamfn._records import Record
 from streamfn._wire import magnitude
-from streamfn.dead_letters._contents import FoundDocument
-from streamfn.dead_letters._documents import Document
-from streamfn.dead_letters._redriven import Outcome, Redriven, concluded, outcome_of
-from streamfn.dead_letters._replay import Replay, Replayed
-from streamfn.dead_letters._shards import Forgotten, Shards, Unreachable
+from streamfn.dead_letters._redriving.contents import FoundDocument
+from streamfn.dead_letters._redriving.documents import Document
+from streamfn.dead_letters._redriving.redriven import Outcome, Redriven, concluded, outcome_of
+from streamfn.dead_letters._redriving.replay import Replay, Replayed
+from streamfn.dead_letters._redriving.shards import Forgotten, Shards, Unreachable
 
 A = TypeVar("A")
 E = TypeVar("E")

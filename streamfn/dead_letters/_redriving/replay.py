@@ -22,7 +22,7 @@ from streamfn._pipeline import Pipeline
 from streamfn._records import Record
 from streamfn._reports import Report, send
 from streamfn._time import MACHINE_CLOCK
-from streamfn.dead_letters._gate import Holds, RedriveGate
+from streamfn.dead_letters._redriving.gate import Holds, RedriveGate
 
 A = TypeVar("A")
 E = TypeVar("E")

@@ -11,9 +11,9 @@ from streamfn._failures import Failed, LedgerUnavailable
 from streamfn._ledger import Pair, Stretch
 from streamfn._reports import send
 from streamfn._wire import magnitude
-from streamfn.dead_letters._contents import FoundLetter
-from streamfn.dead_letters._redriven import Outcome, Redriven, concluded, outcome_of
-from streamfn.dead_letters._replay import Replay, Replayed
+from streamfn.dead_letters._redriving.contents import FoundLetter
+from streamfn.dead_letters._redriving.redriven import Outcome, Redriven, concluded, outcome_of
+from streamfn.dead_letters._redriving.replay import Replay, Replayed
 
 A = TypeVar("A")
 E = TypeVar("E")
