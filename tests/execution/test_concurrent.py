@@ -290,7 +290,6 @@ def test_nobody_can_work_without_workers(workers: int) -> None:
 
 def test_threads_end_with_the_strategy_that_they_are_of() -> None:
     """Whoever makes strategies as he goes does not gather threads."""
-
     threads: list[threading.Thread] = []
 
     def note(_: InsertEvent[Card]) -> Result[None, str]:
