@@ -8,7 +8,7 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.ledger_delivery import RetryWithLedger, Write
-from streamfn._delivery.ledger_gate import Limits
+from streamfn._delivery.limits import Limits
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
 from streamfn._ledger import Ledger
 from streamfn._letters import DeadLetters

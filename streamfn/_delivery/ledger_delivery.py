@@ -14,7 +14,8 @@ from typing_extensions import TypeVar
 from streamfn._delivery.answers import BatchResponse, answer
 from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import Process, failures_among
-from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate, Limits
+from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
+from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
 from streamfn._ledger import Entry, Ledger, Stretch, stretch_of

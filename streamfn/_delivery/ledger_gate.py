@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from threading import RLock
 from typing import Final, Never
 
 from typing_extensions import override
 
 from streamfn._delivery.book import Book
+from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
@@ -42,19 +42,6 @@ from streamfn._reports import detail_of
 from streamfn._time import Clock
 
 _log: Final = logging.getLogger("streamfn")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long pairs are tried: for `attempts`, and for as long as `patience` has not passed since the first."""
-
-    attempts: int
-    patience: timedelta
-
-    def are_reached(self, entry: Entry, clock: Clock) -> bool:
-        """Whether a pair has been tried often and long enough."""
-        tried = entry.since is not None and entry.attempts >= self.attempts
-        return tried and entry.since is not None and clock.now - entry.since >= self.patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +72,7 @@ class LedgerGate(Gate):
         self._expected: list[Turn] = []
         self._running: dict[int, tuple[Turn, ...]] = {}
         self._counted: set[Pair] = set()
+        self._finished = False
         self._lock = RLock()
 
     @override
@@ -108,7 +96,7 @@ class LedgerGate(Gate):
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
             entry = self._book[_pair(turn)]
             hangs = self._outbox is not None and entry.reason == TimedOut.__name__
-            if hangs and self._ground.limits.are_reached(entry, self._ground.clock):
+            if hangs and self._limits_are_reached(entry):
                 return TimedOut(entry.attempts)
             return None
 
@@ -150,9 +138,8 @@ class LedgerGate(Gate):
             else:
                 self._book.waits(pair, name)
             hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
-            if self._outbox is not None and (
-                hopeless or (tried and self._ground.limits.are_reached(self._book[pair], self._ground.clock))
-            ):
+            gives_up = hopeless or (tried and self._limits_are_reached(self._book[pair]))
+            if self._outbox is not None and gives_up:
                 self._outbox.put(turn, self._letter(pair, turn.record, reason))
                 if self._outbox.full:
                     self._send(self._outbox)
@@ -167,6 +154,8 @@ class LedgerGate(Gate):
     def time_is_up(self) -> None:
         """Write what is known: before long the process may be ended, and nobody would know what it was at."""
         with self._lock:
+            if self._finished:  # the alarm was late: Lambda may have had the process frozen
+                return
             for turns in self._running.values():
                 for turn in turns:
                     self._enter_failure(_pair(turn), TimedOut.__name__, alone=len(turns) == 1)
@@ -187,6 +176,7 @@ class LedgerGate(Gate):
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
             if self._has_news or given_up or self._ground.writes_always:
                 self._write()
+            self._finished = True
 
     def is_open(self, failed: Failed[object]) -> bool:
         """Whether a failure of this run has to come again."""
@@ -198,6 +188,9 @@ class LedgerGate(Gate):
             self._book.failed_with_others(pair, name, now)
         elif pair not in self._counted:  # the alarm was first
             self._book.attempted(pair, name, now)
+
+    def _limits_are_reached(self, entry: Entry) -> bool:
+        return self._ground.limits.are_reached(entry, self._ground.clock.now)
 
     def _hold(self, turn: Turn) -> None:
         self._has_news = True

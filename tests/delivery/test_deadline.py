@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,8 +10,10 @@ from returns.result import Result, Success
 from typing_extensions import override
 
 from streamfn import (
+    Delivery,
     Event,
     Handler,
+    LambdaFunction,
     Pipeline,
     Strategy,
     batched,
@@ -24,7 +26,7 @@ from streamfn import (
     series,
 )
 from streamfn.testing import EventSourceMapping, lambda_context, lambda_event
-from tests.delivery.jobs import Job, Letterbox, Note, WatchedLedger, notes, quiet, written
+from tests.delivery.jobs import Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
 
 SECOND = timedelta(seconds=1)
 
@@ -173,3 +175,23 @@ def test_out_of_time_comes_again_and_uses_no_attempt_up() -> None:
     context.remaining = 10 * SECOND
     handler(lambda_event(*events), context)
     assert (tell.seen, box.letters) == (["a1", "b1"], [])
+
+
+def test_an_alarm_that_comes_late_does_nothing() -> None:
+    """Lambda freezes a process between invocations, timers and all: what was due then rings in the next one."""
+    rings: list[Callable[[], None]] = []
+
+    class Late(Clock):
+        @override
+        def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
+            rings.append(ring)
+            return lambda: None
+
+    ledger = WatchedLedger()
+    process: Pipeline[object, object] = pipeline(notes, on_event(Job(), name="tell"))
+    delivery: Delivery[object] = retry(ledger=ledger, report=quiet)
+    function = LambdaFunction(process, delivery, SECOND, Late())
+    function(lambda_event(*written("a1")), lambda_context())
+    (ring,) = rings
+    ring()
+    assert ledger.writes == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import pytest
@@ -11,13 +12,14 @@ from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped
 from streamfn._delivery import ledger_delivery, plain_deliveries
 from streamfn._delivery.book import Book
 from streamfn._delivery.ledger_delivery import RetryWithLedger
-from streamfn._delivery.ledger_gate import LedgerGate, Limits
+from streamfn._delivery.ledger_gate import LedgerGate
+from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
 from streamfn._ledger import Entry, Pair, Stretch, identity_of
 from streamfn._letters import DeadLetter
-from streamfn._time import Clock, SecondsLeft
+from streamfn._time import SecondsLeft
 from streamfn._wire import magnitude
 from streamfn.ledgers import MemoryLedger
 
@@ -141,7 +143,7 @@ def no_alarm(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_patience(patch: pytest.MonkeyPatch) -> None:
-    def reached(limits: Limits, entry: Entry, _: Clock) -> bool:
+    def reached(limits: Limits, entry: Entry, _: datetime) -> bool:
         return entry.attempts >= limits.attempts
 
     patch.setattr(Limits, "are_reached", reached)

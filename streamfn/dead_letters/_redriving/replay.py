@@ -14,7 +14,8 @@ from typing_extensions import TypeVar
 from streamfn._clients import named
 from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import failures_among
-from streamfn._delivery.ledger_gate import Ground, Limits
+from streamfn._delivery.ledger_gate import Ground
+from streamfn._delivery.limits import Limits
 from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
 from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of
