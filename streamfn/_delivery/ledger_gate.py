@@ -39,7 +39,7 @@ from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of
 from streamfn._letters import DeadLetter
 from streamfn._records import Record
 from streamfn._reports import detail_of
-from streamfn._time import Clock
+from streamfn._time import Clock, SecondsLeft
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -73,6 +73,7 @@ class LedgerGate(Gate):
         self._running: dict[int, tuple[Turn, ...]] = {}
         self._counted: set[Pair] = set()
         self._finished = False
+        self._ledger_fails = False
         self._lock = RLock()
 
     @override
@@ -122,8 +123,8 @@ class LedgerGate(Gate):
             pair = _pair(turn)
             self._has_news = self._has_news or self._book.knows(pair)
             self._book.settle(pair, "handled")
-            if self._ground.writes_always:
-                self._write()
+            if self._ground.writes_always and not self._ledger_fails:
+                self._write(_at_once)
 
     @override
     def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
@@ -162,7 +163,7 @@ class LedgerGate(Gate):
                     self._counted.add(_pair(turn))
             for turn in self._expected:
                 self._book.waits(_pair(turn), OutOfTime.__name__)
-            self._write()
+            self._write(self.deadline.seconds_for_stores)
 
     def finish(self) -> None:
         """Send what letters are left, and write what has to be remembered.
@@ -175,7 +176,7 @@ class LedgerGate(Gate):
                 self._send(self._outbox)
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
             if self._has_news or given_up or self._ground.writes_always:
-                self._write()
+                self._write(self.deadline.seconds_for_stores)
             self._finished = True
 
     def is_open(self, failed: Failed[object]) -> bool:
@@ -217,13 +218,14 @@ class LedgerGate(Gate):
             at=self._ground.clock.now,
         )
 
-    def _write(self) -> None:
+    def _write(self, seconds_left: SecondsLeft) -> None:
         entries = self._book.news()
         if not entries:
             return
         try:
-            self._ground.ledger.write(self._ground.stretch, entries, self.deadline.seconds_for_stores)
+            self._ground.ledger.write(self._ground.stretch, entries, seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
+            self._ledger_fails = True
             told = "the ledger could not be written, what succeeded may be repeated: %s"
             _log.error(told, type(error).__name__)
         else:
@@ -236,6 +238,11 @@ class ClosedGate(Gate):
     @override
     def bars(self, turn: Turn, /) -> LedgerUnavailable:
         return LedgerUnavailable()
+
+
+def _at_once() -> float:
+    """Leave no time to wait in: what is written after each success must not take the time of the next one."""
+    return 0.0
 
 
 def _pair(turn: Turn) -> Pair:

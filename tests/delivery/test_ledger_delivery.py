@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import pytest
 from returns.result import Failure, Result, Success
+from typing_extensions import override
 
 from streamfn import (
     BatchFailed,
@@ -31,8 +32,9 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._ledger import Ledger
-from streamfn.testing import lambda_event
+from streamfn._ledger import Entry, Ledger, Stretch
+from streamfn._time import SecondsLeft
+from streamfn.testing import lambda_context, lambda_event
 from tests.cards import record
 from tests.delivery.jobs import Job, Note, WatchedLedger, notes, quiet, written
 
@@ -206,6 +208,24 @@ def test_write_always_tries_again_at_the_end() -> None:
     handler = lambda_handler(pipeline(notes, on_insert(tell)), retry(ledger=ledger, write="always"))
     handler(lambda_event(*written("a1", "b1")), None)
     assert ledger.told() == [("tell", "a1", "handled"), ("tell", "b1", "handled")]
+
+
+def test_write_always_does_not_wait_for_a_ledger_that_fails() -> None:
+    """It is asked once more, at the end, so that the time is left to handlers."""
+    asked: list[float] = []
+
+    class Failing(WatchedLedger):
+        @override
+        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+            asked.append(seconds_left())
+            super().write(stretch, entries, seconds_left)
+
+    tell = Job()
+    process = pipeline(notes, on_event(tell, name="tell"))
+    handler = lambda_handler(process, retry(ledger=Failing(cannot_write=True), write="always"))
+    assert handler(lambda_event(*written("a1", "b1", "c1")), lambda_context()) == from_()
+    assert tell.seen == ["a1", "b1", "c1"]
+    assert asked == [0, 59.75]
 
 
 def test_a_ledger_that_cannot_be_read_keeps_all_from_starting(caplog: pytest.LogCaptureFixture) -> None:

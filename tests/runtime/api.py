@@ -25,10 +25,17 @@ _PATH: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the function is to be called with, and how long it has."""
+    """What the function is to be called with, and how long it has from then on."""
 
     request_id: str
     event: str
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The function has taken an invocation, and has until this moment."""
+
     deadline: datetime
 
 
@@ -61,14 +68,20 @@ Answer: TypeAlias = Returned | Errored | Exited
 
 @dataclass(slots=True)
 class RuntimeApi:
-    """The server's two queues: what the function shall be called with, and what it answered."""
+    """The server's two queues: what the function shall be called with, and what it took and answered."""
 
     invocations: SimpleQueue[Invocation | None] = field(default_factory=SimpleQueue)
-    answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
+    answers: SimpleQueue[Taken | Answer] = field(default_factory=SimpleQueue)
 
     def invoke(self, request_id: str, event: object, within: timedelta) -> None:
-        """Have the function called, with a deadline this far away."""
-        self.invocations.put(Invocation(request_id, json.dumps(event), datetime.now(UTC) + within))
+        """Have the function called, with a deadline this far away from when it takes the call."""
+        self.invocations.put(Invocation(request_id, json.dumps(event), within))
+
+    def taken(self, invocation: Invocation) -> datetime:
+        """Take note that the function takes an invocation, and say what its deadline is."""
+        deadline = datetime.now(UTC) + invocation.within
+        self.answers.put(Taken(deadline))
+        return deadline
 
     def answered(self, request_id: str | None, what: str, body: bytes) -> None:
         """Keep an answer."""
@@ -115,7 +128,7 @@ def _answering(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
                 return
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-                "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline.timestamp() * 1000)),
+                "Lambda-Runtime-Deadline-Ms": str(int(api.taken(invocation).timestamp() * 1000)),
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:123456789012:function:cards",
             }
             self._answer(200, invocation.event.encode(), headers)

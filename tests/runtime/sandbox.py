@@ -8,14 +8,14 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from queue import Empty
 from threading import Thread
 from typing import Final
 
-from tests.runtime.api import Answer, Exited, Returned, RuntimeApi, serving
+from tests.runtime.api import Answer, Exited, Returned, RuntimeApi, Taken, serving
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -29,6 +29,7 @@ class Function:
 
     log: Path
     _api: RuntimeApi
+    _process: subprocess.Popen[bytes]
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def invoke(self, event: object, *, within: timedelta = timedelta(seconds=30)) -> object:
@@ -45,8 +46,31 @@ class Function:
         assert isinstance(answer, Exited) or answer.request_id == request_id, self.log.read_text()
         return answer
 
+    def attempt_until_deadline(self, event: object, *, within: timedelta) -> Answer:
+        """Call the function, and kill its process when its time is up, as Lambda does."""
+        self._api.invoke(f"request-{next(self._numbers)}", event, within)
+        taken = self._next()
+        assert isinstance(taken, Taken), f"{taken}\n{self.log.read_text()}"
+        left = (taken.deadline - datetime.now(UTC)).total_seconds()
+        try:
+            said = self._api.answers.get(timeout=max(left, 0))
+        except Empty:
+            self.kill()
+            return self.answer()
+        assert not isinstance(said, Taken)
+        return said
+
     def answer(self) -> Answer:
-        """Wait for what the function says without being called: that it cannot be imported."""
+        """Wait for what comes next: an answer, that the function cannot be imported, or that its process ends."""
+        while isinstance(said := self._next(), Taken):
+            pass
+        return said
+
+    def kill(self) -> None:
+        """End its process in the middle of whatever it does."""
+        self._process.kill()
+
+    def _next(self) -> Taken | Answer:
         try:
             return self._api.answers.get(timeout=PATIENCE)
         except Empty:
@@ -58,11 +82,11 @@ def running(handler: str, code: Path, folder: Path, environment: Mapping[str, st
     """Run a function for as long as the block lasts.
 
     `handler` is its name in Lambda's settings, such as ``app.handler``, and `code` the folder with the module. `folder`
-    takes its log.
+    takes its log, after that of earlier processes.
     """
     api = RuntimeApi()
     log = folder / "function.log"
-    with log.open("wb") as output, serving(api) as address:
+    with log.open("ab") as output, serving(api) as address:
         process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", handler],
             cwd=code,
@@ -81,7 +105,7 @@ def running(handler: str, code: Path, folder: Path, environment: Mapping[str, st
         watch = Thread(target=lambda: api.answers.put(Exited(process.wait())))
         watch.start()
         try:
-            yield Function(log, api)
+            yield Function(log, api, process)
         finally:
             process.terminate()
             watch.join()

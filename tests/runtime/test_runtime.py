@@ -22,6 +22,7 @@ from examples.demo.loopback import Request, serving
 from streamfn.testing import insert_event, lambda_event, modify_event, remove_event
 from tests.runtime.api import Errored, Exited
 from tests.runtime.sandbox import Function, running
+from tests.runtime.stores import made
 
 if TYPE_CHECKING:
     from boto3 import S3Client
@@ -75,10 +76,7 @@ def cards(outside: Outside, aws: str, tmp_path: Path) -> Generator[Function]:
     """Run the example's function, in its own folder and by the name that its template gives it."""
     with ExitStack() as stack:
         environment = {
-            "AWS_ENDPOINT_URL": aws,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "eu-west-1",
+            **stack.enter_context(made(aws)).environment,
             "BACKUP_BUCKET": BUCKET,
             "SLACK_WEBHOOK_URL": stack.enter_context(serving(outside.slack)),
             "SEARCH_URL": stack.enter_context(serving(outside.search)),
@@ -108,8 +106,9 @@ def test_what_failed_is_delivered_again_and_done(cards: Function, outside: Outsi
     outside.refused = set()
     assert cards.invoke(lambda_event(*events[1:])) == {"batchItemFailures": []}
     assert outside.messages == [
-        f'{{"text": "New card {number}: title {number}"}}'.encode() for number in (1, 2, 3)
+        f'{{"text": "New card {number}: title {number}"}}'.encode() for number in (1, 3, 2)
     ]
+    assert outside.documents == [f"PUT /cards/{number}/title {number}" for number in (1, 2, 3)]
     log = cards.log.read_text()
     assert events[1].event_id in log
     assert "title" not in log
