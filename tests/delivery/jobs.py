@@ -93,7 +93,9 @@ class WatchedLedger:
 
     def told(self) -> list[tuple[str, str, str]]:
         """List what was written, by handler, record and state."""
-        return [(*entry.pair, entry.state) for write in self.writes for entry in write]
+        return [
+            (entry.pair.handler, entry.pair.record, entry.state) for write in self.writes for entry in write
+        ]
 
 
 @dataclass
@@ -116,7 +118,7 @@ class Letterbox:
 
     def told(self) -> list[tuple[str, str, str]]:
         """List what was stored, by handler, record and reason."""
-        return [(*letter.pair, letter.reason) for letter in self.letters]
+        return [(letter.pair.handler, letter.pair.record, letter.reason) for letter in self.letters]
 
 
 @dataclass

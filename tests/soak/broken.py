@@ -1,5 +1,8 @@
 """Deliveries and ledgers with one rule broken each, to show that the laws notice."""
 
+# Whoever breaks a rule reaches inside.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

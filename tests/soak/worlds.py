@@ -165,7 +165,7 @@ class World:
             results = self.call(job, events, "all")
             return next((result for result in results if isinstance(result, Failure)), Success(None))
 
-        where = (lambda event: number_of(event) % 2 == 0) if job.picky else None
+        where = even if job.picky else None
         match job.kind:
             case "single":
                 return on_event(single, name=job.name, where=where)
@@ -239,6 +239,11 @@ class World:
         """Be a place for dead letters."""
         self.letters.extend(letters)
         return {letter.id for letter in letters}
+
+
+def even(event: Event[Thing]) -> bool:
+    """Want what is picked by those that are picky."""
+    return number_of(event) % 2 == 0
 
 
 def number_of(event: Event[Thing]) -> int:

@@ -95,8 +95,8 @@ class EventSourceMapping:
         self._faults = tuple(faults)
         self._lanes = lanes_of(shards, parallelization_factor)
         self._last: dict[str, Arrival] = {}
-        self.clock = Clock()
-        self.history = History()
+        self.clock: Clock = Clock()
+        self.history: History = History()
         self.documents: list[dict[str, object]] = []
         """What the OnFailure destination was sent."""
 
