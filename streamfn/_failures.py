@@ -9,7 +9,7 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── MissingImage   the stream's view type leaves out an image that the handler needs
     ├── Malformed      the entry is no stream record
     ├── Unrouted       no pipeline is there for the record's table
-    ├── TimedOut       not started: it was running when time was up, too often
+    ├── TimedOut       not started: it was running when time was up, or ended the process, too often
     ├── Unwanted       failed before, and `where` no longer wants it
     ├── OutOfTime      not started: the function's time was nearly up
     ├── HeldBack       not started: an earlier record of its item failed for the same handler
@@ -113,7 +113,10 @@ class OutOfTime:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The handler was not started, because time was up while it ran on this record, after `attempts` in all."""
+    """The handler was not started: it ran on this record when time was up, or ended the process, too often.
+
+    `attempts` counts all that it had.
+    """
 
     attempts: int
 

@@ -112,7 +112,7 @@ def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
 
 
 def _joined(one: Entry, other: Entry) -> Entry:
-    # The reason comes in for no more than that the order in which entries are read does not count.
+    # The reason comes in so that the order in which entries are read does not count.
     more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts, entry.reason))
     moments = [entry.since for entry in (one, other) if entry.since is not None]
     return replace(more, since=min(moments, default=None), alone=one.alone or other.alone)
@@ -136,6 +136,6 @@ def identity_of(record: Record) -> str:
 def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
     """Find the stretch of a batch; records without a number do not stretch it."""
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
-    arns = (record.event_source_arn for record in records if not isinstance(record, MalformedRecord))
+    arns = (record.event_source_arn for record in records)
     stream = next((arn for arn in arns if arn is not None), "")
     return Stretch(scope, stream, min(numbers, key=magnitude), max(numbers, key=magnitude))

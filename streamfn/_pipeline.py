@@ -94,7 +94,8 @@ class Pipeline(Generic[A_co, E_co]):
                     tasks.setdefault(strategy, []).append(task)
         for due in tasks.values():
             gate.expects(due)
-        for strategy, due in tasks.items():
+        for number, (strategy, due) in enumerate(tasks.items()):
+            gate.deadline.share(len(tasks) - number)
             settled.extend(strategy.run(due, gate))
         settled.sort(key=lambda each: (each.position, each.order))
         results = [each.result for each in settled]
@@ -206,7 +207,7 @@ def router(
     """Join up to ten pipelines, each getting the records of its own table; routers can be joined again.
 
     Several pipelines of one table all get its records. Those with the same strategy run as one would with all
-    their handlers; strategies that differ run one after the other.
+    their handlers; strategies that differ run one after the other, each with its share of the time.
 
     Fails with `Misuse` if two handlers, of whatever tables, go by one name.
     """

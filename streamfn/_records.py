@@ -153,6 +153,11 @@ class MalformedRecord:
     event_id: str | None
     sequence_number: str | None
 
+    @property
+    def event_source_arn(self) -> str | None:
+        """The stream's ARN; None where the entry has no usable one."""
+        return as_text(self.raw.get("eventSourceARN")) if is_map(self.raw) else None
+
     @override
     def __hash__(self) -> int:
         return hash((self.position, self.event_id, self.sequence_number))

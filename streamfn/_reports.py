@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final, TypeAlias, cast
 
 from typing_extensions import TypeVar
@@ -20,6 +20,7 @@ from streamfn._failures import (
     LedgerUnavailable,
     Malformed,
     MissingImage,
+    OutOfTime,
     Raised,
     Reason,
     Refused,
@@ -27,6 +28,7 @@ from streamfn._failures import (
     Undecodable,
 )
 from streamfn._records import StreamRecord
+from streamfn._time import SecondsLeft, no_end
 
 E = TypeVar("E")
 
@@ -56,21 +58,35 @@ def identifiers(failed: Failed[object]) -> dict[str, str | None]:
     return described
 
 
-def send(report: Report[E], failures: Iterable[Failed[E]]) -> None:
+def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:
     """Tell a report of failures, one after the other; if it raises, that is logged and changes nothing else.
 
-    What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That the ledger is
-    unavailable keeps all from starting, and is told once.
+    What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That time ran out,
+    or that the ledger is unavailable, keeps many from starting, and is told once each. What there is no time to
+    tell is counted in the log.
     """
-    unavailable = False
+    due = list(_worth_telling(failures))
+    for number, failed in enumerate(due):
+        if seconds_left() <= 0:
+            _log.error(
+                "time ran out for reports: %d of %d failures are not reported", len(due) - number, len(due)
+            )
+            return
+        outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
+        if isinstance(outcome, Raised):
+            _log.error("the report raised %s on: %r", type(kept(outcome).exception).__name__, failed)
+
+
+def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:
+    told: set[type] = set()
     for failed in failures:
-        waits = isinstance(failed.reason, Stopped | HeldBack)
-        told_already = unavailable and isinstance(failed.reason, LedgerUnavailable)
-        unavailable = unavailable or isinstance(failed.reason, LedgerUnavailable)
-        if not waits and not told_already:
-            outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
-            if isinstance(outcome, Raised):
-                _log.error("the report raised %s on: %r", type(kept(outcome).exception).__name__, failed)
+        if isinstance(failed.reason, Stopped | HeldBack):
+            continue
+        if isinstance(failed.reason, OutOfTime | LedgerUnavailable):
+            if type(failed.reason) in told:
+                continue
+            told.add(type(failed.reason))
+        yield failed
 
 
 def detail_of(reason: Reason[object]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from returns.result import Result, Success
+from returns.result import Failure, Result, Success
 
 from streamfn import (
     BatchFailed,
@@ -24,6 +24,7 @@ from streamfn import (
     on_insert,
     pipeline,
     retry,
+    router,
     series,
 )
 from streamfn.testing import FixedTime, insert_event, lambda_context, lambda_event
@@ -128,9 +129,7 @@ def test_a_chunk_that_time_ran_out_for_is_not_started() -> None:
     assert clock.seen == ["a"]
     assert [(each.handler, each.reason) for each in reported] == [
         ("take_many", OutOfTime()),
-        ("take", OutOfTime()),
-        ("take_many", OutOfTime()),
-    ]
+    ], "that time ran out is told once"
 
 
 def test_a_call_with_less_than_the_margin_left_raises_rather_than_loops() -> None:
@@ -151,3 +150,57 @@ def test_what_is_no_stream_event_fails_the_invocation() -> None:
 def test_a_margin_is_not_negative() -> None:
     with pytest.raises(Misuse, match="margin=-1 day, 23:59:59 should not be negative"):
         lambda_handler(pipeline(cards, on_insert(Clock(SECOND, SECOND).take)), margin=-SECOND)
+
+
+def test_chunks_are_called_in_the_order_of_their_records() -> None:
+    """Or, where time runs out between them, a record's last chunk would be late each time."""
+    clock = Clock(8 * SECOND, SECOND)
+    called: list[tuple[str, str]] = []
+
+    def one(events: Sequence[InsertEvent[Card]]) -> Result[str, str]:
+        clock.context.remaining -= SECOND
+        called.append(("one", "".join(event.new_image.title for event in events)))
+        return Success("done")
+
+    def two(events: Sequence[InsertEvent[Card]]) -> Result[str, str]:
+        clock.context.remaining -= 4 * SECOND
+        called.append(("two", "".join(event.new_image.title for event in events)))
+        return Success("done")
+
+    process = pipeline(cards, on_insert(batched(one, size=2)), on_insert(batched(two)))
+    handler = lambda_handler(process, retry(report=lambda _: None), margin=SECOND)
+    assert handler(lambda_event(A, B, C), clock.context) == {
+        "batchItemFailures": [{"itemIdentifier": str(C.record.sequence_number)}]
+    }
+    assert called == [("one", "ab"), ("two", "abc")]
+
+
+def test_strategies_that_differ_share_the_time() -> None:
+    """Or the first of them would take it all, and the batch would begin anew for ever."""
+    clock = Clock(30 * SECOND, 4 * SECOND)
+    other = pipeline(cards, on_insert(clock.take, name="later"), strategy=concurrent(workers=1))
+    process = router(pipeline(cards, on_insert(clock.take)), other)
+    events = [insert_event(Card(number, str(number))) for number in range(10)]
+    answer = lambda_handler(process, retry(report=lambda _: None), margin=SECOND)(
+        lambda_event(*events), clock.context
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": str(events[3].record.sequence_number)}]}
+    assert clock.seen == ["0", "1", "2", "0", "1", "2", "3"]
+
+
+def test_reports_leave_time_for_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(10 * SECOND, timedelta())
+    told: list[str | None] = []
+
+    def report(failed: Failed[str]) -> None:
+        clock.context.remaining -= 4 * SECOND
+        told.append(failed.record.event_id)
+
+    def refuse(_: InsertEvent[Card]) -> Result[None, str]:
+        return Failure("no")
+
+    handler = lambda_handler(pipeline(cards, on_insert(refuse)), acknowledge(report), margin=4 * SECOND)
+    events = [insert_event(Card(number, "x")) for number in range(5)]
+    assert handler(lambda_event(*events), clock.context) == {"batchItemFailures": []}
+    assert len(told) == 3
+    assert "time ran out for reports: 2 of 5 failures are not reported" in caplog.text

@@ -41,10 +41,13 @@ class Book:
         self._enter(replace(self[pair], state=state))
 
     def attempted(self, pair: Pair, reason: str, now: datetime) -> None:
-        """Enter that a pair was tried alone, and failed."""
+        """Enter that a pair was tried alone, and failed.
+
+        Once all attempts are used up, only a reason is news that `merged` would keep: that it hangs by now, say.
+        """
         entry = self[pair]
-        if entry.attempts < self._most:
-            attempts = entry.attempts + 1
+        attempts = min(entry.attempts + 1, max(self._most, entry.attempts))
+        if attempts > entry.attempts or reason > entry.reason:
             self._enter(replace(entry, attempts=attempts, since=entry.since or now, reason=reason))
 
     def failed_with_others(self, pair: Pair, reason: str, now: datetime) -> None:

@@ -54,7 +54,7 @@ class RetryWithLedger(Generic[E_contra]):
         entries = self._read(stretch, deadline)
         if entries is None:
             failures = failures_among(process(ClosedGate(deadline)))
-            send(self.report, failures)
+            send(self.report, failures, deadline.seconds_for_stores)
             return answer(failures, whole_batch=self.whole_batch)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
         ground = Ground(stretch, self.ledger, clock, self.limits, writes_always=self.write == "always")
@@ -64,10 +64,13 @@ class RetryWithLedger(Generic[E_contra]):
         try:
             failures = failures_among(process(gate))
             gate.finish()
+        except BaseException:  # a handler ends the process, and is to use an attempt up
+            gate.time_is_up()
+            raise
         finally:
             if call_off is not None:
                 call_off()
-        send(self.report, failures)
+        send(self.report, failures, deadline.seconds_for_stores)
         return answer([failed for failed in failures if gate.is_open(failed)], whole_batch=self.whole_batch)
 
     def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:

@@ -56,9 +56,10 @@ class Ground:
 
 
 class LedgerGate(Gate):
-    """Bars what is settled, what has to wait for its item, and what has had its attempts.
+    """Bars what has to wait for its item, what there is no time for, and what hung too often.
 
-    An alarm may ask it from a thread of its own, so each step holds a lock.
+    An alarm may ring in a thread of its own, so whatever it needs is changed under a lock. It must get through
+    while letters are sent, which therefore are not.
     """
 
     def __init__(self, deadline: Deadline, ground: Ground, book: Book, outbox: Outbox | None) -> None:
@@ -70,6 +71,7 @@ class LedgerGate(Gate):
         self._held: set[Place] = set()
         self._has_news = False
         self._expected: list[Turn] = []
+        self._preparing: Turn | None = None
         self._running: dict[int, tuple[Turn, ...]] = {}
         self._counted: set[Pair] = set()
         self._finished = False
@@ -82,9 +84,9 @@ class LedgerGate(Gate):
 
     @override
     def settled(self, turn: Turn, /) -> bool:
+        if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
+            self._send(self._outbox)
         with self._lock:
-            if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
-                self._send(self._outbox)
             return self._book.settled(_pair(turn))
 
     @override
@@ -99,15 +101,18 @@ class LedgerGate(Gate):
             hangs = self._outbox is not None and entry.reason == TimedOut.__name__
             if hangs and self._limits_are_reached(entry):
                 return TimedOut(entry.attempts)
+            self._preparing = turn
             return None
 
     @override
     def alone(self, turn: Turn, /) -> bool:
-        return self._book[_pair(turn)].alone
+        entry = self._book[_pair(turn)]
+        return entry.alone and not entry.settled
 
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
         with self._lock:
+            self._preparing = None
             self._running[call] = tuple(turns)
             super().began(call, ())
 
@@ -129,6 +134,7 @@ class LedgerGate(Gate):
     @override
     def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
         with self._lock:
+            self._preparing = None
             pair, name = _pair(turn), type(reason).__name__
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
@@ -142,25 +148,32 @@ class LedgerGate(Gate):
             gives_up = hopeless or (tried and self._limits_are_reached(self._book[pair]))
             if self._outbox is not None and gives_up:
                 self._outbox.put(turn, self._letter(pair, turn.record, reason))
-                if self._outbox.full:
-                    self._send(self._outbox)
             else:
                 self._hold(turn)
+        if self._outbox is not None and self._outbox.full:
+            self._send(self._outbox)
 
     @override
     def unwanted(self, turn: Turn, /) -> Unwanted | None:
-        entry = self._book[_pair(turn)]
-        return Unwanted() if entry.attempts or entry.alone else None
+        with self._lock:
+            self._preparing = None
+            entry = self._book[_pair(turn)]
+            return Unwanted() if entry.attempts or entry.alone else None
 
     def time_is_up(self) -> None:
-        """Write what is known: before long the process may be ended, and nobody would know what it was at."""
+        """Write what is known: before long the process may be ended, and nobody would know what it was at.
+
+        What ran by itself has used an attempt up. Of several calls nobody knows which one took the others'
+        time, so each is to be tried by itself; one that is being prepared (by its `where`, say) counts as one.
+        """
         with self._lock:
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
-            for turns in self._running.values():
-                for turn in turns:
-                    self._enter_failure(_pair(turn), TimedOut.__name__, alone=len(turns) == 1)
-                    self._counted.add(_pair(turn))
+            calls = [*self._running.values(), *([(self._preparing,)] if self._preparing else [])]
+            under_way = [_pair(turn) for turns in calls for turn in turns]
+            for pair in under_way:
+                self._enter_failure(pair, TimedOut.__name__, alone=len(under_way) == 1)
+                self._counted.add(pair)
             for turn in self._expected:
                 self._book.waits(_pair(turn), OutOfTime.__name__)
             self._write(self.deadline.seconds_for_stores)
@@ -171,9 +184,9 @@ class LedgerGate(Gate):
         That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
         answer.
         """
+        if self._outbox is not None:
+            self._send(self._outbox)
         with self._lock:
-            if self._outbox is not None:
-                self._send(self._outbox)
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
             if self._has_news or given_up or self._ground.writes_always:
                 self._write(self.deadline.seconds_for_stores)
@@ -198,11 +211,13 @@ class LedgerGate(Gate):
         self._held.add(place_of(turn))
 
     def _send(self, outbox: Outbox) -> None:
-        for turn, letter, stored in outbox.empty(self.deadline.seconds_for_stores):
-            if stored:
-                self._book.settle(letter.pair, "dead")
-            else:
-                self._hold(turn)
+        sent = outbox.empty(self.deadline.seconds_for_stores)
+        with self._lock:
+            for turn, letter, stored in sent:
+                if stored:
+                    self._book.settle(letter.pair, "dead")
+                else:
+                    self._hold(turn)
 
     def _letter(self, pair: Pair, record: Record, reason: Reason[object]) -> DeadLetter:
         entry = self._book[pair]

@@ -49,7 +49,7 @@ class Outbox:
 
     def _send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
         try:
-            stored = self._dead_letters.send(letters, seconds_left)
+            stored = frozenset(self._dead_letters.send(letters, seconds_left))
         except Exception as error:  # noqa: BLE001 (whatever it is, the failures stay failures)
             _log.error("dead letters could not be sent: %s", type(error).__name__)
             return ()

@@ -31,7 +31,7 @@ class Acknowledge(Generic[E_contra]):
     ) -> BatchResponse:
         """Run everything and report all failures; only what was not started for lack of time comes again."""
         failures = failures_among(process(Gate(deadline)))
-        send(self.report, failures)
+        send(self.report, failures, deadline.seconds_for_stores)
         return answer([failed for failed in failures if isinstance(failed.reason, OutOfTime)])
 
 
@@ -47,5 +47,5 @@ class Retry(Generic[E_contra]):
     ) -> BatchResponse:
         """Run up to the first failure, report all, and name the lowest sequence number among them."""
         failures = failures_among(process(StoppingGate(deadline)))
-        send(self.report, failures)
+        send(self.report, failures, deadline.seconds_for_stores)
         return answer(failures, whole_batch=self.whole_batch)

@@ -42,7 +42,7 @@ class Chunk:
         return self._alone or len(self._dues) == self._size
 
     def release(self) -> tuple[list[Settled], Call | None]:
-        """Empty the chunk: into a call, and into failures of what may no longer start."""
+        """Turn the chunk into a call, and into failures of what may no longer start."""
         barred: list[Settled] = []
         due: list[Due] = []
         for each in self._dues:
@@ -50,7 +50,4 @@ class Chunk:
                 due.append(each)
             else:
                 barred.append(failed(each.task, bar, self._gate))
-        self._dues.clear()
-        self._items.clear()
-        self._alone = False
         return barred, Call(self._handler, due) if due else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from os import getpid
 from queue import SimpleQueue
+from threading import local
 from typing import Final, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,7 @@ from streamfn._execution.gate import Gate
 from streamfn._execution.items import Item, item_of
 from streamfn._execution.loop import submit
 from streamfn._execution.tasks import Call, Settled, Task, prepare
+from streamfn._failures import Raised
 from streamfn._misuse import Misuse
 
 
@@ -36,11 +38,13 @@ class Lane:
     place: tuple[int, int]
     tasks: deque[Task] = field(compare=False, default_factory=deque[Task])
 
-    def advance(self, gate: Gate) -> tuple[list[Settled], Call | None]:
-        """Prepare tasks until there is something to call, or nothing left."""
+    def advance(self, gate: Gate, *, beside_others: bool) -> tuple[list[Settled], Call | None]:
+        """Prepare tasks until there is something to call, or nothing left; what runs alone not beside others."""
         settled: list[Settled] = []
         chunk = Chunk(self.tasks[0].handler, gate)
         while self.tasks and chunk.takes(self.tasks[0]):
+            if beside_others and gate.alone(self.tasks[0]):
+                break
             prepared = prepare(self.tasks.popleft(), gate)
             if isinstance(prepared, Settled):
                 settled.append(prepared)
@@ -60,21 +64,32 @@ class Concurrent:
     workers: int
 
     def run(self, tasks: Iterable[Task], gate: Gate) -> Iterator[Settled]:
-        """Run tasks side by side, those of one handler and item in their order, and settle each that is wanted."""
+        """Run tasks side by side, those of one handler and item in their order, and settle each that is wanted.
+
+        What the gate wants tried alone has nothing beside it.
+        """
+        if getattr(_worker, "strategy", None) == id(self):
+            raise Misuse(
+                "a handler runs a pipeline with its own strategy, and would wait for itself: make another"
+            )
         waiting = _lanes(tasks)
         finished: SimpleQueue[Finished] = SimpleQueue()
         running = 0
         while waiting or running:
             while waiting and running < self.workers:
                 lane = heappop(waiting)
-                settled, call = lane.advance(gate)
+                settled, call = lane.advance(gate, beside_others=running > 0)
                 yield from settled
-                if call is None:
-                    _return(lane, waiting)
-                else:
+                if call is not None:
                     call.begin(gate)
                     self._start(lane, call, finished)
                     running += 1
+                    alone = gate.alone(call.dues[0].task)
+                else:
+                    _return(lane, waiting)
+                    alone = bool(lane.tasks)
+                if alone:
+                    break
             if running:
                 lane, call, future = finished.get()
                 running -= 1
@@ -83,7 +98,11 @@ class Concurrent:
 
     def _start(self, lane: Lane, call: Call, finished: SimpleQueue[Finished]) -> None:
         thread = _threads(self).submit
-        future = submit(call.run_async()) if call.is_async else thread(copy_context().run, call.run)
+        try:
+            future = submit(call.run_async()) if call.is_async else thread(copy_context().run, call.run)
+        except RuntimeError as error:  # on the event loop itself there is no waiting for it
+            future = Future()
+            future.set_result(Raised(error))
         future.add_done_callback(lambda done: finished.put((lane, call, done)))
 
 
@@ -124,10 +143,16 @@ _pools: Final[WeakKeyDictionary[Concurrent, tuple[int, ThreadPoolExecutor]]] = W
 """Each strategy's threads, for as long as it exists, and the process that they are of: they do not survive a fork."""
 
 
+_worker: Final = local()
+"""Says of a thread which strategy it works for."""
+
+
 def _threads(strategy: Concurrent) -> ThreadPoolExecutor:
     """Each strategy has threads of its own: handlers that run a pipeline must not wait for themselves."""
     pid, pool = _pools.get(strategy, (None, None))
     if pool is None or pid != getpid():
-        pool = ThreadPoolExecutor(strategy.workers, thread_name_prefix="streamfn")
+        pool = ThreadPoolExecutor(
+            strategy.workers, "streamfn", initializer=setattr, initargs=(_worker, "strategy", id(strategy))
+        )
         _pools[strategy] = getpid(), pool
     return pool

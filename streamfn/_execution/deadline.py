@@ -11,13 +11,14 @@ class Deadline:
     A call is started only if, besides the margin, as much time is left as the longest call so far has taken.
     """
 
-    __slots__ = ("_began", "_half", "_longest", "_margin", "_remaining")
+    __slots__ = ("_began", "_half", "_longest", "_margin", "_remaining", "_reserved")
 
     def __init__(self, remaining: SecondsLeft = no_end, margin: float = 0.0) -> None:
         """Take what is left until the function is ended, and the margin to keep of it, both in seconds."""
         self._remaining = remaining
         self._margin = margin
         self._longest = 0.0
+        self._reserved = 0.0
         self._began: dict[int, float] = {}
         self._half = remaining() / 2
 
@@ -26,9 +27,15 @@ class Deadline:
         """Whether it is too late to start a call."""
         return self.seconds_left() <= self._longest
 
+    def share(self, among: int) -> None:
+        """Leave a share of the time to each of so many, of which the first begins now."""
+        self._reserved = 0.0
+        if among > 1:
+            self._reserved = self.seconds_left() * (among - 1) / among
+
     def seconds_left(self) -> float:
         """How long calls may still run."""
-        return self._remaining() - self._margin
+        return self._remaining() - self._margin - self._reserved
 
     def seconds_for_stores(self) -> float:
         """How long ledgers and dead letters may still take; a quarter of the margin is for the answer."""
@@ -44,14 +51,14 @@ class Deadline:
         # Where time has no end, `took` is no number, and no longer than anything.
         self._longest = max(self._longest, took)
 
-    def hurries(self) -> bool:
-        """Whether what waits for more should wait no longer.
+    def hurries(self, calls: int) -> bool:
+        """Whether so many calls that wait for more should wait no longer.
 
-        That is where there is time for two more calls at the most, and once each time that half of what was
+        That is where there is time for them and one more at the most, and once each time that half of what was
         left has gone by.
         """
         left = self.seconds_left()
         if left < self._half:
             self._half = left / 2
             return True
-        return left <= 2 * self._longest
+        return left <= (calls + 1) * self._longest

@@ -54,12 +54,12 @@ class Gate:
         return OutOfTime() if self.deadline.reached else None
 
     def alone(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a turn in a batched handler is to have a chunk of its own."""
+        """Whether a turn is to have a call of its own, and that nothing beside it."""
         return False
 
-    def hurries(self) -> bool:
-        """Whether chunks should not wait for more events, because time runs short."""
-        return self.deadline.hurries()
+    def hurries(self, chunks: int, /) -> bool:
+        """Whether so many chunks should not wait for more events, because time runs short."""
+        return self.deadline.hurries(chunks)
 
     def began(self, call: int, turns: Iterable[Turn], /) -> None:  # noqa: ARG002 (for those that tell turns apart)
         """Learn that a call begins, by a number that no other running one has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,38 +22,38 @@ class Series:
 
     def run(self, tasks: Iterable[Task], gate: Gate) -> Iterator[Settled]:
         """Run tasks in their order, and settle each that is wanted."""
-        chunks: dict[int, Chunk] = {}
+        chunks: dict[int, Chunk] = {}  # by handler, in the order of their first events
         for task in tasks:
-            if chunks and gate.hurries():
-                yield from _flush_all(chunks, gate)
+            if chunks and gate.hurries(len(chunks)):
+                yield from _release_all(chunks, gate)
             if task.handler.batched:
-                chunk = chunks.setdefault(task.order, Chunk(task.handler, gate))
-                yield from _gather(task, chunk, gate)
+                yield from _gather(task, chunks, gate)
             elif isinstance(prepared := prepare(task, gate), Settled):
                 yield prepared
             elif prepared is not None:
                 yield from _called(Call(task.handler, (prepared,)), gate)
-        yield from _flush_all(chunks, gate)
+        yield from _release_all(chunks, gate)
 
 
-def _gather(task: Task, chunk: Chunk, gate: Gate) -> Iterator[Settled]:
-    """Put a task into a chunk, which is called before if there is no room in it, and after if it is full then."""
-    if not chunk.takes(task):
-        yield from _flush(chunk, gate)
+def _gather(task: Task, chunks: dict[int, Chunk], gate: Gate) -> Iterator[Settled]:
+    """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full then."""
+    if task.order in chunks and not chunks[task.order].takes(task):
+        yield from _release(chunks.pop(task.order), gate)
     if isinstance(prepared := prepare(task, gate), Settled):
         yield prepared
     elif prepared is not None:
+        chunk = chunks.setdefault(task.order, Chunk(task.handler, gate))
         chunk.add(prepared)
         if chunk.full:
-            yield from _flush(chunk, gate)
+            yield from _release(chunks.pop(task.order), gate)
 
 
-def _flush_all(chunks: Mapping[int, Chunk], gate: Gate) -> Iterator[Settled]:
-    for chunk in chunks.values():
-        yield from _flush(chunk, gate)
+def _release_all(chunks: dict[int, Chunk], gate: Gate) -> Iterator[Settled]:
+    while chunks:
+        yield from _release(chunks.pop(next(iter(chunks))), gate)
 
 
-def _flush(chunk: Chunk, gate: Gate) -> Iterator[Settled]:
+def _release(chunk: Chunk, gate: Gate) -> Iterator[Settled]:
     barred, call = chunk.release()
     yield from barred
     if call is not None:

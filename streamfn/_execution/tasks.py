@@ -87,7 +87,8 @@ def prepare(task: Task, gate: Gate) -> Due | Settled | None:
     event = made.unwrap()
     if handler.where is not None:
         # pipeline() has matched the handler and the event.
-        wanted = call(cast("Callable[[object], object]", handler.where), event)
+        answer = call(cast("Callable[[object], object]", handler.where), event)
+        wanted = answer if isinstance(answer, Raised) else call(bool, answer)
         if isinstance(wanted, Raised):
             return _settled(task, verdict(wanted), gate)
         if not wanted:
@@ -128,12 +129,12 @@ class Call:
 
     def settle(self, returned: object, gate: Gate) -> list[Settled]:
         """Give each task its Result, from what came of the call."""
-        gate.ended(id(self))
         alone = len(self.dues) == 1
         if isinstance(self.handler.function, BatchedEach):
             found: Sequence[Verdict] = verdicts(returned, len(self.dues))
         else:
             found = [verdict(returned)] * len(self.dues)
+        gate.ended(id(self))  # not before: what is meant for the process leaves the handler running
         return [
             _settled(due.task, each, gate, alone=alone) for due, each in zip(self.dues, found, strict=True)
         ]

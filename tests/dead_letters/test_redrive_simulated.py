@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 from streamfn import Event, InsertEvent, LambdaFunction, Pipeline, lambda_handler, on_event, pipeline, retry
 from streamfn.dead_letters import MemoryDeadLetters, Redriven, redrive
 from streamfn.ledgers import MemoryLedger
-from streamfn.testing import EventSourceMapping
+from streamfn.testing import EventSourceMapping, StoreDown
 from tests.dead_letters.documents import Shard, raws
 from tests.dead_letters.redriving import Texts, told
 from tests.delivery.jobs import Note, notes, quiet, written
@@ -143,7 +143,7 @@ def test_the_records_of_lanes_that_went_well_do_not_run_again(destination: Liter
 
 
 def test_what_nobody_remembers_runs_when_everything_is_asked_for() -> None:
-    """A process that dies writes nothing, so that it looks like a lane that went well."""
+    """A process that dies and cannot write leaves nothing, so that it looks like a lane that went well."""
     shop, events = Shop(), written(*NAMES)
 
     def die(job: str, name: str) -> bool:
@@ -153,7 +153,11 @@ def test_what_nobody_remembers_runs_when_everything_is_asked_for() -> None:
 
     shop.fails = die
     mapping = EventSourceMapping(
-        shop.function(letters=False), parallelization_factor=3, maximum_retry_attempts=1, on_failure="SQS"
+        shop.function(letters=False),
+        parallelization_factor=3,
+        maximum_retry_attempts=1,
+        on_failure="SQS",
+        faults=[StoreDown(number, "ledger writes") for number in range(1, 50)],
     )
     mapping.deliver(*events)
     source = texts(mapping)

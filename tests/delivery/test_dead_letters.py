@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import pytest
@@ -32,7 +33,8 @@ from streamfn import (
     series,
 )
 from streamfn._ledger import Entry, Pair, stretch_of
-from streamfn._time import no_end
+from streamfn._letters import DeadLetter
+from streamfn._time import SecondsLeft, no_end
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Json, record
 from tests.delivery.jobs import START, Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
@@ -249,3 +251,33 @@ def test_success_is_no_letter() -> None:
     function = Function(Job())
     assert function(*written("a1", "b1")) == []
     assert (function.box.sendings, function.ledger.writes) == ([], [])
+
+
+def test_what_is_no_record_is_known_by_its_stream_too() -> None:
+    """In a batch of its own as well as among records."""
+    function = Function(Job())
+    broken = record(1, without="Keys")
+    assert function(broken, *written("a1")) == []
+    assert function(broken) == []
+    (letter,) = function.box.letters
+    assert letter.stream == broken["eventSourceARN"]
+
+
+def test_a_place_for_letters_that_answers_nothing_has_stored_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Silent(Letterbox):
+        @override
+        def send(self, letters: Sequence[DeadLetter], _: SecondsLeft, /) -> Collection[str]:
+            # As a place of somebody who has no type checker.
+            return None  # type: ignore[return-value] # pyright: ignore[reportReturnType]
+
+    process = pipeline(notes, on_event(Job(a1=1), name="tell"))
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=Silent(), max_attempts=1, patience=timedelta(), report=quiet
+    )
+    (event,) = written("a1")
+    assert lambda_handler(process, delivery)(lambda_event(event), None) == {
+        "batchItemFailures": [{"itemIdentifier": event.record.sequence_number}]
+    }
+    assert "dead letters could not be sent: TypeError" in caplog.text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 import pytest
-from returns.result import Result, Success
+from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import (
@@ -25,6 +27,9 @@ from streamfn import (
     retry,
     series,
 )
+from streamfn._ledger import Entry, Stretch
+from streamfn._letters import DeadLetter
+from streamfn._time import SecondsLeft
 from streamfn.testing import EventSourceMapping, lambda_context, lambda_event
 from tests.delivery.jobs import Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
 
@@ -142,8 +147,6 @@ def test_no_alarm_rings_once_a_batch_is_done() -> None:
 
 def test_the_alarm_of_the_machine_is_called_off_as_well() -> None:
     """With a real context: the timer's thread is gone when the function has answered."""
-    import threading
-
     process = pipeline(notes, on_event(Job(), name="tell"))
     handler = lambda_handler(process, retry(ledger=WatchedLedger(), report=quiet))
     before = threading.active_count()
@@ -195,3 +198,99 @@ def test_an_alarm_that_comes_late_does_nothing() -> None:
     (ring,) = rings
     ring()
     assert ledger.writes == []
+
+
+def test_what_has_used_its_attempts_up_by_failing_and_then_hangs_is_given_up() -> None:
+    """Were the attempts all that counts, it would hang in every delivery until the stream forgets it."""
+    box, calls = Letterbox(), list[str]()
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        calls.append(event.event_id)
+        if len(calls) > 2:
+            mapping.clock.advance(timedelta(minutes=20))
+        return Failure("no")
+
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=box, max_attempts=2, patience=20 * SECOND, report=quiet
+    )
+    mapping = EventSourceMapping(lambda_handler(pipeline(notes, on_event(tell)), delivery))
+    mapping.deliver(*written("a1"))
+    assert (calls, box.told()) == (["a1"] * 3, [("tell", "a1", "TimedOut")])
+
+
+def test_a_where_that_hangs_uses_attempts_up() -> None:
+    box = Letterbox()
+
+    def never_answers(_: Event[Note]) -> bool:
+        mapping.clock.advance(timedelta(minutes=20))
+        return True
+
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=box, max_attempts=2, patience=0 * SECOND, report=quiet
+    )
+    process = pipeline(notes, on_event(Job(), name="tell", where=never_answers))
+    mapping = EventSourceMapping(lambda_handler(process, delivery))
+    history = mapping.deliver(*written("a1"))
+    assert box.told() == [("tell", "a1", "TimedOut")]
+    assert history.discarded == []
+
+
+def test_those_that_run_beside_one_that_hangs_pay_nothing_for_it() -> None:
+    """Nobody knows which of them took the time, so each is tried by itself."""
+    hanging, box = Hanging("b1"), Letterbox()
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=box, max_attempts=1, patience=0 * SECOND, report=quiet
+    )
+    process = pipeline(notes, hanging.handlers()["single"], strategy=concurrent(workers=4))
+    mapping = hanging.mapping = EventSourceMapping(lambda_handler(process, delivery))
+    history = mapping.deliver(*written("a1", "b1", "c1", "d1"))
+    assert box.told() == [("tell", "b1", "TimedOut")]
+    assert set(history.successes("tell")) == {"a1", "c1", "d1"}
+
+
+def test_a_handler_that_ends_the_process_uses_attempts_up() -> None:
+    box, ledger = Letterbox(), WatchedLedger()
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        if event.event_id == "a1":
+            raise SystemExit
+        return Success(event.event_id)
+
+    delivery = retry(ledger=ledger, dead_letters=box, max_attempts=2, patience=0 * SECOND, report=quiet)
+    handler = lambda_handler(pipeline(notes, on_event(tell)), delivery)
+    batch = lambda_event(*written("a1", "b1"))
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            handler(batch, None)
+    assert handler(batch, None) == {"batchItemFailures": []}
+    assert box.told() == [("tell", "a1", "TimedOut")]
+
+
+def test_the_alarm_gets_through_while_letters_are_sent() -> None:
+    """By the machine's own timer: the letter is stored only once the ledger has been written."""
+    is_written = threading.Event()
+    started = time.monotonic()
+
+    class Telling(WatchedLedger):
+        @override
+        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+            super().write(stretch, entries, seconds_left)
+            is_written.set()
+
+    class Slow(Letterbox):
+        @override
+        def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> Collection[str]:
+            assert is_written.wait(30)
+            return super().send(letters, seconds_left)
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return round(1000 * (1.5 - (time.monotonic() - started)))
+
+    box, ledger = Slow(), Telling()
+    process: Pipeline[object, object] = pipeline(notes, on_event(Job(a1=1), name="tell"))
+    delivery = retry(ledger=ledger, dead_letters=box, max_attempts=1, patience=0 * SECOND, report=quiet)
+    assert lambda_handler(process, delivery)(lambda_event(*written("a1")), Context()) == {
+        "batchItemFailures": []
+    }
+    assert [entry.state for write in ledger.writes for entry in write] == ["open", "dead"]

@@ -21,6 +21,8 @@ from streamfn import (
     Event,
     InsertEvent,
     Misuse,
+    Raised,
+    Refused,
     Strategy,
     batched,
     concurrent,
@@ -302,3 +304,39 @@ def test_threads_end_with_the_strategy_that_they_are_of() -> None:
     gc.collect()
     threads[0].join(30)
     assert not threads[0].is_alive()
+
+
+def test_a_handler_that_would_wait_for_its_own_strategy_is_told() -> None:
+    strategy = concurrent(workers=1)
+
+    def inner(_: InsertEvent[Card]) -> Result[None, str]:
+        return Success(None)
+
+    within = pipeline(cards, on_insert(inner), strategy=strategy)
+
+    def outer(_: InsertEvent[Card]) -> Result[None, str]:
+        within(lambda_event(B))
+        return Success(None)
+
+    (failed,) = failures(pipeline(cards, on_insert(outer), strategy=strategy)(lambda_event(A)))
+    assert isinstance(failed.reason, Raised)
+    assert "would wait for itself: make another" in str(failed.reason.exception)
+
+
+def test_a_coroutine_that_runs_a_pipeline_on_its_own_loop_is_told() -> None:
+    """It would block the loop that it waits for."""
+
+    async def inner(_: InsertEvent[Card]) -> Result[None, str]:
+        return Success(None)
+
+    within = pipeline(cards, on_insert(inner), strategy=concurrent(workers=1))
+
+    async def outer(_: InsertEvent[Card]) -> Result[None, str]:
+        (failed,) = failures(within(lambda_event(B)))
+        assert isinstance(failed.reason, Raised)
+        return Failure(str(failed.reason.exception))
+
+    (failed,) = failures(pipeline(cards, on_insert(outer))(lambda_event(A)))
+    assert failed.reason == Refused(
+        "a handler that runs on the event loop cannot wait for another one; await it instead"
+    )

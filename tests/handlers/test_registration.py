@@ -13,6 +13,7 @@ from streamfn import (
     InsertEvent,
     Misuse,
     ModifyEvent,
+    Raised,
     batched,
     chain,
     changed,
@@ -24,7 +25,7 @@ from streamfn import (
     on_upsert,
     pipeline,
 )
-from streamfn.testing import insert_event, lambda_event, modify_event, values
+from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests.cards import Card, CardKey, cards
 
 
@@ -121,3 +122,20 @@ def test_every_kind_takes_a_where() -> None:
     )
     given = lambda_event(insert_event(Card(1, "hello")), modify_event(Card(1, "hello"), Card(1, "hello")))
     assert process(given) == []
+
+
+def test_a_where_whose_answer_is_neither_true_nor_false_has_failed() -> None:
+    """As that of numpy's arrays, which are compared element by element."""
+
+    class Array:
+        def __bool__(self) -> bool:
+            raise ValueError("ambiguous")
+
+    def handle(_: InsertEvent[Card]) -> Result[None, str]:
+        return Success(None)
+
+    # A type checker says so too; here nobody has asked one.
+    process = pipeline(cards, on_insert(handle, where=lambda _: Array()))  # type: ignore[arg-type,return-value] # pyright: ignore[reportArgumentType]
+    (failed,) = failures(process(lambda_event(insert_event(Card(1, "a")))))
+    assert isinstance(failed.reason, Raised)
+    assert isinstance(failed.reason.exception, ValueError)

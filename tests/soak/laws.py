@@ -98,14 +98,7 @@ def once_without_faults(world: World) -> Iterator[str]:
 
 
 def letters_in_due_time(world: World) -> Iterator[str]:
-    """A letter is written of what was tried alone often enough, and for long enough.
-
-    By a simulation's clock a handler that hangs takes no time from those that run beside it, so that it takes
-    them along: there the law says nothing.
-    """
-    troubles = world.schedule.troubles.values()
-    if world.schedule.side_by_side and any(trouble.kind == "hang" for trouble in troubles):
-        return
+    """A letter is written of what was tried alone often enough, and for long enough."""
     for letter in world.letters:
         if letter.reason not in _TRIED:
             continue

@@ -43,9 +43,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a job does with a record the first so many times."""
+    """What a job does with a record the first so many times; one that turns refuses it at first, and then hangs."""
 
-    kind: Literal["refuse", "raise", "hang"]
+    kind: Literal["refuse", "raise", "hang", "turn"]
     times: int
 
 
@@ -93,7 +93,8 @@ class Schedule:
         lasting = any(trouble.times == FOR_EVER for trouble in self.troubles.values())
         if self.mode == "acknowledge":
             return not any(
-                trouble.times == FOR_EVER and trouble.kind == "hang" for trouble in self.troubles.values()
+                trouble.times == FOR_EVER and trouble.kind in {"hang", "turn"}
+                for trouble in self.troubles.values()
             )
         # Without a memory and without an answer, a batch that does not fit into the timeout begins from the start.
         fits = self.remembers or not (self.whole_batch and self.seconds)
@@ -158,10 +159,10 @@ def _form(dice: Random, *, lasting: bool) -> Form:
 
 
 def _trouble(dice: Random, *, calm: bool, lasting: bool) -> Trouble:
-    kinds: tuple[Literal["refuse", "raise", "hang"], ...] = ("refuse", "refuse", "raise")
+    kinds: tuple[Literal["refuse", "raise", "hang", "turn"], ...] = ("refuse", "refuse", "raise")
     if not calm:
-        kinds = (*kinds, "hang")
-    return Trouble(dice.choice(kinds), FOR_EVER if lasting and dice.random() < 0.4 else dice.randint(1, 4))
+        kinds = (*kinds, "hang", "turn")
+    return Trouble(dice.choice(kinds), FOR_EVER if lasting and dice.random() < 0.4 else dice.randint(1, 7))
 
 
 def _fault(dice: Random) -> Fault:

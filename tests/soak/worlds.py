@@ -39,6 +39,7 @@ from streamfn.testing import EventSourceMapping, insert_event
 from tests.soak.schedules import Change, Job, Schedule, Trouble
 
 SIDE_BY_SIDE: Final = concurrent(workers=3)
+TURNS_AFTER: Final = 4
 TIMEOUT: Final = timedelta(seconds=30)
 
 
@@ -200,7 +201,11 @@ class World:
         with self.lock:
             tried = self.tries[job, number] = self.tries.get((job, number), 0) + 1
         trouble = self.schedule.troubles.get((job, number))
-        return trouble if trouble is not None and tried <= trouble.times else None
+        if trouble is None or tried > trouble.times:
+            return None
+        if trouble.kind == "turn":
+            return Trouble("refuse" if tried <= TURNS_AFTER else "hang", trouble.times)
+        return trouble
 
     def watch(self, job: Job, number: int) -> None:
         """See whether a call may begin.

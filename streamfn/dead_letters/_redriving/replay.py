@@ -97,7 +97,7 @@ class Replay(Generic[A, E]):
         gate = RedriveGate(self.deadline, ground, book, self.holds, due)
         results = self.process.run(records, gate)
         gate.finish()
-        send(self.report, failures_among(results))
+        send(self.report, failures_among(results), self.deadline.seconds_for_stores)
         found: dict[Pair, Failed[E] | None] = {}
         for result in results:
             if isinstance(result, Failure):

@@ -39,6 +39,8 @@ def invoke(
     context = clock.begin(settings.timeout)
     try:
         answer: object = json.loads(json.dumps(_prepared(function, probe, clock, faults)(event, context)))
+        if clock.is_up:
+            raise TimedOut  # noqa: TRY301 (Lambda waits for no answer)
     except (Exception, SystemExit, TimeIsUp) as error:  # noqa: BLE001 (whatever a function raises, Lambda goes on)
         kind = TimedOut if clock.is_up else type(error)
         return Taken(0, probe.end(), error=kind.__name__)

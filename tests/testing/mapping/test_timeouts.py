@@ -11,11 +11,12 @@ from functools import partial
 from typing import Final
 
 import pytest
-from returns.result import Result, Success
+from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import (
     Delivery,
+    Failed,
     InsertEvent,
     Strategy,
     acknowledge,
@@ -28,7 +29,7 @@ from streamfn._handlers.outcomes import Outcome
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import Entry, MemoryLedger, Stretch
-from streamfn.testing import Crash, EventSourceMapping
+from streamfn.testing import Crash, EventSourceMapping, insert_event
 from streamfn.testing._mapping.clock import Clock, ProcessDied
 from streamfn.testing._mapping.invocations import Effect, Letter
 from streamfn.testing._mapping.probes import Probe
@@ -216,3 +217,18 @@ def test_the_alarms_of_a_dead_process_do_not_ring() -> None:
         probe.returned(first, ["succeeded"])
     clock.advance(timedelta(seconds=2))
     assert rung == []
+
+
+def test_an_answer_after_the_timeout_is_none() -> None:
+    """Where a report takes too long, say: Lambda has ended the function by then."""
+
+    def refuse(_: InsertEvent[Card]) -> Result[None, str]:
+        return Failure("no")
+
+    def report(_: Failed[str]) -> None:
+        if len(mapping.history.invocations) == 0:
+            mapping.clock.advance(timedelta(minutes=2))
+
+    mapping = EventSourceMapping(lambda_handler(pipeline(cards, on_insert(refuse)), acknowledge(report)))
+    history = mapping.deliver(insert_event(Card(1, "a")))
+    assert [each.error for each in history.invocations] == ["TimedOut", None]
