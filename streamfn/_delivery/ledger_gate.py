@@ -71,7 +71,7 @@ class LedgerGate(Gate):
         self._held: set[Place] = set()
         self._has_news = False
         self._expected: list[Turn] = []
-        self._preparing: Turn | None = None
+        self._preparing: Turn | None = None  # or done with, until the next step
         self._running: dict[int, tuple[Turn, ...]] = {}
         self._counted: set[Pair] = set()
         self._finished = False
@@ -84,6 +84,7 @@ class LedgerGate(Gate):
 
     @override
     def settled(self, turn: Turn, /) -> bool:
+        self._preparing = None
         if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
             self._send(self._outbox)
         with self._lock:
@@ -184,6 +185,7 @@ class LedgerGate(Gate):
         That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
         answer.
         """
+        self._preparing = None
         if self._outbox is not None:
             self._send(self._outbox)
         with self._lock:
