@@ -21,6 +21,9 @@ from streamfn import (
     pipeline,
     retry,
 )
+from streamfn.dead_letters import SqsDeadLetters
+from streamfn.ledgers import DynamoDBLedger
+from streamfn.testing import insert_event, lambda_event, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,18 @@ def back_up(event: RemoveEvent[Card]) -> Result[str, S3Error]:
     return Success(f"backed up {event.old_image.title}")
 
 
+queue_url = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"
+
 process = pipeline(cards, on_insert(announce), on_remove(back_up))
-handler = lambda_handler(process, retry())
+handler = lambda_handler(
+    process, retry(ledger=DynamoDBLedger("card-ledger"), dead_letters=SqsDeadLetters(queue_url))
+)
 
 
 def test_it_answers_lambda() -> None:
     assert {"batchItemFailures": []} == handler({"Records": []}, None)
+
+
+def test_new_card_is_announced() -> None:
+    results = process(lambda_event(insert_event(Card(1, "hello"))))
+    assert values(results) == ["announced hello"]

@@ -22,6 +22,9 @@ from streamfn import (
     pipeline,
     retry,
 )
+from streamfn.dead_letters import MemoryDeadLetters, Redriven, redrive
+from streamfn.ledgers import MemoryLedger
+from streamfn.mappings import Finding, LambdaClient, check_mapping
 from tests.typing.cards import S3Error, SlackError, announce, back_up, cards
 
 process = pipeline(cards, on_insert(announce), on_remove(back_up))
@@ -58,6 +61,8 @@ def test_deliveries_with_their_own_reports() -> None:
     lambda_handler(process, retry(whole_batch=True))
     lambda_handler(process, retry(report=report))
     lambda_handler(process, retry(report=report_later), margin=timedelta(seconds=3))
+    lambda_handler(process, retry(ledger=MemoryLedger(), report=report))
+    lambda_handler(process, retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters(), write="always"))
     lambda_handler(process, acknowledge())
     lambda_handler(process, acknowledge(report))
     lambda_handler(process, acknowledge(report=report_later))
@@ -73,3 +78,14 @@ def test_a_delivery_for_more_errors_serves_a_pipeline_with_fewer() -> None:
     lambda_handler(pipeline(cards, on_remove(back_up)), retry(report=report))
     anything: Delivery[object] = retry()
     lambda_handler(process, anything)
+
+
+def test_letters_are_redriven_with_the_errors_of_the_pipeline() -> None:
+    redriven = redrive(process, MemoryDeadLetters(), ledger=MemoryLedger(), report=report)
+    assert_type(redriven, list[Redriven[SlackError | S3Error]])
+    assert redriven == []
+
+
+def findings(client: LambdaClient) -> None:
+    """Any function fits, whatever its handlers fail with."""
+    assert_type(check_mapping(client, "follow-cards", lambda_handler(process)), list[Finding])

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 from streamfn import Failed, acknowledge, lambda_handler, on_insert, on_remove, pipeline, retry, series
+from streamfn.dead_letters import MemoryDeadLetters, redrive
+from streamfn.ledgers import MemoryLedger
 from tests.typing.cards import Card, S3Error, SlackError, announce, back_up, cards
 
 process = pipeline(cards, on_insert(announce), on_remove(back_up))
@@ -35,6 +37,15 @@ acknowledge(report_a_card)  # arg-type, reportArgumentType
 acknowledge(1)  # arg-type, reportArgumentType
 retry(report)  # arg-type call-arg, reportCallIssue
 retry(whole_batch="yes")  # arg-type, reportArgumentType
+
+# No ledger, no place for letters, no limits.
+retry(ledger={})  # arg-type, reportArgumentType
+retry(ledger=MemoryDeadLetters())  # arg-type, reportArgumentType
+retry(ledger=MemoryLedger(), dead_letters=MemoryLedger())  # arg-type, reportArgumentType
+retry(ledger=MemoryLedger(), write="never")  # arg-type, reportArgumentType
+retry(ledger=MemoryLedger(), patience=60)  # arg-type, reportArgumentType
+redrive(process, MemoryLedger(), ledger=MemoryLedger())  # arg-type, reportArgumentType
+redrive(process, MemoryDeadLetters(), ledger=MemoryLedger(), report=report)  # arg-type, reportArgumentType
 
 # No delivery.
 lambda_handler(process, retry)  # arg-type, reportArgumentType
