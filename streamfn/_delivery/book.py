@@ -56,6 +56,12 @@ class Book:
         if not entry.alone:
             self._enter(replace(entry, since=entry.since or now, reason=reason, alone=True))
 
+    def suspected(self, pair: Pair, reason: str) -> None:
+        """Enter that a pair is to be tried alone, though nobody knows that anything is wrong with it."""
+        entry = self[pair]
+        if not entry.alone:
+            self._enter(replace(entry, reason=entry.reason or reason, alone=True))
+
     def waits(self, pair: Pair, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
         if not self.knows(pair):

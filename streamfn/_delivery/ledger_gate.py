@@ -165,7 +165,8 @@ class LedgerGate(Gate):
         """Write what is known: before long the process may be ended, and nobody would know what it was at.
 
         What ran by itself has used an attempt up. Of several calls nobody knows which one took the others'
-        time, so each is to be tried by itself; one that is being prepared (by its `where`, say) counts as one.
+        time, so each is to be tried by itself, and none has failed; what is being prepared (by its `where`,
+        say) counts as one.
         """
         with self._lock:
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
@@ -173,7 +174,10 @@ class LedgerGate(Gate):
             calls = [*self._running.values(), *([(self._preparing,)] if self._preparing else [])]
             under_way = [_pair(turn) for turns in calls for turn in turns]
             for pair in under_way:
-                self._enter_failure(pair, TimedOut.__name__, alone=len(under_way) == 1)
+                if len(calls) == 1:
+                    self._enter_failure(pair, TimedOut.__name__, alone=len(under_way) == 1)
+                else:
+                    self._book.suspected(pair, TimedOut.__name__)
                 self._counted.add(pair)
             for turn in self._expected:
                 self._book.waits(_pair(turn), OutOfTime.__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from returns.result import Failure, Result, Success
@@ -294,3 +294,31 @@ def test_the_alarm_gets_through_while_letters_are_sent() -> None:
         "batchItemFailures": []
     }
     assert [entry.state for write in ledger.writes for entry in write] == ["open", "dead"]
+
+
+def test_patience_begins_with_a_failure_and_not_with_having_run_beside_one_that_hangs() -> None:
+    box, both, failed = Letterbox(), threading.Barrier(2), list[datetime]()
+
+    def hang_at_first(event: Event[Note], calls: list[Event[Note]]) -> None:
+        calls.append(event)
+        if len(calls) == 1:
+            both.wait(30)
+            mapping.clock.advance(timedelta(minutes=20))
+
+    def tell(event: Event[Note], calls: list[Event[Note]] = []) -> Result[str, str]:  # noqa: B006 (meant to stay)
+        hang_at_first(event, calls)
+        return Success(event.event_id)
+
+    def store(event: Event[Note], calls: list[Event[Note]] = []) -> Result[str, str]:  # noqa: B006 (meant to stay)
+        hang_at_first(event, calls)
+        failed.append(mapping.clock.now)
+        return Failure(event.event_id)
+
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=box, max_attempts=1, patience=timedelta(hours=1), report=quiet
+    )
+    process = pipeline(notes, on_event(tell), on_event(store), strategy=concurrent(workers=2))
+    mapping = EventSourceMapping(lambda_handler(process, delivery))
+    mapping.deliver(*written("a1"))
+    (letter,) = box.letters
+    assert letter.since == failed[0]
