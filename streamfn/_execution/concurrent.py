@@ -101,7 +101,7 @@ class Concurrent:
         try:
             future = submit(call.run_async()) if call.is_async else thread(copy_context().run, call.run)
         except RuntimeError as error:  # on the event loop itself there is no waiting for it
-            future = Future()
+            future = Future[object]()
             future.set_result(Raised(error))
         future.add_done_callback(lambda done: finished.put((lane, call, done)))
 
