@@ -17,6 +17,7 @@ from typing_extensions import override
 from streamfn._delivery.book import Book
 from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
+from streamfn._delivery.under_way import UnderWay
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
 from streamfn._execution.items import Place, place_of
@@ -70,9 +71,7 @@ class LedgerGate(Gate):
         self._outbox = outbox
         self._held: set[Place] = set()
         self._has_news = False
-        self._expected: list[Turn] = []
-        self._preparing: Turn | None = None  # or done with, until the next step
-        self._running: dict[int, tuple[Turn, ...]] = {}
+        self._under_way = UnderWay()
         self._counted: set[Pair] = set()
         self._finished = False
         self._ledger_fails = False
@@ -80,11 +79,11 @@ class LedgerGate(Gate):
 
     @override
     def expects(self, turns: Iterable[Turn], /) -> None:
-        self._expected.extend(turns)
+        self._under_way.expect(turns)
 
     @override
     def settled(self, turn: Turn, /) -> bool:
-        self._preparing = None
+        self._under_way.rest()
         if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
             self._send(self._outbox)
         with self._lock:
@@ -102,7 +101,7 @@ class LedgerGate(Gate):
             hangs = self._outbox is not None and entry.reason == TimedOut.__name__
             if hangs and self._limits_are_reached(entry):
                 return TimedOut(entry.attempts)
-            self._preparing = turn
+            self._under_way.prepare(turn)
             return None
 
     @override
@@ -113,14 +112,13 @@ class LedgerGate(Gate):
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
         with self._lock:
-            self._preparing = None
-            self._running[call] = tuple(turns)
+            self._under_way.begin(call, turns)
             super().began(call, ())
 
     @override
     def ended(self, call: int, /) -> None:
         with self._lock:
-            del self._running[call]
+            self._under_way.end(call)
             super().ended(call)
 
     @override
@@ -135,7 +133,7 @@ class LedgerGate(Gate):
     @override
     def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
         with self._lock:
-            self._preparing = None
+            self._under_way.rest()
             pair, name = _pair(turn), type(reason).__name__
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
@@ -157,7 +155,7 @@ class LedgerGate(Gate):
     @override
     def unwanted(self, turn: Turn, /) -> Unwanted | None:
         with self._lock:
-            self._preparing = None
+            self._under_way.rest()
             entry = self._book[_pair(turn)]
             return Unwanted() if entry.attempts or entry.alone else None
 
@@ -165,13 +163,12 @@ class LedgerGate(Gate):
         """Write what is known: before long the process may be ended, and nobody would know what it was at.
 
         What ran by itself has used an attempt up. Of several calls nobody knows which one took the others'
-        time, so each is to be tried by itself, and none has failed; what is being prepared (by its `where`,
-        say) counts as one.
+        time, so each is to be tried by itself, and none has failed.
         """
         with self._lock:
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
-            calls = [*self._running.values(), *([(self._preparing,)] if self._preparing else [])]
+            calls = self._under_way.calls
             under_way = [_pair(turn) for turns in calls for turn in turns]
             for pair in under_way:
                 if len(calls) == 1:
@@ -179,7 +176,7 @@ class LedgerGate(Gate):
                 else:
                     self._book.suspected(pair, TimedOut.__name__)
                 self._counted.add(pair)
-            for turn in self._expected:
+            for turn in self._under_way.expected:
                 self._book.waits(_pair(turn), OutOfTime.__name__)
             self._write(self.deadline.seconds_for_stores)
 
@@ -189,7 +186,7 @@ class LedgerGate(Gate):
         That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
         answer.
         """
-        self._preparing = None
+        self._under_way.rest()
         if self._outbox is not None:
             self._send(self._outbox)
         with self._lock:

@@ -60,7 +60,7 @@ class RedriveGate(LedgerGate):
     @property
     def expected(self) -> list[Pair]:
         """The pairs that the pipeline has for the records, whether or not its `where` wants them."""
-        return [pair_of(turn) for turn in self._expected]
+        return [pair_of(turn) for turn in self._under_way.expected]
 
     @override
     def settled(self, turn: Turn, /) -> bool:
