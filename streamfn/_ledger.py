@@ -133,6 +133,11 @@ def identity_of(record: Record) -> str:
     return f"sha256-{sha256(content.encode()).hexdigest()}"
 
 
+def pair_of(handler: str | None, record: Record) -> Pair:
+    """Name a pair by its handler, None or empty for a record that reached none, and its record."""
+    return Pair(handler or "", identity_of(record))
+
+
 def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
     """Find the stretch of a batch; records without a number do not stretch it."""
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]

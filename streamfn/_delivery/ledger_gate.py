@@ -36,7 +36,7 @@ from streamfn._failures import (
     Unrouted,
     Unwanted,
 )
-from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of
+from streamfn._ledger import Entry, Ledger, Pair, Stretch, pair_of
 from streamfn._letters import DeadLetter
 from streamfn._records import Record
 from streamfn._reports import detail_of
@@ -87,7 +87,7 @@ class LedgerGate(Gate):
         if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
             self._send(self._outbox)
         with self._lock:
-            return self._book.settled(_pair(turn))
+            return self._book.settled(pair_of(turn.name, turn.record))
 
     @override
     def bars(self, turn: Turn, /) -> Reason[Never] | None:
@@ -97,7 +97,7 @@ class LedgerGate(Gate):
             if self.deadline.reached:
                 return OutOfTime()
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
-            entry = self._book[_pair(turn)]
+            entry = self._book[pair_of(turn.name, turn.record)]
             hangs = self._outbox is not None and entry.reason == TimedOut.__name__
             if hangs and self._limits_are_reached(entry):
                 return TimedOut(entry.attempts)
@@ -106,7 +106,7 @@ class LedgerGate(Gate):
 
     @override
     def alone(self, turn: Turn, /) -> bool:
-        entry = self._book[_pair(turn)]
+        entry = self._book[pair_of(turn.name, turn.record)]
         return entry.alone and not entry.settled
 
     @override
@@ -124,7 +124,7 @@ class LedgerGate(Gate):
     @override
     def succeeded(self, turn: Turn, /) -> None:
         with self._lock:
-            pair = _pair(turn)
+            pair = pair_of(turn.name, turn.record)
             self._has_news = self._has_news or self._book.knows(pair)
             self._book.settle(pair, "handled")
             if self._ground.writes_always and not self._ledger_fails:
@@ -134,7 +134,7 @@ class LedgerGate(Gate):
     def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
         with self._lock:
             self._under_way.rest()
-            pair, name = _pair(turn), type(reason).__name__
+            pair, name = pair_of(turn.name, turn.record), type(reason).__name__
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
                 return
@@ -156,7 +156,7 @@ class LedgerGate(Gate):
     def unwanted(self, turn: Turn, /) -> Unwanted | None:
         with self._lock:
             self._under_way.rest()
-            entry = self._book[_pair(turn)]
+            entry = self._book[pair_of(turn.name, turn.record)]
             return Unwanted() if entry.attempts or entry.alone else None
 
     def time_is_up(self) -> None:
@@ -169,7 +169,7 @@ class LedgerGate(Gate):
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
             calls = self._under_way.calls
-            under_way = [_pair(turn) for turns in calls for turn in turns]
+            under_way = [pair_of(turn.name, turn.record) for turns in calls for turn in turns]
             for pair in under_way:
                 if len(calls) == 1:
                     self._enter_failure(pair, TimedOut.__name__, alone=len(under_way) == 1)
@@ -177,7 +177,7 @@ class LedgerGate(Gate):
                     self._book.suspected(pair, TimedOut.__name__)
                 self._counted.add(pair)
             for turn in self._under_way.expected:
-                self._book.waits(_pair(turn), OutOfTime.__name__)
+                self._book.waits(pair_of(turn.name, turn.record), OutOfTime.__name__)
             self._write(self.deadline.seconds_for_stores)
 
     def finish(self) -> None:
@@ -197,7 +197,7 @@ class LedgerGate(Gate):
 
     def is_open(self, failed: Failed[object]) -> bool:
         """Whether a failure of this run has to come again."""
-        return not self._book.settled(Pair(failed.handler or "", identity_of(failed.record)))
+        return not self._book.settled(pair_of(failed.handler, failed.record))
 
     def _enter_failure(self, pair: Pair, name: str, *, alone: bool) -> None:
         now = self._ground.clock.now
@@ -261,7 +261,3 @@ class ClosedGate(Gate):
 def _at_once() -> float:
     """Leave no time to wait in: what is written after each success must not take the time of the next one."""
     return 0.0
-
-
-def _pair(turn: Turn) -> Pair:
-    return Pair(turn.name, identity_of(turn.record))

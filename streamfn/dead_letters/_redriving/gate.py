@@ -16,7 +16,7 @@ from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Turn
 from streamfn._execution.items import Place, place_of
 from streamfn._failures import HeldBack, Reason, Unwanted
-from streamfn._ledger import Pair, identity_of
+from streamfn._ledger import Pair, pair_of
 from streamfn._records import MalformedRecord
 from streamfn._wire import magnitude
 
@@ -60,11 +60,11 @@ class RedriveGate(LedgerGate):
     @property
     def expected(self) -> list[Pair]:
         """The pairs that the pipeline has for the records, whether or not its `where` wants them."""
-        return [pair_of(turn) for turn in self._under_way.expected]
+        return [pair_of(turn.name, turn.record) for turn in self._under_way.expected]
 
     @override
     def settled(self, turn: Turn, /) -> bool:
-        is_due = self._due is None or not turn.name or pair_of(turn) in self._due
+        is_due = self._due is None or not turn.name or pair_of(turn.name, turn.record) in self._due
         return not is_due or super().settled(turn)
 
     @override
@@ -80,11 +80,6 @@ class RedriveGate(LedgerGate):
         super().failed(turn, reason, alone=alone)
         if not isinstance(reason, Unwanted):
             self._holds.add(self._ground.stretch.scope, turn)
-
-
-def pair_of(turn: Turn) -> Pair:
-    """Name the pair whose turn it is."""
-    return Pair(turn.name, identity_of(turn.record))
 
 
 def _position(turn: Turn) -> Position:

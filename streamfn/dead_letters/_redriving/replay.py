@@ -18,7 +18,7 @@ from streamfn._delivery.ledger_gate import Ground
 from streamfn._delivery.limits import Limits
 from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
-from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of
+from streamfn._ledger import Entry, Ledger, Pair, Stretch, pair_of
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
 from streamfn._reports import Report, send
@@ -102,9 +102,9 @@ class Replay(Generic[A, E]):
         for result in results:
             if isinstance(result, Failure):
                 failed = result.failure()
-                found.setdefault(Pair(failed.handler or "", identity_of(failed.record)), failed)
+                found.setdefault(pair_of(failed.handler, failed.record), failed)
             else:
                 handled = result.unwrap()
-                found.setdefault(Pair(handled.handler, handled.record.event_id), None)
+                found.setdefault(pair_of(handled.handler, handled.record), None)
         skipped = (pair for pair in dict.fromkeys(gate.expected) if pair not in found and book.settled(pair))
         return Replayed(found, list(skipped))
