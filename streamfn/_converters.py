@@ -8,12 +8,14 @@ model.
 
 from __future__ import annotations
 
-from cattrs import Converter
-from cattrs.errors import StructureHandlerNotFoundError
+from typing import TYPE_CHECKING
 
 from streamfn._conversion.factories import KINDS
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.scalars import SCALARS
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 
 class _Configured:
@@ -28,6 +30,8 @@ def make_converter(*, forbid_extra_keys: bool = False) -> Converter:
     >>> make_converter().structure({"L": [{"N": "1"}, {"N": "2"}]}, list[int])
     [1, 2]
     """
+    from cattrs import Converter  # loaded on first use: a table without a converter of its own needs none
+
     converter = Converter(forbid_extra_keys=forbid_extra_keys)
     configure_converter(converter)
     return converter
@@ -49,6 +53,8 @@ def configure_converter(converter: Converter) -> None:
 
 def is_configured(converter: Converter) -> bool:
     """Whether `configure_converter` has seen a converter."""
+    from cattrs.errors import StructureHandlerNotFoundError  # whoever has a converter has loaded cattrs
+
     try:
         return converter.get_structure_hook(_Configured) is read_plain
     except StructureHandlerNotFoundError:

@@ -30,44 +30,45 @@ class ReadField(NamedTuple):
 class ReadModel(Composite):
     """Structures an M into a model. Attributes that the model does not have are ignored, unless it `forbids` them."""
 
-    __slots__ = ("_attributes", "_fields", "_forbids", "_make")
+    __slots__ = ("attributes", "cls", "fields", "forbids")
 
-    def __init__(self, make: Callable[..., object], *, forbids: bool) -> None:
-        self._make = make
-        self._forbids = forbids
-        self._fields: tuple[ReadField, ...] = ()
-        self._attributes: frozenset[str] = frozenset()
+    def __init__(self, cls: type, *, forbids: bool) -> None:
+        self.cls = cls
+        self.forbids = forbids
+        self.fields: tuple[ReadField, ...] = ()
+        self.attributes: frozenset[str] = frozenset()
 
     def resolve(self, fields: Sequence[ReadField]) -> None:
         """Take the fields, whose hooks may lead back here where a model refers to itself."""
-        self._fields = tuple(fields)
-        self._attributes = frozenset(each.field.attribute for each in fields)
+        self.fields = tuple(fields)
+        self.attributes = frozenset(each.field.attribute for each in fields)
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
         image = entries(value)
-        if self._forbids and not self._attributes.issuperset(image):
+        if self.forbids and not self.attributes.issuperset(image):
             _unknown(image)
         values: dict[str, object] = {}
-        for field, hook, optional in self._fields:
+        for field, hook, optional in self.fields:
             found = image.get(field.attribute, _ABSENT)
             if found is not _ABSENT:
                 values[field.parameter] = hook(found, field.hint)
             elif field.required:
                 values[field.parameter] = None if optional else _missing(found)
-        return self._make(**values)
+        make: Callable[..., object] = self.cls
+        return make(**values)
 
     @override
     def parts(self, value: object, place: Place) -> Iterator[Part]:
         image = entries(value)
-        for field, hook, optional in self._fields:
+        for field, hook, optional in self.fields:
             found = image.get(field.attribute, _ABSENT)
             if found is not _ABSENT:
                 yield Part(hook, field.hint, found, place.attribute(field.attribute))
             elif field.required and not optional:
                 yield Part(_missing, field.hint, None, place.attribute(field.attribute))
-        for name in image if self._forbids else ():
-            if name not in self._attributes:
+        for name in image if self.forbids else ():
+            if name not in self.attributes:
                 yield Part(_unknown, None, image[name], place.entry(name))
 
 

@@ -19,66 +19,66 @@ from streamfn._wire import is_map
 class ReadList(Composite):
     """Structures an L of elements of one type."""
 
-    __slots__ = ("_element", "_hook", "_make")
+    __slots__ = ("element", "hook", "make")
 
     def __init__(
         self, element: Hint, hook: StructureHook, make: Callable[[Iterable[object]], object]
     ) -> None:
-        self._element, self._hook, self._make = element, hook, make
+        self.element, self.hook, self.make = element, hook, make
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
-        return self._make(self._hook(each, self._element) for each in elements(value, "L"))
+        return self.make(self.hook(each, self.element) for each in elements(value, "L"))
 
     @override
     def parts(self, value: object, place: Place) -> Iterator[Part]:
         for index, each in enumerate(elements(value, "L")):
-            yield Part(self._hook, self._element, each, place.element(index))
+            yield Part(self.hook, self.element, each, place.element(index))
 
 
 class ReadTuple(Composite):
     """Structures an L with a type for each element."""
 
-    __slots__ = ("_hooks",)
+    __slots__ = ("hooks",)
 
     def __init__(self, hooks: Sequence[tuple[Hint, StructureHook]]) -> None:
-        self._hooks = tuple(hooks)
+        self.hooks = tuple(hooks)
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
         found = self._checked(value)
-        return tuple(hook(each, element) for (element, hook), each in zip(self._hooks, found, strict=True))
+        return tuple(hook(each, element) for (element, hook), each in zip(self.hooks, found, strict=True))
 
     @override
     def parts(self, value: object, place: Place) -> Iterator[Part]:
-        for index, ((element, hook), each) in enumerate(zip(self._hooks, self._checked(value), strict=True)):
+        for index, ((element, hook), each) in enumerate(zip(self.hooks, self._checked(value), strict=True)):
             yield Part(hook, element, each, place.element(index))
 
     def _checked(self, value: object) -> Sequence[object]:
         found = elements(value, "L")
-        if len(found) != len(self._hooks):
-            raise Unfit(f"expected {len(self._hooks)} elements in L, got {len(found)}")
+        if len(found) != len(self.hooks):
+            raise Unfit(f"expected {len(self.hooks)} elements in L, got {len(found)}")
         return found
 
 
 class ReadSet(Composite):
     """Structures an SS, NS or BS; duplicates are dropped, as a set does."""
 
-    __slots__ = ("_element", "_hook", "_make")
+    __slots__ = ("element", "hook", "make")
 
     def __init__(
         self, element: Hint, hook: StructureHook, make: Callable[[Iterable[object]], object]
     ) -> None:
-        self._element, self._hook, self._make = element, hook, make
+        self.element, self.hook, self.make = element, hook, make
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
-        return self._make(self._hook(each, self._element) for each in self._elements(value))
+        return self.make(self.hook(each, self.element) for each in self._elements(value))
 
     @override
     def parts(self, value: object, place: Place) -> Iterator[Part]:
         for index, each in enumerate(self._elements(value)):
-            yield Part(self._hook, self._element, each, place.element(index))
+            yield Part(self.hook, self.element, each, place.element(index))
 
     @staticmethod
     def _elements(value: object) -> list[object]:
@@ -94,23 +94,23 @@ class ReadSet(Composite):
 class ReadMap(Composite):
     """Structures an M of entries of one type, under keys that are data."""
 
-    __slots__ = ("_entry", "_hook", "_key", "_key_hook")
+    __slots__ = ("entry", "hook", "key", "key_hook")
 
     def __init__(self, key: Hint, key_hook: StructureHook, entry: Hint, hook: StructureHook) -> None:
-        self._key, self._key_hook, self._entry, self._hook = key, key_hook, entry, hook
+        self.key, self.key_hook, self.entry, self.hook = key, key_hook, entry, hook
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
         return {
-            self._key_hook({"S": key}, self._key): self._hook(each, self._entry)
+            self.key_hook({"S": key}, self.key): self.hook(each, self.entry)
             for key, each in entries(value).items()
         }
 
     @override
     def parts(self, value: object, place: Place) -> Iterator[Part]:
         for key, each in entries(value).items():
-            yield Part(self._key_hook, self._key, {"S": key}, place.entry(key))
-            yield Part(self._hook, self._entry, each, place.entry(key))
+            yield Part(self.key_hook, self.key, {"S": key}, place.entry(key))
+            yield Part(self.hook, self.entry, each, place.entry(key))
 
 
 def elements(value: object, tag: str) -> list[object]:

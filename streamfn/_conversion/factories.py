@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Never, get_args
 
-from cattrs import Converter
-
 from streamfn._conversion.choices import ReadChoice, write_choice
 from streamfn._conversion.containers import (
     ReadList,
@@ -19,7 +17,7 @@ from streamfn._conversion.containers import (
     write_tuple,
 )
 from streamfn._conversion.epochs import epoch_of
-from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.hooks import Hooks, StructureHook, UnstructureHook
 from streamfn._conversion.lookup import (
     is_ours,
     model_fields,
@@ -50,18 +48,18 @@ from streamfn._conversion.unions import Member, ReadUnion, write_union
 from streamfn._misuse import Misuse
 
 
-def _members(hint: Hint, converter: Converter) -> list[Member]:
-    return [_member(each, converter) for each in members(hint)]
+def _members(hint: Hint, hooks: Hooks) -> list[Member]:
+    return [_member(each, hooks) for each in members(hint)]
 
 
-def _member(hint: Hint, converter: Converter) -> Member:
-    read = reader(hint, converter)
+def _member(hint: Hint, hooks: Hooks) -> Member:
+    read = reader(hint, hooks)
     return Member(
         hint,
         read,
-        writer(hint, converter),
+        writer(hint, hooks),
         tags_of(hint) if is_ours(read) else frozenset(),
-        model_fields(bare(hint), converter) if is_model(bare(hint)) else (),
+        model_fields(bare(hint), hooks) if is_model(bare(hint)) else (),
     )
 
 
@@ -74,87 +72,87 @@ def _is_homogeneous_tuple(hint: Hint) -> bool:
     return origin(hint) is tuple and (not get_args(hint) or get_args(hint)[-1] is Ellipsis)
 
 
-def _read_list(hint: Hint, converter: Converter) -> StructureHook:
+def _read_list(hint: Hint, hooks: Hooks) -> StructureHook:
     element = _arguments(hint)[0]
-    return ReadList(element, reader(element, converter), LISTS.get(origin(hint), tuple))
+    return ReadList(element, reader(element, hooks), LISTS.get(origin(hint), tuple))
 
 
-def _write_list(hint: Hint, converter: Converter) -> UnstructureHook:
-    return write_list(writer(_arguments(hint)[0], converter))
+def _write_list(hint: Hint, hooks: Hooks) -> UnstructureHook:
+    return write_list(writer(_arguments(hint)[0], hooks))
 
 
-def _read_tuple(hint: Hint, converter: Converter) -> StructureHook:
-    return ReadTuple([(element, reader(element, converter)) for element in get_args(hint)])
+def _read_tuple(hint: Hint, hooks: Hooks) -> StructureHook:
+    return ReadTuple([(element, reader(element, hooks)) for element in get_args(hint)])
 
 
-def _write_tuple(hint: Hint, converter: Converter) -> UnstructureHook:
-    return write_tuple([writer(element, converter) for element in get_args(hint)])
+def _write_tuple(hint: Hint, hooks: Hooks) -> UnstructureHook:
+    return write_tuple([writer(element, hooks) for element in get_args(hint)])
 
 
-def _read_set(hint: Hint, converter: Converter) -> StructureHook:
+def _read_set(hint: Hint, hooks: Hooks) -> StructureHook:
     element = _arguments(hint)[0]
     if not tags_of(element) & KEY_TAGS:
         raise Misuse(
             f"{name_of_type(hint)} is not supported: DynamoDB's sets hold text, numbers or binary; use a tuple or list"
         )
-    return ReadSet(element, reader(element, converter), SETS[origin(hint)])
+    return ReadSet(element, reader(element, hooks), SETS[origin(hint)])
 
 
-def _write_set(hint: Hint, converter: Converter) -> UnstructureHook:
-    return write_set_of(writer(_arguments(hint)[0], converter))
+def _write_set(hint: Hint, hooks: Hooks) -> UnstructureHook:
+    return write_set_of(writer(_arguments(hint)[0], hooks))
 
 
-def _read_map(hint: Hint, converter: Converter) -> StructureHook:
+def _read_map(hint: Hint, hooks: Hooks) -> StructureHook:
     key, entry = get_args(hint) or (str, object)
     if tags_of(key) != frozenset({"S"}):
         raise Misuse(f"{name_of_type(hint)} is not supported: the keys of a map are text")
-    return ReadMap(key, reader(key, converter), entry, reader(entry, converter))
+    return ReadMap(key, reader(key, hooks), entry, reader(entry, hooks))
 
 
-def _write_map(hint: Hint, converter: Converter) -> UnstructureHook:
+def _write_map(hint: Hint, hooks: Hooks) -> UnstructureHook:
     key, entry = get_args(hint) or (str, object)
-    return write_map(writer(key, converter), writer(entry, converter))
+    return write_map(writer(key, hooks), writer(entry, hooks))
 
 
-def _read_layered(hint: Hint, converter: Converter) -> StructureHook:
+def _read_layered(hint: Hint, hooks: Hooks) -> StructureHook:
     scalar = epoch_of(hint)
-    return reader(peeled(hint), converter) if scalar is None else scalar.read
+    return reader(peeled(hint), hooks) if scalar is None else scalar.read
 
 
-def _write_layered(hint: Hint, converter: Converter) -> UnstructureHook:
+def _write_layered(hint: Hint, hooks: Hooks) -> UnstructureHook:
     scalar = epoch_of(hint)
-    return writer(peeled(hint), converter) if scalar is None else scalar.write
+    return writer(peeled(hint), hooks) if scalar is None else scalar.write
 
 
-def _read_choice(hint: Hint, _: Converter) -> StructureHook:
+def _read_choice(hint: Hint, _: Hooks) -> StructureHook:
     return ReadChoice(hint)
 
 
-def _write_choice(_hint: Hint, _: Converter) -> UnstructureHook:
+def _write_choice(_hint: Hint, _: Hooks) -> UnstructureHook:
     return write_choice
 
 
-def _read_union(hint: Hint, converter: Converter) -> StructureHook:
+def _read_union(hint: Hint, hooks: Hooks) -> StructureHook:
     # cattrs keeps the hooks of unions apart, and asks for them after all others.
-    given: Mapping[Hint, StructureHook] = getattr(converter, "_union_struct_registry", {})
+    given: Mapping[Hint, StructureHook] = getattr(hooks, "_union_struct_registry", {})
     if hint in given:
         return given[hint]
-    return ReadUnion(_members(hint, converter))
+    return ReadUnion(_members(hint, hooks))
 
 
-def _write_union(hint: Hint, converter: Converter) -> UnstructureHook:
-    return write_union(_members(hint, converter))
+def _write_union(hint: Hint, hooks: Hooks) -> UnstructureHook:
+    return write_union(_members(hint, hooks))
 
 
-def _read_untyped(_hint: Hint, _: Converter) -> StructureHook:
+def _read_untyped(_hint: Hint, _: Hooks) -> StructureHook:
     return read_plain
 
 
-def _write_untyped(_hint: Hint, _: Converter) -> UnstructureHook:
+def _write_untyped(_hint: Hint, _: Hooks) -> UnstructureHook:
     return write_plain
 
 
-def _refuse(hint: Hint, _: Converter) -> Never:
+def _refuse(hint: Hint, _: Hooks) -> Never:
     raise unsupported(hint)
 
 
@@ -162,8 +160,8 @@ KINDS: Final[
     Sequence[
         tuple[
             Callable[[Hint], bool],
-            Callable[[Hint, Converter], StructureHook],
-            Callable[[Hint, Converter], UnstructureHook],
+            Callable[[Hint, Hooks], StructureHook],
+            Callable[[Hint, Hooks], UnstructureHook],
         ]
     ]
 ] = (

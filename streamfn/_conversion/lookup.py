@@ -1,22 +1,19 @@
-"""Finding the hooks of a type: the converter's, those that cattrs' own functions make, and those being built.
+"""Finding the hooks of a type: those of a converter, those that cattrs' own functions make, and those being built.
 
 A model that refers to itself finds its own hook while that is still being built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from threading import RLock
 from types import NoneType
 from typing import Final, cast
 
-from cattrs import Converter
-
 from streamfn._conversion.choices import ReadChoice
 from streamfn._conversion.classes import ReadByCattrs, ReadField, ReadModel, WriteModel
 from streamfn._conversion.epochs import EPOCHS
-from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.hooks import Hooks, StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField, fields_of
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite
@@ -27,7 +24,7 @@ from streamfn._misuse import Misuse
 _lock: Final = RLock()
 _building: Final[dict[tuple[int, Hint], ReadModel]] = {}
 _building_writers: Final[dict[tuple[int, Hint], WriteModel]] = {}
-"""The models that are being built, by converter: where they refer to themselves, they are found here."""
+"""The models that are being built, by where hooks are found: where they refer to themselves, they are found here."""
 
 
 _OURS: Final = (
@@ -38,12 +35,11 @@ _OURS: Final = (
 """The hooks that are plain functions."""
 
 
-def reader(hint: Hint, converter: Converter) -> StructureHook:
+def reader(hint: Hint, hooks: Hooks) -> StructureHook:
     """Find the hook that structures a type. Fails with `Misuse` if there is none."""
-    if (building := _building.get((id(converter), hint))) is not None:
+    if (building := _building.get((id(hooks), hint))) is not None:
         return building
-    # cattrs' own type for a hook takes and gives Any.
-    hook = cast("StructureHook", converter.get_structure_hook(hint))
+    hook = hooks.get_structure_hook(hint)
     is_a_scalars = any(hook is scalar.read for scalar in SCALARS.values())
     if is_a_scalars and isinstance(hint, type) and hint not in SCALARS:
         return _reader_of_subclass(hint)
@@ -52,22 +48,21 @@ def reader(hint: Hint, converter: Converter) -> StructureHook:
     return hook
 
 
-def writer(hint: Hint, converter: Converter) -> UnstructureHook:
+def writer(hint: Hint, hooks: Hooks) -> UnstructureHook:
     """Find the hook that unstructures a type. Fails with `Misuse` if there is none."""
-    if (building := _building_writers.get((id(converter), hint))) is not None:
+    if (building := _building_writers.get((id(hooks), hint))) is not None:
         return building
-    # cattrs' own type for a hook takes and gives Any.
-    hook = cast("UnstructureHook", converter.get_unstructure_hook(hint))
+    hook = hooks.get_unstructure_hook(hint)
     if is_model(hint) and hasattr(hook, "overrides"):
         return lambda value: {"M": hook(value)}
     return hook
 
 
-def model_fields(model: Hint, converter: Converter) -> tuple[ModelField, ...]:
-    """List the fields of a model, renamed as the converter's hook for it says."""
+def model_fields(model: Hint, hooks: Hooks) -> tuple[ModelField, ...]:
+    """List the fields of a model, renamed as the hook for it says."""
     # What cattrs' own functions make is never built here, so that a model being built has no overrides.
-    building = _building.get((id(converter), model))
-    hook: object = building or converter.get_structure_hook(model)
+    building = _building.get((id(hooks), model))
+    hook: object = building or hooks.get_structure_hook(model)
     overrides: dict[str, object] = getattr(hook, "overrides", {})
     renamed = {name: getattr(override, "rename", None) for name, override in overrides.items()}
     return tuple(
@@ -80,27 +75,27 @@ def is_ours(hook: StructureHook) -> bool:
     return isinstance(hook, Composite | ReadChoice | ReadByCattrs) or any(hook is each for each in _OURS)
 
 
-def read_model(model: Hint, converter: Converter) -> StructureHook:
+def read_model(model: Hint, hooks: Hooks) -> StructureHook:
     """Make the hook that structures a model."""
-    key = (id(converter), model)
+    key = (id(hooks), model)
     with _lock:
         hook = _building[key] = ReadModel(
-            cast("Callable[..., object]", origin(model)), forbids=converter.forbid_extra_keys
+            cast("type", origin(model)), forbids=hooks.forbid_extra_keys  # a model's origin is a class
         )
         try:
-            hook.resolve([_read_field(model, field, converter) for field in fields_of(model)])
+            hook.resolve([_read_field(model, field, hooks) for field in fields_of(model)])
         finally:
             del _building[key]
     return hook
 
 
-def write_model(model: Hint, converter: Converter) -> UnstructureHook:
+def write_model(model: Hint, hooks: Hooks) -> UnstructureHook:
     """Make the hook that unstructures a model."""
-    key = (id(converter), model)
+    key = (id(hooks), model)
     with _lock:
         hook = _building_writers[key] = WriteModel(name_of_type(model))
         try:
-            hook.resolve([(field, writer(field.hint, converter)) for field in fields_of(model)])
+            hook.resolve([(field, writer(field.hint, hooks)) for field in fields_of(model)])
         finally:
             del _building_writers[key]
     return hook
@@ -120,10 +115,10 @@ def _reader_of_subclass(hint: type) -> StructureHook:
     raise unsupported(hint)
 
 
-def _read_field(model: Hint, field: ModelField, converter: Converter) -> ReadField:
+def _read_field(model: Hint, field: ModelField, hooks: Hooks) -> ReadField:
     try:
         return ReadField(
-            field, reader(field.hint, converter), optional=NoneType in map(bare, members(field.hint))
+            field, reader(field.hint, hooks), optional=NoneType in map(bare, members(field.hint))
         )
     except Misuse as misuse:
         raise Misuse(f"{name_of_type(origin(model))}.{field.name}: {misuse}") from None

@@ -26,7 +26,6 @@ from typing import (
     get_type_hints,
 )
 
-import attrs
 from typing_extensions import get_original_bases
 
 from streamfn._conversion.scalars import SCALARS
@@ -92,6 +91,8 @@ def _declared(cls: type, hints: Mapping[str, Hint]) -> Iterator[ModelField]:
                 given: object = each.default_factory if each.default is dataclasses.MISSING else each.default
                 yield _field(each.name, each.name, hints[each.name], given, dataclasses.MISSING)
     elif is_attrs(cls):
+        import attrs  # loaded by the model's module, and by no other
+
         for field in attrs.fields(cls):
             if field.init:
                 default: object = getattr(field.default, "factory", field.default)

@@ -15,11 +15,13 @@ from streamfn._conversion.problems import Unfit
 from streamfn._conversion.tags import content
 
 _CHARACTERS: Final = frozenset("0123456789+-.eE")
-_EXACT: Final = Context(traps=[InvalidOperation])
+EXACT: Final = Context(traps=[InvalidOperation])
 """`Decimal(text, context)` takes only the traps from a context and rounds nothing."""
 
 _WIDE: Final = Context(prec=1100, traps=[InvalidOperation])
-_LONGEST: Final = 1000
+LONGEST: Final = 1000
+"""The most characters, and the largest exponent, of a number that is read; a whole one may have as many as `int` takes."""
+
 _SIGNIFICANT_DIGITS: Final = 38
 _SMALLEST_EXPONENT: Final = -130
 _LARGEST_EXPONENT: Final = 125
@@ -30,8 +32,6 @@ def number_text(value: object) -> str:
     text = content(value, "N")
     if not isinstance(text, str):
         raise Unfit(f"expected text in N, got {type(text).__name__}")
-    if len(text) > _LONGEST:
-        raise Unfit(f"expected a number, got {len(text)} characters")
     return text
 
 
@@ -41,8 +41,10 @@ def decimal_of(text: str) -> Decimal:
     >>> decimal_of("0.10000000000000000000000000000000000000000001")
     Decimal('0.10000000000000000000000000000000000000000001')
     """
+    if len(text) > LONGEST:
+        raise _too_long(text)
     try:
-        if _CHARACTERS.issuperset(text) and abs((number := Decimal(text, _EXACT)).adjusted()) <= _LONGEST:
+        if _CHARACTERS.issuperset(text) and abs((number := Decimal(text, EXACT)).adjusted()) <= LONGEST:
             return number
     except InvalidOperation:
         pass
@@ -59,7 +61,10 @@ def read_int(value: object, _: object = None) -> int:
     text = number_text(value)
     digits = text.removeprefix("-")
     if digits.isdecimal() and digits.isascii():
-        return int(text)
+        try:
+            return int(text)
+        except ValueError:
+            raise _too_long(text) from None
     number = decimal_of(text)
     if number != number.to_integral_value():
         raise Unfit("expected a whole number in N, got a fraction")
@@ -101,6 +106,10 @@ def multiplied(number: Decimal, factor: Decimal) -> Decimal:
 def divided(number: Decimal, divisor: Decimal) -> Decimal:
     """Divide, whatever the decimal context of the program is."""
     return _WIDE.divide(number, divisor)
+
+
+def _too_long(text: str) -> Unfit:
+    return Unfit(f"expected a number, got {len(text)} characters")
 
 
 def _decimal_from(value: object) -> Decimal:

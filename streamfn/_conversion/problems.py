@@ -7,16 +7,11 @@ the place is asked to reveal it: not a value, and not a map's key, which is data
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
-
-from cattrs.errors import (
-    AttributeValidationNote,
-    BaseValidationError,
-    IterableValidationNote,
-)
+from typing import NamedTuple, cast
 
 from streamfn._conversion.hooks import StructureHook
 from streamfn._failures import Problem
@@ -88,8 +83,9 @@ def problems_of(hook: StructureHook, hint: object, value: object, place: Place) 
 
 def _problems_in(exception: BaseException, value: object, place: Place) -> Iterator[Problem]:
     """Take the problems out of what a hook raised, which for cattrs' own hooks is a tree."""
-    if isinstance(exception, BaseValidationError):
-        for each in exception.exceptions:
+    if isinstance(exception, ExceptionGroup) and _is_of_cattrs(exception):
+        tree = cast("ExceptionGroup[Exception]", exception)  # isinstance drops the type
+        for each in tree.exceptions:
             yield from _problems_in(each, value, _place_in(each, place))
     elif isinstance(exception, RecursionError):
         yield Problem(place.path, "nested too deeply")
@@ -99,7 +95,18 @@ def _problems_in(exception: BaseException, value: object, place: Place) -> Itera
         yield place.problem(f"refused with {type(exception).__name__}", value)
 
 
+def _is_of_cattrs(exception: Exception) -> bool:
+    """Whether cattrs has gathered others in an exception. Where it is not loaded, it has raised nothing."""
+    if "cattrs" not in sys.modules:
+        return False
+    from cattrs.errors import BaseValidationError
+
+    return isinstance(exception, BaseValidationError)
+
+
 def _place_in(exception: BaseException, place: Place) -> Place:
+    from cattrs.errors import AttributeValidationNote, IterableValidationNote
+
     for note in getattr(exception, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
             return place.attribute(note.name)

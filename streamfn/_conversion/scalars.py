@@ -31,7 +31,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def read_text(value: object, _: object = None) -> str:
     """Structure a `str`."""
     text = content(value, "S")
-    if type(text) is str:
+    if isinstance(text, str):
         return text
     raise Unfit(f"expected text in S, got {type(text).__name__}")
 

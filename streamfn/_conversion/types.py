@@ -24,7 +24,6 @@ from typing import (
     is_typeddict,
 )
 
-import attrs
 from typing_extensions import TypeAliasType
 from typing_extensions import is_typeddict as is_backported_typeddict
 
@@ -136,8 +135,8 @@ def is_dataclass(cls: type) -> bool:
 
 
 def is_attrs(cls: type) -> bool:
-    """Whether a class is an attrs class; see `is_dataclass`."""
-    return attrs.has(cls)
+    """Whether a class is an attrs class. They bear a mark, so that attrs need not be loaded to tell them."""
+    return hasattr(cls, "__attrs_attrs__")
 
 
 def is_typed_dict(hint: Hint) -> bool:

@@ -7,10 +7,10 @@ an error when it is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 from typing_extensions import override
 
@@ -47,34 +47,34 @@ class Member:
 class ReadUnion(Composite):
     """Structures an attribute value as the member of a union that it is meant for."""
 
-    __slots__ = ("_by_tag", "_choices", "_models")
+    __slots__ = ("by_tag", "choices", "models")
 
     def __init__(self, members: Sequence[Member]) -> None:
         """Find out what tells the members apart. Fails with `Misuse` where nothing does."""
-        self._choices = [member for member in members if isinstance(member.read, ReadChoice)]
+        self.choices = [member for member in members if isinstance(member.read, ReadChoice)]
         models = [member for member in members if member.tags and is_model(bare(member.hint))]
-        self._models = choice_among(models) if len(models) > 1 else None
-        self._by_tag: dict[str, Member] = {}
+        self.models = choice_among(models) if len(models) > 1 else None
+        self.by_tag: dict[str, Member] = {}
         rest = [member for member in members if not member.tags or bare(member.hint) in UNTYPED]
         if len(rest) > 1:
             raise Misuse(
                 f"{rest[0].name} and {rest[1].name} cannot both be in a union: nothing tells what is meant for which"
             )
-        apart = {*map(id, self._choices), *map(id, rest), *map(id, models if self._models else ())}
+        apart = {*map(id, self.choices), *map(id, rest), *map(id, models if self.models else ())}
         for member in members:
             if id(member) not in apart:
                 self._claim(member)
-        if self._models and "M" in self._by_tag:
-            raise _alike(self._by_tag["M"], models[0], "M")
+        if self.models and "M" in self.by_tag:
+            raise _alike(self.by_tag["M"], models[0], "M")
         for member in members:
             if origin(bare(member.hint)) in SETS:
-                self._by_tag = {"NULL": member, "L": member} | self._by_tag  # both are forms of an empty set
+                self.by_tag = {"NULL": member, "L": member} | self.by_tag  # both are forms of an empty set
         for member in rest:
-            self._by_tag = dict.fromkeys(TAGS, member) | self._by_tag
+            self.by_tag = dict.fromkeys(TAGS, member) | self.by_tag
 
     def _claim(self, member: Member) -> None:
         for tag in member.tags:
-            if (other := self._by_tag.setdefault(tag, member)) is not member:
+            if (other := self.by_tag.setdefault(tag, member)) is not member:
                 raise _alike(other, member, tag)
 
     @override
@@ -89,15 +89,15 @@ class ReadUnion(Composite):
 
     def _member_for(self, value: object) -> Member:
         tag, _ = tagged(value)
-        for member in self._choices:
+        for member in self.choices:
             if isinstance(member.read, ReadChoice) and member.read.has(value):
                 return member
-        if tag == "M" and self._models is not None:
-            return self._models(entries(value))
-        if tag in self._by_tag:
-            return self._by_tag[tag]
-        expected = {*self._by_tag, *(tag for member in self._choices for tag in member.tags)}
-        if self._models is not None:
+        if tag == "M" and self.models is not None:
+            return self.models(entries(value))
+        if tag in self.by_tag:
+            return self.by_tag[tag]
+        expected = {*self.by_tag, *(tag for member in self.choices for tag in member.tags)}
+        if self.models is not None:
             expected.add("M")
         raise Unfit(
             f"expected {' or '.join(sorted(expected))}, got {'another value' if tag in expected else tag}"
@@ -107,38 +107,42 @@ class ReadUnion(Composite):
 class ByLiteral:
     """Tells models apart by the value of an attribute that is a Literal in each of them."""
 
-    __slots__ = ("_attribute", "_members")
+    __slots__ = ("attribute", "members")
 
     def __init__(self, attribute: str, members: Mapping[tuple[str, object], Member]) -> None:
-        self._attribute, self._members = attribute, members
+        self.attribute, self.members = attribute, members
 
     def __call__(self, image: Mapping[str, object]) -> Member:
-        value = image.get(self._attribute)
+        value = image.get(self.attribute)
         tag, _ = tagged(value)
-        member = self._members.get((tag, read_plain(value))) if tag in SCALAR_TAGS else None
+        member = self.members.get((tag, read_plain(value))) if tag in SCALAR_TAGS else None
         if member is not None:
             return member
-        raise Unfit(f"the attribute {self._attribute!r} tells of none of the models which one this is")
+        raise Unfit(f"the attribute {self.attribute!r} tells of none of the models which one this is")
 
 
 class ByAttribute:
     """Tells models apart by required attributes that only one of them has; one model may have none."""
 
-    __slots__ = ("_members", "_other")
+    __slots__ = ("members", "other")
 
     def __init__(self, members: Mapping[str, Member], other: Member | None) -> None:
-        self._members, self._other = members, other
+        self.members, self.other = members, other
 
     def __call__(self, image: Mapping[str, object]) -> Member:
-        for attribute, member in self._members.items():
+        for attribute, member in self.members.items():
             if attribute in image:
                 return member
-        if self._other is None:
-            raise Unfit(f"expected one of the attributes {', '.join(self._members)}, got none")
-        return self._other
+        if self.other is None:
+            raise Unfit(f"expected one of the attributes {', '.join(self.members)}, got none")
+        return self.other
 
 
-def choice_among(models: Sequence[Member]) -> Callable[[Mapping[str, object]], Member]:
+Choose: TypeAlias = ByLiteral | ByAttribute
+"""What tells which of several models an image is meant for."""
+
+
+def choice_among(models: Sequence[Member]) -> Choose:
     """Find what tells models apart. Fails with `Misuse` if nothing does."""
     for attribute in (field.attribute for field in models[0].fields):
         if (by_value := _by_literal(attribute, models)) is not None:

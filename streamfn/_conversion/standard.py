@@ -1,0 +1,42 @@
+"""The hooks of a table that has no converter of its own.
+
+They are the ones that `configure_converter` teaches a cattrs converter. Found here, they need no cattrs, whose
+import would cost a cold start more than all the rest does.
+"""
+
+from __future__ import annotations
+
+from streamfn._conversion.factories import KINDS
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.types import Hint, is_model
+
+
+class StandardHooks:
+    """Finds the hooks for all types that a model may have. Fails with `Misuse` for any other type."""
+
+    __slots__ = ("_models", "forbid_extra_keys")
+
+    def __init__(self, *, forbid_extra_keys: bool) -> None:
+        """Begin with no model known; `forbid_extra_keys` is as in `make_converter`."""
+        self.forbid_extra_keys = forbid_extra_keys
+        self._models: dict[Hint, StructureHook] = {}
+
+    def get_structure_hook(self, hint: Hint, /) -> StructureHook:
+        """Find the hook that structures a type; a model has one, wherever it stands."""
+        if isinstance(hint, type) and hint in SCALARS:
+            return SCALARS[hint].read
+        if not is_model(hint):
+            return self._make(hint)
+        if hint not in self._models:
+            self._models[hint] = self._make(hint)
+        return self._models[hint]
+
+    def get_unstructure_hook(self, hint: Hint, /) -> UnstructureHook:
+        """Find the hook that unstructures a type."""
+        if isinstance(hint, type) and hint in SCALARS:
+            return SCALARS[hint].write
+        return next(writer_for for is_of_kind, _, writer_for in reversed(KINDS) if is_of_kind(hint))(hint, self)
+
+    def _make(self, hint: Hint) -> StructureHook:
+        return next(reader_for for is_of_kind, reader_for, _ in reversed(KINDS) if is_of_kind(hint))(hint, self)

@@ -1,0 +1,90 @@
+"""Inline: how the usual form of a scalar is read in one expression, with every check that its hook would make."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from streamfn._conversion.epochs import EPOCHS
+from streamfn._conversion.hooks import StructureHook
+from streamfn._conversion.numbers import EXACT, LONGEST
+from streamfn._conversion.scalars import SCALARS
+from streamfn._markers import EpochMilliseconds
+
+
+class Inline(NamedTuple):
+    """An expression that reads what an attribute value with this tag holds, written ``{}``, if `usual` is true.
+
+    `hook` is called by `name` where it is not. `names` are what the two need.
+    """
+
+    tag: str
+    name: str
+    usual: str
+    expression: str
+    names: Mapping[str, object] = {}
+
+
+# What is no text has no `isdecimal`, so it raises, and is left to the hooks like whatever raises.
+_WHOLE: Final = "{0}.isdecimal() and {0}.isascii()"
+_WHOLE_OR_NEGATIVE: Final = '({0}.isdecimal() or {0}[:1] == "-" and {0}[1:].isdecimal()) and {0}.isascii()'
+
+_without_exponent = frozenset("0123456789+-.").issuperset
+
+_BY_TYPE: Final[Mapping[type, Inline]] = {
+    str: Inline("S", "read_text", "type({0}) is str", "{0}"),
+    bool: Inline("BOOL", "read_bool", "type({0}) is bool", "{0}"),
+    int: Inline("N", "read_int", _WHOLE_OR_NEGATIVE, "int({0})"),
+    float: Inline(
+        "N",
+        "read_float",
+        "len({0}) <= 300 and without_exponent({0})",  # no number so short is too large for a float
+        "float({0})",
+        {"without_exponent": _without_exponent},
+    ),
+    Decimal: Inline(
+        "N",
+        "read_decimal",
+        f"len({{0}}) <= {LONGEST} and without_exponent({{0}})",
+        "Decimal({0}, EXACT)",
+        {"without_exponent": _without_exponent, "Decimal": Decimal, "EXACT": EXACT},
+    ),
+    bytes: Inline(
+        "B",
+        "read_bytes",
+        "type({0}) is str",
+        "a2b_base64({0}, strict_mode=True)",
+        {"a2b_base64": a2b_base64},
+    ),
+    datetime: Inline(
+        "S",
+        "read_datetime",
+        "(moment := fromisoformat({0})).tzinfo is not None",
+        "moment",
+        {"fromisoformat": datetime.fromisoformat},
+    ),
+    date: Inline("S", "read_date", "type({0}) is str", "date_from({0})", {"date_from": date.fromisoformat}),
+    UUID: Inline("S", "read_uuid", "type({0}) is str", "UUID({0})", {"UUID": UUID}),
+}
+
+_SECONDS: Final = Inline(
+    "N",
+    "read_epoch_seconds",
+    _WHOLE,
+    "fromtimestamp(int({0}), UTC)",
+    {"fromtimestamp": datetime.fromtimestamp, "UTC": UTC},
+)
+
+_INLINE: Final[Sequence[tuple[StructureHook, Inline]]] = (
+    *((SCALARS[cls].read, inline) for cls, inline in _BY_TYPE.items()),
+    *((scalar.read, _SECONDS) for marker, scalar in EPOCHS if marker is not EpochMilliseconds),
+)
+
+
+def inline_of(hook: StructureHook) -> Inline | None:
+    """Find how to do inline what a hook does; None where it is to be called, as those of the user are."""
+    return next((inline for known, inline in _INLINE if known is hook), None)

@@ -1,0 +1,68 @@
+"""Writing the function that makes a model of an image."""
+
+from __future__ import annotations
+
+from streamfn._conversion.classes import ReadField, ReadModel
+from streamfn._conversion.types import is_typed_dict
+from streamfn._decoding.filling import default_of, fillable
+from streamfn._decoding.source import Source, assign
+from streamfn._decoding.values import Spot, write_value
+
+
+def write_model(source: Source, model: ReadModel) -> None:
+    """Write the function of a model.
+
+    A plain dataclass is made empty and filled. Any other class is called, with the fields that are there.
+    """
+    cls = model.cls
+    blank = fillable(cls)
+    source.line()
+    source.line()
+    with source.block(f"def {source.function_of(model)}(image):"):
+        source.refuse_if("type(image) is not dict")
+        if model.forbids:
+            known = source.name(f"attributes_of_{cls.__name__}", model.attributes)
+            source.refuse_if(f"not {known}.issuperset(image)")
+        if blank is None:
+            source.line("fields = {}")
+            for field in model.fields:
+                _write_field(source, field, f"fields[{field.field.parameter!r}]", None)
+            called = f"{source.name(cls.__name__, cls)}(**fields)"
+            source.line("return fields" if is_typed_dict(cls) else f"return {called}")
+        else:
+            name = source.name(cls.__name__ if blank is cls else f"Thawed{cls.__name__}", blank)
+            source.line(f"made = {source.name('new', object.__new__)}({name})")
+            for field in model.fields:
+                _write_field(source, field, f"made.{field.field.name}", cls)
+            if blank is not cls:
+                source.line(f"made.__class__ = {source.name(cls.__name__, cls)}")
+            source.line("return made")
+
+
+def _write_field(source: Source, read: ReadField, target: str, filled: type | None) -> None:
+    """Write how a field is read; where its attribute is absent, one that is `filled` has to be given its default."""
+    field = read.field
+    absent = None
+    if field.required:
+        absent = "None" if read.optional else None
+    elif filled is not None:
+        absent = _default(source, filled, field.name)
+    if field.required and absent is None:
+        source.line(f"value = image[{field.attribute!r}]")
+        write_value(source, Spot("value", field.name, read.hook, field.hint, assign(target)))
+        return
+    with source.block(f"if {field.attribute!r} in image:"):
+        source.line(f"value = image[{field.attribute!r}]")
+        write_value(source, Spot("value", field.name, read.hook, field.hint, assign(target)))
+    if absent is not None:
+        with source.block("else:"):
+            source.line(f"{target} = {absent}")
+
+
+def _default(source: Source, cls: type, field: str) -> str:
+    """Write a field's default, or how it is made."""
+    default, is_factory = default_of(cls, field)
+    if default is None or isinstance(default, bool):
+        return repr(default)
+    name = source.name(f"default_{field}", default)
+    return f"{name}()" if is_factory else name

@@ -1,0 +1,89 @@
+"""Source: the text of a module that is being written, and the objects that it finds under its names."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeAlias, cast
+
+from streamfn._conversion.classes import ReadModel
+from streamfn._conversion.problems import Unfit
+
+Give: TypeAlias = Callable[[str], str]
+"""Makes the statement that takes the value of an expression."""
+
+_INDENT = "    "
+_BUILTINS = (bool, dict, float, int, len, list, str, type)
+_OF_FUNCTIONS = re.compile(r"(image|made|fields|value|held|found|each|key|part|told|moment)(_\d+)*")
+"""The variables of the functions."""
+
+
+class Source:
+    """Takes lines at the current indentation, and gives objects names that are not taken.
+
+    `models` are those that functions are called for, in the order in which they were named; each is to have one.
+    """
+
+    def __init__(self) -> None:
+        """Begin with an empty module."""
+        self.models: list[ReadModel] = []
+        self._names: dict[str, object] = {"Unfit": Unfit, **{each.__name__: each for each in _BUILTINS}}
+        self._lines: list[str] = []
+        self._last: list[str] = []
+        self._depth = 0
+
+    @property
+    def text(self) -> str:
+        """The module as it stands."""
+        return "\n".join([*self._lines, *self._last, ""])
+
+    def line(self, text: str = "") -> None:
+        """Add a line."""
+        self._lines.append(_INDENT * self._depth + text if text else "")
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Add a line that what is added meanwhile is indented under."""
+        self.line(head)
+        self._depth += 1
+        yield
+        self._depth -= 1
+
+    def refuse_if(self, condition: str) -> None:
+        """Add that an image does not fit under a condition, or has a form that is left to the hooks."""
+        with self.block(f"if {condition}:"):
+            self.line("raise Unfit")
+
+    def last(self, text: str) -> None:
+        """Add a line at the end of the module, where all functions are known."""
+        self._last.append(text)
+
+    def name(self, wish: str, thing: object) -> str:
+        """Give an object the name that is wished for, or one like it; the same object keeps its name."""
+        stem = f"the_{wish}" if _OF_FUNCTIONS.fullmatch(wish) else wish
+        number, name = 1, stem
+        while self._names.setdefault(name, thing) is not thing:
+            number += 1
+            name = f"{stem}_{number}"
+        return name
+
+    def function_of(self, model: ReadModel) -> str:
+        """Name the function that makes a model of an image."""
+        if model not in self.models:
+            self.models.append(model)
+        return self.name(f"read_{model.cls.__name__}", model)
+
+    def run(self, file: str) -> Mapping[str, Callable[[object], object]]:
+        """Run the module and give what it defines; `file` is what tracebacks call it, whose lines they show."""
+        text = self.text
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        space = dict(self._names)
+        exec(compile(text, file, "exec"), space)  # noqa: S102 (all of the text is of this package's making)
+        return cast("Mapping[str, Callable[[object], object]]", space)  # the functions are of one argument
+
+
+def assign(target: str) -> Give:
+    """Take the value of an expression by assigning it."""
+    return lambda expression: f"{target} = {expression}"

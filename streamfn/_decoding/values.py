@@ -1,0 +1,192 @@
+"""Writing how one attribute value is read: the usual form inline, any other by the value's hook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streamfn._conversion.choices import ReadChoice
+from streamfn._conversion.classes import ReadModel
+from streamfn._conversion.containers import ReadList, ReadMap, ReadSet, ReadTuple
+from streamfn._conversion.hooks import StructureHook
+from streamfn._conversion.lookup import is_ours
+from streamfn._conversion.scalars import read_none, read_text
+from streamfn._conversion.tags import SET_TAGS
+from streamfn._conversion.types import Hint
+from streamfn._conversion.unions import Member, ReadUnion
+from streamfn._decoding.choosing import can_be_chosen, write_choice
+from streamfn._decoding.inline import Inline, inline_of
+from streamfn._decoding.source import Give, Source, assign
+
+
+class Spot(NamedTuple):
+    """A place in a decoder where an attribute value is read.
+
+    `value` is the variable that holds it, and `field` the field that it is in. `hook` and `hint` are what reads
+    it, and `give` makes the statement that takes what was read. `level` counts the values around it, so that
+    each has variables of its own.
+    """
+
+    value: str
+    field: str
+    hook: StructureHook
+    hint: Hint
+    give: Give
+    level: int = 0
+
+    def local(self, name: str) -> str:
+        """A variable of this level."""
+        return f"{name}_{self.level}" if self.level else name
+
+    def within(self, value: str, hook: StructureHook, hint: Hint, give: Give) -> Spot:
+        """The place of a value within this one."""
+        return Spot(value, self.field, hook, hint, give, self.level + 1)
+
+
+def write_value(source: Source, spot: Spot) -> None:
+    """Write the statements that read a value."""
+    hook = spot.hook
+    inline = inline_of(hook)
+    if inline is not None:
+        _write_scalar(source, spot, inline)
+    elif isinstance(hook, ReadModel):
+        source.refuse_if(f"len({spot.value}) != 1")
+        source.line(spot.give(f'{source.function_of(hook)}({spot.value}["M"])'))
+    elif isinstance(hook, ReadChoice) and _is_of_text(hook):
+        choices = {text: choice for (_, text), choice in hook.choices.items()}
+        table = source.name(f"choices_of_{spot.field}", choices)
+        source.refuse_if(f"len({spot.value}) != 1")
+        source.line(spot.give(f'{table}[{spot.value}["S"]]'))
+    elif isinstance(hook, ReadList):
+        _write_list(source, spot, hook)
+    elif isinstance(hook, ReadTuple):
+        _write_tuple(source, spot, hook)
+    elif isinstance(hook, ReadSet) and (inline := inline_of(hook.hook)) is not None:
+        _write_set(source, spot, hook, inline)
+    elif isinstance(hook, ReadMap) and hook.key_hook is read_text:
+        _write_map(source, spot, hook)
+    elif isinstance(hook, ReadUnion):
+        _write_union(source, spot, hook)
+    else:
+        source.line(spot.give(_call_of_hook(source, spot)))
+
+
+def _call_of_hook(source: Source, spot: Spot) -> str:
+    """Have the hook itself read a value."""
+    read = source.name(f"read_{spot.field}", spot.hook)
+    if is_ours(spot.hook):
+        return f"{read}({spot.value})"
+    return f"{read}({spot.value}, {source.name(f'type_of_{spot.field}', spot.hint)})"
+
+
+def _write_scalar(source: Source, spot: Spot, inline: Inline) -> None:
+    held = spot.local("held")
+    source.line(f'{held} = {spot.value}["{inline.tag}"]')
+    usual = f"len({spot.value}) == 1 and {inline.usual.format(held)}"
+    source.line(spot.give(_inline(source, inline, spot.hook, held, usual, spot.value)))
+
+
+def _inline(source: Source, inline: Inline, hook: StructureHook, held: str, usual: str, value: str) -> str:
+    """Read what is held inline if it is of the usual form, and have the hook read the value if not."""
+    for name, thing in inline.names.items():
+        source.name(name, thing)
+    return f"{inline.expression.format(held)} if {usual} else {source.name(inline.name, hook)}({value})"
+
+
+def _hold(source: Source, spot: Spot, tag: str, kind: str) -> str:
+    """Put what a value holds into a variable, and see that it is of a kind."""
+    held = spot.local("held")
+    source.line(f'{held} = {spot.value}["{tag}"]')
+    source.refuse_if(f"len({spot.value}) != 1 or type({held}) is not {kind}")
+    return held
+
+
+def _made(source: Source, make: object, found: str) -> str:
+    return found if make in {list, dict} else f"{source.name(getattr(make, '__name__', 'make'), make)}({found})"
+
+
+def _write_list(source: Source, spot: Spot, hook: ReadList) -> None:
+    held, found, each = _hold(source, spot, "L", "list"), spot.local("found"), spot.local("each")
+    source.line(f"{found} = []")
+    with source.block(f"for {each} in {held}:"):
+        append: Give = f"{found}.append({{}})".format
+        write_value(source, spot.within(each, hook.hook, hook.element, append))
+    source.line(spot.give(_made(source, hook.make, found)))
+
+
+def _write_tuple(source: Source, spot: Spot, hook: ReadTuple) -> None:
+    held = _hold(source, spot, "L", "list")
+    parts = [spot.local(f"part_{index}") for index in range(len(hook.hooks))]
+    source.line(f"{', '.join(parts)}, = {held}")
+    for part, (hint, read) in zip(parts, hook.hooks, strict=True):
+        write_value(source, spot.within(part, read, hint, assign(part)))
+    source.line(spot.give(f"({', '.join(parts)},)"))
+
+
+def _write_set(source: Source, spot: Spot, hook: ReadSet, inline: Inline) -> None:
+    """Write how a set is read; the forms of an empty one are left to the hook."""
+    tag = f"{inline.tag}S"
+    if tag not in SET_TAGS:
+        return source.line(spot.give(_call_of_hook(source, spot)))
+    with source.block(f'if "{tag}" in {spot.value}:'):
+        held, found, each = _hold(source, spot, tag, "list"), spot.local("found"), spot.local("each")
+        if hook.hook is read_text:
+            source.line(f'"".join({held})  # which all have to be text')
+            found = held
+        else:
+            source.line(f"{found} = []")
+            with source.block(f"for {each} in {held}:"):
+                value = f'{{"{inline.tag}": {each}}}'
+                element = _inline(source, inline, hook.hook, each, inline.usual.format(each), value)
+                source.line(f"{found}.append({element})")
+        source.line(spot.give(_made(source, hook.make, found)))
+    with source.block("else:"):
+        source.line(spot.give(_call_of_hook(source, spot)))
+    return None
+
+
+def _write_map(source: Source, spot: Spot, hook: ReadMap) -> None:
+    held, found = _hold(source, spot, "M", "dict"), spot.local("found")
+    key, each = spot.local("key"), spot.local("each")
+    source.line(f'"".join({held})  # whose keys all have to be text')
+    source.line(f"{found} = {{}}")
+    with source.block(f"for {key}, {each} in {held}.items():"):
+        write_value(source, spot.within(each, hook.hook, hook.entry, assign(f"{found}[{key}]")))
+    source.line(spot.give(found))
+
+
+def _write_union(source: Source, spot: Spot, hook: ReadUnion) -> None:
+    """Write a branch for each type tag that tells a member, and leave the rest to the union's hook."""
+    head = "if"
+    for tag, member in _told_by_tag(hook).items():
+        with source.block(f'{head} "{tag}" in {spot.value}:'):
+            if member.read is read_none:
+                source.refuse_if(f"len({spot.value}) != 1")
+                source.line(spot.give("None"))
+            else:
+                write_value(source, spot._replace(hook=member.read, hint=member.hint))
+        head = "elif"
+    if hook.models is not None and can_be_chosen(hook.models):
+        with source.block(f'{head} "M" in {spot.value}:'):
+            source.refuse_if(f"len({spot.value}) != 1")
+            source.line(f'{spot.local("held")} = {spot.value}["M"]')
+            write_choice(source, hook.models, spot.local("held"), spot.give)
+        head = "elif"
+    if head == "if":
+        return source.line(spot.give(_call_of_hook(source, spot)))
+    with source.block("else:"):
+        source.line(spot.give(_call_of_hook(source, spot)))
+    return None
+
+
+def _told_by_tag(union: ReadUnion) -> dict[str, Member]:
+    """The members that a type tag is enough to tell, by that tag."""
+    told = {tag: member for tag, member in union.by_tag.items() if tag in member.tags}
+    for member in union.choices:
+        if len(union.choices) == 1 and member.tags == {"S"}:
+            told.setdefault("S", member)
+    return told
+
+
+def _is_of_text(choice: ReadChoice) -> bool:
+    return all(tag == "S" for tag, _ in choice.choices)
