@@ -46,7 +46,11 @@ class TableDefinition:
 
 
 class Table(Generic[T]):
-    """A table of items of one model, or of a union of models."""
+    """A table of items of one model, or of a union of models.
+
+    `decode` makes an item of an image that fits, and raises for any other one; it is what `structure` tries first.
+    It may also raise for one that fits, but has an unusual form, so ask `structure` then.
+    """
 
     def __init__(
         self,
@@ -85,6 +89,8 @@ class Table(Generic[T]):
                 raise Misuse(f"a table's model is a dataclass, an attrs class or a TypedDict, got {each!r}")
         self._decoder_for: Callable[[StructureHook, Hint], Decoder] = decoder_of if generated else calling
         self._decoder = self._decoder_for(reader(model, self._hooks), model)
+        # The decoder is the model's.
+        self.decode: Callable[[Image], T] = cast("Callable[[Image], T]", self._decoder.decode)
         self._key_decoders: dict[Hint, Decoder] = {}
         self._write = writer(model, self._hooks)
         self.key_attributes: TableKeys = self._keys()
@@ -117,21 +123,13 @@ class Table(Generic[T]):
         found = self._structure(self._decoder_of_keys(model), keys)
         return cast("Result[K, Undecodable]", found)  # the hook is the model's
 
-    @property
-    def decode(self) -> Callable[[Image], T]:
-        """The function that makes an item of an image which fits, and raises if one does not; see `structure`.
-
-        It may also raise for one that fits and has an unusual form.
-        """
-        return cast("Callable[[Image], T]", self._decoder.decode)  # of the model
-
     def decode_keys(self, model: type[K]) -> Callable[[Image], K]:
-        """The function that makes an instance of another model of an item's keys; see `decode`."""
+        """The function that makes an instance of another model of an item's keys, as `decode` does of images."""
         return cast("Callable[[Image], K]", self._decoder_of_keys(model).decode)  # of that model
 
     @property
     def source(self) -> str:
-        """The text of the functions that are generated for the model."""
+        """The text of the functions that are generated for the model; see `explain`."""
         return self._decoder.source
 
     def unstructure(self, item: T) -> dict[str, AttributeValue]:

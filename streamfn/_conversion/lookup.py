@@ -80,7 +80,8 @@ def read_model(model: Hint, hooks: Hooks) -> StructureHook:
     key = (id(hooks), model)
     with _lock:
         hook = _building[key] = ReadModel(
-            cast("type", origin(model)), forbids=hooks.forbid_extra_keys  # a model's origin is a class
+            cast("type", origin(model)),
+            forbids=hooks.forbid_extra_keys,  # a model's origin is a class
         )
         try:
             hook.resolve([_read_field(model, field, hooks) for field in fields_of(model)])

@@ -20,7 +20,7 @@ EXACT: Final = Context(traps=[InvalidOperation])
 
 _WIDE: Final = Context(prec=1100, traps=[InvalidOperation])
 LONGEST: Final = 1000
-"""The most characters, and the largest exponent, of a number that is read; a whole one may have as many as `int` takes."""
+"""The most characters, and the largest exponent, of a number; a whole one may have as many digits as `int` takes."""
 
 _SIGNIFICANT_DIGITS: Final = 38
 _SMALLEST_EXPONENT: Final = -130

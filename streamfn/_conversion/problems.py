@@ -11,10 +11,13 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from streamfn._conversion.hooks import StructureHook
 from streamfn._failures import Problem
+
+if TYPE_CHECKING:
+    from cattrs.errors import BaseValidationError
 
 
 class Unfit(ValueError):
@@ -83,8 +86,7 @@ def problems_of(hook: StructureHook, hint: object, value: object, place: Place) 
 
 def _problems_in(exception: BaseException, value: object, place: Place) -> Iterator[Problem]:
     """Take the problems out of what a hook raised, which for cattrs' own hooks is a tree."""
-    if isinstance(exception, ExceptionGroup) and _is_of_cattrs(exception):
-        tree = cast("ExceptionGroup[Exception]", exception)  # isinstance drops the type
+    if (tree := _tree_of_cattrs(exception)) is not None:
         for each in tree.exceptions:
             yield from _problems_in(each, value, _place_in(each, place))
     elif isinstance(exception, RecursionError):
@@ -95,13 +97,13 @@ def _problems_in(exception: BaseException, value: object, place: Place) -> Itera
         yield place.problem(f"refused with {type(exception).__name__}", value)
 
 
-def _is_of_cattrs(exception: Exception) -> bool:
-    """Whether cattrs has gathered others in an exception. Where it is not loaded, it has raised nothing."""
+def _tree_of_cattrs(exception: BaseException) -> BaseValidationError | None:
+    """Take an exception for one that cattrs gathers others in; where it is not loaded, it has raised nothing."""
     if "cattrs" not in sys.modules:
-        return False
+        return None
     from cattrs.errors import BaseValidationError
 
-    return isinstance(exception, BaseValidationError)
+    return exception if isinstance(exception, BaseValidationError) else None
 
 
 def _place_in(exception: BaseException, place: Place) -> Place:

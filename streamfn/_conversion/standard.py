@@ -36,7 +36,11 @@ class StandardHooks:
         """Find the hook that unstructures a type."""
         if isinstance(hint, type) and hint in SCALARS:
             return SCALARS[hint].write
-        return next(writer_for for is_of_kind, _, writer_for in reversed(KINDS) if is_of_kind(hint))(hint, self)
+        return next(writer_for for is_of_kind, _, writer_for in reversed(KINDS) if is_of_kind(hint))(
+            hint, self
+        )
 
     def _make(self, hint: Hint) -> StructureHook:
-        return next(reader_for for is_of_kind, reader_for, _ in reversed(KINDS) if is_of_kind(hint))(hint, self)
+        return next(reader_for for is_of_kind, reader_for, _ in reversed(KINDS) if is_of_kind(hint))(
+            hint, self
+        )

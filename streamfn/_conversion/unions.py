@@ -188,8 +188,8 @@ def write_union(members: Sequence[Member]) -> UnstructureHook:
             for member in members:
                 if fits(value, member):
                     written = member.write(value)
-                    is_empty_set = written == {"NULL": True} and value is not None
-                    return {"L": []} if is_empty_set else written
+                    is_set = origin(bare(member.hint)) in SETS
+                    return {"L": []} if is_set and written == {"NULL": True} else written
         raise ValueError(f"{type(value).__name__} is not a member of the union")
 
     return write

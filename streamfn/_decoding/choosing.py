@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from streamfn._conversion.classes import ReadModel
 from streamfn._conversion.unions import ByAttribute, ByLiteral, Choose, Member
-from streamfn._decoding.source import Give, Source
+from streamfn._decoding.source import Give, Source, quoted
 
 
 def can_be_chosen(choose: Choose) -> bool:
@@ -26,9 +26,11 @@ def write_choice(source: Source, choose: Choose, image: str, give: Give) -> None
 
 def _write_by_literal(source: Source, choose: ByLiteral, image: str, give: Give) -> None:
     table = source.name(f"by_{choose.attribute}", choose)
-    entries = (f"{text!r}: {_read(source, member)}" for (_, text), member in choose.members.items())
+    entries = (
+        f"{quoted(str(text))}: {_read(source, member)}" for (_, text), member in choose.members.items()
+    )
     source.last(f"{table} = {{{', '.join(entries)}}}")
-    source.line(f"told = {image}[{choose.attribute!r}]")
+    source.line(f"told = {image}[{quoted(choose.attribute)}]")
     source.refuse_if("len(told) != 1")
     source.line(give(f'{table}[told["S"]]({image})'))
 
@@ -36,11 +38,13 @@ def _write_by_literal(source: Source, choose: ByLiteral, image: str, give: Give)
 def _write_by_attribute(source: Source, choose: ByAttribute, image: str, give: Give) -> None:
     head = "if"
     for attribute, member in choose.members.items():
-        with source.block(f"{head} {attribute!r} in {image}:"):
+        with source.block(f"{head} {quoted(attribute)} in {image}:"):
             source.line(give(f"{_read(source, member)}({image})"))
         head = "elif"
     with source.block("else:"):
-        source.line("raise Unfit" if choose.other is None else give(f"{_read(source, choose.other)}({image})"))
+        source.line(
+            "raise Unfit" if choose.other is None else give(f"{_read(source, choose.other)}({image})")
+        )
 
 
 def _read(source: Source, member: Member) -> str:

@@ -36,7 +36,10 @@ def decoder_of(hook: StructureHook, hint: Hint) -> Decoder:
         entry = source.function_of(hook)
     elif isinstance(hook, ReadUnion) and hook.models is not None and can_be_chosen(hook.models):
         entry = source.name("read_one_of", hook)
+        source.line()
+        source.line()
         with source.block(f"def {entry}(image):"):
+            source.line('"""Read an image as the model that it is meant for."""')
             write_choice(source, hook.models, "image", "return {}".format)
     else:
         return calling(hook, hint)
@@ -47,4 +50,8 @@ def decoder_of(hook: StructureHook, hint: Hint) -> Decoder:
 
 def calling(hook: StructureHook, hint: Hint) -> Decoder:
     """Make a decoder that calls the hook, and has no text."""
-    return Decoder(lambda image: hook({"M": image}, hint), "", hook, hint)
+
+    def decode(image: object) -> object:
+        return hook({"M": image}, hint)
+
+    return Decoder(decode, "", hook, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import FunctionType, MemberDescriptorType
-from typing import Generic, cast
+from typing import Generic
 
 from streamfn._conversion.types import is_dataclass
 
@@ -21,54 +21,48 @@ def fillable(cls: type) -> type | None:
     """
     if not is_dataclass(cls) or "__dataclass_params__" not in vars(cls) or not _is_plain(cls):
         return None
-    if cls.__setattr__ is object.__setattr__:
+    if _method(cls, "__setattr__") is object.__setattr__:
         return cls
-    if not _is_generated(cls.__setattr__):
+    if not _is_generated(cls, "__setattr__"):
         return None
-    writable = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    thawed = type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__, **writable})
-    try:
-        object.__new__(thawed).__class__ = cls
-    except TypeError:  # their instances are laid out in different ways
-        return None
-    return thawed
+    writable: dict[str, object] = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__, **writable})
 
 
 def default_of(cls: type, name: str) -> tuple[object, bool]:
     """Find the default of a dataclass's field, and whether it is to be called to give one."""
-    (field,) = (each for each in dataclasses.fields(cast("type[_Dataclass]", cls)) if each.name == name)
+    (field,) = (each for each in dataclasses.fields(cls) if each.name == name)
     if field.default_factory is dataclasses.MISSING:
         return field.default, False
     return field.default_factory, True
-
-
-class _Dataclass:
-    """What the standard library's functions want to be given."""
-
-    __dataclass_fields__: dict[str, dataclasses.Field[object]]
 
 
 def _is_plain(cls: type) -> bool:
     """Whether calling a dataclass does no more than to set its fields."""
     return (
         type(cls) is type
-        and cls.__new__ is object.__new__
-        and _is_generated(cls.__init__)
+        and _method(cls, "__new__") is object.__new__
+        and _is_generated(cls, "__init__")
         and not any(hasattr(cls, name) for name in ("__post_init__", "__del__"))
-        and not any("__init_subclass__" in vars(each) for each in cls.__mro__ if each not in {Generic, object})
-        and all(
-            field.init and not _computes(cls, field.name)
-            for field in dataclasses.fields(cast("type[_Dataclass]", cls))
+        and not any(
+            "__init_subclass__" in vars(each) for each in cls.__mro__ if each not in {Generic, object}
         )
+        and all(field.init and not _computes(cls, field.name) for field in dataclasses.fields(cls))
     )
 
 
-def _is_generated(method: object) -> bool:
-    """Whether `dataclass` has made a method; it has no file."""
+def _method(cls: type, name: str) -> object:
+    """A method of a class, which the checkers take for one that differs from object's."""
+    return getattr(cls, name)
+
+
+def _is_generated(cls: type, name: str) -> bool:
+    """Whether `dataclass` has made a method of a class; it has no file."""
+    method = _method(cls, name)
     return isinstance(method, FunctionType) and method.__code__.co_filename == "<string>"
 
 
 def _computes(cls: type, field: str) -> bool:
     """Whether setting a field calls a descriptor of the class's own."""
-    found = next((vars(each)[field] for each in cls.__mro__ if field in vars(each)), None)
+    found: object = next((vars(each)[field] for each in cls.__mro__ if field in vars(each)), None)
     return hasattr(type(found), "__set__") and not isinstance(found, MemberDescriptorType)

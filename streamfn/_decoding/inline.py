@@ -16,24 +16,33 @@ from streamfn._conversion.scalars import SCALARS
 from streamfn._markers import EpochMilliseconds
 
 
-class Inline(NamedTuple):
-    """An expression that reads what an attribute value with this tag holds, written ``{}``, if `usual` is true.
+class Named(NamedTuple):
+    """An object that an expression needs, and what it means where its name does not say it."""
 
-    `hook` is called by `name` where it is not. `names` are what the two need.
+    thing: object
+    meaning: str = ""
+
+
+class Inline(NamedTuple):
+    """An expression that reads what an attribute value with this tag holds, written ``{0}``, if `usual` is true.
+
+    Where it is not, the hook is called by its `name`. `names` are what the expressions need.
     """
 
     tag: str
     name: str
     usual: str
     expression: str
-    names: Mapping[str, object] = {}
+    names: Mapping[str, Named] = {}
 
 
 # What is no text has no `isdecimal`, so it raises, and is left to the hooks like whatever raises.
 _WHOLE: Final = "{0}.isdecimal() and {0}.isascii()"
 _WHOLE_OR_NEGATIVE: Final = '({0}.isdecimal() or {0}[:1] == "-" and {0}[1:].isdecimal()) and {0}.isascii()'
 
-_without_exponent = frozenset("0123456789+-.").issuperset
+_WITHOUT_EXPONENT: Final = Named(
+    frozenset("0123456789+-.").issuperset, "whether text is made of digits, signs and points"
+)
 
 _BY_TYPE: Final[Mapping[type, Inline]] = {
     str: Inline("S", "read_text", "type({0}) is str", "{0}"),
@@ -44,31 +53,41 @@ _BY_TYPE: Final[Mapping[type, Inline]] = {
         "read_float",
         "len({0}) <= 300 and without_exponent({0})",  # no number so short is too large for a float
         "float({0})",
-        {"without_exponent": _without_exponent},
+        {"without_exponent": _WITHOUT_EXPONENT},
     ),
     Decimal: Inline(
         "N",
         "read_decimal",
         f"len({{0}}) <= {LONGEST} and without_exponent({{0}})",
         "Decimal({0}, EXACT)",
-        {"without_exponent": _without_exponent, "Decimal": Decimal, "EXACT": EXACT},
+        {
+            "without_exponent": _WITHOUT_EXPONENT,
+            "Decimal": Named(Decimal),
+            "EXACT": Named(EXACT, "the context that refuses what is no number"),
+        },
     ),
     bytes: Inline(
         "B",
         "read_bytes",
         "type({0}) is str",
         "a2b_base64({0}, strict_mode=True)",
-        {"a2b_base64": a2b_base64},
+        {"a2b_base64": Named(a2b_base64)},
     ),
     datetime: Inline(
         "S",
         "read_datetime",
         "(moment := fromisoformat({0})).tzinfo is not None",
         "moment",
-        {"fromisoformat": datetime.fromisoformat},
+        {"fromisoformat": Named(datetime.fromisoformat, "that of datetime")},
     ),
-    date: Inline("S", "read_date", "type({0}) is str", "date_from({0})", {"date_from": date.fromisoformat}),
-    UUID: Inline("S", "read_uuid", "type({0}) is str", "UUID({0})", {"UUID": UUID}),
+    date: Inline(
+        "S",
+        "read_date",
+        "type({0}) is str",
+        "date_from({0})",
+        {"date_from": Named(date.fromisoformat, "date.fromisoformat")},
+    ),
+    UUID: Inline("S", "read_uuid", "type({0}) is str", "UUID({0})", {"UUID": Named(UUID)}),
 }
 
 _SECONDS: Final = Inline(
@@ -76,7 +95,7 @@ _SECONDS: Final = Inline(
     "read_epoch_seconds",
     _WHOLE,
     "fromtimestamp(int({0}), UTC)",
-    {"fromtimestamp": datetime.fromtimestamp, "UTC": UTC},
+    {"fromtimestamp": Named(datetime.fromtimestamp, "that of datetime"), "UTC": Named(UTC)},
 )
 
 _INLINE: Final[Sequence[tuple[StructureHook, Inline]]] = (

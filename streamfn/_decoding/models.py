@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamfn._conversion.classes import ReadField, ReadModel
 from streamfn._conversion.types import is_typed_dict
 from streamfn._decoding.filling import default_of, fillable
-from streamfn._decoding.source import Source, assign
+from streamfn._decoding.source import Source, assign, quoted
 from streamfn._decoding.values import Spot, write_value
 
 
@@ -19,6 +19,7 @@ def write_model(source: Source, model: ReadModel) -> None:
     source.line()
     source.line()
     with source.block(f"def {source.function_of(model)}(image):"):
+        source.line(f'"""Read an image as {cls.__name__}."""')
         source.refuse_if("type(image) is not dict")
         if model.forbids:
             known = source.name(f"attributes_of_{cls.__name__}", model.attributes)
@@ -26,12 +27,13 @@ def write_model(source: Source, model: ReadModel) -> None:
         if blank is None:
             source.line("fields = {}")
             for field in model.fields:
-                _write_field(source, field, f"fields[{field.field.parameter!r}]", None)
+                _write_field(source, field, f"fields[{quoted(field.field.parameter)}]", None)
             called = f"{source.name(cls.__name__, cls)}(**fields)"
             source.line("return fields" if is_typed_dict(cls) else f"return {called}")
         else:
-            name = source.name(cls.__name__ if blank is cls else f"Thawed{cls.__name__}", blank)
-            source.line(f"made = {source.name('new', object.__new__)}({name})")
+            source.line(
+                f"made = {source.name('new', object.__new__, 'object.__new__')}({_blank(source, cls, blank)})"
+            )
             for field in model.fields:
                 _write_field(source, field, f"made.{field.field.name}", cls)
             if blank is not cls:
@@ -48,15 +50,22 @@ def _write_field(source: Source, read: ReadField, target: str, filled: type | No
     elif filled is not None:
         absent = _default(source, filled, field.name)
     if field.required and absent is None:
-        source.line(f"value = image[{field.attribute!r}]")
+        source.line(f"value = image[{quoted(field.attribute)}]")
         write_value(source, Spot("value", field.name, read.hook, field.hint, assign(target)))
         return
-    with source.block(f"if {field.attribute!r} in image:"):
-        source.line(f"value = image[{field.attribute!r}]")
+    with source.block(f"if {quoted(field.attribute)} in image:"):
+        source.line(f"value = image[{quoted(field.attribute)}]")
         write_value(source, Spot("value", field.name, read.hook, field.hint, assign(target)))
     if absent is not None:
         with source.block("else:"):
             source.line(f"{target} = {absent}")
+
+
+def _blank(source: Source, cls: type, blank: type) -> str:
+    if blank is cls:
+        return source.name(cls.__name__, cls)
+    meaning = f"has fields that can be set, and becomes {cls.__name__} once they are"
+    return source.name(f"Thawed{cls.__name__}", blank, meaning)
 
 
 def _default(source: Source, cls: type, field: str) -> str:
@@ -64,5 +73,5 @@ def _default(source: Source, cls: type, field: str) -> str:
     default, is_factory = default_of(cls, field)
     if default is None or isinstance(default, bool):
         return repr(default)
-    name = source.name(f"default_{field}", default)
+    name = source.name(f"default_{field}", default, "what it is, or calls, where its attribute is absent")
     return f"{name}()" if is_factory else name

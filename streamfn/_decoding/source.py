@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias, cast
 
@@ -15,6 +15,10 @@ Give: TypeAlias = Callable[[str], str]
 """Makes the statement that takes the value of an expression."""
 
 _INDENT = "    "
+_HEAD = """\
+# How images are read. The usual form of each value is read inline; any other is left to the hook of its type. Where
+# anything raises, the hooks read the image again, and find out all that is wrong with it.
+#"""
 _BUILTINS = (bool, dict, float, int, len, list, str, type)
 _OF_FUNCTIONS = re.compile(r"(image|made|fields|value|held|found|each|key|part|told|moment)(_\d+)*")
 """The variables of the functions."""
@@ -30,21 +34,23 @@ class Source:
         """Begin with an empty module."""
         self.models: list[ReadModel] = []
         self._names: dict[str, object] = {"Unfit": Unfit, **{each.__name__: each for each in _BUILTINS}}
+        self._meanings: dict[str, str] = {}
         self._lines: list[str] = []
         self._last: list[str] = []
         self._depth = 0
 
     @property
     def text(self) -> str:
-        """The module as it stands."""
-        return "\n".join([*self._lines, *self._last, ""])
+        """The module as it stands, with what its names mean where they do not say it."""
+        meanings = [f"# {name}: {meaning}" for name, meaning in sorted(self._meanings.items())]
+        return "\n".join([_HEAD, *meanings, *self._lines, *self._last, ""])
 
     def line(self, text: str = "") -> None:
         """Add a line."""
         self._lines.append(_INDENT * self._depth + text if text else "")
 
     @contextmanager
-    def block(self, head: str) -> Iterator[None]:
+    def block(self, head: str) -> Generator[None]:
         """Add a line that what is added meanwhile is indented under."""
         self.line(head)
         self._depth += 1
@@ -60,13 +66,15 @@ class Source:
         """Add a line at the end of the module, where all functions are known."""
         self._last.append(text)
 
-    def name(self, wish: str, thing: object) -> str:
+    def name(self, wish: str, thing: object, meaning: str = "") -> str:
         """Give an object the name that is wished for, or one like it; the same object keeps its name."""
         stem = f"the_{wish}" if _OF_FUNCTIONS.fullmatch(wish) else wish
         number, name = 1, stem
         while self._names.setdefault(name, thing) is not thing:
             number += 1
             name = f"{stem}_{number}"
+        if meaning:
+            self._meanings[name] = meaning
         return name
 
     def function_of(self, model: ReadModel) -> str:
@@ -84,6 +92,16 @@ class Source:
         return cast("Mapping[str, Callable[[object], object]]", space)  # the functions are of one argument
 
 
+def quoted(text: str) -> str:
+    """Write text as a literal."""
+    return f'"{text}"' if text.isidentifier() else repr(text)
+
+
 def assign(target: str) -> Give:
     """Take the value of an expression by assigning it."""
     return lambda expression: f"{target} = {expression}"
+
+
+def append_to(target: str) -> Give:
+    """Take the value of an expression by appending it to a list."""
+    return lambda expression: f"{target}.append({expression})"

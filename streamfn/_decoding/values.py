@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from streamfn._conversion.choices import ReadChoice
@@ -16,7 +16,7 @@ from streamfn._conversion.types import Hint
 from streamfn._conversion.unions import Member, ReadUnion
 from streamfn._decoding.choosing import can_be_chosen, write_choice
 from streamfn._decoding.inline import Inline, inline_of
-from streamfn._decoding.source import Give, Source, assign
+from streamfn._decoding.source import Give, Source, append_to, assign
 
 
 class Spot(NamedTuple):
@@ -54,7 +54,7 @@ def write_value(source: Source, spot: Spot) -> None:
         source.line(spot.give(f'{source.function_of(hook)}({spot.value}["M"])'))
     elif isinstance(hook, ReadChoice) and _is_of_text(hook):
         choices = {text: choice for (_, text), choice in hook.choices.items()}
-        table = source.name(f"choices_of_{spot.field}", choices)
+        table = source.name(f"choices_of_{spot.field}", choices, "what it may be, by its text")
         source.refuse_if(f"len({spot.value}) != 1")
         source.line(spot.give(f'{table}[{spot.value}["S"]]'))
     elif isinstance(hook, ReadList):
@@ -73,7 +73,7 @@ def write_value(source: Source, spot: Spot) -> None:
 
 def _call_of_hook(source: Source, spot: Spot) -> str:
     """Have the hook itself read a value."""
-    read = source.name(f"read_{spot.field}", spot.hook)
+    read = source.name(f"read_{spot.field}", spot.hook, "the hook of its type")
     if is_ours(spot.hook):
         return f"{read}({spot.value})"
     return f"{read}({spot.value}, {source.name(f'type_of_{spot.field}', spot.hint)})"
@@ -83,14 +83,17 @@ def _write_scalar(source: Source, spot: Spot, inline: Inline) -> None:
     held = spot.local("held")
     source.line(f'{held} = {spot.value}["{inline.tag}"]')
     usual = f"len({spot.value}) == 1 and {inline.usual.format(held)}"
-    source.line(spot.give(_inline(source, inline, spot.hook, held, usual, spot.value)))
+    _write_inline(source, spot, inline, usual, held)
 
 
-def _inline(source: Source, inline: Inline, hook: StructureHook, held: str, usual: str, value: str) -> str:
+def _write_inline(source: Source, spot: Spot, inline: Inline, usual: str, held: str) -> None:
     """Read what is held inline if it is of the usual form, and have the hook read the value if not."""
-    for name, thing in inline.names.items():
-        source.name(name, thing)
-    return f"{inline.expression.format(held)} if {usual} else {source.name(inline.name, hook)}({value})"
+    for name, (thing, meaning) in inline.names.items():
+        source.name(name, thing, meaning)
+    with source.block(f"if {usual}:"):
+        source.line(spot.give(inline.expression.format(held)))
+    with source.block("else:"):
+        source.line(spot.give(f"{source.name(inline.name, spot.hook)}({spot.value})"))
 
 
 def _hold(source: Source, spot: Spot, tag: str, kind: str) -> str:
@@ -101,16 +104,16 @@ def _hold(source: Source, spot: Spot, tag: str, kind: str) -> str:
     return held
 
 
-def _made(source: Source, make: object, found: str) -> str:
-    return found if make in {list, dict} else f"{source.name(getattr(make, '__name__', 'make'), make)}({found})"
+def _made(source: Source, make: Callable[[Iterable[object]], object], found: str) -> str:
+    """Make what is wanted of a list that was found."""
+    return found if make is list else f"{source.name(getattr(make, '__name__', 'make'), make)}({found})"
 
 
 def _write_list(source: Source, spot: Spot, hook: ReadList) -> None:
     held, found, each = _hold(source, spot, "L", "list"), spot.local("found"), spot.local("each")
     source.line(f"{found} = []")
     with source.block(f"for {each} in {held}:"):
-        append: Give = f"{found}.append({{}})".format
-        write_value(source, spot.within(each, hook.hook, hook.element, append))
+        write_value(source, spot.within(each, hook.hook, hook.element, append_to(found)))
     source.line(spot.give(_made(source, hook.make, found)))
 
 
@@ -136,9 +139,10 @@ def _write_set(source: Source, spot: Spot, hook: ReadSet, inline: Inline) -> Non
         else:
             source.line(f"{found} = []")
             with source.block(f"for {each} in {held}:"):
-                value = f'{{"{inline.tag}": {each}}}'
-                element = _inline(source, inline, hook.hook, each, inline.usual.format(each), value)
-                source.line(f"{found}.append({element})")
+                element = Spot(
+                    f'{{"{inline.tag}": {each}}}', spot.field, hook.hook, hook.element, append_to(found)
+                )
+                _write_inline(source, element, inline, inline.usual.format(each), each)
         source.line(spot.give(_made(source, hook.make, found)))
     with source.block("else:"):
         source.line(spot.give(_call_of_hook(source, spot)))
@@ -180,11 +184,12 @@ def _write_union(source: Source, spot: Spot, hook: ReadUnion) -> None:
 
 
 def _told_by_tag(union: ReadUnion) -> dict[str, Member]:
-    """The members that a type tag is enough to tell, by that tag."""
+    """The members that a type tag is enough to tell, by that tag; a fixed choice of values may share it."""
     told = {tag: member for tag, member in union.by_tag.items() if tag in member.tags}
-    for member in union.choices:
-        if len(union.choices) == 1 and member.tags == {"S"}:
-            told.setdefault("S", member)
+    for choice in union.choices:
+        for tag in choice.tags:
+            if told.pop(tag, None) is None and len(union.choices) == len(choice.tags) == 1:
+                told[tag] = choice
     return told
 
 

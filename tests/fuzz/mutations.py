@@ -35,13 +35,13 @@ class Mutator:
         """Mutate a sound record in up to four places."""
         record = self._another()
         for _ in range(self._random.randint(1, 4)):
-            record = self._mutate(record)
+            record = self.mutate(record)
         return record
 
     def _another(self) -> Json:
         return cast("Json", json.loads(self._random.choice(self._sound)))
 
-    def _mutate(self, value: Json) -> Json:
+    def mutate(self, value: Json) -> Json:
         """Go down a random path and change what stands there."""
         if isinstance(value, dict) and value and self._random.random() < 0.85:
             name = self._random.choice(list(value))
@@ -51,7 +51,7 @@ class Mutator:
                 case chance if chance < 0.08:
                     value[self._text(name)] = value.pop(name)
                 case _:
-                    value[name] = self._mutate(value[name])
+                    value[name] = self.mutate(value[name])
             return value
         if isinstance(value, list) and value and self._random.random() < 0.7:
             position = self._random.randrange(len(value))
@@ -61,7 +61,7 @@ class Mutator:
                 case chance if chance < 0.2:
                     value.append(value[position])
                 case _:
-                    value[position] = self._mutate(value[position])
+                    value[position] = self.mutate(value[position])
             return value
         return self._replaced(value)
 

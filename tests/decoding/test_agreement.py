@@ -1,0 +1,103 @@
+"""Decoders and hooks agree: on what fits and what does not, on the items, and on what is wrong with an image."""
+
+from __future__ import annotations
+
+from dataclasses import make_dataclass
+from types import GenericAlias
+from typing import Final, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamfn import Image, Table, make_converter
+from streamfn._conversion.hooks import StructureHook
+from streamfn._conversion.numbers import read_int
+from streamfn._decoding.inline import Inline, inline_of
+from streamfn.testing.strategies import images
+from tests.conversion.hints import ALL, shown
+from tests.fuzz.models import Card
+from tests.fuzz.mutations import Json, Mutator
+
+SEEDS: Final = st.integers(0, 2**32)
+NUMBERS: Final = st.text("07-+.eE_ ٣", max_size=5)
+"""Texts of which some are numbers."""
+
+
+def with_number(value: Json, number: str) -> Json:
+    """Put a text in the place of every number."""
+    if isinstance(value, dict):
+        return {tag: number if tag == "N" else with_number(held, number) for tag, held in value.items()}
+    return [with_number(each, number) for each in value] if isinstance(value, list) else value
+
+
+def holder(hint: object) -> type:
+    """Make a model that has a type as a whole and in parts."""
+    fields = [("value", hint), ("values", GenericAlias(list, (hint,)))]
+    return make_dataclass("Holder", fields, frozen=True)
+
+
+def agreement(model: type, examples: int = 25) -> None:
+    """Hold the decoder of a model to the law, on images that fit and on mutated ones."""
+    generated: Table[object] = Table("prod-Card", model)
+    called: Table[object] = Table("prod-Card", model, generated=False)
+
+    @settings(max_examples=examples)
+    @given(images(generated), SEEDS, NUMBERS)
+    def law(image: dict[str, dict[str, object]], seed: int, number: str) -> None:
+        assert generated.decode(image) == called.structure(image).unwrap(), "the hooks have to help out"
+        json = cast("Json", image)  # what a payload is made of
+        mutator = Mutator(seed)
+        for changed in (with_number(json, number), *(mutator.mutate(json) for _ in range(5))):
+            found, expected = (table.structure(cast("Image", changed)) for table in (generated, called))
+            assert (found, repr(found)) == (expected, repr(expected)), "they do not agree"
+
+    law()
+
+
+@pytest.mark.parametrize("hint", ALL, ids=shown)
+def test_decoders_and_hooks_agree(hint: object) -> None:
+    """Whatever the type, and whatever stands in its place."""
+    agreement(holder(hint))
+
+
+def test_they_agree_on_an_item_with_everything() -> None:
+    agreement(Card, examples=100)
+
+
+@pytest.mark.parametrize(
+    "careless",
+    [
+        Inline("N", "read_int", "True", "int({0})"),
+        Inline("N", "read_int", "{0}.isdecimal()", "int({0})"),
+        Inline("N", "read_int", "{0}.isascii()", "int({0})"),
+    ],
+    ids=["no check", "any digits", "any ASCII"],
+)
+def test_a_decoder_that_leaves_a_check_out_breaks_the_law(
+    careless: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the law can tell."""
+
+    def inline(hook: StructureHook) -> Inline | None:
+        return careless if hook is read_int else inline_of(hook)
+
+    monkeypatch.setattr("streamfn._decoding.values.inline_of", inline)
+    with pytest.raises(AssertionError, match="they do not agree"):
+        agreement(holder(int), examples=300)
+
+
+def test_a_user_hook_is_called_for_its_type_wherever_that_stands() -> None:
+    """In a list, a union and a set, with the value and the type that cattrs would call it with."""
+    calls: list[tuple[object, object]] = []
+
+    def shout(value: object, hint: object) -> str:
+        calls.append((value, hint))
+        return "A"
+
+    converter = make_converter()
+    converter.register_structure_hook(str, shout)
+    table: Table[object] = Table("prod-Card", holder(str), converter=converter)
+    image: Image = {"value": {"S": "a"}, "values": {"L": [{"S": "b"}]}}
+    assert "Holder(value='A', values=['A'])" == repr(table.decode(image))
+    assert [({"S": "a"}, str), ({"S": "b"}, str)] == calls

@@ -1,0 +1,107 @@
+"""What is generated can be read, stepped through, and switched off."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field, make_dataclass
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import pytest
+
+from streamfn import Attribute, Misuse, Table, explain, make_converter
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A part of an order."""
+
+    kind: Literal["line", "gift"]
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An item."""
+
+    id: Annotated[int, Attribute("order id")]
+    lines: tuple[Line, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An item of the same table."""
+
+    name: str
+
+
+def test_the_text_has_a_function_for_each_model() -> None:
+    """It is Python, and names fields and attributes as they are named."""
+    text = explain(Order)
+    compile(text, "explained", "exec")
+    assert ["def read_Order(image):", "def read_Line(image):"] == [
+        line for line in text.splitlines() if line.startswith("def ")
+    ]
+    assert 'value = image["kind"]' in text
+    assert "value = image['order id']" in text
+    assert "made.id = int(held)" in text
+
+
+def test_names_that_do_not_speak_for_themselves_are_explained() -> None:
+    head = explain(Order).partition("def ")[0]
+    assert "# ThawedOrder: has fields that can be set, and becomes Order once they are" in head
+    assert "# choices_of_kind: what it may be, by its text" in head
+    assert "# default_notes: what it is, or calls, where its attribute is absent" in head
+
+
+def test_a_table_is_explained_as_it_was_declared() -> None:
+    """A union of models begins with what tells them apart."""
+    both: Table[Order | Customer] = Table("app", Order | Customer)
+    assert "def read_one_of(image):" in explain(both)
+    assert "issuperset(image)" in explain(Table("app", Order, forbid_unknown_attributes=True))
+
+
+def test_nothing_is_generated_where_that_is_switched_off() -> None:
+    table = Table("app", Customer, generated=False)
+    assert not explain(table)
+    assert Customer("ada") == table.structure({"name": {"S": "ada"}}).unwrap()
+
+
+def test_a_hook_for_the_whole_model_is_called_as_it_is() -> None:
+    converter = make_converter()
+    converter.register_structure_hook(Customer, lambda value, _: Customer(str(value)))
+    table = Table("app", Customer, converter=converter)
+    assert not explain(table)
+    assert Customer("{'M': {}}") == table.structure({}).unwrap()
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(Misuse, match="complex is not supported"):
+        explain(complex)
+
+
+def test_tracebacks_show_the_line_that_raised() -> None:
+    """Debuggers find it in the same way."""
+    with pytest.raises(KeyError) as raised:
+        Table("app", Customer).decode({})
+    last = traceback.extract_tb(raised.value.__traceback__)[-1]
+    assert ("<streamfn: Customer>", 'value = image["name"]') == (last.filename, last.line)
+
+
+def test_a_class_may_be_called_like_a_variable_of_the_functions() -> None:
+    @dataclass(frozen=True, slots=True)
+    class made:  # noqa: N801 (it is the point)
+        value: int
+
+    assert made(1) == Table("app", made).decode({"value": {"N": "1"}})
+
+
+def test_two_classes_of_one_name_are_two() -> None:
+    def part(hint: type) -> type:
+        return make_dataclass("Part", [("part", hint)])
+
+    whole = make_dataclass("Whole", [("one", part(int)), ("other", part(str))])
+    image = {"one": {"M": {"part": {"N": "1"}}}, "other": {"M": {"part": {"S": "1"}}}}
+    made: object = Table[object]("app", whole).decode(image)
+    assert "Whole(one=Part(part=1), other=Part(part='1'))" == repr(made)
