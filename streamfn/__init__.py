@@ -12,6 +12,7 @@ from streamfn._delivery.delivery import Delivery
 from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
 from streamfn._execution.concurrent import concurrent
 from streamfn._execution.series import series
+from streamfn._explain import explain
 from streamfn._failures import (
     Failed,
     Handled,
@@ -109,6 +110,7 @@ __all__ = [
     "changed",
     "concurrent",
     "configure_converter",
+    "explain",
     "lambda_handler",
     "log_failure",
     "make_converter",

@@ -7,7 +7,6 @@ be.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, cast
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -23,6 +22,7 @@ from streamfn._conversion.standard import StandardHooks
 from streamfn._conversion.types import Hint, bare, is_model, members, origin
 from streamfn._converters import is_configured
 from streamfn._decoding.decoders import Decoder, calling, decoder_of
+from streamfn._definitions import TableDefinition, definition_of
 from streamfn._failures import Undecodable
 from streamfn._misuse import Misuse
 from streamfn._wire import AttributeValue, Image, StreamViewType
@@ -35,14 +35,6 @@ K = TypeVar("K")
 
 _declared: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDictionary()
 """The tables of each model, so that a test can make an event of an item without naming the table."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableDefinition:
-    """What boto3 needs to make a table: arguments of ``create_table``, and of ``update_time_to_live`` if it has one."""
-
-    create_table: dict[str, object]
-    update_time_to_live: dict[str, object] | None
 
 
 class Table(Generic[T]):
@@ -105,8 +97,7 @@ class Table(Generic[T]):
 
         It gives `Undecodable`, with all that is wrong, if the image does not fit.
 
-        >>> from dataclasses import dataclass
-        >>> @dataclass(frozen=True)
+        >>>         >>> @dataclass(frozen=True)
         ... class Card:
         ...     id: int
         >>> cards = Table("prod-Card", Card)
@@ -115,13 +106,19 @@ class Table(Generic[T]):
         >>> str(cards.structure({"id": {"S": "one"}}).failure())
         '$.id: expected N, got S'
         """
-        # The hook is that of the model.
-        return cast("Result[T, Undecodable]", self._structure(self._decoder, image))
+        try:
+            return Success(self.decode(image))
+        except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
+            # The hook is that of the model.
+            return cast("Result[T, Undecodable]", self._look_again(self._decoder, image))
 
     def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
         """Make an instance of another model of an item's keys; see `structure`."""
-        found = self._structure(self._decoder_of_keys(model), keys)
-        return cast("Result[K, Undecodable]", found)  # the hook is the model's
+        try:
+            return Success(self.decode_keys(model)(keys))
+        except Exception:  # noqa: BLE001 (as in `structure`)
+            # The hook is that of the model.
+            return cast("Result[K, Undecodable]", self._look_again(self._decoder_of_keys(model), keys))
 
     def decode_keys(self, model: type[K]) -> Callable[[Image], K]:
         """The function that makes an instance of another model of an item's keys, as `decode` does of images."""
@@ -137,8 +134,7 @@ class Table(Generic[T]):
 
         Fails with `ValueError`, which names the field, for a value that DynamoDB does not store.
 
-        >>> from dataclasses import dataclass
-        >>> @dataclass(frozen=True)
+        >>>         >>> @dataclass(frozen=True)
         ... class Card:
         ...     id: int
         ...     title: str
@@ -163,28 +159,7 @@ class Table(Generic[T]):
         The table is billed by request and has a stream of this view type. Fails with `Misuse` if the model
         marks no `PartitionKey`.
         """
-        keys = self._marked_keys()
-        expiry = self.key_attributes.time_to_live
-        return TableDefinition(
-            create_table={
-                "TableName": self.name,
-                "AttributeDefinitions": [
-                    {"AttributeName": key.name, "AttributeType": key.tag} for key in keys
-                ],
-                "KeySchema": [
-                    {"AttributeName": key.name, "KeyType": role}
-                    for key, role in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-                "BillingMode": "PAY_PER_REQUEST",
-                "StreamSpecification": {"StreamEnabled": True, "StreamViewType": view_type.value},
-            },
-            update_time_to_live=None
-            if expiry is None
-            else {
-                "TableName": self.name,
-                "TimeToLiveSpecification": {"Enabled": True, "AttributeName": expiry},
-            },
-        )
+        return definition_of(self.name, self._marked_keys(), self.key_attributes.time_to_live, view_type)
 
     def check_keys(self, model: Hint) -> None:
         """Check that `structure_keys` can make a model. Fails with `Misuse`, naming the field, if not."""
@@ -200,12 +175,6 @@ class Table(Generic[T]):
         if model not in self._key_decoders:
             self._key_decoders[model] = self._decoder_for(reader(model, self._hooks), model)
         return self._key_decoders[model]
-
-    def _structure(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
-        try:
-            return Success(decoder.decode(image))
-        except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
-            return self._look_again(decoder, image)
 
     def _look_again(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
         """Have the hooks read an image: they say all that is wrong with it, or make an item if nothing is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from streamfn._conversion.models import ModelField
 from streamfn._conversion.tags import KEY_TAGS
@@ -12,16 +12,14 @@ from streamfn._markers import PartitionKey, SortKey, TimeToLive
 from streamfn._misuse import Misuse
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAttribute:
+class KeyAttribute(NamedTuple):
     """An attribute that is a key, by its name and its type tag: S, N or B."""
 
     name: str
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
-class TableKeys:
+class TableKeys(NamedTuple):
     """What a model marks: its partition key, its sort key and its time to live, each None if it marks none."""
 
     partition: KeyAttribute | None

@@ -5,7 +5,6 @@ A model that refers to itself finds its own hook while that is still being built
 
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import RLock
 from types import NoneType
 from typing import Final, cast
@@ -17,7 +16,7 @@ from streamfn._conversion.hooks import Hooks, StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField, fields_of
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite
-from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.scalars import scalars
 from streamfn._conversion.types import Hint, bare, is_enum, is_model, members, name_of_type, origin
 from streamfn._misuse import Misuse
 
@@ -29,10 +28,9 @@ _building_writers: Final[dict[tuple[int, Hint], WriteModel]] = {}
 
 _OURS: Final = (
     read_plain,
-    *(scalar.read for scalar in SCALARS.values()),
     *(scalar.read for _, scalar in EPOCHS),
 )
-"""The hooks that are plain functions."""
+"""The hooks that are plain functions, besides those of scalars."""
 
 
 def reader(hint: Hint, hooks: Hooks) -> StructureHook:
@@ -40,8 +38,8 @@ def reader(hint: Hint, hooks: Hooks) -> StructureHook:
     if (building := _building.get((id(hooks), hint))) is not None:
         return building
     hook = hooks.get_structure_hook(hint)
-    is_a_scalars = any(hook is scalar.read for scalar in SCALARS.values())
-    if is_a_scalars and isinstance(hint, type) and hint not in SCALARS:
+    is_a_scalars = any(hook is scalar.read for scalar in scalars().values())
+    if is_a_scalars and isinstance(hint, type) and hint not in scalars():
         return _reader_of_subclass(hint)
     if is_model(hint) and hasattr(hook, "overrides"):
         return ReadByCattrs(hook)
@@ -66,13 +64,15 @@ def model_fields(model: Hint, hooks: Hooks) -> tuple[ModelField, ...]:
     overrides: dict[str, object] = getattr(hook, "overrides", {})
     renamed = {name: getattr(override, "rename", None) for name, override in overrides.items()}
     return tuple(
-        replace(field, attribute=renamed.get(field.name) or field.attribute) for field in fields_of(model)
+        field._replace(attribute=renamed.get(field.name) or field.attribute) for field in fields_of(model)
     )
 
 
 def is_ours(hook: StructureHook) -> bool:
     """Whether a hook reads what the type's tags say; one of the user's own may read anything."""
-    return isinstance(hook, Composite | ReadChoice | ReadByCattrs) or any(hook is each for each in _OURS)
+    return isinstance(hook, Composite | ReadChoice | ReadByCattrs) or any(
+        hook is each for each in (*_OURS, *(scalar.read for scalar in scalars().values()))
+    )
 
 
 def read_model(model: Hint, hooks: Hooks) -> StructureHook:

@@ -12,10 +12,10 @@ import inspect
 from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import (
     Final,
     Literal,
+    NamedTuple,
     NotRequired,
     Protocol,
     Required,
@@ -28,7 +28,7 @@ from typing import (
 
 from typing_extensions import get_original_bases
 
-from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.scalars import scalars
 from streamfn._conversion.types import (
     Hint,
     annotations_in,
@@ -49,8 +49,7 @@ _IMMUTABLE: Final = frozenset[Hint]({tuple, frozenset, abc.Sequence, abc.Set})
 """The types of containers that cannot be changed, or are made so that they cannot."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelField:
+class ModelField(NamedTuple):
     """A field of a model, its type, and the name of its attribute.
 
     `parameter`: the name by which the class takes it. `required`: the class has no default for it. `omitted`:
@@ -182,7 +181,7 @@ def is_immutable(hint: Hint) -> bool:
 def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
     inner = bare(hint)
     cls = origin(inner)
-    if inner in above or cls in SCALARS or cls is Literal or is_enum(inner):
+    if inner in above or cls in scalars() or cls is Literal or is_enum(inner):
         return True
     if len(members(inner)) > 1:
         return all(_is_immutable(member, above) for member in members(inner))

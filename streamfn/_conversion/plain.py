@@ -11,7 +11,7 @@ from typing import cast
 
 from streamfn._conversion.numbers import read_decimal
 from streamfn._conversion.problems import Unfit
-from streamfn._conversion.scalars import SCALARS, read_bool, read_bytes, read_none, read_text
+from streamfn._conversion.scalars import read_bool, read_bytes, read_none, read_text, scalars
 from streamfn._conversion.tags import SET_TAGS, tagged
 from streamfn._wire import is_map
 
@@ -50,9 +50,9 @@ def write_plain(value: object) -> dict[str, object]:
         return {"M": {_map_key(key): write_plain(each) for key, each in entries}}
     if isinstance(value, AbstractSet):
         return write_set([write_plain(each) for each in cast("AbstractSet[object]", value)])
-    for cls, scalar in SCALARS.items():
+    for cls, scalar in scalars().items():
         if isinstance(value, cls):
-            return cast("dict[str, object]", scalar.write(value))  # what all of SCALARS write
+            return cast("dict[str, object]", scalar.write(value))  # what all scalars write
     if isinstance(value, Sequence):
         return {"L": [write_plain(each) for each in cast("Sequence[object]", value)]}
     raise ValueError(f"DynamoDB has no type for a {type(value).__name__}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from streamfn._conversion.hooks import StructureHook
@@ -24,8 +23,7 @@ class Unfit(ValueError):
     """An attribute value does not fit; the message says what was expected and what type was found, never a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where in an image something is, as a path from its root ``$``."""
 
     path: str = "$"
@@ -33,15 +31,15 @@ class Place:
 
     def attribute(self, name: str) -> Place:
         """The place of a model's attribute."""
-        return replace(self, path=f"{self.path}.{name}")
+        return self._replace(path=f"{self.path}.{name}")
 
     def element(self, index: int) -> Place:
         """The place of a list's element."""
-        return replace(self, path=f"{self.path}[{index}]")
+        return self._replace(path=f"{self.path}[{index}]")
 
     def entry(self, key: str) -> Place:
         """The place of a map's entry, whose key is hidden like all data."""
-        return replace(self, path=f"{self.path}[{key!r}]" if self.reveals else f"{self.path}[*]")
+        return self._replace(path=f"{self.path}[{key!r}]" if self.reveals else f"{self.path}[*]")
 
     def problem(self, message: str, found: object) -> Problem:
         """Make the problem of what was found here."""

@@ -6,14 +6,15 @@ exactly of the type is refused, because a wrong value costs more than a failed r
 
 from __future__ import annotations
 
+import sys
 from binascii import Error as BadBase64
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from types import NoneType
-from typing import Final, NamedTuple, cast
-from uuid import UUID
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from typing_extensions import TypeVar
 
@@ -21,6 +22,9 @@ from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.numbers import read_decimal, read_float, read_int, write_number
 from streamfn._conversion.problems import Unfit
 from streamfn._conversion.tags import content
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 V = TypeVar("V")
 
@@ -70,7 +74,8 @@ class Scalar(NamedTuple):
     write: UnstructureHook
 
 
-def _read_datetime(value: object, _: object = None) -> datetime:
+def read_datetime(value: object, _: object = None) -> datetime:
+    """Structure a `datetime` from ISO 8601."""
     moment = _parsed(value, datetime.fromisoformat, "datetime")
     if moment.tzinfo is None:
         raise Unfit("expected a datetime with its offset from UTC in S, got one without")
@@ -81,11 +86,15 @@ def _write_datetime(value: object) -> dict[str, object]:
     return {"S": aware(value).isoformat()}
 
 
-def _read_date(value: object, _: object = None) -> date:
+def read_date(value: object, _: object = None) -> date:
+    """Structure a `date` from ISO 8601."""
     return _parsed(value, date.fromisoformat, "date")
 
 
-def _read_uuid(value: object, _: object = None) -> UUID:
+def read_uuid(value: object, _: object = None) -> UUID:
+    """Structure a `UUID`."""
+    from uuid import UUID  # see `scalars`
+
     return _parsed(value, UUID, "UUID")
 
 
@@ -113,7 +122,7 @@ def _writer(tag: str, form: Callable[[V], object]) -> UnstructureHook:
     return lambda value: {tag: form(cast("V", value))}
 
 
-SCALARS: Final[Mapping[type, Scalar]] = {
+_SCALARS: Final[Mapping[type, Scalar]] = {
     bool: Scalar("BOOL", read_bool, _writer("BOOL", bool)),
     str: Scalar("S", read_text, _writer("S", str.__str__)),
     int: Scalar("N", read_int, write_number),
@@ -121,8 +130,21 @@ SCALARS: Final[Mapping[type, Scalar]] = {
     Decimal: Scalar("N", read_decimal, write_number),
     bytes: Scalar("B", read_bytes, _writer("B", bytes)),
     NoneType: Scalar("NULL", read_none, _write_none),
-    datetime: Scalar("S", _read_datetime, _write_datetime),
-    date: Scalar("S", _read_date, _writer("S", date.isoformat)),
-    UUID: Scalar("S", _read_uuid, _writer("S", str)),
+    datetime: Scalar("S", read_datetime, _write_datetime),
+    date: Scalar("S", read_date, _writer("S", date.isoformat)),
 }
-"""The types of one value each, and how they are read and written; a subclass stands before its class."""
+
+
+def scalars() -> Mapping[type, Scalar]:
+    """List the types of one value each, and how they are read and written; a subclass stands before its class.
+
+    The module of `UUID` is heavy, so it is not loaded here: a model that has a field of it has done so.
+    """
+    return _with_uuid() if "uuid" in sys.modules else _SCALARS
+
+
+@cache
+def _with_uuid() -> Mapping[type, Scalar]:
+    from uuid import UUID
+
+    return {**_SCALARS, UUID: Scalar("S", read_uuid, _writer("S", str))}

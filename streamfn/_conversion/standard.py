@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streamfn._conversion.factories import KINDS
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.scalars import scalars
 from streamfn._conversion.types import Hint, is_model
 
 
@@ -24,8 +24,8 @@ class StandardHooks:
 
     def get_structure_hook(self, hint: Hint, /) -> StructureHook:
         """Find the hook that structures a type; a model has one, wherever it stands."""
-        if isinstance(hint, type) and hint in SCALARS:
-            return SCALARS[hint].read
+        if isinstance(hint, type) and (scalar := scalars().get(hint)) is not None:
+            return scalar.read
         if not is_model(hint):
             return self._make(hint)
         if hint not in self._models:
@@ -34,8 +34,8 @@ class StandardHooks:
 
     def get_unstructure_hook(self, hint: Hint, /) -> UnstructureHook:
         """Find the hook that unstructures a type."""
-        if isinstance(hint, type) and hint in SCALARS:
-            return SCALARS[hint].write
+        if isinstance(hint, type) and (scalar := scalars().get(hint)) is not None:
+            return scalar.write
         return next(writer_for for is_of_kind, _, writer_for in reversed(KINDS) if is_of_kind(hint))(
             hint, self
         )

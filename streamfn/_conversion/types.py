@@ -27,7 +27,7 @@ from typing import (
 from typing_extensions import TypeAliasType
 from typing_extensions import is_typeddict as is_backported_typeddict
 
-from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.scalars import scalars
 from streamfn._conversion.tags import TAGS
 from streamfn._markers import EpochMilliseconds, EpochSeconds
 
@@ -176,7 +176,8 @@ def tags_of(hint: Hint) -> frozenset[str]:
     if cls in SETS:
         elements: Sequence[Hint] = get_args(inner) or (object,)
         return frozenset(f"{tag}S" for tag in _union(map(tags_of, elements))) & TAGS
-    return frozenset({SCALARS[cls].tag}) if isinstance(cls, type) and cls in SCALARS else frozenset()
+    scalar = scalars().get(cls) if isinstance(cls, type) else None
+    return frozenset() if scalar is None else frozenset({scalar.tag})
 
 
 def _tags_of_values(values: Iterable[object]) -> frozenset[str]:

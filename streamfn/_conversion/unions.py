@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from typing_extensions import override
 
@@ -25,8 +24,7 @@ from streamfn._conversion.types import SETS, UNTYPED, Hint, bare, is_model, is_t
 from streamfn._misuse import Misuse
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A member of a union: its type, its hooks, the type tags that are meant for it, and a model's fields.
 
     A member without tags has a hook of the user's own, which may read anything.

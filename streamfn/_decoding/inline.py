@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from streamfn._conversion.epochs import EPOCHS
 from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.numbers import EXACT, LONGEST
-from streamfn._conversion.scalars import SCALARS
+from streamfn._conversion.scalars import read_uuid, scalars
 from streamfn._markers import EpochMilliseconds
 
 
@@ -87,7 +86,6 @@ _BY_TYPE: Final[Mapping[type, Inline]] = {
         "date_from({0})",
         {"date_from": Named(date.fromisoformat, "date.fromisoformat")},
     ),
-    UUID: Inline("S", "read_uuid", "type({0}) is str", "UUID({0})", {"UUID": Named(UUID)}),
 }
 
 _SECONDS: Final = Inline(
@@ -99,11 +97,15 @@ _SECONDS: Final = Inline(
 )
 
 _INLINE: Final[Sequence[tuple[StructureHook, Inline]]] = (
-    *((SCALARS[cls].read, inline) for cls, inline in _BY_TYPE.items()),
+    *((scalars()[cls].read, inline) for cls, inline in _BY_TYPE.items()),
     *((scalar.read, _SECONDS) for marker, scalar in EPOCHS if marker is not EpochMilliseconds),
 )
 
 
 def inline_of(hook: StructureHook) -> Inline | None:
     """Find how to do inline what a hook does; None where it is to be called, as those of the user are."""
+    if hook is read_uuid:
+        from uuid import UUID  # loaded by the model's module; many models have none
+
+        return Inline("S", "read_uuid", "type({0}) is str", "UUID({0})", {"UUID": Named(UUID)})
     return next((inline for known, inline in _INLINE if known is hook), None)

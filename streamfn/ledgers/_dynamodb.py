@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from streamfn._clients import OnFirstUse
 from streamfn._ledger import Entry, Stretch
-from streamfn._tables import TableDefinition
+from streamfn._definitions import TableDefinition
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._client import LedgerClient, make_client
 from streamfn.ledgers._segment_log import SegmentLog

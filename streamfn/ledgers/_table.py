@@ -15,7 +15,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from streamfn._ledger import Stretch
-from streamfn._tables import TableDefinition
+from streamfn._definitions import TableDefinition
 from streamfn._wire import magnitude
 
 STREAM: Final = "stream"

@@ -58,6 +58,7 @@ PUBLIC = [
     "changed",
     "concurrent",
     "configure_converter",
+    "explain",
     "lambda_handler",
     "log_failure",
     "make_converter",
