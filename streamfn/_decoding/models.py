@@ -18,8 +18,9 @@ def write_model(source: Source, model: ReadModel) -> None:
     blank = fillable(cls)
     source.line()
     source.line()
-    with source.block(f"def {source.function_of(model)}(image):"):
-        source.line(f'"""Read an image as {cls.__name__}."""')
+    name = source.function_of(model)
+    with source.block(f"def {name}(image):"):
+        source.line(f'"""Read an image as {name.removeprefix("read_")}."""')
         source.refuse_if("type(image) is not dict")
         if model.forbids:
             known = source.name(f"attributes_of_{cls.__name__}", model.attributes)

@@ -6,6 +6,7 @@ import linecache
 import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from keyword import iskeyword
 from typing import TypeAlias, cast
 
 from streamfn._conversion.classes import ReadModel
@@ -68,7 +69,9 @@ class Source:
 
     def name(self, wish: str, thing: object, meaning: str = "") -> str:
         """Give an object the name that is wished for, or one like it; the same object keeps its name."""
-        stem = f"the_{wish}" if _OF_FUNCTIONS.fullmatch(wish) else wish
+        stem = re.sub(r"\W", "_", wish)
+        if _OF_FUNCTIONS.fullmatch(stem) or iskeyword(stem):
+            stem = f"the_{stem}"
         number, name = 1, stem
         while self._names.setdefault(name, thing) is not thing:
             number += 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 import pytest
 
-from streamfn import Attribute, Misuse, Table, explain, make_converter
+from streamfn import Attribute, Image, Misuse, Table, explain, make_converter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,15 @@ def test_a_class_may_be_called_like_a_variable_of_the_functions() -> None:
         value: int
 
     assert made(1) == Table("app", made).decode({"value": {"N": "1"}})
+
+
+@pytest.mark.parametrize("name", ["class", "a-b", 'x"""', "made", "held_1", "int", "é"])
+def test_whatever_a_class_or_a_key_is_called_the_text_is_python(name: str) -> None:
+    """A TypedDict takes any text for a key, and some class statements are no statements."""
+    model = make_dataclass("Model", [("value", TypedDict("Part", {name: Literal["a"] | None}))])  # type: ignore[operator] # pyright: ignore[reportGeneralTypeIssues] (made on the spot)
+    table: Table[object] = Table("app", type(name, (model,), {}))
+    image: Image = {"value": {"M": {name: {"S": "a"}}}}
+    assert {"value": {name: "a"}} == vars(table.decode(image))
 
 
 def test_two_classes_of_one_name_are_two() -> None:
