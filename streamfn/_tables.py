@@ -97,7 +97,8 @@ class Table(Generic[T]):
 
         It gives `Undecodable`, with all that is wrong, if the image does not fit.
 
-        >>>         >>> @dataclass(frozen=True)
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
         ... class Card:
         ...     id: int
         >>> cards = Table("prod-Card", Card)
@@ -134,7 +135,8 @@ class Table(Generic[T]):
 
         Fails with `ValueError`, which names the field, for a value that DynamoDB does not store.
 
-        >>>         >>> @dataclass(frozen=True)
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
         ... class Card:
         ...     id: int
         ...     title: str
