@@ -11,12 +11,12 @@ from typing import Never, TypeAlias
 from typing_extensions import override
 
 from streamfn._delivery.book import Book
-from streamfn._delivery.ledger_gate import Ground, LedgerGate
+from streamfn._delivery.ledger_gate import Ground, LedgerGate, named
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Turn
-from streamfn._execution.items import Place, place_of
+from streamfn._execution.items import Place
 from streamfn._failures import HeldBack, Reason, Unwanted
-from streamfn._ledger import Pair, pair_of
+from streamfn._ledger import Pair
 from streamfn._records import MalformedRecord
 from streamfn._wire import magnitude
 
@@ -33,12 +33,12 @@ class Holds:
 
     def add(self, scope: str, turn: Turn) -> None:
         """Hold back what comes after a turn, and the turn itself: once is enough."""
-        key, position = (scope, place_of(turn)), _position(turn)
+        key, position = (scope, turn.place), _position(turn)
         self._first[key] = min(position, self._first.get(key, position))
 
     def hold(self, scope: str, turn: Turn) -> bool:
         """Whether a turn has to wait."""
-        first = self._first.get((scope, place_of(turn)))
+        first = self._first.get((scope, turn.place))
         return first is not None and _position(turn) >= first
 
 
@@ -60,11 +60,11 @@ class RedriveGate(LedgerGate):
     @property
     def expected(self) -> list[Pair]:
         """The pairs that the pipeline has for the records, whether or not its `where` wants them."""
-        return [pair_of(turn.name, turn.record) for turn in self._under_way.expected]
+        return [named(turn) for turn in self._under_way.expected]
 
     @override
     def settled(self, turn: Turn, /) -> bool:
-        is_due = self._due is None or not turn.name or pair_of(turn.name, turn.record) in self._due
+        is_due = self._due is None or not turn.name or named(turn) in self._due
         return not is_due or super().settled(turn)
 
     @override
