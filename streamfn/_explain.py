@@ -40,6 +40,7 @@ def explain(model: object, /) -> str:
             made.title = held
         else:
             made.title = read_text(value)
+        made.__class__ = Card
         return made
     <BLANKLINE>
     """

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from streamfn._records import MalformedRecord, Record
@@ -129,6 +128,8 @@ def identity_of(record: Record) -> str:
         return record.event_id
     if record.sequence_number is not None:
         return f"sequence-number-{record.sequence_number}"
+    from hashlib import sha256  # here, because few need it and each cold start would pay
+
     content = json.dumps(record.raw, sort_keys=True, default=repr)
     return f"sha256-{sha256(content.encode()).hexdigest()}"
 

@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Never, cast
 
-from returns.result import Failure, Result
+from returns.result import Result
 from typing_extensions import TypeVar
 
 from streamfn._execution.gate import Gate
+from streamfn._execution.passages import Passages
 from streamfn._execution.series import series
-from streamfn._execution.tasks import Settled, Task
-from streamfn._failures import Failed, Handled, Malformed, Reason, Unrouted
+from streamfn._execution.singles import Singles
+from streamfn._execution.tasks import Tasks
+from streamfn._failures import Failed, Handled
 from streamfn._handlers.registration import AnyHandler, Handler
 from streamfn._misuse import Misuse
-from streamfn._payloads import read
-from streamfn._records import MalformedRecord, Record
-from streamfn._routes import Route, Stops, Strategy, stops_of, tasks_for
+from streamfn._payloads import read_for, take_for
+from streamfn._records import Record
+from streamfn._routes import Route, Strategy, Ways
 from streamfn._tables import Table
 
 T = TypeVar("T")
@@ -48,9 +50,6 @@ E8 = TypeVar("E8", default=Never)
 E9 = TypeVar("E9", default=Never)
 E10 = TypeVar("E10", default=Never)
 
-_BEFORE_ALL: Final = -1
-"""The order of a Result that comes before those of all handlers: that of a record which reached none."""
-
 
 @dataclass(frozen=True)
 class Pipeline(Generic[A_co, E_co]):
@@ -61,11 +60,11 @@ class Pipeline(Generic[A_co, E_co]):
     """
 
     routes: tuple[Route, ...]
-    _stops: Stops = field(init=False, repr=False, compare=False)
+    _ways: Ways = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the handlers' names, and sort the handlers by what they are for."""
-        object.__setattr__(self, "_stops", stops_of(self.routes))
+        object.__setattr__(self, "_ways", Ways(self.routes))
 
     def __call__(self, payload: object) -> list[Result[Handled[A_co], Failed[E_co]]]:
         """Run all handlers on the records of a payload, and gather a Result for each wanted pair of the two.
@@ -75,48 +74,34 @@ class Pipeline(Generic[A_co, E_co]):
 
         Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, and with nothing else.
         """
-        return self.run(read(payload), Gate())
+        if self._ways.are_for_singles:
+            singles = Singles()
+            read_for(self._ways, payload, singles.take)
+            return cast("list[Result[Handled[A_co], Failed[E_co]]]", singles.results)
+        gate = Gate()
+        passages = Passages(gate)
+        read_for(self._ways, payload, passages.take)
+        return self._run(passages, gate)
 
     def run(self, records: Sequence[Record], gate: Gate) -> list[Result[Handled[A_co], Failed[E_co]]]:
         """Run all handlers that the gate lets through; what it bars has a Result that says so.
 
         What the gate knows as settled has none.
         """
-        settled: list[Settled] = []
-        tasks: dict[Strategy, list[Task]] = {}
-        for position, record in enumerate(records):
-            if isinstance(record, MalformedRecord):
-                settled += _stray(Stray(position, record), Malformed(record.problem), gate)
-            elif (kinds := self._stops.get(record.table_name or "")) is None:
-                settled += _stray(Stray(position, record), Unrouted(record.event_source_arn), gate)
-            else:
-                for strategy, task in tasks_for(record, position, kinds[record.event_name]):
-                    tasks.setdefault(strategy, []).append(task)
-        for due in tasks.values():
-            gate.expects(due)
-        for number, (strategy, due) in enumerate(tasks.items()):
-            gate.deadline.share(len(tasks) - number)
-            settled.extend(strategy.run(due, gate))
-        settled.sort(key=lambda each: (each.position, each.order))
-        results = [each.result for each in settled]
-        # Each result is of the types of its handler, whose union pipeline() has made A_co and E_co.
+        passages = Passages(gate)
+        take_for(self._ways, records, passages.take)
+        return self._run(passages, gate)
+
+    def _run(self, passages: Passages, gate: Gate) -> list[Result[Handled[A_co], Failed[E_co]]]:
+        of_strategies = passages.of_strategies
+        for due in of_strategies.values():
+            gate.expects(Tasks(due))
+        for number, (strategy, due) in enumerate(of_strategies.items()):
+            gate.deadline.share(len(of_strategies) - number)
+            self._ways.strategies[strategy].run(due, gate, passages.results)
+        results = [result for result in passages.results if result is not None]
+        # Each is of the types of its handler, whose union pipeline() has made A_co and E_co.
         return cast("list[Result[Handled[A_co], Failed[E_co]]]", results)
-
-
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """The turn of a record that reaches no handler."""
-
-    position: int
-    record: Record
-    name: str = ""
-
-
-def _stray(turn: Stray, reason: Reason[object], gate: Gate) -> list[Settled]:
-    if gate.settled(turn):
-        return []
-    gate.failed(turn, reason)
-    return [Settled(turn.position, _BEFORE_ALL, Failure(Failed(turn.record, None, reason)))]
 
 
 def _check_types(table: object, handlers: Sequence[object], strategy: object) -> None:

@@ -30,7 +30,6 @@ _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
 _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table>[^/]+)/stream/.+")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class StreamRecord:
     """One change to one item, as DynamoDB Streams reports it.
 
@@ -38,6 +37,8 @@ class StreamRecord:
     The fields are those of `Record` and `StreamRecord` in the DynamoDB Streams API Reference.
     """
 
+    # No dataclass, and no __init__: there is one for each record, and those would cost more than the record's checks.
+    __slots__ = ("_raw",)
     _raw: RawRecord
 
     @property
@@ -63,8 +64,7 @@ class StreamRecord:
     @property
     def table_name(self) -> str | None:
         """The table's name, read from the stream's ARN; None where there is no such ARN."""
-        arn = self.event_source_arn
-        return None if arn is None else _table_of(arn)
+        return table_of(self.event_source_arn)
 
     @property
     def region(self) -> str | None:
@@ -124,8 +124,11 @@ class StreamRecord:
 
     def peek(self, image: ImageName) -> Image | None:
         """Look at a part of the record without copying it: for reading only."""
-        change = self._raw["dynamodb"]
-        return change["Keys"] if image == "Keys" else change.get(image)
+        return self._raw["dynamodb"].get(image)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self._raw == other._raw if isinstance(other, StreamRecord) else NotImplemented
 
     @override
     def __hash__(self) -> int:
@@ -137,6 +140,13 @@ class StreamRecord:
             f"StreamRecord({self.event_name}, table_name={self.table_name!r}, event_id={self.event_id!r}, "
             f"sequence_number={self.sequence_number!r})"
         )
+
+
+def stream_record(raw: RawRecord) -> StreamRecord:
+    """Make the record of what has been checked to be one."""
+    record = StreamRecord()
+    record._raw = raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (in place of an __init__)
+    return record
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -175,6 +185,7 @@ Record: TypeAlias = StreamRecord | MalformedRecord
 
 
 @lru_cache(maxsize=256)
-def _table_of(arn: str) -> str | None:
-    match = _STREAM_ARN.fullmatch(arn)
+def table_of(arn: str | None) -> str | None:
+    """Read a table's name from the ARN of its stream; None if it is none."""
+    match = _STREAM_ARN.fullmatch(arn or "")
     return match["table"] if match else None

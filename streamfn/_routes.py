@@ -1,32 +1,35 @@
-"""Routes: which handlers are there for which table, and how a batch becomes tasks for them.
+"""Routes: which handlers are there for which table, and how records find their way to them.
 
-A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs two look-ups
-in dictionaries.
+A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs one look-up in a
+dictionary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from streamfn._events import EVENTS
 from streamfn._execution.gate import Gate
-from streamfn._execution.tasks import Settled, Task
+from streamfn._execution.series import series
+from streamfn._execution.stops import UNROUTED, Stop, Way
+from streamfn._execution.tasks import Passage, Results
 from streamfn._handlers.registration import AnyHandler
 from streamfn._misuse import Misuse
-from streamfn._records import StreamRecord
-from streamfn._structuring import Images
+from streamfn._records import table_of
+from streamfn._structuring import Part, event_maker
+from streamfn._successes import IS_AS_KNOWN
 from streamfn._tables import Table
-from streamfn._wire import EVENT_NAMES, EventName
+from streamfn._wire import EVENT_NAMES, EventName, ImageName
 
 
 @runtime_checkable
 class Strategy(Protocol):
     """In which order handlers run, and how many at a time: `series`, or what `concurrent` makes."""
 
-    def run(self, tasks: Iterable[Task], gate: Gate, /) -> Iterable[Settled]:
-        """Run tasks, which come by record and then by handler, and settle each that is wanted."""
+    def run(self, passages: Sequence[Passage], gate: Gate, results: Results, /) -> None:
+        """Run the handlers of records, which come in the order of the batch, and settle each that is wanted."""
         ...
 
 
@@ -39,49 +42,63 @@ class Route:
     strategy: Strategy
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """A handler that records of one table and kind have to pass, at its place in the whole pipeline."""
-
-    order: int
-    handler: AnyHandler
-    table: Table[object]
-    strategy: Strategy
+_ASTRAY: Final[Mapping[EventName, Way | None]] = dict.fromkeys(EVENT_NAMES, UNROUTED)
 
 
-Stops: TypeAlias = Mapping[str, Mapping[EventName, tuple[Stop, ...]]]
-"""By table name and kind of record, the handlers for it: those of single events first, then the batched ones."""
+class Ways:
+    """Where records go, by the ARN of their stream and by what happened to the item."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        """Sort the handlers of all routes by what they are for.
+
+        Fails with `Misuse` if two functions go by one name, or one function is registered twice for one kind
+        of record.
+        """
+        orders = _orders(routes)
+        self.strategies: tuple[Strategy, ...] = tuple(dict.fromkeys(route.strategy for route in routes))
+        found: dict[str, dict[EventName, list[tuple[int, Stop]]]] = {}
+        parts: dict[tuple[str, EventName], Parts] = {}
+        for route in routes:
+            name = route.table.name
+            index = self.strategies.index(route.strategy)
+            kinds = found.setdefault(name, {event_name: [] for event_name in EVENT_NAMES})
+            for handler in route.handlers:
+                for event_name in EVENTS[handler.kind]:
+                    known = parts.setdefault((name, event_name), {})
+                    event = event_maker(
+                        handler.kind, event_name, handler.name, _finder(known, route.table, handler.keys)
+                    )
+                    kinds[event_name].append((index, Stop(orders[handler.name], handler, event)))
+        self._ways: dict[str, Mapping[EventName, Way | None]] = {
+            name: {
+                event_name: Way(stops, len(parts[name, event_name])) if stops else None
+                for event_name, stops in kinds.items()
+            }
+            for name, kinds in found.items()
+        }
+        batched = any(handler.batched for route in routes for handler in route.handlers)
+        self.are_for_singles: bool = IS_AS_KNOWN and self.strategies == (series,) and not batched
+        """Whether records can go the way of `Singles`."""
+
+    def __call__(self, arn: str | None) -> Mapping[EventName, Way | None]:
+        """Look up where the records of a stream go, which is None for those that nobody handles."""
+        return self._ways.get(table_of(arn) or "", _ASTRAY)
 
 
-def stops_of(routes: Sequence[Route]) -> Stops:
-    """Sort the handlers of all routes by what they are for.
-
-    Fails with `Misuse` if two functions go by one name, or one function is registered twice for one kind of
-    record.
-    """
-    orders = _orders(routes)
-    stops: dict[str, dict[EventName, tuple[Stop, ...]]] = {}
-    for route in routes:
-        kinds = stops.setdefault(route.table.name, dict.fromkeys(EVENT_NAMES, ()))
-        for handler in route.handlers:
-            stop = Stop(orders[handler.name], handler, route.table, route.strategy)
-            for event_name in EVENTS[handler.kind]:
-                kinds[event_name] = tuple(sorted((*kinds[event_name], stop), key=_by_turn))
-    return stops
+Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], Part]
+"""The parts of records of one kind and one table's name: by table (two may have it), by name, and by model of keys."""
 
 
-def tasks_for(record: StreamRecord, position: int, stops: Sequence[Stop]) -> Iterator[tuple[Strategy, Task]]:
-    """Make the tasks of a record, each with the strategy that is to run it."""
-    images: dict[int, Images] = {}
-    for stop in stops:
-        key = id(stop.table)  # two tables of one name may differ in their models
-        if key not in images:
-            images[key] = Images(record, stop.table)
-        yield stop.strategy, Task(position, stop.order, stop.handler, images[key])
+def _finder(parts: Parts, table: Table[object], keys: type[object] | None) -> Callable[[ImageName], Part]:
+    """Make what finds the parts for a handler, so that handlers of the same images find them in the same."""
 
+    def find(name: ImageName) -> Part:
+        key = (id(table), name, keys)
+        if key not in parts:
+            parts[key] = Part(table, name, len(parts), keys)
+        return parts[key]
 
-def _by_turn(stop: Stop) -> tuple[bool, int]:
-    return (stop.handler.batched, stop.order)
+    return find
 
 
 def _orders(routes: Sequence[Route]) -> dict[str, int]:

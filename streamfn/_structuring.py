@@ -7,16 +7,31 @@ so that none can change what another one sees.
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from typing import Final, TypeAlias, cast
 
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._events import EVENTS, Change, Event, Kind
+from streamfn._conversion.models import is_immutable
+from streamfn._events import (
+    EVENTS,
+    Change,
+    Event,
+    InsertEvent,
+    KeysEvent,
+    Kind,
+    ModifyEvent,
+    RemoveEvent,
+    UpsertEvent,
+)
 from streamfn._failures import MissingImage, Undecodable
+from streamfn._frozen import twin
 from streamfn._records import StreamRecord
 from streamfn._tables import Table
-from streamfn._wire import ImageName
+from streamfn._wire import EventName, Image, ImageName
 
 T = TypeVar("T")
 
@@ -24,52 +39,170 @@ Unusable: TypeAlias = Undecodable | MissingImage
 """Why there is no typed image."""
 
 
-class Images:
-    """The images of one record, structured by its table when they are asked for."""
+class Unfit:
+    """Stands where an image should, with the reason why there is none."""
 
-    __slots__ = ("_structured", "record", "table")
+    __slots__ = ("reason",)
 
-    def __init__(self, record: StreamRecord, table: Table[object]) -> None:
-        """Begin with nothing structured."""
-        self.record = record
-        self.table = table
-        self._structured: dict[ImageName, Result[object, Unusable]] = {}
-
-    def image(self, name: ImageName) -> Result[object, Unusable]:
-        """Structure an image, or say why it cannot be."""
-        known = self._structured.get(name)
-        if known is None or not self.table.immutable:
-            known = self._structured[name] = self._structure(name)
-        return known
-
-    def keys(self, model: type[object]) -> Result[object, Unusable]:
-        """Structure the record's keys as another model than the table's."""
-        found = self.table.structure_keys(model, self.record.peek("Keys") or {})
-        return found.alt(lambda undecodable: Undecodable(undecodable.problems, "Keys"))
-
-    def _structure(self, name: ImageName) -> Result[object, Unusable]:
-        attributes = self.record.peek(name)
-        if attributes is None:
-            return Failure(MissingImage(name, self.record.view_type))
-        found = self.table.structure(attributes)
-        return found.alt(lambda undecodable: Undecodable(undecodable.problems, name))
+    def __init__(self, reason: Unusable) -> None:
+        """Take the reason."""
+        self.reason: Unusable = reason
 
 
-def event_of(
-    kind: Kind, keys: type[object] | None, images: Images, handler: str = ""
-) -> Result[Change, Unusable]:
-    """Make the event that a handler of this kind and name gets; `keys` is the model of a `KeysEvent`'s keys.
+Items: TypeAlias = list[object]
+"""What the parts of a record were structured to, by their index: an item, an `Unfit`, or None for what nobody has asked
+for yet."""
 
-    The record has to be of a kind that the handler is for.
+
+class Part:
+    """A part of a table's records, and how it is structured: the images as the table's model, `Keys` as another.
+
+    Of a model that can be changed, each who asks gets an item of his own.
     """
-    make, parts = EVENTS[kind][images.record.event_name]
-    taken: list[object] = []
-    for part in parts:
-        found = images.image(part) if keys is None else images.keys(keys)
-        if not isinstance(found, Success):
-            return Failure(found.failure())
-        taken.append(found.unwrap())
-    return Success(make(images.record, *taken, handler=handler))
+
+    __slots__ = ("_decode", "_is_shared", "_name", "_structure", "index")
+
+    def __init__(
+        self, table: Table[object], name: ImageName, index: int, keys: type[object] | None = None
+    ) -> None:
+        """Take a table's part, and the index that it has among all parts of such records; `keys` models `Keys`."""
+        self.index: int = index
+        self._name: ImageName = name
+        self._is_shared = table.immutable if keys is None else is_immutable(keys)
+        self._decode: Callable[[Image], object] = table.decode if keys is None else table.decode_keys(keys)
+        self._structure: Callable[[Image], Result[object, Undecodable]] = (
+            table.structure if keys is None else partial(table.structure_keys, keys)
+        )
+
+    def item(self, record: StreamRecord, items: Items) -> object:
+        """Structure this part of a record, or say with an `Unfit` why it cannot be; `items` is what is known of it."""
+        image = record.peek(self._name)
+        if image is None:
+            found: object = Unfit(MissingImage(self._name, record.view_type))
+        else:
+            try:
+                found = self._decode(image)
+            except Exception:  # noqa: BLE001 (whatever is wrong, if anything is, the second pass finds it out)
+                found = self._item_or_unfit(image)
+        if self._is_shared:
+            items[self.index] = found
+        return found
+
+    def _item_or_unfit(self, image: Image) -> object:
+        structured = self._structure(image)
+        if isinstance(structured, Success):
+            return structured.unwrap()
+        return Unfit(Undecodable(structured.failure().problems, self._name))
+
+
+EventMaker: TypeAlias = Callable[[StreamRecord, Items], Change | Unfit]
+"""Makes an event of a record and of what is known of its parts, for one handler."""
+
+
+def event_maker(
+    kind: Kind, event_name: EventName, handler: str, part: Callable[[ImageName], Part]
+) -> EventMaker:
+    """Make what makes the events that a handler of this kind and name gets of one kind of record.
+
+    `part` finds a part of the records.
+    """
+    event, parts = EVENTS[kind][event_name]
+    return _MAKERS[event](event, handler, *map(part, parts))
+
+
+def _of_new_image(event: type[Change], handler: str, new: Part) -> EventMaker:
+    blank, new_index = twin(event), new.index
+
+    def make(record: StreamRecord, items: Items) -> Change | Unfit:
+        new_image = items[new_index]
+        if new_image is None:
+            new_image = new.item(record, items)
+        if type(new_image) is Unfit:
+            return new_image
+        made = blank()
+        made.record = record
+        made.handler = handler
+        made.new_image = new_image
+        made.__class__ = event
+        finished: Change = made
+        return finished
+
+    return make
+
+
+def _of_old_image(event: type[Change], handler: str, old: Part) -> EventMaker:
+    blank, old_index = twin(event), old.index
+
+    def make(record: StreamRecord, items: Items) -> Change | Unfit:
+        old_image = items[old_index]
+        if old_image is None:
+            old_image = old.item(record, items)
+        if type(old_image) is Unfit:
+            return old_image
+        made = blank()
+        made.record = record
+        made.handler = handler
+        made.old_image = old_image
+        made.__class__ = event
+        finished: Change = made
+        return finished
+
+    return make
+
+
+def _of_both(event: type[Change], handler: str, old: Part, new: Part) -> EventMaker:
+    blank, old_index, new_index = twin(event), old.index, new.index
+
+    def make(record: StreamRecord, items: Items) -> Change | Unfit:
+        old_image = items[old_index]
+        if old_image is None:
+            old_image = old.item(record, items)
+        if type(old_image) is Unfit:
+            return old_image
+        new_image = items[new_index]
+        if new_image is None:
+            new_image = new.item(record, items)
+        if type(new_image) is Unfit:
+            return new_image
+        made = blank()
+        made.record = record
+        made.handler = handler
+        made.old_image = old_image
+        made.new_image = new_image
+        made.__class__ = event
+        finished: Change = made
+        return finished
+
+    return make
+
+
+def _of_keys(event: type[Change], handler: str, part: Part) -> EventMaker:
+    blank, index = twin(event), part.index
+
+    def make(record: StreamRecord, items: Items) -> Change | Unfit:
+        keys = items[index]
+        if keys is None:
+            keys = part.item(record, items)
+        if type(keys) is Unfit:
+            return keys
+        made = blank()
+        made.record = record
+        made.handler = handler
+        made.keys = keys
+        made.__class__ = event
+        finished: Change = made
+        return finished
+
+    return make
+
+
+_MAKERS: Final[Mapping[type[Change], Callable[..., EventMaker]]] = {
+    InsertEvent: _of_new_image,
+    UpsertEvent: _of_new_image,
+    ModifyEvent: _of_both,
+    RemoveEvent: _of_old_image,
+    KeysEvent: _of_keys,
+}
 
 
 def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:
@@ -78,6 +211,9 @@ def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusabl
     It gives `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
     leaves out an image that the event holds.
     """
-    images = Images(record, cast("Table[object]", table))  # it only reads, which is safe for any T
-    # EVENTS["event"] makes these three, of images of T.
-    return cast("Result[Event[T], Unusable]", event_of("event", None, images))
+    any_table = cast("Table[object]", table)  # it only reads, which is safe for any T
+    indices = count()
+    make = event_maker("event", record.event_name, "", lambda name: Part(any_table, name, next(indices)))
+    made = make(record, [None, None])
+    # Of the kind "event" these are its three events, of images of T.
+    return Failure(made.reason) if isinstance(made, Unfit) else Success(cast("Event[T]", made))

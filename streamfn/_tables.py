@@ -25,6 +25,7 @@ from streamfn._decoding.decoders import Decoder, calling, decoder_of
 from streamfn._definitions import TableDefinition, definition_of
 from streamfn._failures import Undecodable
 from streamfn._misuse import Misuse
+from streamfn._successes import success
 from streamfn._wire import AttributeValue, Image, StreamViewType
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Table(Generic[T]):
         '$.id: expected N, got S'
         """
         try:
-            return Success(self.decode(image))
+            return success(self.decode(image))
         except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
             # The hook is that of the model.
             return cast("Result[T, Undecodable]", self._look_again(self._decoder, image))
@@ -116,7 +117,7 @@ class Table(Generic[T]):
     def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
         """Make an instance of another model of an item's keys; see `structure`."""
         try:
-            return Success(self.decode_keys(model)(keys))
+            return success(self.decode_keys(model)(keys))
         except Exception:  # noqa: BLE001 (as in `structure`)
             # The hook is that of the model.
             return cast("Result[K, Undecodable]", self._look_again(self._decoder_of_keys(model), keys))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamfn import MalformedRecord, NotAStreamEvent, StreamRecord, read
-from tests.cards import event, record
+from streamfn._payloads import record_of
+from streamfn._wire import EVENT_NAMES
+from tests.cards import STREAM, Json, event, record
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,60 @@ def test_an_entry_that_is_no_record_stays_in_the_list_and_says_why(entry: object
     assert isinstance(malformed, MalformedRecord)
     assert (malformed.problem, malformed.position, malformed.raw) == (problem, 1, entry)
     assert [before.event_id, after.event_id] == ["id-1", "id-3"]
+
+
+ODD: list[object] = [
+    None,
+    "",
+    "text",
+    7,
+    -1,
+    2.5,
+    float("nan"),
+    10**12,
+    True,
+    [],
+    ["INSERT"],
+    {},
+    {"id": {"N": "1"}},
+]
+FIELDS = ["eventID", "eventName", "eventSource", "eventSourceARN", "dynamodb"]
+PARTS = ["Keys", "NewImage", "OldImage", "ApproximateCreationDateTime", "SequenceNumber"]
+
+
+@given(
+    st.sampled_from(EVENT_NAMES),
+    st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(ODD), max_size=2),
+    st.dictionaries(st.sampled_from(PARTS), st.sampled_from(ODD), max_size=2),
+    st.sampled_from(["", *FIELDS, *PARTS]),
+)
+def test_the_quick_look_at_an_entry_sees_what_the_thorough_one_sees(
+    event_name: str, fields: Json, change: Json, without: str
+) -> None:
+    odd = record(2, event_name, change=change, without=without, **fields)
+    batch: list[object] = [record(1), odd, record(3)]
+    assert repr(read(event(*batch))) == repr([record_of(entry, index) for index, entry in enumerate(batch)])
+
+
+@pytest.mark.parametrize(
+    "written", [0, -1, 0.0, -0.5, 99_999_999_999, 10**11, 253_402_300_799, -62_135_596_800]
+)
+def test_all_times_that_there_are_can_be_asked_for(written: float) -> None:
+    (found,) = read(event(record(change={"ApproximateCreationDateTime": written})))
+    assert isinstance(found, StreamRecord)
+    assert found.approximate_creation is not None
+    assert found.approximate_creation.timestamp() == written
+
+
+def test_a_stranger_between_records_of_two_tables_costs_none_of_them() -> None:
+    other = record(2, eventSourceARN=STREAM.replace("prod-Card", "prod-Deck"))
+    found = read(event(record(1), other, {"body": "…"}, record(3)))
+    assert [isinstance(each, StreamRecord) and each.table_name for each in found] == [
+        "prod-Card",
+        "prod-Deck",
+        False,
+        "prod-Card",
+    ]
 
 
 def test_what_identifies_a_malformed_record_is_kept() -> None:

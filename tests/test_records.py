@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import MutableMapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
@@ -115,6 +117,14 @@ def test_what_a_record_hands_out_may_be_changed_without_changing_the_record() ->
 def test_records_compare_by_what_they_hold_and_hash_by_their_identifier() -> None:
     assert {one(record(1))} == {one(record(1))}
     assert one(record(1)) != one(record(1, change={"SizeBytes": 27}))
+
+
+def test_a_record_is_no_equal_of_other_things_and_outlives_a_copy() -> None:
+    found = one(record(1))
+    assert found != record(1)
+    assert pickle.loads(pickle.dumps(found)) == copy.deepcopy(found) == found  # noqa: S301 (its own)
+    with pytest.raises(AttributeError):
+        found.keys = {}  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue] (the point of the test)
 
 
 def test_a_record_shows_identifiers_and_no_data() -> None:

@@ -25,6 +25,7 @@ from streamfn import (
     Table,
     Undecodable,
     UpsertEvent,
+    concurrent,
     on_event,
     on_insert,
     on_keys,
@@ -33,8 +34,10 @@ from streamfn import (
     on_upsert,
     pipeline,
     read,
+    router,
     structure,
 )
+from streamfn._wire import Image
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 from tests.cards import Card, CardKey, cards, event, record
 
@@ -288,6 +291,54 @@ def test_frozen_images_are_structured_once_for_all_handlers() -> None:
 
     pipeline(cards, on_insert(keep), on_upsert(keep_too))(lambda_event(insert_event(HELLO)))
     assert seen[0] is seen[1]
+
+
+def test_keys_are_structured_once_for_all_handlers_of_their_model() -> None:
+    seen: list[CardKey] = []
+
+    def keep(event: KeysEvent[CardKey]) -> Result[None, None]:
+        seen.append(event.keys)
+        return Success(None)
+
+    pipeline(cards, on_keys(CardKey, keep), on_keys(CardKey, keep, name="too"))(
+        lambda_event(insert_event(HELLO))
+    )
+    assert seen == [CardKey(1, "hello")] * 2
+    assert seen[0] is seen[1]
+
+
+def test_strategies_share_what_is_structured() -> None:
+    seen: list[Card] = []
+
+    def keep(event: InsertEvent[Card]) -> Result[None, None]:
+        seen.append(event.new_image)
+        return Success(None)
+
+    process = router(
+        pipeline(cards, on_insert(keep)),
+        pipeline(cards, on_insert(keep, name="too"), strategy=concurrent(workers=1)),
+    )
+    process(lambda_event(insert_event(HELLO)))
+    assert seen == [HELLO] * 2
+    assert seen[0] is seen[1]
+
+
+def test_an_image_that_does_not_fit_is_looked_at_once_for_all_handlers() -> None:
+    process = pipeline(cards, on_insert(inserted), on_upsert(upserted))
+    one, two = failures(process(event(record(change={"NewImage": {}}))))
+    assert one.reason == two.reason
+    assert one.reason is two.reason
+
+
+def test_what_decode_refuses_and_structure_does_not_fits() -> None:
+    """It may refuse a form that is unusual, and is not asked what was wrong."""
+
+    def refuse(_: Image) -> Card:
+        raise KeyError
+
+    table = Table("prod-Card", Card)
+    table.decode = refuse
+    assert values(pipeline(table, on_insert(inserted))(event(record(1)))) == [(HELLO,)]
 
 
 def test_structure_makes_the_event_of_a_record() -> None:

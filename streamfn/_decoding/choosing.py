@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from streamfn._conversion.choices import ReadChoice
 from streamfn._conversion.classes import ReadModel
 from streamfn._conversion.unions import ByAttribute, ByLiteral, Choose, Member
 from streamfn._decoding.source import Give, Source, quoted
@@ -12,7 +13,10 @@ from streamfn._decoding.source import Give, Source, quoted
 def can_be_chosen(choose: Choose) -> bool:
     """Whether the choice can be written: by the text of a Literal, or by attributes, among models of ours."""
     if isinstance(choose, ByLiteral):
-        return _are_ours(choose.members.values()) and all(tag == "S" for tag, _ in choose.members)
+        return all(
+            tag == "S" and isinstance(member.read, ReadModel) and _reads_choice(member.read, choose.attribute)
+            for (tag, _), member in choose.members.items()
+        )
     return _are_ours(choose.members.values()) and (choose.other is None or _are_ours([choose.other]))
 
 
@@ -30,9 +34,8 @@ def _write_by_literal(source: Source, choose: ByLiteral, image: str, give: Give)
         f"{quoted(str(text))}: {_read(source, member)}" for (_, text), member in choose.members.items()
     )
     source.last(f"{table} = {{{', '.join(entries)}}}")
-    source.line(f"told = {image}[{quoted(choose.attribute)}]")
-    source.refuse_if("len(told) != 1")
-    source.line(give(f'{table}[told["S"]]({image})'))
+    # That nothing else stands in the attribute is checked where it is read as a field.
+    source.line(give(f'{table}[{image}[{quoted(choose.attribute)}]["S"]]({image})'))
 
 
 def _write_by_attribute(source: Source, choose: ByAttribute, image: str, give: Give) -> None:
@@ -50,6 +53,12 @@ def _write_by_attribute(source: Source, choose: ByAttribute, image: str, give: G
 def _read(source: Source, member: Member) -> str:
     assert isinstance(member.read, ReadModel)  # noqa: S101 (can_be_chosen has said so)
     return source.function_of(member.read)
+
+
+def _reads_choice(model: ReadModel, attribute: str) -> bool:
+    return any(
+        isinstance(read.hook, ReadChoice) for read in model.fields if read.field.attribute == attribute
+    )
 
 
 def _are_ours(members: Iterable[Member]) -> bool:

@@ -35,13 +35,11 @@ class Inline(NamedTuple):
     names: Mapping[str, Named] = {}
 
 
-# What is no text has no `isdecimal`, so it raises, and is left to the hooks like whatever raises.
+# They let through some text that is no number, such as 1-2, and of what is no text nothing: that raises, and so is
+# left to the hooks.
 _WHOLE: Final = "{0}.isdecimal() and {0}.isascii()"
-_WHOLE_OR_NEGATIVE: Final = '({0}.isdecimal() or {0}[:1] == "-" and {0}[1:].isdecimal()) and {0}.isascii()'
-
-_WITHOUT_EXPONENT: Final = Named(
-    frozenset("0123456789+-.").issuperset, "whether text is made of digits, signs and points"
-)
+_WHOLE_OR_NEGATIVE: Final = '({0}.isdecimal() or {0}.lstrip("-").isdecimal()) and {0}.isascii()'
+_WITHOUT_EXPONENT: Final = 'not {0}.strip("0123456789.-")'
 
 _BY_TYPE: Final[Mapping[type, Inline]] = {
     str: Inline("S", "read_text", "type({0}) is str", "{0}"),
@@ -50,20 +48,15 @@ _BY_TYPE: Final[Mapping[type, Inline]] = {
     float: Inline(
         "N",
         "read_float",
-        "len({0}) <= 300 and without_exponent({0})",  # no number so short is too large for a float
+        f"len({{0}}) <= 300 and {_WITHOUT_EXPONENT}",  # no number so short is too large for a float
         "float({0})",
-        {"without_exponent": _WITHOUT_EXPONENT},
     ),
     Decimal: Inline(
         "N",
         "read_decimal",
-        f"len({{0}}) <= {LONGEST} and without_exponent({{0}})",
+        f"len({{0}}) <= {LONGEST} and {_WITHOUT_EXPONENT}",
         "Decimal({0}, EXACT)",
-        {
-            "without_exponent": _WITHOUT_EXPONENT,
-            "Decimal": Named(Decimal),
-            "EXACT": Named(EXACT, "the context that refuses what is no number"),
-        },
+        {"Decimal": Named(Decimal), "EXACT": Named(EXACT, "the context that refuses what is no number")},
     ),
     bytes: Inline(
         "B",

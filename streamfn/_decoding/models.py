@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from streamfn._conversion.classes import ReadField, ReadModel
 from streamfn._conversion.types import is_typed_dict
-from streamfn._decoding.filling import default_of, fillable
+from streamfn._decoding.filling import default_of, is_fillable
 from streamfn._decoding.source import Source, assign, quoted
 from streamfn._decoding.values import Spot, write_value
+from streamfn._frozen import twin
 
 
 def write_model(source: Source, model: ReadModel) -> None:
@@ -15,31 +16,38 @@ def write_model(source: Source, model: ReadModel) -> None:
     A plain dataclass is made empty and filled. Any other class is called, with the fields that are there.
     """
     cls = model.cls
-    blank = fillable(cls)
-    source.line()
-    source.line()
     name = source.function_of(model)
+    source.line()
+    source.line()
     with source.block(f"def {name}(image):"):
         source.line(f'"""Read an image as {name.removeprefix("read_")}."""')
         source.refuse_if("type(image) is not dict")
         if model.forbids:
             known = source.name(f"attributes_of_{cls.__name__}", model.attributes)
             source.refuse_if(f"not {known}.issuperset(image)")
-        if blank is None:
-            source.line("fields = {}")
-            for field in model.fields:
-                _write_field(source, field, f"fields[{quoted(field.field.parameter)}]", None)
-            called = f"{source.name(cls.__name__, cls)}(**fields)"
-            source.line("return fields" if is_typed_dict(cls) else f"return {called}")
+        if is_fillable(cls):
+            _write_filling(source, model)
         else:
-            source.line(
-                f"made = {source.name('new', object.__new__, 'object.__new__')}({_blank(source, cls, blank)})"
-            )
-            for field in model.fields:
-                _write_field(source, field, f"made.{field.field.name}", cls)
-            if blank is not cls:
-                source.line(f"made.__class__ = {source.name(cls.__name__, cls)}")
-            source.line("return made")
+            _write_calling(source, model)
+
+
+def _write_filling(source: Source, model: ReadModel) -> None:
+    cls = model.cls
+    meaning = f"has fields that can be set, and becomes {cls.__name__} once they are"
+    source.line(f"made = {source.name(f'Thawed{cls.__name__}', twin(cls), meaning)}()")
+    for field in model.fields:
+        _write_field(source, field, f"made.{field.field.name}", cls)
+    source.line(f"made.__class__ = {source.name(cls.__name__, cls)}")
+    source.line("return made")
+
+
+def _write_calling(source: Source, model: ReadModel) -> None:
+    cls = model.cls
+    source.line("fields = {}")
+    for field in model.fields:
+        _write_field(source, field, f"fields[{quoted(field.field.parameter)}]", None)
+    called = f"{source.name(cls.__name__, cls)}(**fields)"
+    source.line("return fields" if is_typed_dict(cls) else f"return {called}")
 
 
 def _write_field(source: Source, read: ReadField, target: str, filled: type | None) -> None:
@@ -60,13 +68,6 @@ def _write_field(source: Source, read: ReadField, target: str, filled: type | No
     if absent is not None:
         with source.block("else:"):
             source.line(f"{target} = {absent}")
-
-
-def _blank(source: Source, cls: type, blank: type) -> str:
-    if blank is cls:
-        return source.name(cls.__name__, cls)
-    meaning = f"has fields that can be set, and becomes {cls.__name__} once they are"
-    return source.name(f"Thawed{cls.__name__}", blank, meaning)
 
 
 def _default(source: Source, cls: type, field: str) -> str:

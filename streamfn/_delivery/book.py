@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
+from streamfn._frozen import twin
 from streamfn._ledger import Entry, Pair, merged
+
+Settled: TypeAlias = Literal["handled", "dead", "dropped"]
+
+_entry: Final = twin(Entry)
 
 
 class Book:
@@ -27,18 +32,23 @@ class Book:
         """Look a pair up; one that nothing is known of is open."""
         return self._known.get(pair) or Entry(pair, "open")
 
-    def knows(self, pair: Pair) -> bool:
-        """Whether there is an entry of a pair."""
-        return pair in self._known
+    def known(self, pair: Pair) -> Entry | None:
+        """Look a pair up, if there is an entry of it."""
+        return self._known.get(pair)
 
     def settled(self, pair: Pair) -> bool:
         """Whether a pair is settled, by an earlier invocation or by this one."""
         entry = self._known.get(pair)
         return entry is not None and entry.settled
 
-    def settle(self, pair: Pair, state: Literal["handled", "dead", "dropped"]) -> None:
-        """Enter that a pair is settled."""
-        self._enter(replace(self[pair], state=state))
+    def settle(self, pair: Pair, state: Settled) -> bool:
+        """Enter that a pair is settled; say whether anything was known of it."""
+        entry = self._known.get(pair)
+        if entry is None:
+            self._known[pair] = self._news[pair] = _settled(pair, state)
+            return False
+        self._enter(replace(entry, state=state))
+        return True
 
     def attempted(self, pair: Pair, reason: str, now: datetime) -> None:
         """Enter that a pair was tried alone, and failed.
@@ -64,7 +74,7 @@ class Book:
 
     def waits(self, pair: Pair, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
-        if not self.knows(pair):
+        if pair not in self._known:
             self._enter(Entry(pair, "open", reason=reason))
 
     def news(self) -> list[Entry]:
@@ -77,3 +87,17 @@ class Book:
 
     def _enter(self, entry: Entry) -> None:
         self._known[entry.pair] = self._news[entry.pair] = entry
+
+
+def _settled(pair: Pair, state: Settled) -> Entry:
+    """Make the entry of a pair that nothing was known of: the one that nearly each pair gets."""
+    entry = _entry()
+    entry.pair = pair
+    entry.state = state
+    entry.attempts = 0
+    entry.since = None
+    entry.reason = ""
+    entry.alone = False
+    entry.__class__ = Entry
+    finished: Entry = entry
+    return finished

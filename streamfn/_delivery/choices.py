@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
-from streamfn._delivery.ledger_delivery import RetryWithLedger, Write
-from streamfn._delivery.limits import Limits
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
-from streamfn._ledger import Ledger
-from streamfn._letters import DeadLetters
 from streamfn._misuse import Misuse
 from streamfn._reports import Report, log_failure
+
+if TYPE_CHECKING:
+    from streamfn._delivery.ledger_delivery import Write
+    from streamfn._ledger import Ledger
+    from streamfn._letters import DeadLetters
 
 E = TypeVar("E")
 
@@ -70,5 +72,9 @@ def retry(
         if dead_letters is not None:
             raise Misuse("dead letters need a ledger, which counts the attempts: pass ledger= as well")
         return Retry(report, whole_batch)
+    # Here, because a function without a ledger would pay for it at every cold start.
+    from streamfn._delivery.ledger_delivery import RetryWithLedger
+    from streamfn._delivery.limits import Limits
+
     limits = Limits(max_attempts, patience)
     return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch)

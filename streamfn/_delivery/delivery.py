@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
-from returns.result import Failure, Result
+from returns.result import Result, Success
 from typing_extensions import TypeVar
 
 from streamfn._delivery.answers import BatchResponse
@@ -37,4 +37,5 @@ class Delivery(Protocol[E_contra]):
 
 def failures_among(results: Iterable[Result[Handled[object], Failed[E]]]) -> list[Failed[E]]:
     """Take the failures out of Results, in their order."""
-    return [result.failure() for result in results if isinstance(result, Failure)]
+    # Asked that way round, `isinstance` has nothing to look for: what is exactly a Success is one.
+    return [result.failure() for result in results if not isinstance(result, Success)]

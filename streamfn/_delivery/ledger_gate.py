@@ -20,7 +20,7 @@ from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.under_way import UnderWay
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
-from streamfn._execution.items import Place, place_of
+from streamfn._execution.items import Place
 from streamfn._failures import (
     Failed,
     HeldBack,
@@ -36,7 +36,7 @@ from streamfn._failures import (
     Unrouted,
     Unwanted,
 )
-from streamfn._ledger import Entry, Ledger, Pair, Stretch, pair_of
+from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of, pair_of
 from streamfn._letters import DeadLetter
 from streamfn._records import Record
 from streamfn._reports import detail_of
@@ -83,58 +83,57 @@ class LedgerGate(Gate):
 
     @override
     def settled(self, turn: Turn, /) -> bool:
-        self._under_way.rest()
-        if self._outbox is not None and turn.name and self._outbox.holds(place_of(turn)):
+        self._under_way.prepared = None
+        if self._outbox is not None and turn.name and self._outbox.holds(turn):
             self._send(self._outbox)
-        with self._lock:
-            return self._book.settled(pair_of(turn.name, turn.record))
+        return self._book.settled(named(turn))
 
     @override
     def bars(self, turn: Turn, /) -> Reason[Never] | None:
-        with self._lock:
-            if place_of(turn) in self._held:
-                return HeldBack()
-            if self.deadline.reached:
-                return OutOfTime()
-            # What failed is tried once more after its patience is over; what hangs would only hang once more.
-            entry = self._book[pair_of(turn.name, turn.record)]
-            hangs = self._outbox is not None and entry.reason == TimedOut.__name__
+        if self._held and turn.place in self._held:
+            return HeldBack()
+        if self.deadline.reached:
+            return OutOfTime()
+        # What failed is tried once more after its patience is over; what hangs would only hang once more.
+        if self._outbox is not None and (entry := self._book.known(named(turn))) is not None:
+            hangs = entry.reason == TimedOut.__name__
             if hangs and self._limits_are_reached(entry):
                 return TimedOut(entry.attempts)
-            self._under_way.prepare(turn)
-            return None
+        self._under_way.prepared = turn
+        return None
 
     @override
     def alone(self, turn: Turn, /) -> bool:
-        entry = self._book[pair_of(turn.name, turn.record)]
-        return entry.alone and not entry.settled
+        entry = self._book.known(named(turn))
+        return entry is not None and entry.alone and not entry.settled
 
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
         with self._lock:
             self._under_way.begin(call, turns)
-            super().began(call, ())
+        self.deadline.began(call)
 
     @override
     def ended(self, call: int, /) -> None:
         with self._lock:
             self._under_way.end(call)
-            super().ended(call)
+        self.deadline.ended(call)
 
     @override
     def succeeded(self, turn: Turn, /) -> None:
+        pair = named(turn)
         with self._lock:
-            pair = pair_of(turn.name, turn.record)
-            self._has_news = self._has_news or self._book.knows(pair)
-            self._book.settle(pair, "handled")
+            self._under_way.prepared = None
+            if self._book.settle(pair, "handled"):
+                self._has_news = True
             if self._ground.writes_always and not self._ledger_fails:
                 self._write(_at_once)
 
     @override
     def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
         with self._lock:
-            self._under_way.rest()
-            pair, name = pair_of(turn.name, turn.record), type(reason).__name__
+            self._under_way.prepared = None
+            pair, name = named(turn), type(reason).__name__
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
                 return
@@ -155,8 +154,8 @@ class LedgerGate(Gate):
     @override
     def unwanted(self, turn: Turn, /) -> Unwanted | None:
         with self._lock:
-            self._under_way.rest()
-            entry = self._book[pair_of(turn.name, turn.record)]
+            self._under_way.prepared = None
+            entry = self._book[named(turn)]
             return Unwanted() if entry.attempts or entry.alone else None
 
     def time_is_up(self) -> None:
@@ -169,7 +168,7 @@ class LedgerGate(Gate):
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
             calls = self._under_way.calls
-            under_way = [pair_of(turn.name, turn.record) for turns in calls for turn in turns]
+            under_way = [named(turn) for turns in calls for turn in turns]
             for pair in under_way:
                 if len(calls) == 1:
                     self._enter_failure(pair, TimedOut.__name__, alone=len(under_way) == 1)
@@ -177,7 +176,7 @@ class LedgerGate(Gate):
                     self._book.suspected(pair, TimedOut.__name__)
                 self._counted.add(pair)
             for turn in self._under_way.expected:
-                self._book.waits(pair_of(turn.name, turn.record), OutOfTime.__name__)
+                self._book.waits(named(turn), OutOfTime.__name__)
             self._write(self.deadline.seconds_for_stores)
 
     def finish(self) -> None:
@@ -186,7 +185,7 @@ class LedgerGate(Gate):
         That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
         answer.
         """
-        self._under_way.rest()
+        self._under_way.prepared = None
         if self._outbox is not None:
             self._send(self._outbox)
         with self._lock:
@@ -211,7 +210,7 @@ class LedgerGate(Gate):
 
     def _hold(self, turn: Turn) -> None:
         self._has_news = True
-        self._held.add(place_of(turn))
+        self._held.add(turn.place)
 
     def _send(self, outbox: Outbox) -> None:
         sent = outbox.empty(self.deadline.seconds_for_stores)
@@ -248,6 +247,13 @@ class LedgerGate(Gate):
             _log.error(told, type(error).__name__)
         else:
             self._book.written()
+
+
+def named(turn: Turn) -> Pair:
+    """Name a turn's pair, once for all that is asked about it."""
+    if turn.pair is None:
+        turn.pair = Pair._make((turn.name, identity_of(turn.record)))  # the quickest way to a pair
+    return turn.pair
 
 
 class ClosedGate(Gate):

@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from streamfn._execution.gate import Turn
-from streamfn._execution.items import Place, place_of
 from streamfn._letters import DeadLetter, DeadLetters
 from streamfn._time import SecondsLeft
 
@@ -35,9 +34,9 @@ class Outbox:
         """Whether it holds as many letters as are sent together."""
         return len(self._waiting) >= _TOGETHER
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, turn: Turn) -> bool:
         """Whether a letter of this handler and item waits: whether it is stored decides what may start."""
-        return any(place_of(turn) == place for turn, _ in self._waiting)
+        return any(waiting.place == turn.place for waiting, _ in self._waiting)
 
     def empty(self, seconds_left: SecondsLeft) -> list[tuple[Turn, DeadLetter, bool]]:
         """Send all letters, and say of each whether it is stored."""

@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from streamfn._execution.gate import Turn
 
 
 class UnderWay:
-    """Follows the turns of a run: expected, being prepared, and in a call that runs."""
+    """Follows the turns of a run: expected, `prepared` for a call or called by itself, and in a call that runs."""
 
     def __init__(self) -> None:
         """Begin with nothing under way."""
-        self._expected: list[Turn] = []
-        self._prepared: Turn | None = None
+        self._expected: list[Iterable[Turn]] = []
+        self.prepared: Turn | None = None
         self._running: dict[int, tuple[Turn, ...]] = {}
 
     @property
-    def expected(self) -> Sequence[Turn]:
+    def expected(self) -> Iterator[Turn]:
         """All turns of the run, whatever has become of them."""
-        return self._expected
+        return chain.from_iterable(self._expected)
 
     @property
     def calls(self) -> list[tuple[Turn, ...]]:
-        """The turns of each call that runs; one that is being prepared (by its `where`, say) counts as a call."""
-        prepared = [] if self._prepared is None else [(self._prepared,)]
+        """The turns of each call that runs; one that is prepared (by its `where`, say) counts as a call."""
+        prepared = [] if self.prepared is None else [(self.prepared,)]
         return [*self._running.values(), *prepared]
 
     def expect(self, turns: Iterable[Turn]) -> None:
-        """Take note of turns that are going to come."""
-        self._expected.extend(turns)
-
-    def prepare(self, turn: Turn) -> None:
-        """Take note that a turn is being prepared, until the next step."""
-        self._prepared = turn
-
-    def rest(self) -> None:
-        """Take note that nothing is being prepared."""
-        self._prepared = None
+        """Take note of turns that are going to come; they are gone through when somebody asks."""
+        self._expected.append(turns)
 
     def begin(self, call: int, turns: Iterable[Turn]) -> None:
         """Take note that a call begins, by a number that no other running one has."""
-        self._prepared = None
+        self.prepared = None
         self._running[call] = tuple(turns)
 
     def end(self, call: int) -> None:

@@ -7,18 +7,26 @@ or with one that drops failures, bars nothing but for lack of time.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Never, Protocol
+from typing import TYPE_CHECKING, Never, Protocol
 
 from typing_extensions import override
 
 from streamfn._execution.deadline import Deadline
+from streamfn._execution.items import Place
 from streamfn._failures import OutOfTime, Reason, Stopped
 from streamfn._records import Record
 
+if TYPE_CHECKING:  # few functions have a ledger
+    from streamfn._ledger import Pair
+
 
 class Turn(Protocol):
-    """A handler's turn on a record of the batch."""
+    """A handler's turn on a record of the batch.
+
+    `pair` is what ledgers call it, from when on a gate that has a ledger has found out.
+    """
+
+    pair: Pair | None
 
     @property
     def position(self) -> int:
@@ -35,15 +43,21 @@ class Turn(Protocol):
         """The record."""
         ...
 
+    @property
+    def place(self) -> Place:
+        """The handler and the item: of one place, nothing overtakes what came before."""
+        ...
 
-@dataclass(slots=True)
+
 class Gate:
     """Says of each turn whether it may start, and learns what came of it."""
 
-    deadline: Deadline = field(default_factory=Deadline)
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        """Take a deadline, or let time have no end."""
+        self.deadline: Deadline = Deadline() if deadline is None else deadline
 
     def expects(self, turns: Iterable[Turn], /) -> None:
-        """Learn of turns that are going to come."""
+        """Learn of turns that are going to come; they can be gone through again."""
 
     def settled(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
         """Whether the pair is settled already: then it does not run, and has no Result."""
@@ -69,6 +83,10 @@ class Gate:
         """Learn that a call has ended."""
         self.deadline.ended(call)
 
+    def returned(self) -> None:
+        """Learn that the turn which may start since last has been called, by itself, and that this has ended."""
+        self.deadline.returned()
+
     def succeeded(self, turn: Turn, /) -> None:
         """Learn that a handler has succeeded."""
 
@@ -80,7 +98,6 @@ class Gate:
         return None
 
 
-@dataclass(slots=True)
 class StoppingGate(Gate):
     """Starts nothing on the records after one that failed, since Lambda sends them again anyway."""
 
@@ -90,7 +107,7 @@ class StoppingGate(Gate):
     def bars(self, turn: Turn, /) -> Reason[Never] | None:
         if self.first_failure is not None and turn.position > self.first_failure:
             return Stopped()
-        return Gate.bars(self, turn)
+        return OutOfTime() if self.deadline.reached else None
 
     @override
     def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:

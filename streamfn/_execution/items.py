@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from streamfn._execution.gate import Turn
-from streamfn._records import StreamRecord
+from streamfn._records import Record, StreamRecord
 from streamfn._wire import is_map
 
 Item: TypeAlias = frozenset[tuple[str, tuple[str, object]]]
@@ -19,20 +18,18 @@ Place: TypeAlias = tuple[str, Item]
 """A handler's name and an item: of one place, nothing overtakes what came before."""
 
 
-def item_of(record: StreamRecord) -> Item:
+def item_of(record: Record) -> Item:
     """Find which item of its table a record is about.
 
     Those with keys that are no attribute values pass for one and the same item, so that they keep their order.
+    What is no record is about none, and has nothing to wait for.
     """
+    if not isinstance(record, StreamRecord):
+        return _UNKNOWN
     keys: Mapping[str, object] = record.peek("Keys") or {}
     try:
         return frozenset(
-            (name, tagged) for name, value in keys.items() if is_map(value) for tagged in value.items()
+            [(name, tagged) for name, value in keys.items() if is_map(value) for tagged in value.items()]
         )
     except TypeError:  # a list or a map cannot be hashed
         return _UNKNOWN
-
-
-def place_of(turn: Turn) -> Place:
-    """Find a turn's place. What reaches no handler is of none, and has nothing to wait for in this one."""
-    return turn.name, item_of(turn.record) if isinstance(turn.record, StreamRecord) else _UNKNOWN

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from typing_extensions import TypeVar
 
+from streamfn._failures import Raised
+
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, Task
+    from concurrent.futures import Future
 
 V = TypeVar("V")
 
+Awaited: TypeAlias = tuple[Coroutine[object, object, object], Callable[[object], None]]
+"""A coroutine, and the function that takes what it comes to."""
+
 _NAME = "streamfn-event-loop"
 _starting = threading.Lock()
+_running: Final[set[Task[None]]] = set()
+"""What has been started: a loop itself remembers its tasks only as long as somebody else does."""
 
 
 def submit(coroutine: Coroutine[object, object, V]) -> Future[V]:
@@ -32,14 +39,51 @@ def submit(coroutine: Coroutine[object, object, V]) -> Future[V]:
     """
     import asyncio
 
-    if threading.current_thread().name == _NAME:
+    if _is_here():
         coroutine.close()
-        raise RuntimeError(
-            "a handler that runs on the event loop cannot wait for another one; await it instead"
-        )
+        raise _waits_for_itself()
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
+
+
+def start(awaited: Sequence[Awaited]) -> None:
+    """Start coroutines that raise nothing, and have the loop call the function beside each with what it comes to.
+
+    They see the caller's context variables. On the loop itself, where nobody could wait for them, each comes to
+    a `Raised`.
+
+    That takes a third of what `submit` does: a future has to be set, and to be told to others, on both sides.
+    """
+    if _is_here():
+        for coroutine, finish in awaited:
+            coroutine.close()
+            finish(Raised(_waits_for_itself()))
+        return
+    loop = _loop()
+
+    def run() -> None:
+        for each in awaited:
+            task = loop.create_task(_finish(*each))
+            _running.add(task)
+            task.add_done_callback(_running.discard)
+
+    loop.call_soon_threadsafe(run)
+
+
+async def _finish(coroutine: Coroutine[object, object, object], finish: Callable[[object], None]) -> None:
+    finish(await coroutine)
+
+
+def _is_here() -> bool:
+    return threading.current_thread().name == _NAME
+
+
+def _waits_for_itself() -> RuntimeError:
+    return RuntimeError("a handler that runs on the event loop cannot wait for another one; await it instead")
+
+
+def _loop() -> AbstractEventLoop:
     with _starting:
-        loop = _loop_of(os.getpid())
-    return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        return _loop_of(os.getpid())
 
 
 @cache

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
+
+from typing_extensions import override
 
 from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
-from streamfn._execution.tasks import Call, Settled, Task, prepare
+from streamfn._execution.tasks import Passage, Results, Task, Tasks, prepare, settle
+from streamfn._execution.verdicts import call, verdict
 
 
-@dataclass(frozen=True, slots=True)
 class Series:
     """One handler at a time; its one instance is `series`.
 
@@ -20,49 +21,55 @@ class Series:
     at the end of the batch.
     """
 
-    def run(self, tasks: Iterable[Task], gate: Gate) -> Iterator[Settled]:
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return "Series()"
+
+    def run(self, passages: Sequence[Passage], gate: Gate, results: Results) -> None:
         """Run tasks in their order, and settle each that is wanted."""
         chunks: dict[int, Chunk] = {}  # by handler, in the order of their first events
-        for task in tasks:
+        for task in Tasks(passages):
             if chunks and gate.hurries(len(chunks)):
-                yield from _release_all(chunks, gate)
-            if task.handler.batched:
-                yield from _gather(task, chunks, gate)
-            elif isinstance(prepared := prepare(task, gate), Settled):
-                yield prepared
-            elif prepared is not None:
-                yield from _called(Call(task.handler, (prepared,)), gate)
-        yield from _release_all(chunks, gate)
+                _release_all(chunks, gate, results)
+            if task.stop.batched:
+                _gather(task, chunks, gate, results)
+            else:
+                _run(task, gate, results)
+        _release_all(chunks, gate, results)
 
 
-def _gather(task: Task, chunks: dict[int, Chunk], gate: Gate) -> Iterator[Settled]:
+def _run(task: Task, gate: Gate, results: Results) -> None:
+    """Call a handler of single events, if it is due."""
+    if (event := prepare(task, gate, results)) is None:
+        return
+    found = verdict(call(task.stop.function, event))
+    gate.returned()  # not before: what is meant for the process leaves the handler running
+    settle(task, found, gate, results)
+
+
+def _gather(task: Task, chunks: dict[int, Chunk], gate: Gate, results: Results) -> None:
     """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full then."""
-    if task.order in chunks and not chunks[task.order].takes(task):
-        yield from _release(chunks.pop(task.order), gate)
-    if isinstance(prepared := prepare(task, gate), Settled):
-        yield prepared
-    elif prepared is not None:
-        chunk = chunks.setdefault(task.order, Chunk(task.handler, gate))
-        chunk.add(prepared)
+    order = task.stop.order
+    if order in chunks and not chunks[order].takes(task):
+        _release(chunks.pop(order), gate, results)
+    if (event := prepare(task, gate, results)) is not None:
+        chunk = chunks.setdefault(order, Chunk(task.stop, gate))
+        chunk.add(task, event)
         if chunk.full:
-            yield from _release(chunks.pop(task.order), gate)
+            _release(chunks.pop(order), gate, results)
 
 
-def _release_all(chunks: dict[int, Chunk], gate: Gate) -> Iterator[Settled]:
+def _release_all(chunks: dict[int, Chunk], gate: Gate, results: Results) -> None:
     while chunks:
-        yield from _release(chunks.pop(next(iter(chunks))), gate)
+        _release(chunks.pop(next(iter(chunks))), gate, results)
 
 
-def _release(chunk: Chunk, gate: Gate) -> Iterator[Settled]:
-    barred, call = chunk.release()
-    yield from barred
-    if call is not None:
-        yield from _called(call, gate)
-
-
-def _called(call: Call, gate: Gate) -> list[Settled]:
-    call.begin(gate)
-    return call.settle(call.run(), gate)
+def _release(chunk: Chunk, gate: Gate, results: Results) -> None:
+    if (due := chunk.release(results)) is not None:
+        due.begin(gate)
+        due.settle(due.run(), gate, results)
 
 
 series: Final = Series()

@@ -1,163 +1,186 @@
 """The third stage's smallest steps: a task, the call that it may lead to, and what comes of it.
 
-A `Task` is a handler that may be due on a record. Preparing it settles it at once (it may not start, or its
-image cannot be structured), finds that the handler does not want it, or gives the event to call the handler
-with.
+A `Passage` is a record on its way past handlers, and a `Task` one of these that may be due on it. Preparing a
+task settles it at once (it may not start, or its image cannot be structured), finds that the handler does not
+want it, or gives the event to call the handler with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from inspect import iscoroutinefunction
-from typing import NamedTuple, TypeAlias, cast
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Success
 
 from streamfn._events import Change
 from streamfn._execution.gate import Gate
-from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts
-from streamfn._failures import Failed, Handled, Raised, Reason
-from streamfn._handlers.batched import Batched, BatchedEach
-from streamfn._handlers.registration import AnyHandler
+from streamfn._execution.items import Item, Place, item_of
+from streamfn._execution.stops import Stop
+from streamfn._execution.successes import HandlerResult, success
+from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts, wants
+from streamfn._failures import Failed, Reason
 from streamfn._records import StreamRecord
-from streamfn._structuring import Images, event_of
+from streamfn._structuring import Items, Unfit
 
-HandlerResult: TypeAlias = Result[Handled[object], Failed[object]]
-"""What a pipeline gathers, before it is given the types of its handlers again."""
+if TYPE_CHECKING:  # few functions have a ledger
+    from streamfn._ledger import Pair
+
+Results: TypeAlias = list[HandlerResult | None]
+"""The Results of a batch, with a place for each that there may be: all have theirs before any handler is called."""
+
+Passage: TypeAlias = tuple[int, StreamRecord, Sequence[Stop], Items, int]
+"""A record on its way past stops: its index in the batch, itself, its stops, what its parts were structured to, and the
+first place of its Results."""
 
 
-@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the tasks of one record share."""
+
+    __slots__ = ("_item", "items", "position", "record")
+
+    def __init__(self, position: int, record: StreamRecord, items: Items) -> None:
+        """Take a record, its index in the batch, and what its parts were structured to."""
+        self.position: int = position
+        self.record: StreamRecord = record
+        self.items: Items = items
+        self._item: Item | None = None
+
+    @property
+    def item(self) -> Item:
+        """Which item of its table the record is about."""
+        if self._item is None:
+            self._item = item_of(self.record)
+        return self._item
+
+
 class Task:
-    """A handler that is for records of this kind, and a record.
+    """A handler that is for records of this kind, and a record; `result` is the place of its Result."""
 
-    `position` is the record's index in the batch, `order` the handler's in the pipeline.
-    """
+    __slots__ = ("name", "pair", "record", "result", "stop", "subject")
 
-    position: int
-    order: int
-    handler: AnyHandler
-    images: Images
-
-    @property
-    def name(self) -> str:
-        """The handler's name."""
-        return self.handler.name
+    def __init__(self, subject: Subject, stop: Stop, first: int) -> None:
+        """Take a record, a handler, and the first place of the record's Results."""
+        self.subject: Subject = subject
+        self.stop: Stop = stop
+        self.name: str = stop.name
+        self.record: StreamRecord = subject.record
+        self.result: int = first + stop.place
+        self.pair: Pair | None = None
 
     @property
-    def record(self) -> StreamRecord:
-        """The record."""
-        return self.images.record
+    def position(self) -> int:
+        """The record's index in the batch."""
+        return self.subject.position
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Where in the list of Results the task's Result belongs."""
-        return (self.position, self.order)
+    def place(self) -> Place:
+        """The handler and the item."""
+        return self.name, self.subject.item
 
 
-class Settled(NamedTuple):
-    """The Result of a task, with the place that it has in the list of all."""
+class Tasks:
+    """All tasks of some passages, each time anew: by record, and then those of single events before the batched."""
 
-    position: int
-    order: int
-    result: HandlerResult
+    __slots__ = ("_passages",)
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        """Take passages in the order of the batch."""
+        self._passages = passages
+
+    def __iter__(self) -> Iterator[Task]:
+        for position, record, stops, items, first in self._passages:
+            subject = Subject(position, record, items)
+            for stop in stops:
+                yield Task(subject, stop, first)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A task whose event is made and wanted."""
+def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
+    """Find out what a task comes to before its handler is called: an event to call it with, or a Result, or none.
 
-    task: Task
-    event: Change
-
-
-def prepare(task: Task, gate: Gate) -> Due | Settled | None:
-    """Find out what a task comes to before its handler is called.
-
-    None where it is settled already, or the handler does not want the event.
+    There is none where it is settled already, or the handler does not want the event.
     """
     if gate.settled(task):
         return None
+    stop = task.stop
     if (bar := gate.bars(task)) is not None:
-        return failed(task, bar, gate)
-    handler = task.handler
-    made = event_of(handler.kind, handler.keys, task.images, handler.name)
-    if not isinstance(made, Success):
-        return failed(task, made.failure(), gate)
-    event = made.unwrap()
-    if handler.where is not None:
-        # pipeline() has matched the handler and the event.
-        answer = call(cast("Callable[[object], object]", handler.where), event)
-        wanted = answer if isinstance(answer, Raised) else call(bool, answer)
-        if isinstance(wanted, Raised):
-            return _settled(task, verdict(wanted), gate)
-        if not wanted:
-            dropped = gate.unwanted(task)
-            return None if dropped is None else failed(task, dropped, gate)
-    return Due(task, event)
+        fail(task, bar, gate, results)
+    elif isinstance(event := stop.event(task.record, task.subject.items), Unfit):
+        fail(task, event.reason, gate, results)
+    elif stop.where is None or (wanted := wants(stop.where, event)) is True:
+        return event
+    elif wanted is not False:
+        settle(task, verdict(wanted), gate, results)
+    elif (dropped := gate.unwanted(task)) is not None:
+        fail(task, dropped, gate, results)
+    return None
 
 
-def failed(task: Task, reason: Reason[object], gate: Gate, *, alone: bool = True) -> Settled:
+def settle(task: Task, found: Verdict, gate: Gate, results: Results, *, alone: bool = True) -> None:
+    """Settle a task, `alone` or with others in a chunk, and let the gate know."""
+    if isinstance(found, Success):
+        gate.succeeded(task)
+        results[task.result] = success(task.record, task.name, found)
+    else:
+        fail(task, found.failure(), gate, results, alone=alone)
+
+
+def fail(task: Task, reason: Reason[object], gate: Gate, results: Results, *, alone: bool = True) -> None:
     """Settle a task as failed, `alone` or with others in a chunk, and let the gate know."""
     gate.failed(task, reason, alone=alone)
-    return Settled(task.position, task.order, Failure(Failed(task.record, task.name, reason)))
+    results[task.result] = failure(task.record, task.name, reason)
 
 
-@dataclass(frozen=True, slots=True)
+def failure(record: StreamRecord, handler: str, reason: Reason[object]) -> HandlerResult:
+    """Say that a handler has not succeeded on a record."""
+    return Failure(Failed(record, handler, reason))
+
+
+class Due:
+    """A task whose event is made and wanted."""
+
+    __slots__ = ("event", "task")
+
+    def __init__(self, task: Task, event: Change) -> None:
+        """Take both."""
+        self.task: Task = task
+        self.event: Change = event
+
+
 class Call:
     """A handler about to be called: with one event, or with the chunk of events that are due."""
 
-    handler: AnyHandler
-    dues: Sequence[Due]
+    __slots__ = ("_argument", "_stop", "tasks")
+
+    def __init__(self, stop: Stop, dues: Sequence[Due]) -> None:
+        """Take what is due, of which there is at least one."""
+        self._stop = stop
+        self._argument: object = tuple(due.event for due in dues) if stop.batched else dues[0].event
+        self.tasks: Sequence[Task] = [due.task for due in dues]
 
     def run(self) -> object:
         """Call the handler, and wait for it if it has to be awaited."""
-        return call(self._function, self._argument)
+        return call(self._stop.function, self._argument)
 
     def run_async(self) -> Coroutine[object, object, object]:
         """Make the coroutine that calls the handler, for one that `is_async`."""
-        return call_async(cast("Callable[[object], Awaitable[object]]", self._function), self._argument)
+        return call_async(self._stop.function, self._argument)
 
     @property
     def is_async(self) -> bool:
         """Whether the handler is a coroutine function, which can be called on the event loop itself."""
-        return iscoroutinefunction(self._function)
+        return self._stop.is_async
 
     def begin(self, gate: Gate) -> None:
         """Let the gate know that the handler is about to be called."""
-        gate.began(id(self), (due.task for due in self.dues))
+        gate.began(id(self), self.tasks)
 
-    def settle(self, returned: object, gate: Gate) -> list[Settled]:
+    def settle(self, returned: object, gate: Gate, results: Results) -> None:
         """Give each task its Result, from what came of the call."""
-        alone = len(self.dues) == 1
-        if isinstance(self.handler.function, BatchedEach):
-            found: Sequence[Verdict] = verdicts(returned, len(self.dues))
+        count = len(self.tasks)
+        if self._stop.answers_for_each:
+            found: Sequence[Verdict] = verdicts(returned, count)
         else:
-            found = [verdict(returned)] * len(self.dues)
+            found = [verdict(returned)] * count
         gate.ended(id(self))  # not before: what is meant for the process leaves the handler running
-        return [
-            _settled(due.task, each, gate, alone=alone) for due, each in zip(self.dues, found, strict=True)
-        ]
-
-    @property
-    def _function(self) -> Callable[[object], object]:
-        function: object = self.handler.function
-        if self.handler.batched:
-            # It may be a BatchedEach, which has a function too.
-            function = cast("Batched[object, object, object]", function).function
-        # pipeline() has matched the handler and the events.
-        return cast("Callable[[object], object]", function)
-
-    @property
-    def _argument(self) -> object:
-        if self.handler.batched:
-            return tuple(due.event for due in self.dues)
-        return self.dues[0].event
-
-
-def _settled(task: Task, found: Verdict, gate: Gate, *, alone: bool = True) -> Settled:
-    if not isinstance(found, Success):
-        return failed(task, found.failure(), gate, alone=alone)
-    gate.succeeded(task)
-    handled = Handled(task.record, task.name, found.unwrap())
-    return Settled(task.position, task.order, Success(handled))
+        for task, each in zip(self.tasks, found, strict=True):
+            settle(task, each, gate, results, alone=count == 1)

@@ -25,17 +25,45 @@ def call(function: Callable[[object], object], argument: object) -> object:
     """Call a handler and wait for what it returns; an exception comes back as a `Raised`."""
     try:
         returned = function(argument)
-        if isinstance(returned, Awaitable):
-            return _wait(cast("Awaitable[object]", returned))  # isinstance drops the type
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
-    return returned
+    kind = type(returned)
+    return returned if kind is Success else waited(returned)
 
 
-async def call_async(function: Callable[[object], Awaitable[object]], argument: object) -> object:
-    """Do what `call` does, on the event loop itself."""
+def waited(returned: object) -> object:
+    """Wait for what a handler has returned, if it has to be awaited; an exception comes back as a `Raised`."""
+    if not isinstance(returned, Awaitable):
+        return returned
     try:
-        return await function(argument)
+        return _wait(cast("Awaitable[object]", returned))  # isinstance drops the type
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return Raised(exception)
+
+
+async def call_async(function: Callable[[object], object], argument: object) -> object:
+    """Do what `call` does with a coroutine function, on the event loop itself."""
+    try:
+        return await cast("Awaitable[object]", function(argument))  # which a coroutine function gives
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return Raised(exception)
+
+
+def wants(where: Callable[[object], object], event: object) -> bool | Raised:
+    """Ask a `where` whether it wants an event; an exception comes back as a `Raised`."""
+    try:
+        return meant(where(event))
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return Raised(exception)
+
+
+def meant(answer: object) -> bool | Raised:
+    """Find out what the answer of a `where` means, if it is none of the two that it should be."""
+    if answer is True or answer is False or isinstance(answer, Raised):
+        return answer
+    answer = waited(answer)
+    try:
+        return answer if isinstance(answer, Raised) else bool(answer)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
 
@@ -52,7 +80,8 @@ def verdict(returned: object) -> Verdict:
 
     Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
-    plain = _plain(returned)
+    kind = type(returned)
+    plain = returned if kind is Success else _plain(returned)
     if isinstance(plain, Success):
         return cast("Verdict", plain)  # isinstance drops the type
     if isinstance(plain, Failure):

@@ -8,8 +8,8 @@ from time import sleep, time
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse
-from streamfn._ledger import Entry, Stretch
 from streamfn._definitions import TableDefinition
+from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._client import LedgerClient, make_client
 from streamfn.ledgers._segment_log import SegmentLog

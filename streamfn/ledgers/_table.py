@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from urllib.parse import quote
 from uuid import uuid4
 
-from streamfn._ledger import Stretch
 from streamfn._definitions import TableDefinition
+from streamfn._ledger import Stretch
 from streamfn._wire import magnitude
 
 STREAM: Final = "stream"

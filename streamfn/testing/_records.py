@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Final, TypedDict
 
-from streamfn._records import StreamRecord
+from streamfn._records import StreamRecord, stream_record
 from streamfn._wire import EVENT_SOURCE, EventName, Image, RawChange, RawRecord, StreamViewType
 from streamfn.testing._attributes import as_json, size_of
 from streamfn.testing._items import Item
@@ -79,7 +79,7 @@ def record(
     }
     if expired:
         made["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-    return StreamRecord(made)
+    return stream_record(made)
 
 
 def _arn(table_name: str) -> str:

@@ -284,6 +284,10 @@ def test_an_awaitable_of_the_users_own_may_be_what_it_waits_for() -> None:
     assert values(pipeline(cards, on_insert(outer))(lambda_event(A))) == [1]
 
 
+def test_strategies_say_what_they_are() -> None:
+    assert (repr(series), repr(concurrent(workers=2))) == ("Series()", "Concurrent(workers=2)")
+
+
 @pytest.mark.parametrize("workers", [0, -1])
 def test_nobody_can_work_without_workers(workers: int) -> None:
     with pytest.raises(Misuse, match=f"workers={workers} should be 1 or more"):

@@ -1,0 +1,89 @@
+"""Ways and their stops: what records of one table and kind have to pass, with all that is known before any comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import iscoroutinefunction
+from typing import Final, cast
+
+from streamfn._handlers.batched import Batched, BatchedEach
+from streamfn._handlers.registration import AnyHandler
+from streamfn._structuring import EventMaker
+
+
+class Stop:
+    """A handler that records of one table and kind have to pass.
+
+    `order` is its place among all handlers of the pipeline, `place` that among all that these records pass.
+    `function` takes an event, or a tuple of up to `size` events where the stop is `batched`.
+    """
+
+    __slots__ = (
+        "answers_for_each",
+        "batched",
+        "event",
+        "function",
+        "is_async",
+        "name",
+        "order",
+        "place",
+        "size",
+        "where",
+    )
+
+    def __init__(self, order: int, handler: AnyHandler, event: EventMaker) -> None:
+        """Take a handler, its order, and what makes its event of a record."""
+        self.order: int = order
+        self.place: int = 0
+        self.name: str = handler.name
+        self.event: EventMaker = event
+        inner: object = handler.function
+        self.batched: bool = isinstance(inner, Batched | BatchedEach)
+        self.answers_for_each: bool = isinstance(inner, BatchedEach)
+        self.size: int | None = 1
+        if isinstance(inner, Batched | BatchedEach):
+            # isinstance drops the types; a BatchedEach has both too.
+            chunks = cast("Batched[object, object, object]", inner)
+            inner, self.size = chunks.function, chunks.size
+        # pipeline() has matched the handler and the events.
+        self.function: Callable[[object], object] = cast("Callable[[object], object]", inner)
+        self.where: Callable[[object], object] | None = cast(
+            "Callable[[object], object] | None", handler.where
+        )
+        self.is_async: bool = iscoroutinefunction(inner)
+
+
+class Way:
+    """What the records of one table and kind have to pass: `stops`, in the order in which they are declared.
+
+    `turns` are the same for each strategy, by its index, in the order in which it has to take them: those of
+    single events first. `places` are for their Results, and `items` for what parts of a record are structured
+    to, with none yet.
+    """
+
+    __slots__ = ("items", "places", "stops", "turns")
+
+    def __init__(self, found: Sequence[tuple[int, Stop]], parts: int) -> None:
+        """Take stops, each with the index of the strategy that is to run it, and how many parts they read."""
+        self.stops: tuple[Stop, ...] = tuple(sorted((stop for _, stop in found), key=_order))
+        for place, stop in enumerate(self.stops):
+            stop.place = place
+        turns: dict[int, list[Stop]] = {}
+        for strategy, stop in sorted(found, key=_turn):
+            turns.setdefault(strategy, []).append(stop)
+        self.turns: tuple[tuple[int, Sequence[Stop]], ...] = tuple(turns.items())
+        self.places: tuple[None, ...] = (None,) * len(found)
+        self.items: list[object] = [None] * parts
+
+
+def _order(stop: Stop) -> int:
+    return stop.order
+
+
+def _turn(found: tuple[int, Stop]) -> tuple[bool, int]:
+    _, stop = found
+    return stop.batched, stop.order
+
+
+UNROUTED: Final = Way((), 0)
+"""The way of records of a table that nobody declared."""

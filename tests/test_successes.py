@@ -1,0 +1,28 @@
+"""A Success that is made fast is one like all others."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+from returns.primitives.exceptions import ImmutableStateError
+from returns.result import Result, Success
+
+from streamfn._successes import constructed, filled, success
+
+
+def test_a_success_is_filled_as_long_as_it_is_what_is_known_of_it() -> None:
+    assert success is filled
+
+
+@pytest.mark.parametrize("make", [filled, constructed])
+def test_a_success_is_one_like_all_others(make: Callable[[str], Result[str, None]]) -> None:
+    expected: Result[str, None] = Success("hello")
+    made = make("hello")
+    assert type(made) is Success
+    assert (made, repr(made), hash(made)) == (expected, repr(expected), hash(expected))
+    assert [pickle.loads(pickle.dumps(made)), copy.deepcopy(made)] == [expected, expected]  # noqa: S301 (its own)
+    with pytest.raises(ImmutableStateError):
+        made._inner_value = "bye"  # pyright: ignore[reportPrivateUsage] (the point of the test)
