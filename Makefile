@@ -13,6 +13,7 @@ endif
 # pyproject.toml or another interpreter leads to a new installation, and anything else to none.
 LOCAL := $(VENV)/.local-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
+BENCH := $(VENV)/.bench-$(VERSION)
 
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip install --disable-pip-version-check --quiet --quiet
@@ -25,7 +26,7 @@ CHECKS := lint format mypy pyright verifytypes imports pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test $(CHECKS) fuzz soak lock clean
+.PHONY: help demo test $(CHECKS) bench fuzz soak lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +66,9 @@ pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch c
 	@echo '==> pytest'
 	@$(RUN) pytest --cov
 
+bench: $(BENCH) ## Measure beside other libraries, and write docs/performance.md (minutes; apart from the tests).
+	@$(RUN) tests.benchmarks
+
 fuzz: $(DEV) ## Feed a million mutated records to a pipeline (minutes; apart from the tests).
 	@$(RUN) tests.fuzz
 
@@ -73,10 +77,11 @@ soak: $(DEV) ## Check the laws of deliveries under 100,000 random schedules (min
 
 lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.
 	@$(PIP) uv==0.13.9
-	@rm -f requirements/dev.txt requirements/local.txt
+	@rm -f requirements/dev.txt requirements/local.txt requirements/bench.txt
 	@$(COMPILE) --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) --extra local --constraint requirements/dev.txt --output-file requirements/local.txt
-	@echo 'Renewed requirements/dev.txt and requirements/local.txt.'
+	@$(COMPILE) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
+	@echo 'Renewed requirements/dev.txt, requirements/local.txt and requirements/bench.txt.'
 
 clean: ## Remove the virtual environments and all caches.
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist
@@ -88,7 +93,7 @@ $(VENV)/.python-$(VERSION):
 	@touch $@
 
 # Each lock holds the build backend too, so that nothing is installed that is not in it.
-$(LOCAL) $(DEV): $(VENV)/.%-$(VERSION): requirements/%.txt pyproject.toml | $(VENV)/.python-$(VERSION)
+$(LOCAL) $(DEV) $(BENCH): $(VENV)/.%-$(VERSION): requirements/%.txt pyproject.toml | $(VENV)/.python-$(VERSION)
 	@echo 'Installing requirements/$*.txt into $(VENV); each file is checked by its hash.'
 	@$(PIP) --only-binary :all: --require-hashes --requirement requirements/$*.txt
 	@$(PIP) --no-build-isolation --no-deps --editable .

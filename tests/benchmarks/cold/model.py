@@ -1,0 +1,29 @@
+"""The module of a user's models, which a cold process has imported before the libraries are measured."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who a card belongs to."""
+
+    name: str
+    age: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An item of the table."""
+
+    id: int
+    title: str
+    body: str
+    votes: int
+    price: Decimal
+    done: bool
+    owner: Owner
+    lines: tuple[str, ...]
+    tags: frozenset[str]
+    photo: bytes
+    note: str | None = None

@@ -1,0 +1,151 @@
+"""streamfn: a pipeline with handlers from end to end, and its decoding alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias, cast
+from weakref import WeakKeyDictionary
+
+from returns.result import Result, Success
+from typing_extensions import TypeForm, TypeVar, override
+
+from streamfn import (
+    InsertEvent,
+    KeysEvent,
+    ModifyEvent,
+    RemoveEvent,
+    Table,
+    Undecodable,
+    on_insert,
+    on_keys,
+    on_modify,
+    on_remove,
+    pipeline,
+)
+from tests.benchmarks.contenders import Contender, ImageByImage, Sink, WholeBatch, Work
+from tests.benchmarks.images import Shape
+from tests.benchmarks.loads import TABLE, Chunk, Load
+from tests.benchmarks.models import Card, Customer, Entity, Invoice, Note, NoteKey, Order, Payment, Reading
+from tests.benchmarks.wire import Image
+
+T = TypeVar("T")
+
+Structure: TypeAlias = Callable[[Image], Result[object, Undecodable]]
+Make: TypeAlias = Callable[[Sink], Work]
+Nothing: TypeAlias = Result[None, str]
+
+_DONE: Final[Nothing] = Success(None)
+
+
+def _work(process: Callable[[object], object]) -> Work:
+    def work(chunk: Chunk) -> None:
+        process(chunk.payload)
+
+    return work
+
+
+def _end_to_end(table: Table[T]) -> Make:
+    """Make what runs a pipeline with a handler for each kind of record."""
+
+    def make(sink: Sink) -> Work:
+        def inserted(event: InsertEvent[T]) -> Nothing:
+            sink(event.new_image)
+            return _DONE
+
+        def modified(event: ModifyEvent[T]) -> Nothing:
+            sink(event.old_image)
+            sink(event.new_image)
+            return _DONE
+
+        def removed(event: RemoveEvent[T]) -> Nothing:
+            sink(event.old_image)
+            return _DONE
+
+        return _work(pipeline(table, on_insert(inserted), on_modify(modified), on_remove(removed)))
+
+    return make
+
+
+def _keys_end_to_end(sink: Sink) -> Work:
+    def seen(event: KeysEvent[NoteKey]) -> Nothing:
+        sink(event.keys)
+        return _DONE
+
+    return _work(pipeline(_NOTES, on_keys(NoteKey, seen)))
+
+
+def _structure_keys(keys: Image) -> Result[object, Undecodable]:
+    return _NOTES.structure_keys(NoteKey, keys)
+
+
+def _ways(model: TypeForm[T]) -> tuple[Structure, Make]:
+    table = Table(TABLE, model)
+    return table.structure, _end_to_end(table)
+
+
+_NOTES: Final = Table(TABLE, Note)
+_WAYS: Final[Mapping[Shape, tuple[Structure, Make]]] = {
+    "card": _ways(Card),
+    "note": _ways(Note),
+    "order": _ways(Order),
+    "reading": _ways(Reading),
+    "entity": _ways(Entity),
+    "key": (_structure_keys, _keys_end_to_end),
+}
+
+
+class Structured(ImageByImage):
+    """Decodes images to Results, which hold the items."""
+
+    @override
+    def items(self, chunk: Chunk) -> list[object]:
+        """Decode all images of a chunk, and take the items out of their Results."""
+        return [cast("Result[object, Undecodable]", result).unwrap() for result in super().items(chunk)]
+
+
+class TableByTable(Structured):
+    """Decodes each image by a table of its own entity, found beforehand: what telling entities apart is held to."""
+
+    def __init__(self, tables: Mapping[str, Structure]) -> None:
+        """Begin with no images sorted."""
+        super().__init__(lambda image: tables[image["kind"]["S"]](image))
+        self._tables = tables
+        self._sorted: WeakKeyDictionary[Chunk, list[tuple[Structure, Image]]] = WeakKeyDictionary()
+
+    @override
+    def work(self, chunk: Chunk) -> None:
+        """Decode all images of a chunk, which are sorted when it comes for the first time."""
+        known = self._sorted.get(chunk)
+        if known is None:
+            known = self._sorted[chunk] = [
+                (self._tables[image["kind"]["S"]], image) for image in chunk.images
+            ]
+        for structure, image in known:
+            structure(image)
+
+
+def _prepare(load: Load) -> WholeBatch:
+    return WholeBatch(_WAYS[load.shape][1])
+
+
+def _prepare_decoding(load: Load) -> Structured:
+    return Structured(_WAYS[load.shape][0])
+
+
+def _prepare_entities(load: Load) -> TableByTable | None:
+    if load.shape != "entity":
+        return None
+    return TableByTable(
+        {
+            "invoice": Table(TABLE, Invoice).structure,
+            "customer": Table(TABLE, Customer).structure,
+            "payment": Table(TABLE, Payment).structure,
+        }
+    )
+
+
+END_TO_END: Final = Contender("streamfn", "streamfn end to end, `process(payload)`", _prepare)
+DECODING: Final = Contender("decoding", "streamfn decoding, `Table.structure`", _prepare_decoding)
+TABLE_BY_TABLE: Final = Contender(
+    "table by table", "the same, each entity by a table of its own", _prepare_entities
+)

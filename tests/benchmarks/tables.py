@@ -1,0 +1,145 @@
+"""Tables of what was measured, in Markdown, whose source reads well in a terminal too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from tests.benchmarks.bounds import BOUNDS, Bound, own_cost
+from tests.benchmarks.cold_starts import ZERO
+from tests.benchmarks.field import LIMIT
+from tests.benchmarks.results import Run, Spread, Timing
+
+RUNNING: Final[Mapping[str, str]] = {
+    "one": "`process(payload)` with one handler, all in all",
+    "three": "`process(payload)` with three handlers, all in all",
+    "images": "its images alone, `Table.structure`",
+    "read": "its reading alone, `read(payload)`",
+    "retry": "`lambda_handler` with `retry()`, one handler, all in all",
+    "memory ledger": "`lambda_handler` with `retry(ledger=MemoryLedger())`, one handler, all in all",
+    "unwanted kind": "a record of a kind that nobody handles, all in all",
+    "unwanted table": "a record of a table that nobody handles, all in all",
+    "refused by where": "a record that `where` refuses by its keys, all in all",
+}
+"""What the figures of `running` are, in the order in which they are shown."""
+
+COLD: Final[Mapping[str, str]] = {
+    ZERO: "Lambda's runtime client, json and the module of the models: the whole process, for scale",
+    "returns": "`import returns.result`",
+    "cattrs": "`import cattrs`",
+    "streamfn": "streamfn, with a pipeline of three handlers",
+    "streamfn uncompiled": "the same from source, as where compiled files are not deployed",
+    "Powertools batch": "Powertools' batch processor",
+    "Powertools batch and parser": "Powertools' batch processor and parser",
+    "boto3's types": "`import boto3.dynamodb.types`",
+}
+"""What the figures of `cold` are, in the order in which they are shown."""
+
+
+def figure(value: float) -> str:
+    """Write a figure with three digits, or with none after the point that would say nothing.
+
+    >>> figure(0.7846), figure(12.345), figure(250.4)
+    ('0.78', '12.3', '250')
+    """
+    return f"{value:.2f}" if abs(value) < 9.995 else f"{value:.1f}" if abs(value) < 99.95 else f"{value:.0f}"
+
+
+def spread(value: Spread | None) -> str:
+    """Write the middle of some figures, and within which limits they all are."""
+    if value is None:
+        return "not measured"
+    return f"{figure(value.middle)} ({figure(value.least)} to {figure(value.greatest)})"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table; all columns but the first hold figures."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in (lines[0], rule, *lines[1:])
+    )
+
+
+def bounds_table(runs: Sequence[Run]) -> str:
+    """Show how each run stands to the bounds."""
+    return table(
+        ["what", "bound", *(f"Python {run.version}" for run in runs)],
+        ([bound.title, bound.wanted, *(_verdict(bound, run) for run in runs)] for bound in BOUNDS),
+    )
+
+
+def decoding_table(runs: Sequence[Run], load: str) -> str:
+    """Show all contenders on a load, as multiples of the CPU time by hand."""
+    slashed = " / ".join(run.version for run in runs)
+    return table(
+        ["", *(f"Python {run.version}" for run in runs), f"wall time, {slashed}", f"µs an image, {slashed}"],
+        (_decoding_row(runs, load, name) for name in _names(runs, load)),
+    )
+
+
+def running_table(runs: Sequence[Run]) -> str:
+    """Show what a pipeline costs, in µs of CPU time a record."""
+    rows = [
+        [title, *(spread(Spread.of(run.running[name].cpu)) for run in runs)]
+        for name, title in RUNNING.items()
+    ]
+    own = [
+        "own cost for a record and handler, as said above",
+        *(spread(own_cost(run)) for run in runs),
+    ]
+    return table(["µs a record", *(f"Python {run.version}" for run in runs)], [*rows[:4], own, *rows[4:]])
+
+
+def lanes_table(runs: Sequence[Run]) -> str:
+    """Show how near `concurrent` comes to the bound of its lanes."""
+    return table(
+        ["wall time, to the bound", *(f"Python {run.version}" for run in runs)],
+        [
+            ["functions, in threads", *(spread(Spread.of(run.lanes.threads)) for run in runs)],
+            ["coroutine functions", *(spread(Spread.of(run.lanes.coroutines)) for run in runs)],
+        ],
+    )
+
+
+def cold_table(runs: Sequence[Run], times: Callable[[Timing], Sequence[float]]) -> str:
+    """Show what libraries cost a fresh process, in ms of CPU time or of time by the clock."""
+
+    def told(timing: Timing | None) -> str:
+        return spread(None if timing is None else Spread.of(times(timing)))
+
+    rows = [[title, *(told(run.cold.get(name)) for run in runs)] for name, title in COLD.items()]
+    whole = "a whole process, from its start to the Results of 100 records"
+    return table(
+        ["ms", *(f"Python {run.version}" for run in runs)],
+        [*rows, [whole, *(told(run.first_results) for run in runs)]],
+    )
+
+
+def remarks(runs: Sequence[Run]) -> str:
+    """Say what is to be known of contenders, each once."""
+    rows = (row for run in runs for decoding in run.decoding.values() for row in decoding.rows.values())
+    return "\n".join(dict.fromkeys(f"- {row.title}: {row.remark}." for row in rows if row.remark))
+
+
+def _verdict(bound: Bound, run: Run) -> str:
+    measured = bound.measured(run)
+    return spread(measured) if measured is None else f"{spread(measured)}, {bound.verdict(measured)}"
+
+
+def _names(runs: Sequence[Run], load: str) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.decoding[load].rows))
+
+
+def _decoding_row(runs: Sequence[Run], load: str, name: str) -> list[str]:
+    found = [run.decoding[load].rows for run in runs]
+    title = next(rows[name].title for rows in found if name in rows)
+    timed = [(rows[name].timing, rows[LIMIT.name].timing) if name in rows else None for rows in found]
+    return [
+        title,
+        *(spread(None if each is None else each[0].cpu_to(each[1])) for each in timed),
+        " / ".join("-" if each is None else figure(each[0].wall_to(each[1]).middle) for each in timed),
+        " / ".join("-" if each is None else figure(Spread.of(each[0].cpu).middle) for each in timed),
+    ]

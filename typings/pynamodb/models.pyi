@@ -1,0 +1,9 @@
+from collections.abc import Mapping
+
+from typing_extensions import Self
+
+class Model:
+    attribute_values: dict[str, object]
+    def __init_subclass__(cls, discriminator: str = ...) -> None: ...
+    @classmethod
+    def from_raw_data(cls, data: Mapping[str, object]) -> Self: ...
