@@ -3,30 +3,79 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
 
 HEAVY = {
     "asyncio",
+    "attr",
+    "attrs",
     "boto3",
     "botocore",
+    "cattrs",
+    "concurrent.futures",
+    "hashlib",
     "hypothesis",
+    "pathlib",
+    "platform",
     "pytest",
+    "queue",
+    "random",
     "rich",
+    "streamfn._delivery.ledger_delivery",
+    "streamfn._ledger",
+    "streamfn._letters",
+    "streamfn.dead_letters",
+    "streamfn.ledgers",
     "streamfn.testing",
+    "urllib.parse",
+    "uuid",
 }
+"""What a function in series, with no ledger, of a model without UUIDs and without hooks of its own, has no use for."""
 
 
 def _loaded_by(statement: str) -> set[str]:
     """List the modules that a fresh interpreter holds once it has run the statement."""
     program = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT
+    )
     return set(json.loads(done.stdout))
 
 
 def test_import_loads_nothing_heavy() -> None:
-    """Neither AWS's client, nor an event loop, nor anything for tests comes in with the library."""
+    """Neither AWS's client, nor an event loop, nor what few functions use, nor anything for tests comes in."""
     assert set() == HEAVY & _loaded_by("import streamfn")
 
 
-def test_the_list_of_modules_can_tell() -> None:
-    """A statement that does load one of them is seen to."""
-    assert {"asyncio"} <= HEAVY & _loaded_by("import asyncio")
+def test_a_pipeline_loads_nothing_heavy() -> None:
+    """Its decoders are made without cattrs, and its strategy is loaded without the other one."""
+    assert set() == HEAVY & _loaded_by("import tests.counting.function")
+
+
+def test_a_ledger_and_dead_letters_load_no_client() -> None:
+    """boto3 costs a cold start more than all else together, and is left for the first use."""
+    loaded = _loaded_by("import tests.counting.stores")
+    assert {"streamfn._delivery.ledger_delivery"} == loaded & {
+        "boto3",
+        "botocore",
+        "streamfn._delivery.ledger_delivery",
+        "streamfn.testing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "module"),
+    [
+        ("import asyncio", "asyncio"),
+        ("import streamfn; streamfn.make_converter()", "cattrs"),
+        ("import streamfn; streamfn.concurrent()", "concurrent.futures"),
+        ("import streamfn.ledgers", "streamfn._ledger"),
+    ],
+)
+def test_what_is_used_is_loaded(statement: str, module: str) -> None:
+    """The list of modules can tell, and what is left out of it is there when it is asked for."""
+    assert module in HEAVY & _loaded_by(statement)
