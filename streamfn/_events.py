@@ -14,6 +14,7 @@ from typing import Final, Generic, Literal, TypeAlias
 from typing_extensions import TypeVar, override
 
 from streamfn._records import StreamRecord
+from streamfn._values import Value
 from streamfn._wire import EVENT_NAMES, EventName, ImageName
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ T_co = TypeVar("T_co", covariant=True)
 K_co = TypeVar("K_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Change:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Change(Value):
     """What all events share: the record they were made of, and the handler they are handed to.
 
     `handler` is the name of that, and empty for an event that no pipeline made.
@@ -50,14 +51,14 @@ class Change:
         return f"{type(self).__name__}({self.record!r})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InsertEvent(Change, Generic[T_co]):
     """An item came into the table: `new_image`."""
 
     new_image: T_co
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ModifyEvent(Change, Generic[T_co]):
     """An item changed, from `old_image` to `new_image`."""
 
@@ -65,7 +66,7 @@ class ModifyEvent(Change, Generic[T_co]):
     new_image: T_co
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RemoveEvent(Change, Generic[T_co]):
     """An item left the table: `old_image`."""
 
@@ -77,14 +78,14 @@ class RemoveEvent(Change, Generic[T_co]):
         return self.record.expired
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class UpsertEvent(Change, Generic[T_co]):
     """An item came into the table or changed, and is now `new_image`."""
 
     new_image: T_co
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class KeysEvent(Change, Generic[K_co]):
     """An item came, changed or went, known by its `keys` alone."""
 

@@ -28,6 +28,7 @@ from typing import Generic, TypeAlias
 from typing_extensions import TypeVar, override
 
 from streamfn._records import MalformedRecord, StreamRecord
+from streamfn._values import Value
 from streamfn._wire import ImageName, StreamViewType
 
 A_co = TypeVar("A_co", covariant=True)
@@ -35,8 +36,8 @@ E_co = TypeVar("E_co", covariant=True)
 E = TypeVar("E")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Problem(Value):
     """One thing wrong with an image: where, as a path such as ``$.owner.age``, and what: ``expected N, got S``."""
 
     path: str
@@ -47,8 +48,8 @@ class Problem:
         return f"{self.path}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Refused(Generic[E_co]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Refused(Value, Generic[E_co]):
     """The handler returned ``Failure(error)``."""
 
     error: E_co
@@ -58,8 +59,8 @@ class Refused(Generic[E_co]):
         return f"Refused({type(self.error).__name__})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Raised:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Raised(Value):
     """The handler or its `where` raised `exception`, or the handler returned something that is no Result."""
 
     exception: BaseException
@@ -69,8 +70,8 @@ class Raised:
         return f"Raised({type(self.exception).__name__})"
 
 
-@dataclass(frozen=True, slots=True)
-class Undecodable:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Undecodable(Value):
     """An image does not fit the model; `problems` are all that was found, in the model's order.
 
     `image` says which part of the record it was, None where an image was structured outside of a record.
@@ -84,35 +85,41 @@ class Undecodable:
         return "; ".join(map(str, self.problems))
 
 
-@dataclass(frozen=True, slots=True)
-class MissingImage:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MissingImage(Value):
     """The record lacks an image that the handler needs: the stream's view type, `view_type`, leaves it out."""
 
     image: ImageName
     view_type: StreamViewType | None
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Malformed(Value):
     """The entry of the batch is no stream record, and `problem` says why."""
 
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unrouted:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Unrouted(Value):
     """No pipeline is there for the table of the stream `event_source_arn` (None if the record names no stream)."""
 
     event_source_arn: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfTime:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NothingMore(Value):
+    """A reason that its name says all of."""
+
+
+class OutOfTime(NothingMore):
     """The handler was not started, because too little was left of the function's time."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TimedOut(Value):
     """The handler was not started: it ran on this record when time was up, or ended the process, too often.
 
     `attempts` counts all that it had.
@@ -121,24 +128,28 @@ class TimedOut:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unwanted:
+class Unwanted(NothingMore):
     """The handler failed on the record in an earlier delivery, and its `where` no longer wants it: it is dropped."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class HeldBack:
+
+class HeldBack(NothingMore):
     """The handler was not started, because it has yet to succeed on an earlier record of the same item."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+
+class Stopped(NothingMore):
     """The handler was not started, because an earlier record failed and Lambda sends this one again."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class LedgerUnavailable:
+
+class LedgerUnavailable(NothingMore):
     """The handler was not started, because what it has settled could not be read."""
+
+    __slots__ = ()
 
 
 Reason: TypeAlias = (
@@ -158,8 +169,8 @@ Reason: TypeAlias = (
 """Why a handler has no success on a record."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Handled(Generic[A_co]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Handled(Value, Generic[A_co]):
     """The handler named `handler` succeeded on `record` with `value`."""
 
     record: StreamRecord
@@ -171,8 +182,8 @@ class Handled(Generic[A_co]):
         return f"Handled({self.handler!r}, {self.record!r}, {type(self.value).__name__})"
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Generic[E_co]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Failed(Value, Generic[E_co]):
     """The handler named `handler` has no success on `record`, for `reason`.
 
     `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`.

@@ -16,6 +16,7 @@ from streamfn._misuse import Misuse
 from streamfn._payloads import read
 from streamfn._pipeline import Pipeline
 from streamfn._time import MACHINE_CLOCK, Clock
+from streamfn._values import Value
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -29,8 +30,8 @@ class LambdaContext(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaFunction(Generic[A, E]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LambdaFunction(Value, Generic[A, E]):
     """A function that Lambda calls with each batch; `lambda_handler` makes it, and says what the fields are.
 
     `clock` is that of the machine, or a simulation's.

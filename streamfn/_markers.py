@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streamfn._values import Value
+
 
 class PartitionKey:
     """The attribute is the table's partition key (its hash key): a string, number or binary."""
@@ -33,8 +35,8 @@ class TimeToLive(EpochSeconds):
     """The attribute is the table's time to live: the second since 1970 after which DynamoDB may remove the item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Attribute(Value):
     """The field is stored under another name than its own."""
 
     name: str

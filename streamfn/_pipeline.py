@@ -25,6 +25,7 @@ from streamfn._payloads import read_for, take_for
 from streamfn._records import Record
 from streamfn._routes import Route, Strategy, Ways
 from streamfn._tables import Table
+from streamfn._values import Value
 
 T = TypeVar("T")
 A_co = TypeVar("A_co", covariant=True)
@@ -51,8 +52,8 @@ E9 = TypeVar("E9", default=Never)
 E10 = TypeVar("E10", default=Never)
 
 
-@dataclass(frozen=True)
-class Pipeline(Generic[A_co, E_co]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Pipeline(Value, Generic[A_co, E_co]):
     """A function from a payload to a list of Results; `pipeline` and `router` make it.
 
     `A_co` is the union of what its handlers succeed with, `E_co` of what they fail with. `routes` tells what

@@ -21,6 +21,7 @@ from streamfn._records import table_of
 from streamfn._structuring import Part, event_maker
 from streamfn._successes import IS_AS_KNOWN
 from streamfn._tables import Table
+from streamfn._values import Value
 from streamfn._wire import EVENT_NAMES, EventName, ImageName
 
 
@@ -33,8 +34,8 @@ class Strategy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Route(Value):
     """A table, the handlers of its events in the order declared, and the strategy that runs them."""
 
     table: Table[object]

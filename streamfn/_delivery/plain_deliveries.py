@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic
+from typing import Final, Generic
 
 from typing_extensions import TypeVar
 
@@ -20,11 +19,14 @@ from streamfn._time import Clock
 E_contra = TypeVar("E_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
 class Acknowledge(Generic[E_contra]):
     """A delivery that reports failures and drops them; `acknowledge` makes it."""
 
-    report: Report[E_contra]
+    __slots__ = ("report",)
+
+    def __init__(self, report: Report[E_contra]) -> None:
+        """Take what is told of failures."""
+        self.report: Final = report
 
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
@@ -35,12 +37,15 @@ class Acknowledge(Generic[E_contra]):
         return answer([failed for failed in failures if isinstance(failed.reason, OutOfTime)])
 
 
-@dataclass(frozen=True, slots=True)
 class Retry(Generic[E_contra]):
     """A delivery that has the first failed record, and all after it, come again; `retry` makes it."""
 
-    report: Report[E_contra]
-    whole_batch: bool
+    __slots__ = ("report", "whole_batch")
+
+    def __init__(self, report: Report[E_contra], whole_batch: bool) -> None:  # noqa: FBT001 (`retry` names it)
+        """Take what is told of failures, and whether the batch is to come again as a whole."""
+        self.report: Final = report
+        self.whole_batch: Final = whole_batch
 
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /

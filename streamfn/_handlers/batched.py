@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 
 from streamfn._handlers.outcomes import Outcome, Outcomes
 from streamfn._misuse import Misuse
+from streamfn._values import Value
 
 X = TypeVar("X")
 A = TypeVar("A")
@@ -24,8 +25,8 @@ A_co = TypeVar("A_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Batched(Generic[X_contra, A_co, E_co]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Batched(Value, Generic[X_contra, A_co, E_co]):
     """A function of a chunk of events with one outcome for all of them; `batched` makes it."""
 
     function: Callable[[Sequence[X_contra]], Outcome[A_co, E_co]]
@@ -35,8 +36,8 @@ class Batched(Generic[X_contra, A_co, E_co]):
         return self.function([event])
 
 
-@dataclass(frozen=True, slots=True)
-class BatchedEach(Generic[X_contra, A_co, E_co]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BatchedEach(Value, Generic[X_contra, A_co, E_co]):
     """A function of a chunk of events with an outcome for each of them; `batched_each` makes it."""
 
     function: Callable[[Sequence[X_contra]], Outcomes[A_co, E_co]]

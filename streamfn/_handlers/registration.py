@@ -17,6 +17,7 @@ from streamfn._events import Event, InsertEvent, KeysEvent, Kind, ModifyEvent, R
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.names import handler_name
 from streamfn._handlers.outcomes import Outcome
+from streamfn._values import Value
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -27,8 +28,8 @@ A_co = TypeVar("A_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Handler(Generic[T_contra, A_co, E_co]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Handler(Value, Generic[T_contra, A_co, E_co]):
     """One registration: `function` gets the events of `kind` that `where` accepts, under the name `name`.
 
     `T_contra` is the model whose events it takes, `A_co` and `E_co` what its Results hold. `keys` is the
