@@ -8,7 +8,7 @@ it would lose it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Protocol, Self, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
@@ -24,7 +24,7 @@ from streamfn._wire import (
     is_map,
 )
 
-W = TypeVar("W")
+W = TypeVar("W", bound="Way")
 
 
 class NotAStreamEvent(ValueError):
@@ -35,16 +35,32 @@ class NotAStreamEvent(ValueError):
     """
 
 
+class Way(Protocol):
+    """Where a record goes: to a fork if there is one, where `choose` gives the way from there."""
+
+    @property
+    def choose(self) -> Callable[[RawRecord], Self | None] | None:
+        """Find the way that a record goes, which is None if nobody wants it."""
+        ...
+
+
 Ways: TypeAlias = Callable[[str | None], Mapping[EventName, W | None]]
 """Where records go, by the ARN of their stream (None where there is none) and by what happened to the item."""
 
 Take: TypeAlias = Callable[[int, Record, W | None], object]
 """Takes a record: its index in the batch, itself, and the way that it goes, which is None for a malformed one."""
 
-_ANYWHERE: Final = dict.fromkeys(EVENT_NAMES, True)
+
+class _Anywhere:
+    """The way of records that are not to go anywhere in particular."""
+
+    choose: None = None
 
 
-def _anywhere(_: str | None) -> Mapping[EventName, bool]:
+_ANYWHERE: Final = dict.fromkeys(EVENT_NAMES, _Anywhere())
+
+
+def _anywhere(_: str | None) -> Mapping[EventName, _Anywhere]:
     return _ANYWHERE
 
 
@@ -72,7 +88,7 @@ def read(payload: object) -> list[Record]:
 def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
     """Do what `read` does, and have the records taken, but for those whose way is None.
 
-    What is left out has been checked, and costs no more than that. Fails with `NotAStreamEvent` as `read` does.
+    What nobody wants is left out before it is checked. Fails with `NotAStreamEvent` as `read` does.
     """
     entries = _entries(payload)
     arn: object = object()  # that of the record before, whose ways are known
@@ -80,13 +96,19 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
     type_of, json_object, text = _names()
     # Entries are taken for JSON objects until something shows that one is none.
     for position, entry in enumerate(cast("list[Any]", entries)):
-        way: W | None = None
+        is_sound = False
         try:
+            if entry["eventSourceARN"] != arn:
+                arn = entry["eventSourceARN"]
+                ways_of_arn = ways(as_text(arn))
+            way = ways_of_arn[entry["eventName"]]
+            if way is None or (way.choose is not None and (way := way.choose(entry)) is None):
+                continue
             # What `_problem` asks, of a record as Lambda writes it, in the fewest steps; any other it judges itself.
             change = entry["dynamodb"]
             event_id = entry["eventID"]
             written = change["ApproximateCreationDateTime"]
-            if (
+            is_sound = (
                 type_of(entry) is json_object
                 and type_of(change) is json_object
                 and type_of(event_id) is text
@@ -99,23 +121,17 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
                     (type_of(written) is float and 0.0 <= written < 100_000_000_000.0)
                     or (type_of(written) is int and 0 <= written < 100_000_000_000)
                 )
-            ):
-                if entry["eventSourceARN"] != arn:
-                    arn = entry["eventSourceARN"]
-                    ways_of_arn = ways(as_text(arn))
-                way = ways_of_arn[entry["eventName"]]
-                if way is None:
-                    continue
-        except (KeyError, TypeError):
-            pass
-        if way is None:
-            if position == 0:
-                _check_sources(entries)
-            take_for(ways, [record_of(entry, position)], take, position)
-        else:
+            )
+        except (AttributeError, KeyError, TypeError):
+            way = None
+        if way is not None and is_sound:
             record = StreamRecord()
             record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
             take(position, record, way)
+        else:
+            if position == 0:
+                _check_sources(entries)
+            take_for(ways, [record_of(entry, position)], take, position)
 
 
 def _names() -> tuple[Callable[[object], object], object, object]:
@@ -129,12 +145,31 @@ def take_for(ways: Ways[W], records: Iterable[Record], take: Take[W], start: int
     ways_of_arn = ways(None)
     for position, record in enumerate(records, start):
         if isinstance(record, MalformedRecord):
-            take(position, record, None)
+            if not _is_unwanted(record, ways):
+                take(position, record, None)
             continue
         if (named := record.event_source_arn) != arn:
             arn, ways_of_arn = named, ways(named)
-        if (way := ways_of_arn[record.event_name]) is not None:
+        way = ways_of_arn[record.event_name]
+        if way is not None and way.choose is not None:
+            way = way.choose(record._raw)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        if way is not None:
             take(position, record, way)
+
+
+def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
+    """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
+    name = _member(record.raw, "eventName")
+    if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
+        return False
+    way = ways(record.event_source_arn)[name]
+    if way is None or way.choose is None:
+        return way is None
+    try:
+        # A pattern asks of parts that may be missing here.
+        return way.choose(cast("RawRecord", record.raw)) is None
+    except (AttributeError, KeyError, TypeError):
+        return False
 
 
 def _entries(payload: object) -> list[object]:

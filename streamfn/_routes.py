@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from streamfn._events import EVENTS
@@ -15,6 +16,7 @@ from streamfn._execution.gate import Gate
 from streamfn._execution.series import series
 from streamfn._execution.stops import UNROUTED, Stop, Way
 from streamfn._execution.tasks import Passage, Results
+from streamfn._forks import Branch, way_of
 from streamfn._handlers.registration import AnyHandler
 from streamfn._misuse import Misuse
 from streamfn._records import table_of
@@ -57,23 +59,17 @@ class Ways:
         """
         orders = _orders(routes)
         self.strategies: tuple[Strategy, ...] = tuple(dict.fromkeys(route.strategy for route in routes))
-        found: dict[str, dict[EventName, list[tuple[int, Stop]]]] = {}
-        parts: dict[tuple[str, EventName], Parts] = {}
+        found: dict[str, dict[EventName, list[Branch]]] = {}
         for route in routes:
-            name = route.table.name
             index = self.strategies.index(route.strategy)
-            kinds = found.setdefault(name, {event_name: [] for event_name in EVENT_NAMES})
+            kinds = found.setdefault(route.table.name, {event_name: [] for event_name in EVENT_NAMES})
             for handler in route.handlers:
                 for event_name in EVENTS[handler.kind]:
-                    known = parts.setdefault((name, event_name), {})
-                    event = event_maker(
-                        handler.kind, event_name, handler.name, _finder(known, route.table, handler.keys)
-                    )
-                    kinds[event_name].append((index, Stop(orders[handler.name], handler, event)))
+                    kinds[event_name].append(Branch(index, route.table, handler))
         self._ways: dict[str, Mapping[EventName, Way | None]] = {
             name: {
-                event_name: Way(stops, len(parts[name, event_name])) if stops else None
-                for event_name, stops in kinds.items()
+                event_name: way_of(branches, partial(_past, event_name, orders))
+                for event_name, branches in kinds.items()
             }
             for name, kinds in found.items()
         }
@@ -86,8 +82,19 @@ class Ways:
         return self._ways.get(table_of(arn) or "", _ASTRAY)
 
 
+def _past(event_name: EventName, orders: Mapping[str, int], branches: Sequence[Branch]) -> Way | None:
+    """Make the way of records of a kind past handlers."""
+    parts: Parts = {}
+    stops: list[tuple[int, Stop]] = []
+    for strategy, table, handler in branches:
+        part = _finder(parts, table, handler.keys)
+        event = event_maker(handler.kind, event_name, handler.name, part)
+        stops.append((strategy, Stop(orders[handler.name], handler, event)))
+    return Way(stops, len(parts)) if stops else None
+
+
 Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], Part]
-"""The parts of records of one kind and one table's name: by table (two may have it), by name, and by model of keys."""
+"""The parts of records that handlers read: by table (two may have one name), by name, and by model of keys."""
 
 
 def _finder(parts: Parts, table: Table[object], keys: type[object] | None) -> Callable[[ImageName], Part]:

@@ -6,7 +6,7 @@ be.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Generic, cast
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -31,6 +31,8 @@ from streamfn._wire import AttributeValue, Image, StreamViewType
 if TYPE_CHECKING:
     from cattrs import Converter
 
+    from streamfn._patterns.matchers import Matcher
+
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -54,6 +56,7 @@ class Table(Generic[T]):
         forbid_unknown_attributes: bool = False,
         include_values: bool = False,
         generated: bool = True,
+        pattern: Mapping[str, object] | None = None,
     ) -> None:
         """Declare a table, by the name that its stream's ARN bears.
 
@@ -62,7 +65,8 @@ class Table(Generic[T]):
         has images not fit that hold more than the model does; with a converter of your own, say
         ``forbid_extra_keys`` there. `include_values` puts values into problems: leave it off where logs may
         be read by many. Images are read by functions that are generated for the model, which `explain` shows;
-        with `generated` False its hooks read them, to the same effect and some four times slower.
+        with `generated` False its hooks read them, to the same effect and some four times slower. `pattern` is
+        an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
         Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into.
         """
@@ -74,6 +78,11 @@ class Table(Generic[T]):
         self.model = model
         if converter is not None and not is_configured(converter):
             raise Misuse("the converter does not know attribute values: make it with make_converter()")
+        self.matcher: Matcher | None = None
+        if pattern is not None:
+            from streamfn._patterns.matchers import compiled  # few tables have one
+
+            self.matcher = compiled(pattern)
         self._hooks: Hooks = converter or StandardHooks(forbid_extra_keys=forbid_unknown_attributes)
         self._place = Place(reveals=include_values)
         self._models = [bare(member) for member in members(model)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import iscoroutinefunction
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.registration import AnyHandler
 from streamfn._structuring import EventMaker
+from streamfn._wire import RawRecord
 
 
 class Stop:
@@ -58,13 +59,14 @@ class Way:
 
     `turns` are the same for each strategy, by its index, in the order in which it has to take them: those of
     single events first. `places` are for their Results, and `items` for what parts of a record are structured
-    to, with none yet.
+    to, with none yet. Where the way leads to a fork, it has no stops, and `choose` gives the way from there.
     """
 
-    __slots__ = ("items", "places", "stops", "turns")
+    __slots__ = ("choose", "items", "places", "stops", "turns")
 
-    def __init__(self, found: Sequence[tuple[int, Stop]], parts: int) -> None:
+    def __init__(self, found: Sequence[tuple[int, Stop]], parts: int, choose: Choose | None = None) -> None:
         """Take stops, each with the index of the strategy that is to run it, and how many parts they read."""
+        self.choose: Choose | None = choose
         self.stops: tuple[Stop, ...] = tuple(sorted((stop for _, stop in found), key=_order))
         for place, stop in enumerate(self.stops):
             stop.place = place
@@ -74,6 +76,10 @@ class Way:
         self.turns: tuple[tuple[int, Sequence[Stop]], ...] = tuple(turns.items())
         self.places: tuple[None, ...] = (None,) * len(found)
         self.items: list[object] = [None] * parts
+
+
+Choose: TypeAlias = Callable[[RawRecord], Way | None]
+"""Finds the way that a record goes, which is None if nobody wants it."""
 
 
 def _order(stop: Stop) -> int:
