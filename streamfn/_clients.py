@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Generic
 
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 C = TypeVar("C")
+
+
+def is_on_lambda() -> bool:
+    """Whether this process is a function's ("Defined runtime environment variables", Lambda Developer Guide)."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 class OnFirstUse(Generic[C]):
@@ -32,6 +39,11 @@ class OnFirstUse(Generic[C]):
             if self._client is None:
                 self._client = self._make()
             return self._client
+
+    def prepare(self) -> None:
+        """Make the client now, if it can be made; whatever prevents it is met again when somebody asks for it."""
+        with suppress(Exception):
+            self()
 
 
 def short_waits() -> Config:

@@ -122,7 +122,7 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
                     or (type_of(written) is int and 0 <= written < 100_000_000_000)
                 )
             )
-        except (AttributeError, KeyError, TypeError):
+        except (KeyError, TypeError):
             way = None
         if way is not None and is_sound:
             record = StreamRecord()
@@ -163,13 +163,9 @@ def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
     if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
         return False
     way = ways(record.event_source_arn)[name]
-    if way is None or way.choose is None:
-        return way is None
-    try:
-        # A pattern asks of parts that may be missing here.
-        return way.choose(cast("RawRecord", record.raw)) is None
-    except (AttributeError, KeyError, TypeError):
-        return False
+    if way is not None and way.choose is not None:
+        way = way.choose(cast("RawRecord", record.raw))  # patterns take whatever they are given
+    return way is None
 
 
 def _entries(payload: object) -> list[object]:

@@ -76,7 +76,7 @@ class Part:
 
     def item(self, record: StreamRecord, items: Items) -> object:
         """Structure this part of a record, or say with an `Unfit` why it cannot be; `items` is what is known of it."""
-        image = record.peek(self._name)
+        image = record._raw["dynamodb"].get(self._name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (`peek`, uncalled)
         if image is None:
             found: object = Unfit(MissingImage(self._name, record.view_type))
         else:

@@ -25,6 +25,7 @@ from streamfn import (
     Table,
     Unrouted,
     concurrent,
+    lambda_handler,
     on_event,
     on_insert,
     on_keys,
@@ -35,7 +36,7 @@ from streamfn import (
     router,
 )
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
-from tests.cards import STREAM, Card, cards, event, record
+from tests.cards import STREAM, Card, Json, cards, event, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,32 @@ def test_entries_that_are_no_records_fail_before_any_handler() -> None:
     assert (failed.handler, failed.reason) == (None, Malformed("expected an object, got str"))
     assert values(results) == ["hello", "hello"]
     assert [isinstance(each, Failure) for each in results] == [False, True, False], "in the batch's order"
+
+
+@pytest.mark.parametrize("without", ["Keys", "dynamodb", "eventID", "OldImage"])
+@pytest.mark.parametrize("broken", [{}, {"eventSource": "aws:sqs"}, {"awsRegion": 1}], ids=str)
+def test_what_nobody_would_want_is_passed_over_broken_or_not(without: str, broken: Json) -> None:
+    """Whether a test calls the pipeline or Lambda the function. What might be wanted fails."""
+    entry = record(event_name="REMOVE", without=without, **broken)
+    process = pipeline(cards, on_insert(announce))
+    assert values(process(event(record(), entry))) == ["hello"]
+    assert {"batchItemFailures": []} == lambda_handler(process)(event(record(), entry), None)
+    (failed,) = failures(process(event(record(), {**entry, "eventName": "EXPIRE"})))
+    assert isinstance(failed.reason, Malformed)
+
+
+def test_a_broken_entry_that_a_pattern_matches_fails() -> None:
+    """It would be wanted, were it a record."""
+    pattern: Json = {"dynamodb": {"NewImage": {"title": {"S": ["hello"]}}}}
+    process = pipeline(Table("prod-Card", Card, pattern=pattern), on_insert(announce))
+    for entry in (record(without="Keys"), record(eventID=None)):
+        (failed,) = failures(process(event(record(), entry)))
+        assert isinstance(failed.reason, Malformed)
+    bye: Json = {"NewImage": {"title": {"S": "bye"}}}
+    other = record(without="Keys", change=bye)
+    for entry in (other, record(without="dynamodb")):
+        assert [] == failures(process(event(record(), entry)))
+        assert {"batchItemFailures": []} == lambda_handler(process)(event(record(), entry), None)
 
 
 @pytest.mark.parametrize(

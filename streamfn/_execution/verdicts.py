@@ -52,7 +52,8 @@ async def call_async(function: Callable[[object], object], argument: object) -> 
 def wants(where: Callable[[object], object], event: object) -> bool | Raised:
     """Ask a `where` whether it wants an event; an exception comes back as a `Raised`."""
     try:
-        return meant(where(event))
+        answer = where(event)
+        return answer if answer is True or answer is False else meant(answer)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
 

@@ -7,7 +7,7 @@ from time import sleep, time
 
 from typing_extensions import override
 
-from streamfn._clients import OnFirstUse
+from streamfn._clients import OnFirstUse, is_on_lambda
 from streamfn._definitions import TableDefinition
 from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
@@ -29,10 +29,14 @@ class DynamoDBLedger:
         """Name the table, which several functions may share.
 
         `client` is ``boto3.client("dynamodb")`` with settings of your own; without one, the ledger makes a
-        client when it is first used, which gives up within seconds.
+        client that gives up within seconds: on Lambda at once, since each batch needs it and the init phase has
+        the full CPU, and elsewhere when it is first used.
         """
         self.table_name = table_name
-        self._log = SegmentLog(table_name, OnFirstUse(make_client, client), wait=sleep, now=time)
+        the_client = OnFirstUse(make_client, client)
+        if is_on_lambda():
+            the_client.prepare()
+        self._log = SegmentLog(table_name, the_client, wait=sleep, now=time)
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
         """Give every entry that was written for a stretch which meets this one.

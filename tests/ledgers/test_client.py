@@ -48,6 +48,30 @@ def test_no_client_is_made_before_it_is_used(made: list[Config]) -> None:
     assert made == []
 
 
+def test_on_lambda_the_client_is_made_with_the_ledger(
+    made: list[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the init phase, which has the full CPU, and not in the first invocation."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "follow-cards")
+    ledger = DynamoDBLedger(NAME)
+    assert len(made) == 1
+    assert [] == ledger.read(STRETCH, no_end)
+    assert len(made) == 1
+
+
+def test_a_client_that_cannot_be_made_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing the function's module does not fail for it; reading does, and the batch comes again."""
+
+    def refuse(service_name: str, *, config: Config) -> None:
+        raise ValueError(service_name, config)
+
+    monkeypatch.setattr(boto3, "client", refuse)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "follow-cards")
+    ledger = DynamoDBLedger(NAME)
+    with pytest.raises(ValueError, match="dynamodb"):
+        ledger.read(STRETCH, no_end)
+
+
 def test_one_client_is_made_for_all_threads(made: list[Config]) -> None:
     ledger, begin = DynamoDBLedger(NAME), Barrier(8)
 
