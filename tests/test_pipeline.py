@@ -123,7 +123,7 @@ def test_entries_that_are_no_records_fail_before_any_handler() -> None:
 @pytest.mark.parametrize("broken", [{}, {"eventSource": "aws:sqs"}, {"awsRegion": 1}], ids=str)
 def test_what_nobody_would_want_is_passed_over_broken_or_not(without: str, broken: Json) -> None:
     """Whether a test calls the pipeline or Lambda the function. What might be wanted fails."""
-    entry = record(event_name="REMOVE", without=without, **broken)
+    entry: Json = {**record(event_name="REMOVE", without=without), **broken}
     process = pipeline(cards, on_insert(announce))
     assert values(process(event(record(), entry))) == ["hello"]
     assert {"batchItemFailures": []} == lambda_handler(process)(event(record(), entry), None)
