@@ -190,6 +190,7 @@ def test_an_attribute_of_the_wrong_type_is_a_problem_at_its_path(title: object, 
         (" 1", "expected a number in N, got other text"),
         ("1.5", "expected a whole number in N, got a fraction"),
         ("1" * 5000, "expected a number, got 5000 characters"),
+        ("1" * 1000 + ".5", "expected a number, got 1002 characters"),
         (1, "expected text in N, got int"),
     ],
 )

@@ -11,7 +11,6 @@ from streamfn._conversion.containers import ReadList, ReadMap, ReadSet, ReadTupl
 from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.lookup import is_ours
 from streamfn._conversion.scalars import read_none, read_text
-from streamfn._conversion.tags import SET_TAGS
 from streamfn._conversion.types import Hint
 from streamfn._conversion.unions import Member, ReadUnion
 from streamfn._decoding.choosing import can_be_chosen, write_choice
@@ -129,8 +128,6 @@ def _write_tuple(source: Source, spot: Spot, hook: ReadTuple) -> None:
 def _write_set(source: Source, spot: Spot, hook: ReadSet, inline: Inline) -> None:
     """Write how a set is read; the forms of an empty one are left to the hook."""
     tag = f"{inline.tag}S"
-    if tag not in SET_TAGS:
-        return source.line(spot.give(_call_of_hook(source, spot)))
     with source.block(f'if "{tag}" in {spot.value}:'):
         held, found, each = _hold(source, spot, tag, "list"), spot.local("found"), spot.local("each")
         if hook.hook is read_text:
@@ -146,7 +143,6 @@ def _write_set(source: Source, spot: Spot, hook: ReadSet, inline: Inline) -> Non
         source.line(spot.give(_made(source, hook.make, found)))
     with source.block("else:"):
         source.line(spot.give(_call_of_hook(source, spot)))
-    return None
 
 
 def _write_map(source: Source, spot: Spot, hook: ReadMap) -> None:

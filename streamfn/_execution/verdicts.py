@@ -53,17 +53,9 @@ def wants(where: Callable[[object], object], event: object) -> bool | Raised:
     """Ask a `where` whether it wants an event; an exception comes back as a `Raised`."""
     try:
         answer = where(event)
-        return answer if answer is True or answer is False else meant(answer)
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
-        return Raised(exception)
-
-
-def meant(answer: object) -> bool | Raised:
-    """Find out what the answer of a `where` means, if it is none of the two that it should be."""
-    if answer is True or answer is False or isinstance(answer, Raised):
-        return answer
-    answer = waited(answer)
-    try:
+        if answer is True or answer is False:  # as nearly all do
+            return answer
+        answer = waited(answer)
         return answer if isinstance(answer, Raised) else bool(answer)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)

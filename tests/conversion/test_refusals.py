@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -12,9 +13,20 @@ from typing import Annotated, Literal, TypedDict, cast
 from uuid import UUID
 
 import pytest
+from cattrs import Converter
 from returns.result import Success
 
-from streamfn import EpochMilliseconds, EpochSeconds, Image, Problem, Table, TimeToLive, Undecodable
+from streamfn import (
+    EpochMilliseconds,
+    EpochSeconds,
+    Image,
+    Misuse,
+    Problem,
+    Table,
+    TimeToLive,
+    Undecodable,
+    make_converter,
+)
 from tests.conversion.holders import holder
 
 SECRET = "hunter2"  # noqa: S105 (it stands for a person's data)
@@ -316,3 +328,30 @@ def test_an_empty_set_or_none_by_default_is_left_out_and_comes_back() -> None:
     table = Table("prod-Card", Tagged)
     assert table.unstructure(Tagged(1)) == {"id": {"N": "1"}}
     assert table.structure({"id": {"N": "1"}}) == Success(Tagged(1))
+
+
+class Name(str):
+    """A text that may be more than it says."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A model with a field of it."""
+
+    name: Name
+
+
+@pytest.mark.parametrize("converter", [None, make_converter()], ids=["standard hooks", "cattrs"])
+def test_a_subclass_of_a_type_is_another_type(converter: Converter | None) -> None:
+    with pytest.raises(Misuse, match="Name is not supported"):
+        Table("prod-Card", Named, converter=converter)
+
+
+def test_problems_are_found_without_cattrs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table without a converter of its own does not load it, not even then."""
+    monkeypatch.delitem(sys.modules, "cattrs")
+    found = Table("prod-Card", Bot).structure({"version": {"S": "1"}}).failure()
+    assert found == Undecodable((Problem("$.version", "expected N, got S"),))
+    assert "cattrs" not in sys.modules

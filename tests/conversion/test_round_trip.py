@@ -33,6 +33,23 @@ def test_an_item_comes_back_from_its_image(hint: object) -> None:
     structures_what_it_unstructures()
 
 
+@pytest.mark.parametrize("hint", ALL, ids=shown)
+def test_a_converter_of_the_users_own_makes_the_same(hint: object) -> None:
+    """It finds the hooks by way of cattrs, which a table without one does not load."""
+    model = make_dataclass("Holder", [("value", hint), ("values", GenericAlias(list, (hint,)))], frozen=True)
+    table: Table[object] = Table("prod-Card", model)
+    converted: Table[object] = Table("prod-Card", model, converter=make_converter())
+
+    @settings(max_examples=10)
+    @given(items(model))
+    def law(item: object) -> None:
+        image = table.unstructure(item)
+        assert image == converted.unstructure(item)
+        assert converted.structure(image) == table.structure(image) == Success(item)
+
+    law()
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A model with a bit of everything, as users have them."""

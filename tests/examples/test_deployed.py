@@ -82,18 +82,18 @@ def followed(aws: str) -> Generator[Followed]:
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         url = boto3.client("sqs").create_queue(QueueName="deployed-letters")["QueueUrl"]
         environment.setenv("DEAD_LETTERS_URL", url)
-        mapping = as_deployed(imported(environment))
-        followed = Followed(slack, index, SqsDeadLetters(url), mapping)
+        actions: set[str] = set()
 
         def note(event_name: str, **_: object) -> None:
             """Note a request: botocore tells of each by a name such as ``before-call.dynamodb.Query``."""
             operation = event_name.removeprefix("before-call.").replace(".", ":")
-            followed.actions.add(IAM_NAMES.get(operation, operation))
+            actions.add(IAM_NAMES.get(operation, operation))
 
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION is not None
         boto3.DEFAULT_SESSION.events.register("before-call", note)
-        mapping.deliver(*CREATED, REMOVED)
+        followed = Followed(slack, index, SqsDeadLetters(url), as_deployed(imported(environment)), actions)
+        followed.mapping.deliver(*CREATED, REMOVED)
         boto3.DEFAULT_SESSION.events.unregister("before-call", note)
         yield followed
 
