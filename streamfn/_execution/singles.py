@@ -39,28 +39,28 @@ class Singles:
             results.append(Failure(Stray(position, record).failed()))
             return
         items = way.items.copy()
-        for stop in way.stops:
-            event = stop.event(record, items)
+        for event_of, where, function, name in way.calls:
+            event = event_of(record, items)
             if type(event) is Unfit:
-                results.append(failure(record, stop.name, event.reason))
+                results.append(failure(record, name, event.reason))
                 continue
-            if stop.where is not None and (wanted := wants(stop.where, event)) is not True:
+            if where is not None and (wanted := wants(where, event)) is not True:
                 if wanted is not False:
-                    results.append(_result(record, stop.name, wanted))
+                    results.append(_result(record, name, wanted))
                 continue
             try:
-                answer = stop.function(event)
+                answer = function(event)
             except BaseException as exception:  # noqa: BLE001 (as in `call`)
                 answer = Raised(exception)
             kind = type(answer)
             if kind is not Success:
-                results.append(_result(record, stop.name, answer))
+                results.append(_result(record, name, answer))
                 continue
             given: Any = answer
             # What `success` does, without the call of it.
             handled = handled_twin()
             handled.record = record
-            handled.handler = stop.name
+            handled.handler = name
             handled.value = given._inner_value  # noqa: SLF001 (as in `filled`)
             handled.__class__ = Handled
             made = success_twin()

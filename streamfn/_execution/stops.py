@@ -59,10 +59,11 @@ class Way:
 
     `turns` are the same for each strategy, by its index, in the order in which it has to take them: those of
     single events first. `places` are for their Results, and `items` for what parts of a record are structured
-    to, with none yet. Where the way leads to a fork, it has no stops, and `choose` gives the way from there.
+    to, with none yet. `calls` say of each stop what makes the event, `where`, the function and the name, which is
+    sooner found there. Where the way leads to a fork, it has no stops, and `choose` gives the way from there.
     """
 
-    __slots__ = ("choose", "items", "places", "stops", "turns")
+    __slots__ = ("calls", "choose", "items", "places", "stops", "turns")
 
     def __init__(self, found: Sequence[tuple[int, Stop]], parts: int, choose: Choose | None = None) -> None:
         """Take stops, each with the index of the strategy that is to run it, and how many parts they read."""
@@ -70,6 +71,9 @@ class Way:
         self.stops: tuple[Stop, ...] = tuple(sorted((stop for _, stop in found), key=_order))
         for place, stop in enumerate(self.stops):
             stop.place = place
+        self.calls: tuple[Call, ...] = tuple(
+            (stop.event, stop.where, stop.function, stop.name) for stop in self.stops
+        )
         turns: dict[int, list[Stop]] = {}
         for strategy, stop in sorted(found, key=_turn):
             turns.setdefault(strategy, []).append(stop)
@@ -77,6 +81,9 @@ class Way:
         self.places: tuple[None, ...] = (None,) * len(found)
         self.items: list[object] = [None] * parts
 
+
+Call: TypeAlias = tuple[EventMaker, Callable[[object], object] | None, Callable[[object], object], str]
+"""What has to be known of a stop to have its handler handle a record."""
 
 Choose: TypeAlias = Callable[[RawRecord], Way | None]
 """Finds the way that a record goes, which is None if nobody wants it."""

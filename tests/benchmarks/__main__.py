@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 
+from tests.benchmarks.cold_counts import count_cold
 from tests.benchmarks.cold_starts import measure_cold, measure_first_results
 from tests.benchmarks.decoding import measure_decoding
 from tests.benchmarks.document import generated, write
@@ -61,6 +62,7 @@ def _measure(*, quick: bool) -> Run:
             lanes=measure_lanes(1 if quick else 5, divisor=divisor),
             cold=measure_cold(1 if quick else 15, _tell),
             first_results=measure_first_results(1 if quick else 15, Path(folder)),
+            instructions=count_cold(_tell, quick=quick),
             quick=quick,
         )
 

@@ -1,7 +1,8 @@
 """Cold starts: what a fresh process spends on a library before it can handle anything.
 
-Zero is a process that has imported what Lambda's own runtime client and the user's models need; a library costs what
-comes on top. Processes of all sorts take turns. They find compiled modules, as a deployment package should hold them.
+Zero is a process that has imported Lambda's own runtime client and json; a library costs what comes on top. Processes
+of all sorts take turns. They find compiled modules, as a deployment package should hold them. The same statements are
+counted in instructions, see `cold_counts`.
 """
 
 from __future__ import annotations
@@ -22,30 +23,34 @@ from tests.benchmarks.results import Timing
 ROOT: Final = Path(__file__).parents[2]
 
 ZERO: Final = "zero"
+UNCOMPILED: Final = "streamfn uncompiled"
 
+_MODEL: Final = "import tests.counting.cards\n"
+_FUNCTION: Final = "import tests.counting.function\n"
 _BATCH: Final = "from aws_lambda_powertools.utilities.batch import BatchProcessor\n"
 _PARSER: Final = "from aws_lambda_powertools.utilities.parser.models import DynamoDBStreamRecordModel\n"
-_UNCOMPILED: Final = "sys.dont_write_bytecode, sys.pycache_prefix = True, '/nowhere'\n"
+_WITHOUT_COMPILED: Final = "sys.dont_write_bytecode, sys.pycache_prefix = True, '/nowhere'\n"
 """From here on, compiled modules are neither found nor written."""
 
 STATEMENTS: Final[Mapping[str, tuple[str, str]]] = {
     ZERO: ("streamfn", "pass"),
-    "returns": ("returns", "import returns.result"),
-    "cattrs": ("cattrs", "import cattrs"),
-    "streamfn": ("streamfn", "import tests.benchmarks.cold.app"),
-    "streamfn uncompiled": ("streamfn", _UNCOMPILED + "import tests.benchmarks.cold.app"),
+    "model": ("streamfn", _MODEL),
+    "returns": ("returns", _MODEL + "import returns.result\n"),
+    "cattrs": ("cattrs", _MODEL + "import returns.result, cattrs\n"),
+    "streamfn": ("streamfn", _FUNCTION),
+    "streamfn with stores": ("streamfn", "import tests.counting.stores\n"),
+    UNCOMPILED: ("streamfn", _WITHOUT_COMPILED + _FUNCTION),
     "Powertools batch": ("aws_lambda_powertools", _BATCH),
     "Powertools batch and parser": ("aws_lambda_powertools", _BATCH + _PARSER),
-    "boto3's types": ("boto3", "import boto3.dynamodb.types"),
+    "boto3": ("boto3", "import boto3\n"),
 }
 """What is measured, by name: the package that it needs, and the statement."""
 
-_RUNTIME: Final = "import awslambdaric.bootstrap" if find_spec("awslambdaric") else ""
+RUNTIME: Final = "import awslambdaric.bootstrap" if find_spec("awslambdaric") else ""
 """Lambda's runtime client, which is there for Linux alone, as Lambda is."""
 
 _PROGRAM: Final = """
 import json, sys, time
-import tests.benchmarks.cold.model
 {runtime}
 cpu, wall = time.process_time_ns(), time.monotonic_ns()
 {statement}
@@ -66,16 +71,19 @@ print(json.dumps([0, 0, after[0], after[1] - int(sys.argv[1])]))
 """
 
 
+def statements() -> dict[str, str]:
+    """List the statements whose packages are installed, by name."""
+    return {name: each for name, (package, each) in STATEMENTS.items() if find_spec(package) is not None}
+
+
 def measure_cold(rounds: int, tell: Callable[[str], None]) -> dict[str, Timing]:
     """Measure what each statement takes in ms; of the zero, what the whole process took up to there."""
-    statements = {
-        name: each for name, (package, each) in STATEMENTS.items() if find_spec(package) is not None
-    }
-    tell(f"Cold starts: {rounds} processes of each of {len(statements)} sorts")
-    timings = {name: Timing([], []) for name in statements}
+    found = statements()
+    tell(f"Cold starts: {rounds} processes of each of {len(found)} sorts")
+    timings = {name: Timing([], []) for name in found}
     for number in range(rounds + 1):
-        for name, statement in statements.items():
-            figures = _run(_PROGRAM.format(runtime=_RUNTIME, statement=statement))
+        for name, statement in found.items():
+            figures = _run(_PROGRAM.format(runtime=RUNTIME, statement=statement))
             if number:  # the first round compiles what is not compiled yet
                 cpu, wall = figures[:2] if name == ZERO else figures[2:]
                 timings[name].cpu.append(cpu)

@@ -13,6 +13,7 @@ from tests.benchmarks.tables import (
     bounds_table,
     cold_table,
     decoding_table,
+    instructions_table,
     lanes_table,
     remarks,
     running_table,
@@ -59,6 +60,9 @@ def generated(runs: Sequence[Run]) -> str:
             f"the lanes allow {runs[-1].lanes.bound:.3g} s:"
         ),
         lanes_table(runs),
+        "### Cold starts, in instructions",
+        _counting(runs),
+        instructions_table(runs),
         "### Cold starts, by CPU time",
         cold_table(runs, lambda timing: timing.cpu),
         "### Cold starts, by the clock",
@@ -76,6 +80,11 @@ def _where(runs: Sequence[Run]) -> list[str]:
             for run in runs
         )
     ]
+
+
+def _counting(runs: Sequence[Run]) -> str:
+    missing = [run.version for run in runs if not run.instructions]
+    return f"Not counted with Python {', '.join(missing)}: valgrind was not installed." if missing else ""
 
 
 def _decoding(runs: Sequence[Run], load: str) -> list[str]:

@@ -28,8 +28,9 @@ def contenders() -> Sequence[Contender]:
     """List them."""
     apart = [_contender(module) for module, needed in APART.items() if find_spec(needed) is not None]
     return [
-        streamfn_itself.DECODING,
+        streamfn_itself.DECODE,
         streamfn_itself.TABLE_BY_TABLE,
+        streamfn_itself.STRUCTURE,
         streamfn_itself.END_TO_END,
         by_hand.CONTENDER,
         by_hand.BY_KEYWORDS,

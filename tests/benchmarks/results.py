@@ -97,7 +97,8 @@ class Machine:
 class Run:
     """All that one run of the benchmark has measured.
 
-    `running` holds µs a record, `cold` and `first_results` hold ms.
+    `running` holds µs a record, `cold` and `first_results` hold ms. `instructions` holds those of whole cold processes,
+    and nothing where they were not counted.
     """
 
     python: str
@@ -109,6 +110,7 @@ class Run:
     lanes: Lanes
     cold: dict[str, Timing]
     first_results: Timing
+    instructions: dict[str, int] = field(default_factory=dict[str, int])
     quick: bool = field(default=False)
 
     @property

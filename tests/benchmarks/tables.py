@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from tests.benchmarks.bounds import BOUNDS, Bound, own_cost
-from tests.benchmarks.cold_starts import ZERO
+from tests.benchmarks.bounds import BESIDE, BOUNDS, Bound, cost, counted, own_cost
+from tests.benchmarks.cold_starts import UNCOMPILED, ZERO
 from tests.benchmarks.field import LIMIT
 from tests.benchmarks.results import Run, Spread, Timing
+from tests.benchmarks.running import UNWANTED
 
 RUNNING: Final[Mapping[str, str]] = {
     "one": "`process(payload)` with one handler, all in all",
     "three": "`process(payload)` with three handlers, all in all",
-    "images": "its images alone, `Table.structure`",
-    "read": "its reading alone, `read(payload)`",
+    "images": "its images alone, `Table.decode`",
+    "calls": "calls of three handlers that do nothing",
+    "read": "`read(payload)`, which reads and checks all records",
     "retry": "`lambda_handler` with `retry()`, one handler, all in all",
     "memory ledger": "`lambda_handler` with `retry(ledger=MemoryLedger())`, one handler, all in all",
-    "unwanted kind": "a record of a kind that nobody handles, all in all",
-    "unwanted table": "a record of a table that nobody handles, all in all",
-    "refused by where": "a record that `where` refuses by its keys, all in all",
+    **{name: each.title for name, each in UNWANTED.items()},
 }
 """What the figures of `running` are, in the order in which they are shown."""
 
 COLD: Final[Mapping[str, str]] = {
-    ZERO: "Lambda's runtime client, json and the module of the models: the whole process, for scale",
-    "returns": "`import returns.result`",
-    "cattrs": "`import cattrs`",
-    "streamfn": "streamfn, with a pipeline of three handlers",
-    "streamfn uncompiled": "the same from source, as where compiled files are not deployed",
+    ZERO: "the whole process up to there, for scale",
+    "model": "the module of the models",
+    "returns": "the models and `returns.result`",
+    "cattrs": "the models, `returns.result` and `cattrs`",
+    "streamfn": "streamfn in all, with `retry()`",
+    "streamfn with stores": "streamfn in all, with a ledger and dead letters",
+    UNCOMPILED: "streamfn in all, with `retry()`, from source",
     "Powertools batch": "Powertools' batch processor",
     "Powertools batch and parser": "Powertools' batch processor and parser",
-    "boto3's types": "`import boto3.dynamodb.types`",
+    "boto3": "boto3",
 }
-"""What the figures of `cold` are, in the order in which they are shown."""
+"""What the figures of `cold` and `instructions` are, in the order in which they are shown."""
 
 
 def figure(value: float) -> str:
@@ -49,6 +51,8 @@ def spread(value: Spread | None) -> str:
     """Write the middle of some figures, and within which limits they all are."""
     if value is None:
         return "not measured"
+    if value.least == value.greatest:
+        return figure(value.middle)
     return f"{figure(value.middle)} ({figure(value.least)} to {figure(value.greatest)})"
 
 
@@ -64,11 +68,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def bounds_table(runs: Sequence[Run]) -> str:
-    """Show how each run stands to the bounds."""
-    return table(
-        ["what", "bound", *(f"Python {run.version}" for run in runs)],
-        ([bound.title, bound.wanted, *(_verdict(bound, run) for run in runs)] for bound in BOUNDS),
-    )
+    """Show how each run stands to the bounds, and then what has none."""
+    bounds = [[bound.title, bound.wanted, *(_verdict(bound, run) for run in runs)] for bound in BOUNDS]
+    beside = [[title, "none", *(spread(measured(run)) for run in runs)] for title, measured in BESIDE.items()]
+    return table(["what", "bound", *(f"Python {run.version}" for run in runs)], [*bounds, *beside])
 
 
 def decoding_table(runs: Sequence[Run], load: str) -> str:
@@ -82,15 +85,12 @@ def decoding_table(runs: Sequence[Run], load: str) -> str:
 
 def running_table(runs: Sequence[Run]) -> str:
     """Show what a pipeline costs, in µs of CPU time a record."""
-    rows = [
-        [title, *(spread(Spread.of(run.running[name].cpu)) for run in runs)]
-        for name, title in RUNNING.items()
-    ]
+    rows = [[title, *(spread(cost(name)(run)) for run in runs)] for name, title in RUNNING.items()]
     own = [
         "own cost for a record and handler, as said above",
         *(spread(own_cost(run)) for run in runs),
     ]
-    return table(["µs a record", *(f"Python {run.version}" for run in runs)], [*rows[:4], own, *rows[4:]])
+    return table(["µs a record", *(f"Python {run.version}" for run in runs)], [*rows[:5], own, *rows[5:]])
 
 
 def lanes_table(runs: Sequence[Run]) -> str:
@@ -115,6 +115,19 @@ def cold_table(runs: Sequence[Run], times: Callable[[Timing], Sequence[float]]) 
     return table(
         ["ms", *(f"Python {run.version}" for run in runs)],
         [*rows, [whole, *(told(run.first_results) for run in runs)]],
+    )
+
+
+def instructions_table(runs: Sequence[Run]) -> str:
+    """Show what libraries cost a fresh process, in millions of instructions."""
+
+    def told(run: Run, name: str) -> str:
+        count = run.instructions.get(name) if name == ZERO else counted(run, name)
+        return "not counted" if count is None else f"{count / 1e6:.0f}"
+
+    return table(
+        ["millions of instructions", *(f"Python {run.version}" for run in runs)],
+        ([title, *(told(run, name) for run in runs)] for name, title in COLD.items() if name != UNCOMPILED),
     )
 
 

@@ -11,8 +11,9 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from tests.benchmarks.bounds import BOUNDS, own_cost
-from tests.benchmarks.cold_starts import STATEMENTS
+from tests.benchmarks.bounds import BESIDE, BOUNDS, own_cost
+from tests.benchmarks.cold_counts import count_cold
+from tests.benchmarks.cold_starts import STATEMENTS, UNCOMPILED, ZERO
 from tests.benchmarks.document import BEGIN, END, NoPlace, generated, replaced, write
 from tests.benchmarks.plot import plot
 from tests.benchmarks.results import (
@@ -28,19 +29,26 @@ from tests.benchmarks.results import (
     save,
 )
 from tests.benchmarks.running import UNWANTED, WANTED
-from tests.benchmarks.tables import COLD, RUNNING, bounds_table, decoding_table
+from tests.benchmarks.tables import (
+    COLD,
+    RUNNING,
+    bounds_table,
+    decoding_table,
+    instructions_table,
+    running_table,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 
 _SIZE: Final = LoadSize("Cards", 1000, 1333, 16.0, 1_300_000)
 _ROWS: Final = {
     "by hand": Row("by hand", Timing([4.0, 4.0, 5.0], [4.0, 4.0, 5.0])),
-    "decoding": Row("streamfn decoding", Timing([3.0, 3.2, 3.5], [3.6, 3.6, 4.5])),
+    "decode": Row("streamfn decoding", Timing([3.0, 3.2, 3.5], [3.6, 3.6, 4.5])),
     "Powertools batch": Row(
         "Powertools <&> co", Timing([24.0, 28.8, 35.0], [1.0, 1.0, 1.0]), remark="is slow"
     ),
 }
-_RUNNING: Final = {"three": 11.75, "images": 5.0} | dict.fromkeys(UNWANTED, 0.75)
+_RUNNING: Final = {"three": 11.75, "images": 5.0, "calls": 0.75} | dict.fromkeys(UNWANTED, 0.75)
 
 RUN: Final = Run(
     python="3.11.7",
@@ -52,6 +60,12 @@ RUN: Final = Run(
     lanes=Lanes(0.625, [1.05], [1.25]),
     cold={name: Timing([40.0, 50.0], [45.0, 60.0]) for name in STATEMENTS},
     first_results=Timing([100.0], [120.0]),
+    instructions={
+        **dict.fromkeys(STATEMENTS, 700_000_000),
+        ZERO: 100_000_000,
+        "streamfn": 340_000_000,
+        "Powertools batch": 400_000_000,
+    },
 )
 LATER: Final = replace(RUN, python="3.12.1")
 
@@ -73,22 +87,61 @@ def test_a_bound_is_met_or_missed_by_so_much() -> None:
     table = bounds_table([RUN])
     assert "0.75 (0.70 to 0.80), met by 12%" == _cells(table, "decoding, to by hand")[-1]
     assert "9.00 (8.00 to 10.0), met by 29%" == _cells(table, "Powertools' batch processor, to decoding")[-1]
-    assert "1.25 (1.25 to 1.25), **missed** by 9%" == _cells(table, "`concurrent` with coroutines")[-1]
-    assert "0.75 (0.75 to 0.75), **missed**: 2.5 times as much" == _cells(table, "a record of a kind")[-1]
+    assert "1.25, **missed** by 9%" == _cells(table, "`concurrent` with coroutines")[-1]
+    assert "0.75, **missed**: 2.5 times as much" == _cells(table, "a record of a kind")[-1]
     assert "not measured" == _cells(table, "boto3 and cattrs, to decoding")[-1]
 
 
-def test_cold_starts_are_compared_in_all() -> None:
-    table = bounds_table([replace(RUN, cold={**RUN.cold, "streamfn": Timing([10.0, 25.0], [1.0, 1.0])})])
-    assert "0.69 (0.62 to 0.75), met by 28%" == _cells(table, "a cold start, to one with Powertools")[-1]
+def test_cold_starts_are_bound_in_instructions() -> None:
+    table = bounds_table([RUN])
+    assert "0.80, met by 16%" == _cells(table, "a cold start in instructions, to Powertools")[-1]
+    assert "0.40, met by 0%" == _cells(table, "a cold start in instructions, to its batch processor and")[-1]
 
 
-def test_own_cost_leaves_out_reading_and_decoding() -> None:
+def test_what_has_no_bound_stands_beside() -> None:
+    cold = {**RUN.cold, "streamfn": Timing([10.0, 25.0], [1.0, 1.0])}
+    cells = _cells(bounds_table([replace(RUN, cold=cold)]), "a cold start in CPU time, to Powertools")
+    assert ["none", "0.38 (0.25 to 0.50)"] == cells[1:]
+
+
+def test_instructions_come_on_top_of_the_runtime_client() -> None:
+    table = instructions_table([RUN])
+    assert ["100", "240"] == [_cells(table, COLD[name])[-1] for name in (ZERO, "streamfn")]
+    assert COLD[UNCOMPILED] not in table
+
+
+def test_what_was_not_counted_says_so() -> None:
+    without = replace(LATER, instructions={})
+    assert "0.80, met by 16%|not measured" == "|".join(
+        _cells(bounds_table([RUN, without]), "a cold start in instructions, to Powertools")[-2:]
+    )
+    assert ["240", "not counted"] == _cells(instructions_table([RUN, without]), COLD["streamfn"])[1:]
+    said = "Not counted with Python 3.12: valgrind was not installed."
+    assert said in generated([RUN, without])
+    assert "Not counted" not in generated([RUN])
+
+
+def test_nothing_is_counted_without_valgrind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    told: list[str] = []
+    assert {} == count_cold(told.append, quick=False)
+    assert ["Cold starts in instructions: not counted, since valgrind is not installed"] == told
+
+
+def test_a_figure_that_an_earlier_run_did_not_take_is_not_shown() -> None:
+    earlier = replace(
+        RUN,
+        running={name: RUN.running[name] for name in ("three", "images", "calls", "read", "unwanted kind")},
+    )
+    assert ["9.00", "not measured"] == _cells(running_table([RUN, earlier]), RUNNING["one"])[1:]
+
+
+def test_own_cost_leaves_out_decoding_and_the_handlers() -> None:
     assert Spread(2.0, 2.0, 2.0) == own_cost(RUN)
 
 
 def test_each_bound_is_shown() -> None:
-    assert len(BOUNDS) + 2 == len(bounds_table([RUN]).splitlines())
+    assert len(BOUNDS) + len(BESIDE) + 2 == len(bounds_table([RUN]).splitlines())
 
 
 def test_all_that_is_measured_has_a_title() -> None:
@@ -112,7 +165,7 @@ def test_the_picture_is_svg_with_a_bar_for_each_figure() -> None:
         for each in picture.iter("{http://www.w3.org/2000/svg}rect")
         if (each.get("class") or "")[:3] == "bar"
     ]
-    legend, contenders, cold = 2, 2 * len(_ROWS), 2 * 6
+    legend, contenders, cold = 2, 2 * len(_ROWS), 2 * 8
     assert legend + contenders + cold == len(bars)
     assert "Powertools <&> co" in [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
 
@@ -153,7 +206,9 @@ def test_a_quick_run_measures_everything_and_writes_nothing() -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "--quick"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "in a quick run, whose figures say little" in told
-    assert {"### The bounds", "### Decoding", "### Running"} <= set(told.splitlines())
+    assert {"### The bounds", "### Decoding", "### Running", "### Cold starts, in instructions"} <= set(
+        told.splitlines()
+    )
     assert before == (ROOT / "docs" / "performance.md").read_bytes()
 
 

@@ -20,7 +20,26 @@ from tests.fuzz.models import Card
 from tests.fuzz.mutations import Json, Mutator
 
 SEEDS: Final = st.integers(0, 2**32)
-NUMBERS: Final = st.text("07-+.eE_ ٣", max_size=5)
+NUMBERS: Final = st.text("07-+.eE_ ٣", max_size=5) | st.sampled_from(
+    [
+        "",
+        " 1",
+        "1_0",
+        "٣",
+        "+5",
+        "--1",
+        "-",
+        ".",
+        "1.",
+        "-0",
+        "1E3",
+        "1.5",
+        "1.0",
+        "NaN",
+        "9" * 400,
+        "9" * 1001,
+    ]
+)
 """Texts of which some are numbers."""
 
 

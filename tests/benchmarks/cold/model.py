@@ -1,4 +1,4 @@
-"""The module of a user's models, which a cold process has imported before the libraries are measured."""
+"""The module of a user's models, as the load of cards has them."""
 
 from dataclasses import dataclass
 from decimal import Decimal
