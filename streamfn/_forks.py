@@ -7,7 +7,7 @@ attribute, as those of the entities of one table are, it costs one look-up howev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from streamfn._execution.stops import Choose, Way
 from streamfn._handlers.registration import AnyHandler
@@ -25,6 +25,9 @@ class Branch(NamedTuple):
     table: Table[object]
     handler: AnyHandler
 
+
+ODD: Final = (RecursionError, ValueError, OverflowError)
+"""What a matcher raises of a record that no stream has, nested thousands deep, say. Nobody's handlers lose it then."""
 
 Build: TypeAlias = Callable[[Sequence[Branch]], Way | None]
 """Makes the way past handlers, or None of no handlers."""
@@ -49,7 +52,14 @@ def _by_one(branches: Sequence[Branch], matcher: Matcher, build: Build) -> Choos
     all_of_them = build(branches)
     others = build([branch for branch in branches if branch.table.matcher is None])
     matches = matcher.matches
-    return lambda record: all_of_them if matches(record) else others
+
+    def choose(record: RawRecord) -> Way | None:
+        try:
+            return all_of_them if matches(record) else others
+        except ODD:
+            return all_of_them
+
+    return choose
 
 
 def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Build) -> Choose:
@@ -57,7 +67,7 @@ def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Bui
     ways: dict[tuple[bool, ...], Way | None] = {}
 
     def choose(record: RawRecord) -> Way | None:
-        answers = tuple([matcher.matches(record) for matcher in matchers])
+        answers = tuple([_may_match(matcher, record) for matcher in matchers])
         if answers not in ways:
             matching = [matcher for matcher, answer in zip(matchers, answers, strict=True) if answer]
             ways[answers] = build(
@@ -66,6 +76,13 @@ def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Bui
         return ways[answers]
 
     return choose
+
+
+def _may_match(matcher: Matcher, record: RawRecord) -> bool:
+    try:
+        return matcher.matches(record)
+    except ODD:
+        return True
 
 
 def _by_text(branches: Sequence[Branch], path: tuple[str, ...], build: Build, by_each: Choose) -> Choose:

@@ -21,7 +21,7 @@ _twins: Final[dict[type, Callable[[], Any]]] = {}
 
 
 def twin(cls: type) -> Callable[[], Any]:
-    """Make the class whose objects, once they are filled, can be told that they are of `cls`.
+    """Give the class whose objects, once they are filled, can be told that they are of `cls`.
 
     What it makes has no type that a checker knows, since it has two.
 
@@ -36,13 +36,17 @@ def twin(cls: type) -> Callable[[], Any]:
     >>> point == Point(1, 2), type(point) is Point
     (True, True)
     """
-    if cls in _twins:
-        return _twins[cls]
+    if cls not in _twins:
+        _twins[cls] = new_twin(cls)
+    return _twins[cls]
+
+
+def new_twin(cls: type) -> Callable[[], Any]:
+    """Make another one, for a class that is not of this library: it lasts no longer than who has asked for it."""
     unguarded = {
         "__slots__": (),
         "__init__": object.__init__,
         "__setattr__": object.__setattr__,
         "__delattr__": object.__delattr__,
     }
-    made = _twins[cls] = type(cls)(cls.__name__, (cls,), unguarded)
-    return made
+    return type(cls)(cls.__name__, (cls,), unguarded)

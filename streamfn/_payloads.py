@@ -91,6 +91,8 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
     What nobody wants is left out before it is checked. Fails with `NotAStreamEvent` as `read` does.
     """
     entries = _entries(payload)
+    if entries and _source(entries[0]) != EVENT_SOURCE:
+        _check_sources(entries)
     arn: object = object()  # that of the record before, whose ways are known
     ways_of_arn: Mapping[EventName, W | None] = {}
     type_of, json_object, text = _names()
@@ -129,8 +131,6 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
             record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
             take(position, record, way)
         else:
-            if position == 0:
-                _check_sources(entries)
             take_for(ways, [record_of(entry, position)], take, position)
 
 

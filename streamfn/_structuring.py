@@ -60,7 +60,7 @@ class Part:
     Of a model that can be changed, each who asks gets an item of his own.
     """
 
-    __slots__ = ("_decode", "_is_shared", "_name", "_structure", "index")
+    __slots__ = ("_decode", "_is_shared", "_look_again", "_name", "index")
 
     def __init__(
         self, table: Table[object], name: ImageName, index: int, keys: type[object] | None = None
@@ -70,8 +70,8 @@ class Part:
         self._name: ImageName = name
         self._is_shared = table.immutable if keys is None else is_immutable(keys)
         self._decode: Callable[[Image], object] = table.decode if keys is None else table.decode_keys(keys)
-        self._structure: Callable[[Image], Result[object, Undecodable]] = (
-            table.structure if keys is None else partial(table.structure_keys, keys)
+        self._look_again: Callable[[Image], Result[object, Undecodable]] = (
+            table.look_again if keys is None else partial(table.look_again_at_keys, keys)
         )
 
     def item(self, record: StreamRecord, items: Items) -> object:
@@ -89,7 +89,7 @@ class Part:
         return found
 
     def _item_or_unfit(self, image: Image) -> object:
-        structured = self._structure(image)
+        structured = self._look_again(image)
         if isinstance(structured, Success):
             return structured.unwrap()
         return Unfit(Undecodable(structured.failure().problems, self._name))

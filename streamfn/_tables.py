@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Generic, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from typing_extensions import TypeForm, TypeVar, override
 
 from streamfn._conversion.hooks import Hooks, StructureHook
@@ -120,16 +120,24 @@ class Table(Generic[T]):
         try:
             return success(self.decode(image))
         except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
-            # The hook is that of the model.
-            return cast("Result[T, Undecodable]", self._look_again(self._decoder, image))
+            return self.look_again(image)
 
     def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
         """Make an instance of another model of an item's keys; see `structure`."""
         try:
             return success(self.decode_keys(model)(keys))
         except Exception:  # noqa: BLE001 (as in `structure`)
-            # The hook is that of the model.
-            return cast("Result[K, Undecodable]", self._look_again(self._decoder_of_keys(model), keys))
+            return self.look_again_at_keys(model, keys)
+
+    def look_again(self, image: Image) -> Result[T, Undecodable]:
+        """Have the hooks read an image that `decode` has not: they say what is wrong, or make an item if nothing is."""
+        # The hook is that of the model.
+        return cast("Result[T, Undecodable]", self._read_by_hook(self._decoder, image))
+
+    def look_again_at_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
+        """Do the same with keys; see `structure_keys`."""
+        # The hook is that of the model.
+        return cast("Result[K, Undecodable]", self._read_by_hook(self._decoder_of_keys(model), keys))
 
     def decode_keys(self, model: type[K]) -> Callable[[Image], K]:
         """The function that makes an instance of another model of an item's keys, as `decode` does of images."""
@@ -188,13 +196,11 @@ class Table(Generic[T]):
             self._key_decoders[model] = self._decoder_for(reader(model, self._hooks), model)
         return self._key_decoders[model]
 
-    def _look_again(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
-        """Have the hooks read an image: they say all that is wrong with it, or make an item if nothing is."""
+    def _read_by_hook(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
         value = {"M": image}
-        try:
-            return Success(decoder.hook(value, decoder.hint))
-        except Exception:  # noqa: BLE001 (the same)
-            return Failure(Undecodable(tuple(problems_of(decoder.hook, decoder.hint, value, self._place))))
+        if problems := tuple(problems_of(decoder.hook, decoder.hint, value, self._place)):
+            return Failure(Undecodable(problems))
+        return success(decoder.hook(value, decoder.hint))
 
     def _keys(self) -> TableKeys:
         """Find the marked keys; the models of a union have to agree, where they mark any."""

@@ -160,6 +160,16 @@ def test_a_payload_that_is_no_stream_event_is_the_one_exception() -> None:
         pipeline(cards, on_insert(announce))({"detail-type": "Scheduled Event"})
 
 
+def test_records_of_another_service_are_no_stream_event_whatever_they_say() -> None:
+    """To a test and to Lambda alike, also if nobody would want them."""
+    strangers = event(record(event_name="REMOVE", eventSource="aws:sqs"))
+    process = pipeline(cards, on_insert(announce))
+    with pytest.raises(NotAStreamEvent, match="records of aws:sqs"):
+        process(strangers)
+    with pytest.raises(NotAStreamEvent, match="records of aws:sqs"):
+        lambda_handler(process)(strangers, None)
+
+
 def test_the_payload_is_left_as_it_was() -> None:
     payload = lambda_event(HELLO, modify_event(Card(1, "a"), Card(1, "a")))
     before = read(payload)

@@ -24,6 +24,9 @@ from streamfn import (
     Undecodable,
     Unrouted,
     Unwanted,
+    acknowledge,
+    log_failure,
+    retry,
 )
 from streamfn.testing import insert_event
 from tests.cards import Card
@@ -42,6 +45,8 @@ VALUES: list[object] = [
     Unrouted(None),
     Unwanted(),
     insert_event(Card(1, "hello")),
+    acknowledge(log_failure),
+    retry(),
 ]
 
 

@@ -45,7 +45,7 @@ def decoder_of(hook: StructureHook, hint: Hint) -> Decoder:
         return calling(hook, hint)
     for model in source.models:  # which grows by the models within
         write_model(source, model)
-    return Decoder(source.run(f"<streamfn: {name_of_type(hint)}>")[entry], source.text, hook, hint)
+    return Decoder(source.run(name_of_type(hint))[entry], source.text, hook, hint)
 
 
 def calling(hook: StructureHook, hint: Hint) -> Decoder:

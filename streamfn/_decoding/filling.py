@@ -20,7 +20,7 @@ def is_fillable(cls: type) -> bool:
     """
     return (
         is_dataclass(cls)
-        and "__dataclass_params__" in vars(cls)
+        and {"__dataclass_params__", "__init__"} <= vars(cls).keys()
         and type(cls) is type
         and _method(cls, "__new__") is object.__new__
         and _is_generated(cls, "__init__")
@@ -47,9 +47,11 @@ def _method(cls: type, name: str) -> object:
 
 
 def _is_generated(cls: type, name: str) -> bool:
-    """Whether `dataclass` has made a method of a class; it has no file."""
+    """Whether `dataclass` has made a method of a class: it is compiled within a function of that purpose."""
     method = _method(cls, name)
-    return isinstance(method, FunctionType) and method.__code__.co_filename == "<string>"
+    return (
+        isinstance(method, FunctionType) and method.__code__.co_qualname == f"__create_fn__.<locals>.{name}"
+    )
 
 
 def _computes(cls: type, field: str) -> bool:

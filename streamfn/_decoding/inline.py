@@ -25,7 +25,8 @@ class Named(NamedTuple):
 class Inline(NamedTuple):
     """An expression that reads what an attribute value with this tag holds, written ``{0}``, if `usual` is true.
 
-    Where it is not, the hook is called by its `name`. `names` are what the expressions need.
+    Where it is not, the hook is called by its `name`. `names` are what the expressions need, by what stands for
+    their names there.
     """
 
     tag: str
@@ -55,20 +56,20 @@ _BY_TYPE: Final[Mapping[type, Inline]] = {
         "N",
         "read_decimal",
         f"len({{0}}) <= {LONGEST} and {_WITHOUT_EXPONENT}",
-        "Decimal({0}, EXACT)",
+        "{Decimal}({0}, {EXACT})",
         {"Decimal": Named(Decimal), "EXACT": Named(EXACT, "the context that refuses what is no number")},
     ),
     bytes: Inline(
         "B",
         "read_bytes",
         "type({0}) is str",
-        "a2b_base64({0}, strict_mode=True)",
+        "{a2b_base64}({0}, strict_mode=True)",
         {"a2b_base64": Named(a2b_base64)},
     ),
     datetime: Inline(
         "S",
         "read_datetime",
-        "(moment := fromisoformat({0})).tzinfo is not None",
+        "(moment := {fromisoformat}({0})).tzinfo is not None",
         "moment",
         {"fromisoformat": Named(datetime.fromisoformat, "that of datetime")},
     ),
@@ -76,7 +77,7 @@ _BY_TYPE: Final[Mapping[type, Inline]] = {
         "S",
         "read_date",
         "type({0}) is str",
-        "date_from({0})",
+        "{date_from}({0})",
         {"date_from": Named(date.fromisoformat, "date.fromisoformat")},
     ),
 }
@@ -85,7 +86,7 @@ _SECONDS: Final = Inline(
     "N",
     "read_epoch_seconds",
     _WHOLE,
-    "fromtimestamp(int({0}), UTC)",
+    "{fromtimestamp}(int({0}), {UTC})",
     {"fromtimestamp": Named(datetime.fromtimestamp, "that of datetime"), "UTC": Named(UTC)},
 )
 
@@ -100,5 +101,5 @@ def inline_of(hook: StructureHook) -> Inline | None:
     if hook is read_uuid:
         from uuid import UUID  # loaded by the model's module; many models have none
 
-        return Inline("S", "read_uuid", "type({0}) is str", "UUID({0})", {"UUID": Named(UUID)})
+        return Inline("S", "read_uuid", "type({0}) is str", "{UUID}({0})", {"UUID": Named(UUID)})
     return next((inline for known, inline in _INLINE if known is hook), None)

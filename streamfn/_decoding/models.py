@@ -7,7 +7,7 @@ from streamfn._conversion.types import is_typed_dict
 from streamfn._decoding.filling import default_of, is_fillable
 from streamfn._decoding.source import Source, assign, quoted
 from streamfn._decoding.values import Spot, write_value
-from streamfn._frozen import twin
+from streamfn._frozen import new_twin
 
 
 def write_model(source: Source, model: ReadModel) -> None:
@@ -34,7 +34,7 @@ def write_model(source: Source, model: ReadModel) -> None:
 def _write_filling(source: Source, model: ReadModel) -> None:
     cls = model.cls
     meaning = f"has fields that can be set, and becomes {cls.__name__} once they are"
-    source.line(f"made = {source.name(f'Thawed{cls.__name__}', twin(cls), meaning)}()")
+    source.line(f"made = {source.name(f'Thawed{cls.__name__}', new_twin(cls), meaning)}()")
     for field in model.fields:
         _write_field(source, field, f"made.{field.field.name}", cls)
     source.line(f"made.__class__ = {source.name(cls.__name__, cls)}")

@@ -69,8 +69,8 @@ class Source:
 
     def name(self, wish: str, thing: object, meaning: str = "") -> str:
         """Give an object the name that is wished for, or one like it; the same object keeps its name."""
-        stem = re.sub(r"\W", "_", wish)
-        if _OF_FUNCTIONS.fullmatch(stem) or iskeyword(stem):
+        stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
+        if _OF_FUNCTIONS.fullmatch(stem) or iskeyword(stem) or not stem.isidentifier():
             stem = f"the_{stem}"
         number, name = 1, stem
         while self._names.setdefault(name, thing) is not thing:
@@ -86,10 +86,15 @@ class Source:
             self.models.append(model)
         return self.name(f"read_{model.cls.__name__}", model)
 
-    def run(self, file: str) -> Mapping[str, Callable[[object], object]]:
-        """Run the module and give what it defines; `file` is what tracebacks call it, whose lines they show."""
+    def run(self, title: str) -> Mapping[str, Callable[[object], object]]:
+        """Run the module and give what it defines; by its title it goes in tracebacks, which show its lines."""
         text = self.text
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        lines = text.splitlines(keepends=True)
+        number, file = 1, f"<streamfn: {title}>"
+        while linecache.getlines(file) not in ([], lines):  # two models may have one name
+            number += 1
+            file = f"<streamfn: {title} {number}>"
+        linecache.cache[file] = (len(text), None, lines, file)
         space = dict(self._names)
         exec(compile(text, file, "exec"), space)  # noqa: S102 (all of the text is of this package's making)
         return cast("Mapping[str, Callable[[object], object]]", space)  # the functions are of one argument

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from streamfn._conversion.choices import ReadChoice
-from streamfn._conversion.classes import ReadModel
+from streamfn._conversion.classes import ReadByCattrs, ReadModel
 from streamfn._conversion.containers import ReadList, ReadMap, ReadSet, ReadTuple
 from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.lookup import is_ours
@@ -73,7 +73,7 @@ def write_value(source: Source, spot: Spot) -> None:
 def _call_of_hook(source: Source, spot: Spot) -> str:
     """Have the hook itself read a value."""
     read = source.name(f"read_{spot.field}", spot.hook, "the hook of its type")
-    if is_ours(spot.hook):
+    if is_ours(spot.hook) and not isinstance(spot.hook, ReadByCattrs):
         return f"{read}({spot.value})"
     return f"{read}({spot.value}, {source.name(f'type_of_{spot.field}', spot.hint)})"
 
@@ -81,16 +81,14 @@ def _call_of_hook(source: Source, spot: Spot) -> str:
 def _write_scalar(source: Source, spot: Spot, inline: Inline) -> None:
     held = spot.local("held")
     source.line(f'{held} = {spot.value}["{inline.tag}"]')
-    usual = f"len({spot.value}) == 1 and {inline.usual.format(held)}"
-    _write_inline(source, spot, inline, usual, held)
+    _write_inline(source, spot, inline, f"len({spot.value}) == 1 and {inline.usual}", held)
 
 
 def _write_inline(source: Source, spot: Spot, inline: Inline, usual: str, held: str) -> None:
     """Read what is held inline if it is of the usual form, and have the hook read the value if not."""
-    for name, (thing, meaning) in inline.names.items():
-        source.name(name, thing, meaning)
-    with source.block(f"if {usual}:"):
-        source.line(spot.give(inline.expression.format(held)))
+    names = {wish: source.name(wish, thing, meaning) for wish, (thing, meaning) in inline.names.items()}
+    with source.block(f"if {usual.format(held, **names)}:"):
+        source.line(spot.give(inline.expression.format(held, **names)))
     with source.block("else:"):
         source.line(spot.give(f"{source.name(inline.name, spot.hook)}({spot.value})"))
 
@@ -139,7 +137,7 @@ def _write_set(source: Source, spot: Spot, hook: ReadSet, inline: Inline) -> Non
                 element = Spot(
                     f'{{"{inline.tag}": {each}}}', spot.field, hook.hook, hook.element, append_to(found)
                 )
-                _write_inline(source, element, inline, inline.usual.format(each), each)
+                _write_inline(source, element, inline, inline.usual, each)
         source.line(spot.give(_made(source, hook.make, found)))
     with source.block("else:"):
         source.line(spot.give(_call_of_hook(source, spot)))
@@ -161,6 +159,7 @@ def _write_union(source: Source, spot: Spot, hook: ReadUnion) -> None:
     for tag, member in _told_by_tag(hook).items():
         with source.block(f'{head} "{tag}" in {spot.value}:'):
             if member.read is read_none:
+                source.line(f'{spot.value}["NULL"]  # whatever it is')
                 source.refuse_if(f"len({spot.value}) != 1")
                 source.line(spot.give("None"))
             else:
@@ -186,6 +185,8 @@ def _told_by_tag(union: ReadUnion) -> dict[str, Member]:
         for tag in choice.tags:
             if told.pop(tag, None) is None and len(union.choices) == len(choice.tags) == 1:
                 told[tag] = choice
+    if union.models is not None:
+        told.pop("M", None)
     return told
 
 

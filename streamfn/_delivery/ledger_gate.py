@@ -92,15 +92,16 @@ class LedgerGate(Gate):
     def bars(self, turn: Turn, /) -> Reason[Never] | None:
         if self._held and turn.place in self._held:
             return HeldBack()
-        if self.deadline.reached:
-            return OutOfTime()
-        # What failed is tried once more after its patience is over; what hangs would only hang once more.
-        if self._outbox is not None and (entry := self._book.known(named(turn))) is not None:
-            hangs = entry.reason == TimedOut.__name__
-            if hangs and self._limits_are_reached(entry):
-                return TimedOut(entry.attempts)
-        self._under_way.prepared = turn
-        return None
+        with self._lock:  # an alarm that rings after `reached` was asked has to find the turn
+            if self.deadline.reached:
+                return OutOfTime()
+            # What failed is tried once more after its patience is over; what hangs would only hang once more.
+            if self._outbox is not None and (entry := self._book.known(named(turn))) is not None:
+                hangs = entry.reason == TimedOut.__name__
+                if hangs and self._limits_are_reached(entry):
+                    return TimedOut(entry.attempts)
+            self._under_way.prepared = turn
+            return None
 
     @override
     def alone(self, turn: Turn, /) -> bool:

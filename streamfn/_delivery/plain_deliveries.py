@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Generic
+from dataclasses import dataclass
+from typing import Generic
 
 from typing_extensions import TypeVar
 
@@ -15,18 +16,16 @@ from streamfn._failures import OutOfTime
 from streamfn._records import Record
 from streamfn._reports import Report, send
 from streamfn._time import Clock
+from streamfn._values import Value
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
 
-class Acknowledge(Generic[E_contra]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Acknowledge(Value, Generic[E_contra]):
     """A delivery that reports failures and drops them; `acknowledge` makes it."""
 
-    __slots__ = ("report",)
-
-    def __init__(self, report: Report[E_contra]) -> None:
-        """Take what is told of failures."""
-        self.report: Final = report
+    report: Report[E_contra]
 
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
@@ -37,15 +36,12 @@ class Acknowledge(Generic[E_contra]):
         return answer([failed for failed in failures if isinstance(failed.reason, OutOfTime)])
 
 
-class Retry(Generic[E_contra]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Retry(Value, Generic[E_contra]):
     """A delivery that has the first failed record, and all after it, come again; `retry` makes it."""
 
-    __slots__ = ("report", "whole_batch")
-
-    def __init__(self, report: Report[E_contra], whole_batch: bool) -> None:  # noqa: FBT001 (`retry` names it)
-        """Take what is told of failures, and whether the batch is to come again as a whole."""
-        self.report: Final = report
-        self.whole_batch: Final = whole_batch
+    report: Report[E_contra]
+    whole_batch: bool
 
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /

@@ -25,7 +25,8 @@ class UnderWay:
     @property
     def calls(self) -> list[tuple[Turn, ...]]:
         """The turns of each call that runs; one that is prepared (by its `where`, say) counts as a call."""
-        prepared = [] if self.prepared is None else [(self.prepared,)]
+        turn = self.prepared  # which another thread may set
+        prepared = [] if turn is None else [(turn,)]
         return [*self._running.values(), *prepared]
 
     def expect(self, turns: Iterable[Turn]) -> None:

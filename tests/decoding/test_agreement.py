@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import make_dataclass
+import uuid
+from dataclasses import dataclass, make_dataclass
+from functools import wraps
 from types import GenericAlias
 from typing import Final, cast
 
 import pytest
+from cattrs.gen import make_dict_structure_fn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +18,7 @@ from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.numbers import read_int
 from streamfn._decoding.inline import Inline, inline_of
 from streamfn.testing.strategies import images
-from tests.conversion.hints import ALL, shown
+from tests.conversion.hints import ALL, Circle, Square, shown
 from tests.fuzz.models import Card
 from tests.fuzz.mutations import Json, Mutator
 
@@ -104,6 +107,68 @@ def test_a_decoder_that_leaves_a_check_out_breaks_the_law(
     monkeypatch.setattr("streamfn._decoding.values.inline_of", inline)
     with pytest.raises(AssertionError, match="they do not agree"):
         agreement(holder(int), examples=300)
+
+
+@pytest.mark.parametrize("odd", [["NULL"], ("NULL",), {"NULL"}, "NULL", {"NULL": True, "S": "a"}], ids=str)
+def test_what_looks_like_null_is_none_of_it(odd: object) -> None:
+    generated: Table[object] = Table("prod-Card", holder(str | None))
+    called: Table[object] = Table("prod-Card", holder(str | None), generated=False)
+    image = cast("Image", {"value": odd, "values": {"L": []}})
+    assert called.structure(image) == generated.structure(image)
+    assert "$.value: expected" in str(generated.structure(image).failure())
+
+
+@pytest.mark.parametrize(
+    "kind", [{"S": "circle"}, {"S": "square"}, {"N": "4"}, {"S": "line"}, {"N": "5"}], ids=str
+)
+def test_models_come_before_what_may_be_anything(kind: Json) -> None:
+    model = holder(Circle | Square | object)
+    generated: Table[object] = Table("prod-Card", model)
+    called: Table[object] = Table("prod-Card", model, generated=False)
+    shape: Image = {"M": {"kind": kind, "size": {"N": "1"}}}
+    image: Image = {"value": shape, "values": {"L": [shape, {"S": "none"}]}}
+    assert (called.structure(image), repr(called.structure(image))) == (
+        generated.structure(image),
+        repr(generated.structure(image)),
+    )
+
+
+@dataclass(frozen=True)
+class UUID:
+    """A model that is called like a type which it has nothing to do with."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A model with both."""
+
+    tag: UUID
+    id: uuid.UUID
+
+
+def test_a_model_may_be_called_like_what_its_decoder_needs() -> None:
+    text = "12345678-1234-5678-1234-567812345678"
+    image: Image = {"tag": {"M": {"id": {"S": "a"}}}, "id": {"S": text}}
+    assert Registered(UUID("a"), uuid.UUID(text)) == Table("prod-Card", Registered).decode(image)
+
+
+def test_a_hook_around_one_of_cattrs_gets_its_type() -> None:
+    """It bears the marks of the one that it wraps."""
+    converter = make_converter()
+    inner = make_dict_structure_fn(UUID, converter)
+    types: list[object] = []
+
+    @wraps(inner)
+    def hook(value: dict[str, object], hint: type[UUID]) -> UUID:
+        types.append(hint)
+        return inner(value, hint)
+
+    converter.register_structure_hook(UUID, hook)
+    table: Table[object] = Table("prod-Card", holder(UUID), converter=converter)
+    table.decode({"value": {"M": {"id": {"S": "a"}}}, "values": {"L": []}})
+    assert [UUID] == types
 
 
 def test_a_user_hook_is_called_for_its_type_wherever_that_stands() -> None:

@@ -86,7 +86,16 @@ def test_tracebacks_show_the_line_that_raised() -> None:
     with pytest.raises(KeyError) as raised:
         Table("app", Customer).decode({})
     last = traceback.extract_tb(raised.value.__traceback__)[-1]
-    assert ("<streamfn: Customer>", 'value = image["name"]') == (last.filename, last.line)
+    assert last.filename.startswith("<streamfn: Customer")
+    assert 'value = image["name"]' == last.line
+
+
+def test_tracebacks_tell_models_of_one_name_apart() -> None:
+    for name in ("one", "two"):
+        table: Table[object] = Table("app", make_dataclass("Twice", [(name, int)]))
+        with pytest.raises(KeyError) as raised:
+            table.decode({})
+        assert f'value = image["{name}"]' == traceback.extract_tb(raised.value.__traceback__)[-1].line
 
 
 def test_a_class_may_be_called_like_a_variable_of_the_functions() -> None:
@@ -97,7 +106,7 @@ def test_a_class_may_be_called_like_a_variable_of_the_functions() -> None:
     assert made(1) == Table("app", made).decode({"value": {"N": "1"}})
 
 
-@pytest.mark.parametrize("name", ["class", "a-b", 'x"""', "made", "held_1", "int", "é"])
+@pytest.mark.parametrize("name", ["class", "a-b", 'x"""', "made", "held_1", "int", "é", "1a", "²", "ﬁ"])
 def test_whatever_a_class_or_a_key_is_called_the_text_is_python(name: str) -> None:
     """A TypedDict takes any text for a key, and some class statements are no statements."""
     model = make_dataclass("Model", [("value", TypedDict("Part", {name: Literal["a"] | None}))])  # type: ignore[operator] # pyright: ignore[reportGeneralTypeIssues] (made on the spot)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field, make_dataclass
 from typing import ClassVar, Final, Generic, Self, cast
 
 import pytest
@@ -283,6 +285,35 @@ def test_a_class_that_does_more_than_to_set_its_fields_is_called(cls: type) -> N
     assert type(made) is cls
     del made
     assert cls is Registered or ["ada"] == list(dict.fromkeys(seen))
+
+
+def test_a_class_that_was_made_of_text_is_called_where_it_has_methods_of_its_own() -> None:
+    """As in ``python -c``; what `dataclass` makes is made of text as well."""
+    space: dict[str, type] = {"dataclass": dataclass}  # type: ignore[dict-item] # pyright: ignore[reportAssignmentType] (a function)
+    text = "@dataclass\nclass Stripped:\n  name: str\n  def __init__(self, name): self.name = name.strip()"
+    exec(text, space)  # noqa: S102 (the point of the test)
+    table: Table[object] = Table("prod-Card", space["Stripped"])
+    assert {"name": "ada"} == vars(table.decode({"name": {"S": " ada "}}))
+
+
+def test_a_class_whose_init_knows_less_than_its_fields_is_called() -> None:
+    @dataclass(init=False)
+    class Longer(Mutable):
+        age: int = 0
+
+    found = Table("prod-Card", Longer).structure({**IMAGE, "age": {"N": "7"}})
+    assert "$: refused with TypeError" == str(found.failure())
+
+
+def test_no_table_keeps_its_model_alive() -> None:
+    """Nor what it has made of it."""
+    model = make_dataclass("Passing", [("name", str)], frozen=True)
+    known = weakref.ref(model)
+    table: Table[object] = Table("prod-Card", model)
+    assert "Passing(name='ada')" == repr(table.decode(IMAGE))
+    del model, table
+    gc.collect()
+    assert known() is None
 
 
 def test_no_subclass_of_the_decoder_is_registered() -> None:

@@ -205,6 +205,18 @@ def test_records_go_past_the_handlers_whose_patterns_match(kinds: list[Json | No
     assert values(router(one, two, three)(event(*raw))) == expected
 
 
+def test_what_no_pattern_can_judge_is_not_lost() -> None:
+    """No stream has a record that is nested so deep; if one came, it would reach whoever might want it."""
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+    odd = put(None, kind=deep, total={"N": "7"})
+    one = pipeline(invoices, on_insert(bill))
+    two = router(one, pipeline(customers, on_insert(greet)))
+    assert values(one(event(odd))) == ["billed 7"]
+    assert "billed 7" in [each.unwrap().value for each in two(event(odd)) if isinstance(each, Success)]
+
+
 def test_a_pattern_that_lambda_would_refuse_is_refused() -> None:
     with pytest.raises(Misuse, match=r"pattern, at \$\.eventName"):
         Table("prod-Card", Invoice, pattern={"eventName": "INSERT"})
