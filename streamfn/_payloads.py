@@ -1,8 +1,7 @@
 """The first stage: from the payload that a function receives to its stream records.
 
-`read` checks each record once, so that nothing that is asked of a `StreamRecord` can fail later. An entry
-that does not pass stays in the list as a `MalformedRecord`: it has a place in the batch, and losing sight of
-it would lose it.
+`read` checks each record once. An entry that does not pass stays in the list as a `MalformedRecord`: it has a
+place in the batch, and losing sight of it would lose it.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from typing import Any, Final, Protocol, Self, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._records import MalformedRecord, Record, StreamRecord, stream_record
+from streamfn._entries import member, record_of
+from streamfn._records import MalformedRecord, Record, StreamRecord
 from streamfn._wire import (
     EVENT_NAMES,
     EVENT_SOURCE,
     EventName,
     RawRecord,
-    as_moment,
-    as_sequence_number,
     as_text,
     is_map,
 )
@@ -159,7 +157,7 @@ def take_for(ways: Ways[W], records: Iterable[Record], take: Take[W], start: int
 
 def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
     """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
-    name = _member(record.raw, "eventName")
+    name = member(record.raw, "eventName")
     if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
         return False
     way = ways(record.event_source_arn)[name]
@@ -188,55 +186,4 @@ def _check_sources(entries: Sequence[object]) -> None:
 
 def _source(entry: object) -> str | None:
     """The service that an entry names; some spell the key with a capital."""
-    return as_text(_member(entry, "eventSource") or _member(entry, "EventSource"))
-
-
-def record_of(entry: object, position: int) -> Record:
-    """Check one entry of a batch, at its index there; what is no stream record becomes a `MalformedRecord`."""
-    if (problem := _problem(entry)) is None:
-        return stream_record(
-            cast("RawRecord", entry)
-        )  # _problem has just checked all that RawRecord promises
-    return MalformedRecord(
-        entry,
-        position,
-        problem,
-        event_id=as_text(_member(entry, "eventID")) or None,
-        sequence_number=as_sequence_number(_member(_member(entry, "dynamodb"), "SequenceNumber")),
-    )
-
-
-def _member(value: object, name: str) -> object:
-    return value.get(name) if is_map(value) else None
-
-
-def _problem(entry: object) -> str | None:
-    """Say why an entry is no stream record, or None if it is one. Says what is there, never its value."""
-    if not is_map(entry):
-        return f"expected an object, got {type(entry).__name__}"
-    change = entry.get("dynamodb")
-    if not is_map(change):
-        return _expected("dynamodb", "an object", change)
-    if not as_text(entry.get("eventID")):
-        return _expected("eventID", "text", entry.get("eventID"))
-    if entry.get("eventSource", EVENT_SOURCE) != EVENT_SOURCE:
-        return f"eventSource: expected {EVENT_SOURCE}"
-    if entry.get("eventName") not in EVENT_NAMES:
-        return _expected("eventName", "INSERT, MODIFY or REMOVE", entry.get("eventName"))
-    if not is_map(change.get("Keys")):
-        return _expected("dynamodb.Keys", "an object", change.get("Keys"))
-    for image in ("NewImage", "OldImage"):
-        if (found := change.get(image)) is not None and not is_map(found):
-            return _expected(f"dynamodb.{image}", "an object", found)
-    written = change.get("ApproximateCreationDateTime")
-    if written is not None and as_moment(written) is None:
-        return _expected("dynamodb.ApproximateCreationDateTime", "seconds since 1970", written)
-    return None
-
-
-def _expected(path: str, what: str, found: object) -> str:
-    return (
-        f"{path} is missing"
-        if found is None
-        else f"{path}: expected {what}, got another {type(found).__name__}"
-    )
+    return as_text(member(entry, "eventSource") or member(entry, "EventSource"))

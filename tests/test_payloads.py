@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamfn import MalformedRecord, NotAStreamEvent, StreamRecord, read
-from streamfn._payloads import record_of
+from streamfn._entries import record_of
 from streamfn._wire import EVENT_NAMES
 from tests.cards import STREAM, Json, event, record
 

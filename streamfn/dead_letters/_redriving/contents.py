@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from streamfn._entries import record_of
 from streamfn._ledger import Stretch, identity_of
 from streamfn._letters import DeadLetter, NotADeadLetter, read_letter
-from streamfn._payloads import record_of
 from streamfn._records import Record
 from streamfn._wire import magnitude
 from streamfn.dead_letters._redriving.documents import Document, NotADocument, read_document

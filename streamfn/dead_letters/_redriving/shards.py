@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from typing_extensions import TypeVar
 
 from streamfn._clients import OnFirstUse, error_code, named
-from streamfn._payloads import record_of
+from streamfn._entries import record_of
 from streamfn._records import Record
 from streamfn._time import SecondsLeft
 from streamfn._wire import EVENT_SOURCE, magnitude
