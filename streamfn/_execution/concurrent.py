@@ -1,62 +1,32 @@
 """The strategy `concurrent`: handlers of one record, and records of different items, side by side.
 
-Tasks stand in lanes, which are what must keep its order: a handler's tasks on one item, or all of a batched
-handler's. The calling thread structures images and asks the gate; only calls of handlers leave it, coroutine
+The calling thread structures images and asks the gate; only calls of handlers leave it, coroutine
 functions to the event loop and all others to threads.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heappop
 from os import getpid
-from threading import local
+from threading import Lock, local
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from typing_extensions import override
 
-from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
-from streamfn._execution.items import Item
+from streamfn._execution.lanes import Lane, lanes_of, wait_again
 from streamfn._execution.loop import Awaited, start
-from streamfn._execution.tasks import Call, Passage, Results, Task, Tasks, prepare
+from streamfn._execution.tasks import Call, Passage, Results
+from streamfn._failures import Raised
 from streamfn._misuse import Misuse
 
 if TYPE_CHECKING:  # loaded by those that use the strategy
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
-
-
-class Lane:
-    """Tasks in the order in which they have to start, each after the end of the one before it.
-
-    Lanes compare by the place of their next task, so that the batch is worked off from its beginning.
-    """
-
-    __slots__ = ("place", "tasks")
-
-    def __init__(self, first: Task) -> None:
-        """Begin with a task."""
-        self.place: int = first.result
-        self.tasks: deque[Task] = deque((first,))
-
-    def __lt__(self, other: Lane) -> bool:
-        return self.place < other.place
-
-    def advance(self, gate: Gate, results: Results, *, beside_others: bool) -> Call | None:
-        """Prepare tasks until there is something to call, or nothing left; what runs alone not beside others."""
-        chunk = Chunk(self.tasks[0].stop, gate)
-        while self.tasks and chunk.takes(self.tasks[0]):
-            if beside_others and gate.alone(self.tasks[0]):
-                break
-            task = self.tasks.popleft()
-            if (event := prepare(task, gate, results)) is not None:
-                chunk.add(task, event)
-        return chunk.release(results)
 
 
 Finished: TypeAlias = tuple[Lane, Call, object]
@@ -90,50 +60,77 @@ class Concurrent:
             )
         from queue import SimpleQueue
 
-        waiting = _lanes(passages)
+        waiting = lanes_of(passages)
         finished: SimpleQueue[Finished] = SimpleQueue()
         running = 0
         while waiting or running:
-            begun: list[tuple[Lane, Call]] = []
-            while waiting and running < self.workers:
-                lane = heappop(waiting)
-                call = lane.advance(gate, results, beside_others=running > 0)
-                if call is not None:
-                    call.begin(gate)
-                    begun.append((lane, call))
-                    running += 1
-                    alone = gate.alone(call.tasks[0])
-                else:
-                    _return(lane, waiting)
-                    alone = bool(lane.tasks)
-                if alone:
-                    break
-            self._start(begun, finished)
+            awaited: list[Awaited] = []  # started all at once: to wake the loop costs more than to start them
+            try:
+                while waiting and running < self.workers:
+                    lane = heappop(waiting)
+                    if awaited and lane.asks:
+                        ready, awaited = awaited, []
+                        start(ready)
+                    call = lane.advance(gate, results, beside_others=running > 0)
+                    if call is not None:
+                        call.begin(gate)
+                        running += 1
+                        finish = partial(_finish, finished, lane, call)
+                        if call.is_async:
+                            awaited.append((call.run_async(), finish))
+                        else:
+                            self._start(_Job(call, finish))
+                        alone = gate.alone(call.tasks[0])
+                    else:
+                        wait_again(lane, waiting)
+                        alone = bool(lane.tasks)
+                    if alone:
+                        break
+            finally:  # what has begun is started, even where a `where` ends the process
+                if awaited:
+                    start(awaited)
             for lane, call, returned in _ended(finished) if running else ():
                 running -= 1
                 call.settle(returned, gate, results)
-                _return(lane, waiting)
+                wait_again(lane, waiting)
 
-    def _start(self, begun: Sequence[tuple[Lane, Call]], finished: SimpleQueue[Finished]) -> None:
-        """Start calls, those on the event loop all at once: to wake it costs more than to start them."""
-        awaited: list[Awaited] = []
-        for lane, call in begun:
-            finish = partial(_finish, finished, lane, call)
-            if call.is_async:
-                awaited.append((call.run_async(), finish))
-            else:
-                future = _threads(self).submit(copy_context().run, call.run)
-                future.add_done_callback(partial(_finish_future, finish))
-        if awaited:
-            start(awaited)
+    def _start(self, job: _Job) -> None:
+        """Have a thread do a job, or give it up if there can be no thread."""
+        try:
+            _threads(self).submit(copy_context().run, job.run)
+        except RuntimeError as error:
+            job.give_up(error)
+
+
+class _Job:
+    """A call for a thread. One that has been given up stays in the threads' queue, but is not done."""
+
+    __slots__ = ("_call", "_finish", "_taken")
+
+    def __init__(self, call: Call, finish: Callable[[object], None]) -> None:
+        """Take a call, and what to tell what comes of it."""
+        self._call = call
+        self._finish = finish
+        self._taken = Lock()
+
+    def run(self) -> None:
+        """Call the handler, unless the job has been given up."""
+        if not self._taken.acquire(blocking=False):
+            return
+        try:
+            returned = self._call.run()
+        except BaseException as error:  # noqa: BLE001 (whoever waits for the call would wait for good)
+            returned = Raised(error)
+        self._finish(returned)
+
+    def give_up(self, error: RuntimeError) -> None:
+        """Finish with an error, unless another thread has taken the job already."""
+        if self._taken.acquire(blocking=False):
+            self._finish(Raised(error))
 
 
 def _finish(finished: SimpleQueue[Finished], lane: Lane, call: Call, returned: object) -> None:
     finished.put((lane, call, returned))
-
-
-def _finish_future(finish: Callable[[object], None], future: Future[object]) -> None:
-    finish(future.result())
 
 
 def _ended(finished: SimpleQueue[Finished]) -> Iterator[Finished]:
@@ -155,25 +152,6 @@ def concurrent(*, workers: int = 8) -> Concurrent:
     if workers < 1:
         raise Misuse(f"workers={workers} should be 1 or more")
     return Concurrent(workers)
-
-
-def _lanes(passages: Sequence[Passage]) -> list[Lane]:
-    """Sort tasks into lanes, which come out as a heap: their places ascend."""
-    lanes: dict[tuple[int, Item | None], Lane] = {}
-    for task in Tasks(passages):
-        key = (task.stop.order, None if task.stop.batched else task.subject.item)
-        if (lane := lanes.get(key)) is None:
-            lanes[key] = Lane(task)
-        else:
-            lane.tasks.append(task)
-    return sorted(lanes.values())
-
-
-def _return(lane: Lane, waiting: list[Lane]) -> None:
-    """Have a lane wait for the turn of its next task, if it has one."""
-    if lane.tasks:
-        lane.place = lane.tasks[0].result
-        heappush(waiting, lane)
 
 
 _pools: Final[WeakKeyDictionary[Concurrent, tuple[int, ThreadPoolExecutor]]] = WeakKeyDictionary()

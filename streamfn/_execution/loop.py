@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from functools import cache
+from functools import cache, partial
+from inspect import CORO_CREATED, getcoroutinestate
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from typing_extensions import TypeVar
@@ -26,6 +27,9 @@ V = TypeVar("V")
 Awaited: TypeAlias = tuple[Coroutine[object, object, object], Callable[[object], None]]
 """A coroutine, and the function that takes what it comes to."""
 
+CANNOT_START: Final = (RuntimeError, OSError)
+"""What is raised where a loop has no thread, or no file descriptors."""
+
 _NAME = "streamfn-event-loop"
 _starting = threading.Lock()
 _running: Final[set[Task[None]]] = set()
@@ -35,53 +39,64 @@ _running: Final[set[Task[None]]] = set()
 def submit(coroutine: Coroutine[object, object, V]) -> Future[V]:
     """Start a coroutine on the loop; it sees the caller's context variables.
 
-    Fails with RuntimeError when called on the loop itself: waiting there for the loop would never end.
+    Fails with RuntimeError when called on the loop itself, and where the loop cannot start.
     """
     import asyncio
 
-    if _is_here():
+    try:
+        loop = _loop()
+    except CANNOT_START:
         coroutine.close()
-        raise _waits_for_itself()
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
+        raise
+    return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
 
 def start(awaited: Sequence[Awaited]) -> None:
     """Start coroutines that raise nothing, and have the loop call the function beside each with what it comes to.
 
     They see the caller's context variables. On the loop itself, where nobody could wait for them, each comes to
-    a `Raised`.
+    a `Raised`, as it does where the loop cannot start, or a handler cancels what has not begun.
 
     That takes a third of what `submit` does: a future has to be set, and to be told to others, on both sides.
     """
-    if _is_here():
-        for coroutine, finish in awaited:
-            coroutine.close()
-            finish(Raised(_waits_for_itself()))
-        return
-    loop = _loop()
 
     def run() -> None:
-        for each in awaited:
-            task = loop.create_task(_finish(*each))
+        for coroutine, finish in awaited:
+            task = loop.create_task(_finish(coroutine, finish))
             _running.add(task)
-            task.add_done_callback(_running.discard)
+            task.add_done_callback(partial(_end, coroutine, finish))
 
-    loop.call_soon_threadsafe(run)
+    try:
+        loop = _loop()
+        loop.call_soon_threadsafe(run)
+    except CANNOT_START as error:
+        for coroutine, finish in awaited:
+            coroutine.close()
+            finish(Raised(error))
 
 
 async def _finish(coroutine: Coroutine[object, object, object], finish: Callable[[object], None]) -> None:
     finish(await coroutine)
 
 
-def _is_here() -> bool:
-    return threading.current_thread().name == _NAME
+def _end(
+    coroutine: Coroutine[object, object, object], finish: Callable[[object], None], task: Task[None]
+) -> None:
+    """Forget a task that has ended, and finish for one that was cancelled before its first step."""
+    _running.discard(task)
+    if getcoroutinestate(coroutine) == CORO_CREATED:
+        from asyncio import CancelledError
 
-
-def _waits_for_itself() -> RuntimeError:
-    return RuntimeError("a handler that runs on the event loop cannot wait for another one; await it instead")
+        coroutine.close()
+        finish(Raised(CancelledError()))
 
 
 def _loop() -> AbstractEventLoop:
+    """Give the loop, which starts if it has not; waiting for it on the loop itself would never end."""
+    if threading.current_thread().name == _NAME:
+        raise RuntimeError(
+            "a handler that runs on the event loop cannot wait for another one; await it instead"
+        )
     with _starting:
         return _loop_of(os.getpid())
 
@@ -91,7 +106,11 @@ def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not sur
     import asyncio
 
     loop = asyncio.new_event_loop()
-    threading.Thread(target=_run, args=(loop,), name=_NAME, daemon=True).start()
+    try:
+        threading.Thread(target=_run, args=(loop,), name=_NAME, daemon=True).start()
+    except RuntimeError:
+        loop.close()
+        raise
     return loop
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from returns.result import Failure, Result, Success
 
-from streamfn._execution.loop import submit
+from streamfn._execution.loop import CANNOT_START, submit
 from streamfn._failures import Raised, Refused
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def call(function: Callable[[object], object], argument: object) -> object:
 
 def waited(returned: object) -> object:
     """Wait for what a handler has returned, if it has to be awaited; an exception comes back as a `Raised`."""
-    if not isinstance(returned, Awaitable):
-        return returned
     try:
+        if not isinstance(returned, Awaitable):
+            return returned
         return _wait(cast("Awaitable[object]", returned))  # isinstance drops the type
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
@@ -73,38 +73,50 @@ def verdict(returned: object) -> Verdict:
 
     Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
-    kind = type(returned)
-    plain = returned if kind is Success else _plain(returned)
-    if isinstance(plain, Success):
-        return cast("Verdict", plain)  # isinstance drops the type
-    if isinstance(plain, Failure):
-        return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
-    if not isinstance(plain, Raised):
-        return _not(plain, "a Result")
-    return Failure(kept(plain))
+    if type(returned) is Success:
+        return cast("Verdict", returned)  # a comparison of types does not narrow
+    try:
+        plain = _plain(returned)
+        if isinstance(plain, Success):
+            return cast("Verdict", plain)  # isinstance drops the type
+        if isinstance(plain, Failure):
+            return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
+        raised = plain if isinstance(plain, Raised) else _not(plain, "a Result")
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
+        raised = Raised(exception)
+    return Failure(kept(raised))
 
 
 def verdicts(returned: object, count: int) -> list[Verdict]:
     """Read what came of a call for `count` events that answers for each of them."""
+    try:
+        answers = _answers(returned, count)
+    except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
+        answers = Raised(exception)
+    if isinstance(answers, Raised):
+        return [verdict(answers)] * count
+    return [verdict(answer) for answer in answers]
+
+
+def _answers(returned: object, count: int) -> tuple[object, ...] | Raised:
     if isinstance(returned, Raised):
-        return [verdict(returned)] * count
+        return returned
     if not isinstance(returned, Sequence):
-        return [_not(returned, "a sequence of Results")] * count
-    results = cast("Sequence[object]", returned)  # isinstance drops the type
-    if len(results) != count:
-        wrong = f"the handler returned {len(results)} Results for {count} events"
-        return [Failure(Raised(TypeError(wrong)))] * count
-    return [verdict(result) for result in results]
+        return _not(returned, "a sequence of Results")
+    answers = tuple(cast("Sequence[object]", returned))  # isinstance drops the type
+    if len(answers) != count:
+        return Raised(TypeError(f"the handler returned {len(answers)} Results for {count} events"))
+    return answers
 
 
-def _not(returned: object, expected: str) -> Verdict:
-    return Failure(Raised(TypeError(f"the handler returned {type(returned).__name__}, expected {expected}")))
+def _not(returned: object, expected: str) -> Raised:
+    return Raised(TypeError(f"the handler returned {type(returned).__name__}, expected {expected}"))
 
 
 def _wait(returned: Awaitable[object]) -> object:
     try:
         future = submit(_awaited(returned))
-    except RuntimeError:
+    except CANNOT_START:
         if isinstance(returned, Coroutine):
             returned.close()  # or it would be warned of as never awaited
         raise

@@ -8,22 +8,27 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from threading import Barrier
+from typing import Never
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
+from typing_extensions import TypeVar
 
 from streamfn import (
     Event,
+    Handler,
     InsertEvent,
     Misuse,
     Raised,
     Refused,
     Strategy,
+    Table,
     batched,
     concurrent,
     lambda_handler,
@@ -33,9 +38,12 @@ from streamfn import (
     retry,
     series,
 )
+from streamfn._execution.tasks import Call
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests import cards as wire
 from tests.cards import Card, Json, cards
+
+V = TypeVar("V")
 
 PATIENCE = 30
 """Seconds after which a barrier gives up, so that a wrong program fails and does not hang."""
@@ -344,3 +352,204 @@ def test_a_coroutine_that_runs_a_pipeline_on_its_own_loop_is_told() -> None:
     assert failed.reason == Refused(
         "a handler that runs on the event loop cannot wait for another one; await it instead"
     )
+
+
+def test_a_coroutine_that_is_cancelled_before_it_begins_has_raised() -> None:
+    """Nothing of it runs that could answer."""
+
+    async def cancel_others(_: InsertEvent[Card]) -> Result[str, str]:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        return Success("alone")
+
+    async def never(_: InsertEvent[Card]) -> Result[str, str]:
+        return Success("ran")
+
+    process = pipeline(cards, on_insert(cancel_others), on_insert(never), strategy=concurrent(workers=2))
+    results = in_a_thread(lambda: process(lambda_event(A)))
+    assert values(results) == ["alone"]
+    (failed,) = failures(results)
+    assert isinstance(failed.reason, Raised)
+    assert isinstance(failed.reason.exception, asyncio.CancelledError)
+
+
+def test_a_coroutine_that_cancels_itself_and_answers_has_answered() -> None:
+    async def cancel_itself(event: InsertEvent[Card]) -> Result[str, str]:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        return Success(event.new_image.title)
+
+    process = pipeline(cards, on_insert(cancel_itself), strategy=concurrent(workers=1))
+    assert values(in_a_thread(lambda: process(lambda_event(A, B, C)))) == ["a", "b", "c"]
+
+
+def in_a_thread(function: Callable[[], V]) -> V:
+    """Run what could wait for good, so that a wrong program fails."""
+    returned: list[V] = []
+    thread = threading.Thread(target=lambda: returned.append(function()), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert returned, "hangs, or has raised"
+    return returned[0]
+
+
+def refuse_to_start(_: threading.Thread) -> Never:
+    """Do what `Thread.start` does where there may be no more threads."""
+    raise RuntimeError("can't start new thread")
+
+
+def test_what_no_thread_can_be_started_for_has_raised_and_does_not_run_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+
+    def sync(event: InsertEvent[Card]) -> Result[str, str]:
+        called.append(event.new_image.title)
+        return Success("called")
+
+    process = pipeline(cards, on_insert(sync), strategy=concurrent(workers=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse_to_start)
+        (failed,) = failures(process(lambda_event(A)))
+    assert isinstance(failed.reason, Raised)
+    assert str(failed.reason.exception) == "can't start new thread"
+    assert values(process(lambda_event(B))) == ["called"]
+    assert called == ["b"]
+
+
+@pytest.mark.parametrize("strategy", [series, concurrent(workers=2)], ids=["series", "concurrent"])
+def test_what_no_event_loop_can_be_started_for_has_raised(
+    strategy: Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def later(event: InsertEvent[Card]) -> Result[str, str]:
+        return Success(event.new_image.title)
+
+    process = pipeline(cards, on_insert(later), on_insert(later, name="again"), strategy=strategy)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: -1)  # each process has a loop of its own
+        patch.setattr(threading.Thread, "start", refuse_to_start)
+        reasons = [each.reason for each in failures(process(lambda_event(A)))]
+    assert [str(each.exception) for each in reasons if isinstance(each, Raised)] == [
+        "can't start new thread"
+    ] * 2
+    assert values(process(lambda_event(A))) == ["a", "a"]
+
+
+def test_what_another_thread_takes_when_no_more_can_be_started_is_answered_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first_may_end, second_has_begun = threading.Event(), threading.Event()
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_one(thread: threading.Thread) -> None:
+        if not started:
+            started.append(thread)
+            start(thread)
+            return
+        first_may_end.set()
+        assert second_has_begun.wait(PATIENCE)
+        refuse_to_start(thread)
+
+    def first(_: InsertEvent[Card]) -> Result[str, str]:
+        assert first_may_end.wait(PATIENCE)
+        return Success("first")
+
+    def second(_: InsertEvent[Card]) -> Result[str, str]:
+        second_has_begun.set()
+        return Success("second")
+
+    process = pipeline(cards, on_insert(first), on_insert(second), strategy=concurrent(workers=2))
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    assert values(process(lambda_event(A))) == ["first", "second"]
+
+
+def test_a_call_that_breaks_in_its_thread_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = MemoryError()
+
+    def break_down(_: Call) -> Never:
+        raise error
+
+    def never(_: InsertEvent[Card]) -> Result[str, str]:
+        return Success("ran")
+
+    monkeypatch.setattr(Call, "run", break_down)
+    process = pipeline(cards, on_insert(never), strategy=concurrent(workers=1))
+    (failed,) = failures(in_a_thread(lambda: process(lambda_event(A))))
+    assert failed.reason == Raised(error)
+
+
+def beginning(begun: threading.Event, *, later: bool) -> Handler[Card, None, str]:
+    """Make a handler that tells that it has begun, as a function or a coroutine function."""
+
+    def begin(_: InsertEvent[Card]) -> Result[None, str]:
+        begun.set()
+        return Success(None)
+
+    async def begin_later(event: InsertEvent[Card]) -> Result[None, str]:
+        return begin(event)
+
+    return on_insert(begin_later if later else begin, name="begin")
+
+
+FORMS = pytest.mark.parametrize("later", [False, True], ids=["function", "coroutine function"])
+
+
+@FORMS
+def test_a_call_does_not_wait_for_where_of_another(*, later: bool) -> None:
+    begun = threading.Event()
+
+    def handle(_: InsertEvent[Card]) -> Result[None, str]:
+        return Success(None)
+
+    process = pipeline(
+        cards,
+        beginning(begun, later=later),
+        on_insert(handle, where=lambda _: begun.wait(PATIENCE)),
+        strategy=concurrent(workers=2),
+    )
+    assert values(process(lambda_event(A))) == [None, None]
+
+
+@FORMS
+def test_a_call_that_has_begun_runs_where_a_where_ends_the_process(*, later: bool) -> None:
+    begun = threading.Event()
+
+    def handle(_: InsertEvent[Card]) -> Result[None, str]:
+        return Success(None)
+
+    def end(_: InsertEvent[Card]) -> bool:
+        raise SystemExit
+
+    process = pipeline(
+        cards, beginning(begun, later=later), on_insert(handle, where=end), strategy=concurrent(workers=2)
+    )
+    with pytest.raises(SystemExit):
+        process(lambda_event(A))
+    assert begun.wait(PATIENCE)
+
+
+@dataclass(frozen=True)
+class Last:
+    """A model that ends the process once an id is 2."""
+
+    id: int
+
+    def __post_init__(self) -> None:
+        if self.id == 2:
+            raise SystemExit
+
+
+def test_a_coroutine_that_has_begun_runs_where_a_model_ends_the_process() -> None:
+    begun = threading.Event()
+
+    async def begin(_: InsertEvent[Last]) -> Result[None, str]:
+        begun.set()
+        return Success(None)
+
+    process = pipeline(Table("prod-Card", Last), on_insert(begin), strategy=concurrent(workers=2))
+    batch = [wire.record(number) for number in (1, 2)]
+    with pytest.raises(SystemExit):
+        process(wire.event(*batch))
+    assert begun.wait(PATIENCE)

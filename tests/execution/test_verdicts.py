@@ -10,6 +10,7 @@ import pytest
 from returns.future import FutureFailure, FutureResult, FutureSuccess, future_safe
 from returns.io import IO, IOFailure, IOSuccess, impure_safe
 from returns.result import Failure, Result, Success
+from typing_extensions import override
 
 from streamfn import (
     Handler,
@@ -292,3 +293,52 @@ def test_the_loop_survives_what_a_task_within_a_handler_raises_for_the_process(
     with pytest.raises(meant_for_the_process):
         pipeline(cards, on_insert(handle))(batch)
     assert values(pipeline(cards, on_insert(later))(batch)) == ["later"]
+
+
+class Unbound:
+    """A proxy of nothing yet, which raises even when it is asked for its class."""
+
+    @override
+    def __getattribute__(self, name: str) -> object:
+        raise LookupError(name)
+
+
+def unbound() -> object:
+    """Make one whose type nobody knows."""
+    return Unbound()
+
+
+@BOTH
+def test_an_answer_that_raises_when_it_is_looked_at_is_that_handlers_failure(strategy: Strategy) -> None:
+    nothing = cast("Result[int, str]", unbound())
+
+    def give(_: InsertEvent[Card]) -> Result[int, str]:
+        return nothing
+
+    async def give_later(_: InsertEvent[Card]) -> Result[int, str]:
+        return nothing
+
+    process = pipeline(
+        cards,
+        on_insert(give),
+        on_insert(give_later),
+        on_insert(batched_each(answering(nothing)), name="for all"),
+        on_insert(batched_each(answering([nothing])), name="for each"),
+        on_insert(succeed_later),
+        strategy=strategy,
+    )
+    results = process(HELLO)
+    assert values(results) == ["hello"]
+    reasons = [each.reason for each in failures(results)]
+    assert [type(each.exception) for each in reasons if isinstance(each, Raised)] == [LookupError] * 4
+
+
+@BOTH
+def test_answers_that_raise_once_they_have_been_awaited_are_failures(strategy: Strategy) -> None:
+    async def give_later(_: Sequence[InsertEvent[Card]]) -> Sequence[Result[int, str]]:
+        return cast("Sequence[Result[int, str]]", unbound())
+
+    process = pipeline(cards, on_insert(batched_each(give_later)), strategy=strategy)
+    (failed,) = failures(process(HELLO))
+    assert isinstance(failed.reason, Raised)
+    assert isinstance(failed.reason.exception, LookupError)
