@@ -1,4 +1,4 @@
-"""Lanes: what must keep its order where else nothing does, a handler's tasks on one item, or all of a batched handler's."""
+"""Lanes: what has to keep its order, a handler's tasks on one item, or all of those of a batched handler."""
 
 from __future__ import annotations
 
