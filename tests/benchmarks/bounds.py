@@ -73,13 +73,24 @@ def cost(name: str) -> Measured:
     return measured
 
 
-def own_cost(run: Run) -> Spread:
-    """Find what the pipeline costs for a record and handler.
+def own_cost(run: Run) -> Spread | None:
+    """Find what the pipeline costs for a record and handler, or None if that was not measured.
 
     It is what three handlers that do nothing take, less decoding, and less the calls of these handlers.
     """
-    parts = (run.running[name].cpu for name in ("three", "images", "calls"))
-    return Spread.of([(whole - images - calls) / 3 for whole, images, calls in zip(*parts, strict=True)])
+    return _third_of(run, ("images", "calls"))
+
+
+def _own_cost_after_reading(run: Run) -> Spread | None:
+    """Find the same without the reading and checking of the record, of which `read` does as much."""
+    return _third_of(run, ("images", "calls", "read"))
+
+
+def _third_of(run: Run, less: Sequence[str]) -> Spread | None:
+    timings = [timing.cpu for name in ("three", *less) if (timing := run.running.get(name)) is not None]
+    if len(timings) <= len(less):
+        return None
+    return Spread.of([(whole - sum(parts)) / 3 for whole, *parts in zip(*timings, strict=True)])
 
 
 def counted(run: Run, name: str) -> int | None:
@@ -158,6 +169,7 @@ BOUNDS: Final[Sequence[Bound]] = (
 
 BESIDE: Final[Mapping[str, Measured]] = {
     "decoding three entities, to tables of their own": _ratio("entities", DECODE.name, TABLE_BY_TABLE.name),
+    "own cost for a record and handler, less `read`": _own_cost_after_reading,
     "a cold start in CPU time, to Powertools' batch processor": _cold_cpu(_BATCH),
     "a cold start in CPU time, to its batch processor and parser": _cold_cpu(_PARSER),
 }

@@ -27,6 +27,7 @@ from streamfn import (
     Undecodable,
     make_converter,
 )
+from streamfn._conversion.problems import Unfit
 from tests.conversion.holders import holder
 
 SECRET = "hunter2"  # noqa: S105 (it stands for a person's data)
@@ -202,10 +203,13 @@ def test_a_required_attribute_that_is_absent_is_missing_and_an_optional_one_is_n
     assert absent == null == Success(make(table, None))
 
 
-def test_unknown_attributes_are_ignored_unless_the_table_forbids_them() -> None:
+@pytest.mark.parametrize("generated", [True, False])
+def test_unknown_attributes_are_ignored_unless_the_table_forbids_them(*, generated: bool) -> None:
     more: Image = {"name": {"S": "ada"}, SECRET: {"S": SECRET}}
-    assert Table("prod-Card", Owner).structure(more) == Success(Owner("ada"))
-    strict = Table("prod-Card", Owner, forbid_unknown_attributes=True)
+    assert Table("prod-Card", Owner, generated=generated).structure(more) == Success(Owner("ada"))
+    strict = Table("prod-Card", Owner, forbid_unknown_attributes=True, generated=generated)
+    with pytest.raises(Unfit):
+        strict.decode(more)
     assert str(strict.structure(more).failure()) == "$[*]: the model has no such attribute"
     assert strict.structure({"name": {"S": "ada"}}) == Success(Owner("ada"))
 
