@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -14,11 +13,6 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 C = TypeVar("C")
-
-
-def is_on_lambda() -> bool:
-    """Whether this process is a function's ("Defined runtime environment variables", Lambda Developer Guide)."""
-    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 class OnFirstUse(Generic[C]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias
@@ -17,6 +16,7 @@ from streamfn._delivery.delivery import Process, failures_among
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
 from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
+from streamfn._environment import function_name
 from streamfn._execution.deadline import Deadline
 from streamfn._ledger import Entry, Ledger, Stretch, stretch_of
 from streamfn._letters import DeadLetters
@@ -82,5 +82,5 @@ class RetryWithLedger(Generic[E_contra]):
             return None
 
     def _scope(self) -> str:
-        """The function's name, which Lambda sets ("Defined runtime environment variables", Lambda Developer Guide)."""
-        return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "") if self.scope is None else self.scope
+        """What was given, or else the function's name."""
+        return (function_name() or "") if self.scope is None else self.scope

@@ -7,8 +7,9 @@ from time import sleep, time
 
 from typing_extensions import override
 
-from streamfn._clients import OnFirstUse, is_on_lambda
+from streamfn._clients import OnFirstUse
 from streamfn._definitions import TableDefinition
+from streamfn._environment import function_name
 from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._client import LedgerClient, make_client
@@ -34,7 +35,7 @@ class DynamoDBLedger:
         """
         self.table_name = table_name
         the_client = OnFirstUse(make_client, client)
-        if is_on_lambda():
+        if function_name() is not None:
             the_client.prepare()
         self._log = SegmentLog(table_name, the_client, wait=sleep, now=time)
 
