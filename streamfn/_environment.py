@@ -1,4 +1,7 @@
-"""The environment of a function: what Lambda sets in it ("Defined runtime environment variables", Lambda Developer Guide)."""
+"""The environment of a function, and what Lambda sets in it.
+
+See "Defined runtime environment variables" in the Lambda Developer Guide.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Singles:
             results.append(Failure(Stray(position, record).failed()))
             return
         items = way.items.copy()
-        for event_of, where, function, name in way.calls:
+        for event_of, where, function, name in way.steps:
             event = event_of(record, items)
             if type(event) is Unfit:
                 results.append(failure(record, name, event.reason))
@@ -52,7 +52,7 @@ class Singles:
                 answer = function(event)
             except BaseException as exception:  # noqa: BLE001 (as in `call`)
                 answer = Raised(exception)
-            kind = type(answer)
+            kind = type(answer)  # a checker would narrow the answer to a Success of nothing known
             if kind is not Success:
                 results.append(_result(record, name, answer))
                 continue

@@ -55,24 +55,24 @@ class Stop:
 
 
 class Way:
-    """What the records of one table and kind have to pass: `stops`, in the order in which they are declared.
+    """What the records of one table and kind have to pass.
 
-    `turns` are the same for each strategy, by its index, in the order in which it has to take them: those of
-    single events first. `places` are for their Results, and `items` for what parts of a record are structured
-    to, with none yet. `calls` say of each stop what makes the event, `where`, the function and the name, which is
-    sooner found there. Where the way leads to a fork, it has no stops, and `choose` gives the way from there.
+    `turns` are the stops for each strategy, by its index, in the order in which it has to take them: those of
+    single events first. `steps` are all stops in the order in which they are declared, as what is needed to pass
+    them. `places` are for their Results, and `items` for what parts of a record are structured to, with none yet.
+    Where the way leads to a fork, it has no stops, and `choose` gives the way from there.
     """
 
-    __slots__ = ("calls", "choose", "items", "places", "stops", "turns")
+    __slots__ = ("choose", "items", "places", "steps", "turns")
 
     def __init__(self, found: Sequence[tuple[int, Stop]], parts: int, choose: Choose | None = None) -> None:
         """Take stops, each with the index of the strategy that is to run it, and how many parts they read."""
         self.choose: Choose | None = choose
-        self.stops: tuple[Stop, ...] = tuple(sorted((stop for _, stop in found), key=_order))
-        for place, stop in enumerate(self.stops):
+        stops = sorted((stop for _, stop in found), key=_order)
+        for place, stop in enumerate(stops):
             stop.place = place
-        self.calls: tuple[Call, ...] = tuple(
-            (stop.event, stop.where, stop.function, stop.name) for stop in self.stops
+        self.steps: tuple[Step, ...] = tuple(
+            (stop.event, stop.where, stop.function, stop.name) for stop in stops
         )
         turns: dict[int, list[Stop]] = {}
         for strategy, stop in sorted(found, key=_turn):
@@ -82,8 +82,8 @@ class Way:
         self.items: list[object] = [None] * parts
 
 
-Call: TypeAlias = tuple[EventMaker, Callable[[object], object] | None, Callable[[object], object], str]
-"""What has to be known of a stop to have its handler handle a record."""
+Step: TypeAlias = tuple[EventMaker, Callable[[object], object] | None, Callable[[object], object], str]
+"""What makes a stop's event, its `where`, its function and its name: found sooner than the attributes of a stop."""
 
 Choose: TypeAlias = Callable[[RawRecord], Way | None]
 """Finds the way that a record goes, which is None if nobody wants it."""
