@@ -65,7 +65,7 @@ class Table(Generic[T]):
         has images not fit that hold more than the model does; with a converter of your own, say
         ``forbid_extra_keys`` there. `include_values` puts values into problems: leave it off where logs may
         be read by many. Images are read by functions that are generated for the model, which `explain` shows;
-        with `generated` False its hooks read them, to the same effect and some four times slower. `pattern` is
+        with `generated` False its hooks read them, to the same effect and slower. `pattern` is
         an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
         Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into.
