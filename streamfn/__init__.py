@@ -9,6 +9,7 @@ from streamfn._converters import configure_converter, make_converter
 from streamfn._delivery.answers import BatchFailed, BatchItemFailure, BatchResponse
 from streamfn._delivery.choices import acknowledge, retry
 from streamfn._delivery.delivery import Delivery
+from streamfn._envelopes import NotAStreamEvent
 from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
 from streamfn._execution.concurrent import concurrent
 from streamfn._execution.series import series
@@ -47,7 +48,7 @@ from streamfn._handlers.registration import (
 from streamfn._lambda import LambdaContext, LambdaFunction, lambda_handler
 from streamfn._markers import Attribute, EpochMilliseconds, EpochSeconds, PartitionKey, SortKey, TimeToLive
 from streamfn._misuse import Misuse
-from streamfn._payloads import NotAStreamEvent, read
+from streamfn._payloads import read
 from streamfn._pipeline import Pipeline, pipeline, router
 from streamfn._records import MalformedRecord, StreamRecord
 from streamfn._reports import log_failure

@@ -102,9 +102,14 @@ class Malformed(Value):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Unrouted(Value):
-    """No pipeline is there for the table of the stream `event_source_arn` (None if the record names no stream)."""
+    """No pipeline is there for the table.
+
+    `event_source_arn` is the ARN of the stream, `table_name` the table's name; each is None if the record does not
+    tell it.
+    """
 
     event_source_arn: str | None
+    table_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

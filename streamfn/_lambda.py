@@ -8,15 +8,17 @@ from typing import Generic, Protocol
 
 from typing_extensions import TypeVar
 
-from streamfn._delivery.answers import BatchFailed, BatchResponse
+from streamfn._delivery.answers import BatchFailed, BatchResponse, answer
 from streamfn._delivery.choices import retry
 from streamfn._delivery.delivery import Delivery
+from streamfn._envelopes import NotAStreamEvent, opened
 from streamfn._execution.deadline import Deadline
 from streamfn._misuse import Misuse
-from streamfn._payloads import read
+from streamfn._payloads import records_in
 from streamfn._pipeline import Pipeline
 from streamfn._time import MACHINE_CLOCK, Clock
 from streamfn._values import Value
+from streamfn._wire import is_map
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -48,15 +50,21 @@ class LambdaFunction(Value, Generic[A, E]):
         A context of None, in a test say, means that there is time enough. Fails with `NotAStreamEvent` and
         `BatchFailed`.
         """
-        records = read(event)
+        envelope = opened(event)
+        if is_map(event) and "isFinalInvokeForWindow" in event:
+            raise NotAStreamEvent(
+                "the mapping has a tumbling window, which waits for a state: make the function with window_handler()"
+            )
+        records = records_in(envelope)
         deadline = self._deadline(context)
         if records and deadline.reached:
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        return self.delivery.deliver(
+        still_open = self.delivery.deliver(
             records, lambda gate: self.process.run(records, gate), deadline, self.clock
         )
+        return answer(still_open, envelope.sender)
 
     def _deadline(self, context: LambdaContext | None) -> Deadline:
         if context is None:
@@ -73,6 +81,10 @@ def lambda_handler(
     margin: timedelta = timedelta(seconds=1),
 ) -> LambdaFunction[A, E]:
     """Make the function that Lambda calls with each batch, of a pipeline and of what becomes of failures.
+
+    The batch may come from a DynamoDB stream, from a Kinesis stream that carries the changes of tables, from a pipe of
+    EventBridge, or from a document that an OnFailure destination keeps in S3; see `read`. The answer names what has to
+    come again as each expects it. A document's sender expects none: `BatchFailed` tells it of failures.
 
     Nothing is started with less than `margin` left until Lambda's timeout, so that the answer still gets out:
     what has not started is `OutOfTime` and comes again.

@@ -6,6 +6,7 @@ That is how a command line and the workers of a replay come to it, as servers co
 from __future__ import annotations
 
 from importlib import import_module
+from typing import cast
 
 from streamfn._lambda import LambdaFunction, lambda_handler
 from streamfn._misuse import Misuse
@@ -33,6 +34,10 @@ def load_function(name: str) -> LambdaFunction[object, object]:
 
 def _load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]:
     module_name, separator, path = name.partition(":")
+    if module_name.endswith(".py"):
+        raise Misuse(
+            f"expected a module, not its file: {module_name.removesuffix('.py')}:{path or 'process'}"
+        )
     if not separator or not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
         raise Misuse(f"expected a module and a name in it, as in app:process, got {name!r}")
     found: object = _module(module_name)
@@ -45,7 +50,8 @@ def _load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object
         raise Misuse(
             f"{name} is {_article(type(found).__name__)}: name what pipeline(), router() or lambda_handler() made"
         )
-    return found
+    # isinstance knows what it is, not of which types.
+    return cast("LambdaFunction[object, object] | Pipeline[object, object]", found)
 
 
 def _module(name: str) -> object:
@@ -53,8 +59,12 @@ def _module(name: str) -> object:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            raise Misuse(f"there is no module {error.name}: call this from the folder that holds it") from None
-        raise Misuse(f"{name} could not be imported: there is no module {error.name}, which it needs") from error
+            raise Misuse(
+                f"there is no module {error.name}: call this from the folder that holds it"
+            ) from None
+        raise Misuse(
+            f"{name} could not be imported: there is no module {error.name}, which it needs"
+        ) from error
     except Exception as error:
         # The text of an exception may quote whatever the module was reading.
         raise Misuse(f"{name} could not be imported: it raised {type(error).__name__}") from error

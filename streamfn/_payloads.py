@@ -6,31 +6,17 @@ place in the batch, and losing sight of it would lose it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, Self, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
 from streamfn._entries import member, record_of
-from streamfn._records import MalformedRecord, Record, StreamRecord
-from streamfn._wire import (
-    EVENT_NAMES,
-    EVENT_SOURCE,
-    EventName,
-    RawRecord,
-    as_text,
-    is_map,
-)
+from streamfn._envelopes import Envelope, opened
+from streamfn._records import MalformedRecord, Record, StreamRecord, table_of
+from streamfn._wire import EVENT_NAMES, EventName, RawRecord, as_text, is_map
 
 W = TypeVar("W", bound="Way")
-
-
-class NotAStreamEvent(ValueError):
-    """The payload as a whole is no event of a DynamoDB stream; the message says what was expected.
-
-    It is raised, not returned: there is no record that a Result could be about. A Lambda function that lets
-    it through fails the invocation, so that whoever sent the payload still has it.
-    """
 
 
 class Way(Protocol):
@@ -43,7 +29,7 @@ class Way(Protocol):
 
 
 Ways: TypeAlias = Callable[[str | None], Mapping[EventName, W | None]]
-"""Where records go, by the ARN of their stream (None where there is none) and by what happened to the item."""
+"""Where records go, by the name of their table (None where there is none) and by what happened to the item."""
 
 Take: TypeAlias = Callable[[int, Record, W | None], object]
 """Takes a record: its index in the batch, itself, and the way that it goes, which is None for a malformed one."""
@@ -65,9 +51,11 @@ def _anywhere(_: str | None) -> Mapping[EventName, _Anywhere]:
 def read(payload: object) -> list[Record]:
     """Take the records out of a Lambda event, in the order of the batch, one element for each entry.
 
-    `payload` is what Lambda hands to a function: ``{"Records": [record, …]}``; what GetRecords answers has
-    that shape too. A batch in which no entry comes from DynamoDB is not one of ours; a single stranger is a
-    `MalformedRecord`.
+    `payload` is what Lambda hands to a function that is fed by a DynamoDB stream: ``{"Records": [record, …]}``; what
+    GetRecords answers has that shape too. It may as well be the event of a Kinesis stream that carries the changes of
+    tables, of which a record that comes twice is taken once; the list that a pipe of EventBridge sends; or a document
+    with its records, as an OnFailure destination in S3 keeps it. A batch in which no entry comes from DynamoDB is not
+    one of ours; a single stranger is a `MalformedRecord`.
 
     Fails with `NotAStreamEvent` if the payload is of another shape or of another service.
 
@@ -76,10 +64,15 @@ def read(payload: object) -> list[Record]:
     >>> read({"Records": [{"eventSource": "aws:sqs", "body": "…"}]})
     Traceback (most recent call last):
     ...
-    streamfn._payloads.NotAStreamEvent: expected the event of a DynamoDB stream, got records of aws:sqs
+    streamfn._envelopes.NotAStreamEvent: expected the event of a DynamoDB stream, ..., got records of aws:sqs
     """
+    return records_in(opened(payload))
+
+
+def records_in(envelope: Envelope) -> list[Record]:
+    """Take the records out of an opened payload; see `read`."""
     records: list[Record] = []
-    read_for(_anywhere, payload, lambda _, record, __: records.append(record))
+    _read(_anywhere, envelope, lambda _, record, __: records.append(record))
     return records
 
 
@@ -88,19 +81,28 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
 
     What nobody wants is left out before it is checked. Fails with `NotAStreamEvent` as `read` does.
     """
-    entries = _entries(payload)
-    if entries and _source(entries[0]) != EVENT_SOURCE:
-        _check_sources(entries)
+    _read(ways, opened(payload), take)
+
+
+def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
+    if envelope.through_kinesis:
+        from streamfn._kinesis import records_of  # few functions need it
+
+        take_for(ways, records_of(envelope.entries), take)
+        return
     arn: object = object()  # that of the record before, whose ways are known
     ways_of_arn: Mapping[EventName, W | None] = {}
     type_of, json_object, text = _names()
     # Entries are taken for JSON objects until something shows that one is none.
-    for position, entry in enumerate(cast("list[Any]", entries)):
+    for position, entry in enumerate(cast("list[Any]", envelope.entries)):
         is_sound = False
         try:
             if entry["eventSourceARN"] != arn:
                 arn = entry["eventSourceARN"]
-                ways_of_arn = ways(as_text(arn))
+                table = table_of(as_text(arn))
+                ways_of_arn = (
+                    {} if table is None else ways(table)
+                )  # without one, the record says which table it is of
             way = ways_of_arn[entry["eventName"]]
             if way is None or (way.choose is not None and (way := way.choose(entry)) is None):
                 continue
@@ -139,16 +141,17 @@ def _names() -> tuple[Callable[[object], object], object, object]:
 
 def take_for(ways: Ways[W], records: Iterable[Record], take: Take[W], start: int = 0) -> None:
     """Have records taken that have been read, but for those whose way is None; the first has the index `start`."""
-    arn: str | None = None
-    ways_of_arn = ways(None)
+    arn: object = object()
+    ways_of_arn: Mapping[EventName, W | None] | None = None
     for position, record in enumerate(records, start):
         if isinstance(record, MalformedRecord):
             if not _is_unwanted(record, ways):
                 take(position, record, None)
             continue
         if (named := record.event_source_arn) != arn:
-            arn, ways_of_arn = named, ways(named)
-        way = ways_of_arn[record.event_name]
+            arn, table = named, table_of(named)
+            ways_of_arn = None if table is None else ways(table)
+        way = (ways(record.table_name) if ways_of_arn is None else ways_of_arn)[record.event_name]
         if way is not None and way.choose is not None:
             way = way.choose(record._raw)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
         if way is not None:
@@ -160,30 +163,7 @@ def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
     name = member(record.raw, "eventName")
     if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
         return False
-    way = ways(record.event_source_arn)[name]
+    way = ways(record.table_name)[name]
     if way is not None and way.choose is not None:
         way = way.choose(cast("RawRecord", record.raw))  # patterns take whatever they are given
     return way is None
-
-
-def _entries(payload: object) -> list[object]:
-    expected = 'expected the event of a DynamoDB stream, {"Records": [...]}'
-    if not is_map(payload):
-        raise NotAStreamEvent(f"{expected}, got {type(payload).__name__}")
-    if "Records" not in payload:
-        raise NotAStreamEvent(f"{expected}, got an object without Records")
-    records = payload["Records"]
-    if not isinstance(records, list):
-        raise NotAStreamEvent(f"{expected}, got Records of type {type(records).__name__}")
-    return cast("list[object]", records)  # isinstance knows the list, not what is in it
-
-
-def _check_sources(entries: Sequence[object]) -> None:
-    sources = [_source(entry) for entry in entries]
-    if (stranger := sources[0]) and EVENT_SOURCE not in sources and None not in sources:
-        raise NotAStreamEvent(f"expected the event of a DynamoDB stream, got records of {stranger}")
-
-
-def _source(entry: object) -> str | None:
-    """The service that an entry names; some spell the key with a capital."""
-    return as_text(member(entry, "eventSource") or member(entry, "EventSource"))

@@ -53,18 +53,21 @@ class StreamRecord:
 
     @property
     def sequence_number(self) -> str | None:
-        """The record's place in its shard: a decimal number of any length, as text; None where there is none."""
+        """The record's place in its shard: a decimal number of any length, as text; None where there is none.
+
+        Of a record that came through Kinesis, it is the place in that shard.
+        """
         return as_sequence_number(self._raw["dynamodb"].get("SequenceNumber"))
 
     @property
     def event_source_arn(self) -> str | None:
-        """The stream's ARN; None in what GetRecords returns."""
+        """The ARN of the stream, that of Kinesis if it came through it; None in what GetRecords returns."""
         return as_text(self._raw.get("eventSourceARN"))
 
     @property
     def table_name(self) -> str | None:
-        """The table's name, read from the stream's ARN; None where there is no such ARN."""
-        return table_of(self.event_source_arn)
+        """The table's name: read from the ARN of its stream, or else what the record says; None if it says nothing."""
+        return table_of(self.event_source_arn) or as_text(self._raw.get("tableName"))
 
     @property
     def region(self) -> str | None:
@@ -167,6 +170,12 @@ class MalformedRecord:
     def event_source_arn(self) -> str | None:
         """The stream's ARN; None where the entry has no usable one."""
         return as_text(self.raw.get("eventSourceARN")) if is_map(self.raw) else None
+
+    @property
+    def table_name(self) -> str | None:
+        """The table's name, as far as the entry tells it; see `StreamRecord.table_name`."""
+        told = as_text(self.raw.get("tableName")) if is_map(self.raw) else None
+        return table_of(self.event_source_arn) or told
 
     @override
     def __hash__(self) -> int:

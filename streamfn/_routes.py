@@ -19,7 +19,6 @@ from streamfn._execution.tasks import Passage, Results
 from streamfn._forks import Branch, way_of
 from streamfn._handlers.registration import AnyHandler
 from streamfn._misuse import Misuse
-from streamfn._records import table_of
 from streamfn._structuring import Part, event_maker
 from streamfn._successes import IS_AS_KNOWN
 from streamfn._tables import Table
@@ -49,7 +48,7 @@ _ASTRAY: Final[Mapping[EventName, Way | None]] = dict.fromkeys(EVENT_NAMES, UNRO
 
 
 class Ways:
-    """Where records go, by the ARN of their stream and by what happened to the item."""
+    """Where records go, by the name of their table and by what happened to the item."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         """Sort the handlers of all routes by what they are for.
@@ -77,9 +76,9 @@ class Ways:
         self.are_for_singles: bool = IS_AS_KNOWN and self.strategies == (series,) and not batched
         """Whether records can go the way of `Singles`."""
 
-    def __call__(self, arn: str | None) -> Mapping[EventName, Way | None]:
-        """Look up where the records of a stream go, which is None for those that nobody handles."""
-        return self._ways.get(table_of(arn) or "", _ASTRAY)
+    def __call__(self, table_name: str | None) -> Mapping[EventName, Way | None]:
+        """Look up where the records of a table go, which is None for those that nobody handles."""
+        return self._ways.get(table_name or "", _ASTRAY)
 
 
 def _past(event_name: EventName, orders: Mapping[str, int], branches: Sequence[Branch]) -> Way | None:

@@ -62,7 +62,11 @@ class RawChange(TypedDict):
 
 
 class RawRecord(TypedDict):
-    """A record of a stream, as Lambda and GetRecords hand it over (GetRecords leaves the ARN out)."""
+    """A record of a stream, as Lambda and GetRecords hand it over (GetRecords leaves the ARN out).
+
+    Where a record came on another way than a stream of its table, `tableName` says which table it is of, and `kinesis`
+    what Kinesis said of it.
+    """
 
     eventID: str
     eventName: EventName
@@ -71,6 +75,8 @@ class RawRecord(TypedDict):
     eventSource: NotRequired[object]
     eventSourceARN: NotRequired[object]
     eventVersion: NotRequired[object]
+    kinesis: NotRequired[object]
+    tableName: NotRequired[object]
     userIdentity: NotRequired[object]
 
 

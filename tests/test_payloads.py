@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,12 +19,17 @@ from tests.cards import STREAM, Json, event, record
     [
         (None, 'expected the event of a DynamoDB stream, {"Records": [...]}, got NoneType'),
         ("Records", 'expected the event of a DynamoDB stream, {"Records": [...]}, got str'),
-        ([], 'expected the event of a DynamoDB stream, {"Records": [...]}, got list'),
+        ({"detail-type": "Scheduled Event"}, "got an event of EventBridge"),
         ({}, 'expected the event of a DynamoDB stream, {"Records": [...]}, got an object without Records'),
         ({"Records": None}, "got Records of type NoneType"),
         ({"Records": {"eventID": "id-1"}}, "got Records of type dict"),
         (event({"eventSource": "aws:sqs"}, {"eventSource": "aws:sqs"}), "got records of aws:sqs"),
         (event({"EventSource": "aws:sns"}), "got records of aws:sns"),
+        ([{"eventSource": "aws:sqs"}], "got records of aws:sqs"),
+        ({"DDBStreamBatchInfo": {}}, "got an OnFailure document without its records: redrive() reads them"),
+        ({"DDBStreamBatchInfo": {}, "payload": "{"}, "an OnFailure document whose payload is no JSON"),
+        ({"KinesisBatchInfo": {}, "payload": []}, "an OnFailure document whose payload has no Records"),
+        ({"KinesisBatchInfo": [], "payload": event()}, "got an object without Records"),
     ],
 )
 def test_a_payload_that_is_no_stream_event_is_one_clear_error(payload: object, message: str) -> None:
@@ -33,6 +40,14 @@ def test_a_payload_that_is_no_stream_event_is_one_clear_error(payload: object, m
 
 def test_no_records_are_no_error() -> None:
     assert read({"Records": []}) == []
+    assert read([]) == []
+
+
+def test_a_pipe_and_a_document_hold_the_same_records() -> None:
+    batch = event(record(1), record(2))
+    assert read(batch) == read([record(1), record(2)])
+    document = {"DDBStreamBatchInfo": {"shardId": "shardId-1"}, "payload": batch}
+    assert read(batch) == read(document) == read(document | {"payload": json.dumps(batch)})
 
 
 def test_records_come_in_the_order_of_the_batch() -> None:

@@ -35,6 +35,7 @@ from streamfn import (
     read,
     router,
 )
+from streamfn._execution.gate import Gate
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 from tests.cards import STREAM, Card, Json, cards, event, record
 
@@ -146,13 +147,28 @@ def test_a_broken_entry_that_a_pattern_matches_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    "arn",
-    [STREAM.replace("prod-Card", "prod-Deck"), "arn:aws:kinesis:eu-west-1:123456789012:stream/Card", None],
+    ("arn", "table_name"),
+    [
+        (STREAM.replace("prod-Card", "prod-Deck"), "prod-Deck"),
+        ("arn:aws:kinesis:eu-west-1:123456789012:stream/Card", None),
+        (None, None),
+    ],
 )
-def test_a_record_of_a_table_that_nobody_declared_is_a_failure(arn: str | None) -> None:
+def test_a_record_of_a_table_that_nobody_declared_is_a_failure(
+    arn: str | None, table_name: str | None
+) -> None:
     """Also where somebody left the ARN out, as GetRecords does."""
     (failed,) = failures(pipeline(cards, on_insert(announce))(event(record(eventSourceARN=arn))))
-    assert (failed.handler, failed.reason) == (None, Unrouted(arn))
+    assert (failed.handler, failed.reason) == (None, Unrouted(arn, table_name))
+
+
+def test_a_record_without_the_arn_of_its_stream_says_itself_which_table_it_is_of() -> None:
+    """Whether all records are told apart first, as a function does, or while they are read."""
+    process = pipeline(cards, on_insert(announce))
+    theirs, others = (record(eventSourceARN=None, tableName=name) for name in ("prod-Card", "prod-Deck"))
+    for results in (process(event(theirs, others)), process.run(read(event(theirs, others)), Gate())):
+        assert 1 == len(values(results))
+        assert [Unrouted(None, "prod-Deck")] == [failed.reason for failed in failures(results)]
 
 
 def test_a_payload_that_is_no_stream_event_is_the_one_exception() -> None:

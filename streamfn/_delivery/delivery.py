@@ -1,4 +1,4 @@
-"""Deliveries: what failures do to the rest of a batch, and what Lambda is told of them."""
+"""Deliveries: what failures do to the rest of a batch, and which of them have to come again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Protocol, TypeAlias
 from returns.result import Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._delivery.answers import BatchResponse
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate
 from streamfn._failures import Failed, Handled
@@ -23,14 +22,14 @@ Process: TypeAlias = Callable[[Gate], Sequence[Result[Handled[object], Failed[E]
 
 
 class Delivery(Protocol[E_contra]):
-    """Runs a batch, and turns its Results into an answer."""
+    """Runs a batch, and says which of its failures are still open."""
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
-    ) -> BatchResponse:
-        """Run handlers on records, report failures, and make the answer.
+    ) -> Sequence[Failed[object]]:
+        """Run handlers on records, report failures, and give those whose records have to come again.
 
-        Fails with `BatchFailed` where an answer cannot say what has to come again.
+        Fails with `BatchFailed` to have the whole batch come again.
         """
         ...
 

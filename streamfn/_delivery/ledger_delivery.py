@@ -10,7 +10,7 @@ from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
 
-from streamfn._delivery.answers import BatchResponse, answer
+from streamfn._delivery.answers import fail_whole
 from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import Process, failures_among
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
@@ -18,6 +18,7 @@ from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._environment import function_name
 from streamfn._execution.deadline import Deadline
+from streamfn._failures import Failed
 from streamfn._ledger import Entry, Ledger, Stretch, stretch_of
 from streamfn._letters import DeadLetters
 from streamfn._records import Record
@@ -46,16 +47,15 @@ class RetryWithLedger(Generic[E_contra]):
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
-    ) -> BatchResponse:
-        """Run what is not settled, remember what came of it, report failures, and name the lowest open record."""
+    ) -> Sequence[Failed[object]]:
+        """Run what is not settled, remember what came of it, report failures, and give those that stay open."""
         if not records:
-            return answer([])
+            return []
         stretch = stretch_of(self._scope(), records)
         entries = self._read(stretch, deadline)
         if entries is None:
             failures = failures_among(process(ClosedGate(deadline)))
-            send(self.report, failures, deadline.seconds_for_stores)
-            return answer(failures, whole_batch=self.whole_batch)
+            return self._reported(failures, failures, deadline)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
         ground = Ground(stretch, self.ledger, clock, self.limits, writes_always=self.write == "always")
         gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
@@ -70,8 +70,15 @@ class RetryWithLedger(Generic[E_contra]):
         finally:
             if call_off is not None:
                 call_off()
+        return self._reported(failures, [failed for failed in failures if gate.is_open(failed)], deadline)
+
+    def _reported(
+        self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline
+    ) -> Sequence[Failed[object]]:
         send(self.report, failures, deadline.seconds_for_stores)
-        return answer([failed for failed in failures if gate.is_open(failed)], whole_batch=self.whole_batch)
+        if self.whole_batch:
+            fail_whole(still_open)
+        return still_open
 
     def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
         try:

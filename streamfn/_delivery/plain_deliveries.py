@@ -8,11 +8,11 @@ from typing import Generic
 
 from typing_extensions import TypeVar
 
-from streamfn._delivery.answers import BatchResponse, answer
+from streamfn._delivery.answers import fail_whole
 from streamfn._delivery.delivery import Process, failures_among
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, StoppingGate
-from streamfn._failures import OutOfTime
+from streamfn._failures import Failed, OutOfTime
 from streamfn._records import Record
 from streamfn._reports import Report, send
 from streamfn._time import Clock
@@ -29,11 +29,11 @@ class Acknowledge(Value, Generic[E_contra]):
 
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
-    ) -> BatchResponse:
+    ) -> Sequence[Failed[object]]:
         """Run everything and report all failures; only what was not started for lack of time comes again."""
         failures = failures_among(process(Gate(deadline)))
         send(self.report, failures, deadline.seconds_for_stores)
-        return answer([failed for failed in failures if isinstance(failed.reason, OutOfTime)])
+        return [failed for failed in failures if isinstance(failed.reason, OutOfTime)]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -45,8 +45,10 @@ class Retry(Value, Generic[E_contra]):
 
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
-    ) -> BatchResponse:
-        """Run up to the first failure, report all, and name the lowest sequence number among them."""
+    ) -> Sequence[Failed[object]]:
+        """Run up to the first failure, and report all; none of them is settled."""
         failures = failures_among(process(StoppingGate(deadline)))
         send(self.report, failures, deadline.seconds_for_stores)
-        return answer(failures, whole_batch=self.whole_batch)
+        if self.whole_batch:
+            fail_whole(failures)
+        return failures

@@ -68,4 +68,4 @@ class Stray:
         record = self.record
         if isinstance(record, MalformedRecord):
             return Failed(record, None, Malformed(record.problem))
-        return Failed(record, None, Unrouted(record.event_source_arn))
+        return Failed(record, None, Unrouted(record.event_source_arn, record.table_name))

@@ -7,7 +7,7 @@ from streamfn.testing._context import FixedTime, lambda_context
 from streamfn.testing._events import insert_event, keys_event, modify_event, remove_event, upsert_event
 from streamfn.testing._mapping.faults import Crash, HalfWritten, LostAnswer, Repeated, StoreDown
 from streamfn.testing._mapping.mapping import EventSourceMapping
-from streamfn.testing._payloads import LambdaEvent, lambda_event
+from streamfn.testing._payloads import KinesisEvent, LambdaEvent, kinesis_event, lambda_event, pipe_event
 from streamfn.testing._records import Identity
 from streamfn.testing._results import failures, values
 
@@ -17,6 +17,7 @@ __all__ = [
     "FixedTime",
     "HalfWritten",
     "Identity",
+    "KinesisEvent",
     "LambdaEvent",
     "LostAnswer",
     "Repeated",
@@ -24,9 +25,11 @@ __all__ = [
     "failures",
     "insert_event",
     "keys_event",
+    "kinesis_event",
     "lambda_context",
     "lambda_event",
     "modify_event",
+    "pipe_event",
     "remove_event",
     "upsert_event",
     "values",

@@ -1,12 +1,16 @@
-"""The event that Lambda hands to a function, made of events and, where a test wants any, of broken records."""
+"""The payloads that reach a function, made of events and, where a test wants any, of broken records."""
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Mapping
-from typing import Final, Literal, TypedDict, cast
+from typing import Final, Literal, TypeAlias, TypedDict, cast
 
 from streamfn._events import Change
+from streamfn._records import StreamRecord
 from streamfn._wire import RawRecord, StreamViewType
+from streamfn.testing._records import REGION
 
 _LEFT_OUT: Final[Mapping[StreamViewType, tuple[Literal["NewImage", "OldImage"], ...]]] = {
     StreamViewType.NEW_AND_OLD_IMAGES: (),
@@ -47,6 +51,86 @@ def lambda_event(
             else cast("RawRecord", each)  # said to be as it is
             for each in events
         ]
+    }
+
+
+Precision: TypeAlias = Literal["MILLISECOND", "MICROSECOND"]
+"""In which unit a record that goes through Kinesis tells its time."""
+
+_PARTS_OF_A_SECOND: Final[Mapping[Precision, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000}
+
+
+class KinesisEvent(TypedDict):
+    """A batch of a Kinesis stream's entries, as Lambda hands it to a function."""
+
+    Records: list[Mapping[str, object]]
+
+
+def kinesis_event(
+    *events: Change | Mapping[str, object], precision: Precision = "MILLISECOND"
+) -> KinesisEvent:
+    """Make what Lambda hands to a function that is fed by a Kinesis stream, which carries the changes of tables.
+
+    Entries have the sequence numbers of the events. One that stands there twice is a change that was written twice,
+    and each time with the same number. In place of an event may stand an entry as it is, a broken one say.
+
+    >>> from dataclasses import dataclass
+    >>> from streamfn.testing import insert_event
+    >>> @dataclass(frozen=True)
+    ... class Card:
+    ...     id: int
+    >>> event = kinesis_event(insert_event(Card(1), sequence_number="7"))
+    >>> event["Records"][0]["eventID"]
+    'shardId-000000000000:7'
+    """
+    return {
+        "Records": [
+            _through_kinesis(each.record, precision) if isinstance(each, Change) else each for each in events
+        ]
+    }
+
+
+def pipe_event(*events: Change | Mapping[str, object]) -> list[RawRecord]:
+    """Make what a pipe of EventBridge hands to a function: the records of a DynamoDB stream, in a bare list."""
+    return lambda_event(*events)["Records"]
+
+
+def _through_kinesis(record: StreamRecord, precision: Precision) -> Mapping[str, object]:
+    raw = record.raw
+    change = {
+        name: value
+        for name, value in raw["dynamodb"].items()
+        if name not in {"SequenceNumber", "StreamViewType", "ApproximateCreationDateTime"}
+    }
+    if record.approximate_creation is not None:
+        parts = _PARTS_OF_A_SECOND[precision]
+        change["ApproximateCreationDateTime"] = round(record.approximate_creation.timestamp() * parts)
+        change["ApproximateCreationDateTimePrecision"] = precision
+    told = {
+        "awsRegion": record.region,
+        "eventID": record.event_id,
+        "eventName": record.event_name,
+        "userIdentity": raw.get("userIdentity"),
+        "recordFormat": "application/json",
+        "tableName": record.table_name,
+        "dynamodb": change,
+        "eventSource": "aws:dynamodb",
+    }
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": record.event_id,
+            "sequenceNumber": record.sequence_number,
+            "data": b64encode(json.dumps(told).encode()).decode(),
+            "approximateArrivalTimestamp": raw["dynamodb"].get("ApproximateCreationDateTime"),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-000000000000:{record.sequence_number}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::123456789012:role/follow",
+        "awsRegion": record.region,
+        "eventSourceARN": f"arn:aws:kinesis:{REGION}:123456789012:stream/changes",
     }
 
 

@@ -55,9 +55,8 @@ def test_the_function_is_found_under_any_qualifier_and_in_any_partition(arn: str
         "[]",
         "{}",
         '{"DDBStreamBatchInfo": []}',
-        '{"KinesisBatchInfo": {"shardId": "1"}}',
     ],
-    ids=["nothing", "text", "too deep", "list", "empty", "no object", "Kinesis"],
+    ids=["nothing", "text", "too deep", "list", "empty", "no object"],
 )
 def test_whatever_has_another_shape_is_none(text: str) -> None:
     assert read_document(text) is None
@@ -93,3 +92,15 @@ def test_one_with_a_payload_of_something_else_is_refused() -> None:
     text = json.dumps(json.loads(document(RECORDS)) | {"payload": {"Records": [{"eventSource": "aws:sqs"}]}})
     with pytest.raises(NotADocument, match=r"the document's payload: expected .* got records of aws:sqs"):
         read_document(text)
+
+
+def test_that_of_a_kinesis_stream_is_read_with_its_records_and_refused_without() -> None:
+    def of_kinesis(text: str) -> str:
+        return text.replace("DDBStreamBatchInfo", "KinesisBatchInfo")
+
+    read = read_document(of_kinesis(document(RECORDS, payload=True)))
+    assert read is not None
+    assert read.records is not None
+    assert len(read.records) == len(RECORDS)
+    with pytest.raises(NotADocument, match="a bucket keeps them"):
+        read_document(of_kinesis(document(RECORDS)))

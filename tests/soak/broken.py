@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped
-from streamfn._delivery import ledger_delivery, plain_deliveries
+from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped, _lambda
+from streamfn._delivery import plain_deliveries
 from streamfn._delivery.book import Book
 from streamfn._delivery.ledger_delivery import RetryWithLedger
 from streamfn._delivery.ledger_gate import LedgerGate
@@ -57,15 +57,12 @@ def scope_left_out_of_the_key(patch: pytest.MonkeyPatch) -> None:
 
 
 def _answering(choose: Callable[[list[str]], str]) -> Break:
-    def answer(failures: Sequence[Failed[object]], *, whole_batch: bool = False) -> BatchResponse:
+    def answer(failures: Sequence[Failed[object]], _: object) -> BatchResponse:
         numbers = [failed.record.sequence_number or "" for failed in failures]
-        if whole_batch and numbers:
-            raise RuntimeError
         return {"batchItemFailures": [{"itemIdentifier": choose(numbers)}] if numbers else []}
 
     def broken(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(ledger_delivery, "answer", answer)
-        patch.setattr(plain_deliveries, "answer", answer)
+        patch.setattr(_lambda, "answer", answer)
 
     return broken
 

@@ -14,7 +14,8 @@ from typing import Final
 
 from typing_extensions import override
 
-from streamfn._payloads import NotAStreamEvent, read
+from streamfn._envelopes import NotAStreamEvent, about_a_batch
+from streamfn._payloads import read
 from streamfn._records import Record
 from streamfn._wire import as_sequence_number, as_text, is_map
 
@@ -53,7 +54,7 @@ def read_document(text: str) -> Document | None:
         told: object = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not is_map(told) or not is_map(batch := told.get("DDBStreamBatchInfo")):
+    if not is_map(told) or (batch := about_a_batch(told)) is None:
         return None
     context = told.get("requestContext")
     arn = as_text(context.get("functionArn")) if is_map(context) else None
@@ -70,8 +71,12 @@ def read_document(text: str) -> Document | None:
 
 def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
     if "payload" not in told:
+        if "KinesisBatchInfo" in told:
+            raise NotADocument(
+                "the document of a Kinesis stream carries no records: a bucket keeps them with it"
+            )
         return None
     try:
-        return tuple(read(told["payload"]))
+        return tuple(read(told))
     except NotAStreamEvent as problem:
         raise NotADocument(f"the document's payload: {problem}") from None

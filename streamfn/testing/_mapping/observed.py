@@ -9,7 +9,6 @@ from typing import Generic
 from returns.result import Result
 from typing_extensions import TypeVar
 
-from streamfn._delivery.answers import BatchResponse
 from streamfn._delivery.delivery import Delivery, Process
 from streamfn._delivery.ledger_delivery import RetryWithLedger
 from streamfn._execution.deadline import Deadline
@@ -38,7 +37,7 @@ class Observed(Generic[E_contra]):
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
-    ) -> BatchResponse:
+    ) -> Sequence[Failed[object]]:
         """Run as the delivery does."""
 
         def probed(gate: Gate) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
