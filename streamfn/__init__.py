@@ -32,6 +32,7 @@ from streamfn._failures import (
     Unrouted,
     Unwanted,
 )
+from streamfn._filters.criteria import Filter, FilterCriteria, filter_criteria
 from streamfn._handlers.batched import batched, batched_each
 from streamfn._handlers.chain import chain
 from streamfn._handlers.outcomes import Outcome
@@ -68,6 +69,8 @@ __all__ = [
     "EpochSeconds",
     "Event",
     "Failed",
+    "Filter",
+    "FilterCriteria",
     "Handled",
     "Handler",
     "HeldBack",
@@ -112,6 +115,7 @@ __all__ = [
     "concurrent",
     "configure_converter",
     "explain",
+    "filter_criteria",
     "lambda_handler",
     "log_failure",
     "make_converter",
