@@ -26,7 +26,7 @@ CHECKS := lint format mypy pyright verifytypes imports pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test $(CHECKS) bench fuzz soak lock clean
+.PHONY: help demo test $(CHECKS) docs bench fuzz soak lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,10 @@ pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch c
 	@echo '==> pytest'
 	@$(RUN) pytest --cov
 
+docs: $(DEV) ## Build the site of the documents into site/ (mkdocs, strict).
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict
+	@echo 'Open site/index.html, or have `$(VENV)/bin/mkdocs serve` show it.'
+
 bench: $(BENCH) ## Measure beside other libraries, and write docs/performance.md (minutes; apart from the tests).
 	@$(RUN) tests.benchmarks
 
@@ -84,7 +88,7 @@ lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.
 	@echo 'Renewed requirements/dev.txt, requirements/local.txt and requirements/bench.txt.'
 
 clean: ## Remove the virtual environments and all caches.
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python-$(VERSION):

@@ -1,0 +1,111 @@
+"""The site: it is built strictly, shows every public name, and what it has a reader type or deploy is so."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from streamfn import retry
+from streamfn._wire import is_map
+from streamfn.dead_letters import MemoryDeadLetters
+from streamfn.ledgers import MemoryLedger
+from streamfn.mappings._needs import needs_of
+from streamfn.mappings._rules import judge
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+MODULES = ["streamfn", *(f"streamfn.{path.stem}" for path in (ROOT / "docs" / "api").glob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site, and fail for whatever the builder warns of."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def test_each_page_is_in_the_site(site: Path) -> None:
+    assert [] == [page.stem for page in PAGES if page.stem != "index" and not (site / page.stem).is_dir()]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "streamfn.streamfn"])
+def test_the_reference_has_every_public_name(site: Path, module: str) -> None:
+    """With what it says of itself."""
+    page = (site / "api" / module.rpartition(".")[2] / "index.html").read_text()
+    names: list[str] = import_module(module).__all__
+    assert [] == [name for name in names if f'id="{module}.{name}"' not in page]
+    assert "&gt;&gt;&gt;" not in re.sub(r"<code>.*?</code>", "", page, flags=re.DOTALL), (
+        "a doctest is no code"
+    )
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """List the blocks of a language, each with the page that it is on."""
+    for page in [*PAGES, ROOT / "README.md"]:
+        for found in BLOCK.finditer(page.read_text()):
+            if found["language"] == language:
+                yield page.name, found["text"]
+
+
+def test_blocks_are_of_languages_that_are_checked() -> None:
+    """Python and consoles are run, files are kept for those, and what this module looks at is looked at."""
+    known = {"python", "console", "sh", "yaml", "json", "mermaid", "text", "dockerfile"}
+    languages = {found["language"] for page in PAGES for found in BLOCK.finditer(page.read_text())}
+    assert languages <= known
+
+
+def test_what_a_reader_is_to_type_exists() -> None:
+    """Targets of make, extras of the package and commands of the command line."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    told = "\n".join(text for _, text in blocks("sh"))
+    assert set(re.findall(r"^make ([a-z]+)", told, re.MULTILINE)) <= targets
+    assert {
+        extra for found in re.findall(r"streamfn\[([a-z,]+)\]", told) for extra in found.split(",")
+    } <= set(extras)
+    shown = subprocess.run(
+        [sys.executable, "-m", "streamfn.cli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert [] == [
+        name for name in re.findall(r"^streamfn ([a-z-]+)", told, re.MULTILINE) if name not in shown
+    ]
+
+
+class NoManagedPolicies:
+    """Stands in for IAM, which the transform would ask for managed policies by name; the template names none."""
+
+    def load(self) -> dict[str, str]:
+        """Give none."""
+        return {}
+
+
+def test_the_template_of_the_tutorial_can_be_deployed_and_keeps_what_its_delivery_promises() -> None:
+    (template,) = (text for page, text in blocks("yaml") if page == "tutorial.md")
+    uploaded = template.replace("CodeUri: .", "CodeUri: s3://code/cards.zip")  # as `sam package` does
+    deployed = transform(yaml_parse(uploaded), {}, NoManagedPolicies())
+    assert [] == [
+        str(match) for match in lint(json.dumps(deployed), config=ManualArgs(regions=["eu-west-1"]))
+    ]
+    resources: object = deployed["Resources"]
+    assert is_map(resources)
+    (mapping,) = (
+        each["Properties"]
+        for each in resources.values()
+        if is_map(each) and each["Type"] == "AWS::Lambda::EventSourceMapping"
+    )
+    assert is_map(mapping)
+    assert [] == judge(mapping, needs_of(retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters())))
