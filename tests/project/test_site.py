@@ -25,7 +25,8 @@ from streamfn.mappings._rules import judge
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-MODULES = ["streamfn", *(f"streamfn.{path.stem}" for path in (ROOT / "docs" / "api").glob("*.md"))]
+REFERENCE = sorted((ROOT / "docs" / "api").glob("*.md"))
+MODULES = ["streamfn", "streamfn.dead_letters", "streamfn.ledgers", "streamfn.mappings", "streamfn.testing"]
 
 
 @pytest.fixture(scope="module")
