@@ -56,6 +56,9 @@ from streamfn._reports import log_failure
 from streamfn._routes import Strategy
 from streamfn._structuring import structure
 from streamfn._tables import Table
+from streamfn._windows.events import Window
+from streamfn._windows.functions import WindowFunction, WindowResponse, window_handler
+from streamfn._windows.states import UnusableState
 from streamfn._wire import AttributeValue, Image, StreamViewType
 
 __all__ = [
@@ -105,8 +108,12 @@ __all__ = [
     "TimedOut",
     "Undecodable",
     "Unrouted",
+    "UnusableState",
     "Unwanted",
     "UpsertEvent",
+    "Window",
+    "WindowFunction",
+    "WindowResponse",
     "acknowledge",
     "batched",
     "batched_each",
@@ -131,4 +138,5 @@ __all__ = [
     "router",
     "series",
     "structure",
+    "window_handler",
 ]

@@ -51,8 +51,12 @@ PUBLIC = [
     "TimedOut",
     "Undecodable",
     "Unrouted",
+    "UnusableState",
     "Unwanted",
     "UpsertEvent",
+    "Window",
+    "WindowFunction",
+    "WindowResponse",
     "acknowledge",
     "batched",
     "batched_each",
@@ -77,6 +81,7 @@ PUBLIC = [
     "router",
     "series",
     "structure",
+    "window_handler",
 ]
 
 

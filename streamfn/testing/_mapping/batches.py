@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -16,6 +16,7 @@ from zlib import crc32
 
 from streamfn._wire import RawRecord, as_sequence_number, as_text, is_map, magnitude
 from streamfn.testing._mapping.settings import Settings
+from streamfn.testing._mapping.windows import Part, Span, is_too_large, span_of
 
 PAYLOAD: Final = 6 * 1024 * 1024
 """The bytes that an event has at most."""
@@ -68,11 +69,12 @@ def spread(record: RawRecord, over: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that are delivered together, how often they have been, and when they may be next."""
+    """Records that are delivered together, how often they have been, when they may be next, and their window if any."""
 
     records: tuple[Arrival, ...]
     attempts: int
     due: datetime
+    part: Part | None = None
 
     @property
     def sequence_numbers(self) -> list[str]:
@@ -82,20 +84,26 @@ class Batch:
 
 @dataclass(slots=True)
 class Lane:
-    """The records of a shard that are delivered one batch after the other."""
+    """The records of a shard that are delivered one batch after the other, and the open window with its state."""
 
     shard: str
     number: int
     arrivals: deque[Arrival] = field(default_factory=deque[Arrival])
     batches: deque[Batch] = field(default_factory=deque[Batch])
+    span: Span | None = None
+    state: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def due(self, settings: Settings) -> datetime | None:
         """Say when the next batch is to be delivered; None if nothing is left."""
         if self.batches:
             return self.batches[0].due
+        if self._ended(self.arrivals) is not None:
+            return self._ended(self.arrivals)
         if not self.arrivals:
             return None
         closed = self.arrivals[0].at + settings.maximum_batching_window
+        if settings.tumbling_window:
+            closed = min(closed, span_of(self.arrivals[0].at, settings.tumbling_window).end)
         # A batch does not wait for the end of its window once its last record is there, or the first one that
         # there is no room for.
         full = min(self._fitting(settings), settings.batch_size - 1)
@@ -105,13 +113,42 @@ class Lane:
         """Take the batch that is due."""
         if self.batches:
             return self.batches.popleft()
+        if self._ended(self.arrivals) is not None and self.span is not None:
+            return Batch((), 0, now, Part(self.span, ends=True))
         fitting = islice(self.arrivals, self._fitting(settings))
-        there = sum(1 for each in fitting if each.at <= now)
-        return Batch(tuple(self.arrivals.popleft() for _ in range(there)), 0, now)
+        if not settings.tumbling_window:
+            there = sum(1 for each in fitting if each.at <= now)
+            return Batch(self._first(there), 0, now)
+        self.span = span = span_of(self.arrivals[0].at, settings.tumbling_window)
+        records = self._first(sum(1 for each in fitting if each.at <= now and span.holds(each.at)))
+        return Batch(
+            records, 0, now, Part(span, ends=now >= span.end and self._ended(self.arrivals) is not None)
+        )
+
+    def answered(self, batch: Batch, state: Mapping[str, object], now: datetime) -> None:
+        """Keep what the function answered to a batch of a window as its state, or begin anew."""
+        part = batch.part
+        if part is None or part.ends:
+            self.state = {}
+            self.span = None if part is None or not part.early else self.span
+        else:
+            self.state = state
+            if is_too_large(state):
+                self.again(Batch((), 0, now, replace(part, ends=True, early=True)))
 
     def again(self, *batches: Batch) -> None:
-        """Have batches delivered before all others, in this order."""
-        self.batches.extendleft(reversed(batches))
+        """Have batches delivered before all others, in this order. Of the parts of a batch, the last ends a window."""
+        parted = [replace(each, part=each.part and replace(each.part, ends=False)) for each in batches[:-1]]
+        self.batches.extendleft(reversed([*parted, *batches[-1:]]))
+
+    def _first(self, count: int) -> tuple[Arrival, ...]:
+        return tuple(self.arrivals.popleft() for _ in range(count))
+
+    def _ended(self, arrivals: Sequence[Arrival]) -> datetime | None:
+        """Say when the open window ends, if nothing more of it is to come."""
+        if self.span is None or (arrivals and self.span.holds(arrivals[0].at)):
+            return None
+        return self.span.end
 
     def _fitting(self, settings: Settings) -> int:
         """Count the records, from the first on, that one batch takes; the first alone, however large it is."""

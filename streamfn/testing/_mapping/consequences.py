@@ -33,7 +33,7 @@ def consequence(
     done = f"{taken.settled if rest else 'all'} settled" if taken.settled else ""
     if repeated and taken.settled:
         return Consequence(f"{done}, and all delivered again", (replace(batch, due=now),))
-    if not rest:
+    if not rest and (batch.records or taken.error is None):
         return Consequence(done)
     parts = _split(batch, taken, now) if settings.bisect_batch_on_function_error else ()
     if parts:
@@ -44,7 +44,9 @@ def consequence(
         return Consequence(_joined(done, f"{len(rest)} given up"), given_up=rest)
     wait = min(_FIRST_WAIT * 2 ** min(batch.attempts, _DOUBLINGS), _LONGEST_WAIT)
     then = f"{len(rest)} again in {wait.total_seconds():g} s"
-    return Consequence(_joined(done, then), (Batch(rest, attempts, now + wait),))
+    return Consequence(
+        _joined(done, then), (replace(batch, records=rest, attempts=attempts, due=now + wait),)
+    )
 
 
 def _split(batch: Batch, taken: Taken, now: datetime) -> tuple[Batch, ...]:

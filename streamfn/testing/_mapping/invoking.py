@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from streamfn._lambda import LambdaContext, LambdaFunction
+from streamfn._windows.functions import WindowFunction
 from streamfn.testing._mapping.answers import settled_by
-from streamfn.testing._mapping.batches import Batch
+from streamfn.testing._mapping.batches import Batch, Lane
 from streamfn.testing._mapping.clock import Clock, TimedOut, TimeIsUp
 from streamfn.testing._mapping.faults import Crash, Fault, LostAnswer
-from streamfn.testing._mapping.observed import observed
+from streamfn.testing._mapping.observed import observed, observed_window
 from streamfn.testing._mapping.probes import Probe, Seen
 from streamfn.testing._mapping.settings import Settings
+from streamfn.testing._mapping.windows import state_in, told
 
 Function: TypeAlias = Callable[[object, LambdaContext], object]
 """What Lambda calls: with an event and a context, for an answer that JSON can carry."""
@@ -22,20 +24,28 @@ Function: TypeAlias = Callable[[object, LambdaContext], object]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of an invocation, as Lambda takes it: so many records are settled, the others are not."""
+    """What came of an invocation, as Lambda takes it: so many records are settled, the others are not.
+
+    `state` is that of the batch's window, if it has one and the answer was taken.
+    """
 
     settled: int
     seen: Seen
     answer: object = None
     error: str | None = None
+    state: Mapping[str, object] | None = None
 
 
 def invoke(
-    function: Function, batch: Batch, *, settings: Settings, clock: Clock, faults: Sequence[Fault]
+    function: Function, lane: Lane, batch: Batch, *, settings: Settings, clock: Clock, faults: Sequence[Fault]
 ) -> Taken:
-    """Call the function with a batch; `faults` are those of this invocation."""
+    """Call the function with a batch of a lane; `faults` are those of this invocation."""
     probe = Probe(next((fault for fault in faults if isinstance(fault, Crash)), None), clock)
-    event: object = json.loads(json.dumps({"Records": [each.record for each in batch.records]}))
+    records = [each.record for each in batch.records]
+    window: Mapping[str, object] = {}
+    if batch.part is not None:
+        window = told(batch.part, lane.state, lane.shard, next(iter(records), None))
+    event: object = json.loads(json.dumps({"Records": records, **window}))
     context = clock.begin(settings.timeout)
     try:
         answer: object = json.loads(json.dumps(_prepared(function, probe, clock, faults)(event, context)))
@@ -49,20 +59,26 @@ def invoke(
     seen = probe.end()
     if any(isinstance(fault, LostAnswer) for fault in faults):
         return Taken(0, seen, answer, "the answer was lost")
+    state = state_in(answer)
+    if batch.part is not None and state is None:
+        return Taken(0, seen, answer, "the answer has no state")
     if not settings.report_batch_item_failures:
-        return Taken(len(batch.records), seen, answer)
+        return Taken(len(batch.records), seen, answer, state=state)
     settled = settled_by(answer, batch.sequence_numbers)
     if isinstance(settled, str):
         return Taken(0, seen, answer, settled)
-    return Taken(settled, seen, answer)
+    return Taken(settled, seen, answer, state=state)
 
 
 def _prepared(function: Function, probe: Probe, clock: Clock, faults: Sequence[Fault]) -> Function:
     """Have a probe look into a function, or at least end it."""
-    if not isinstance(function, LambdaFunction):
-        return _seen_from_outside(function, probe)
     # isinstance drops the types.
-    return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults)
+    if isinstance(function, LambdaFunction):
+        return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults)
+    if isinstance(function, WindowFunction):
+        window_function = cast("WindowFunction[object, object, object, object, object]", function)
+        return observed_window(window_function, probe)
+    return _seen_from_outside(function, probe)
 
 
 def _seen_from_outside(function: Function, probe: Probe) -> Function:

@@ -30,7 +30,7 @@ from streamfn.testing._mapping.documents import Discard, document
 from streamfn.testing._mapping.faults import Fault, Repeated
 from streamfn.testing._mapping.history import History
 from streamfn.testing._mapping.invocations import Discarded, Invocation
-from streamfn.testing._mapping.invoking import Function, invoke
+from streamfn.testing._mapping.invoking import Function, Taken, invoke
 from streamfn.testing._mapping.settings import Destination, Settings
 from streamfn.testing._payloads import lambda_event
 
@@ -68,14 +68,16 @@ class EventSourceMapping:
         on_failure: Destination | None = None,
         shards: int = 1,
         timeout: timedelta = timedelta(seconds=60),
+        tumbling_window: timedelta = timedelta(),
         faults: Sequence[Fault] = (),
     ) -> None:
         """Put a function behind a stream.
 
         The settings are Lambda's own, with None for its -1; `shards` is how many the stream has, and
-        `timeout` is that of the function. Of a function that `lambda_handler` has made, the history tells
-        what each handler did. Others are seen from outside, and of `faults` they know those that concern
-        whole invocations.
+        `timeout` is that of the function. Of a function that `lambda_handler` or `window_handler` has made, the
+        history tells what each handler or the fold did. Others are seen from outside, and of `faults` they know
+        those that concern whole invocations. With a `tumbling_window`, records belong to the window in which they
+        arrive.
 
         Fails with `Misuse` for a setting that Lambda does not allow.
         """
@@ -90,6 +92,7 @@ class EventSourceMapping:
             on_failure=on_failure,
             shards=shards,
             timeout=timeout,
+            tumbling_window=tumbling_window,
         )
         self._function = function
         self._faults = tuple(faults)
@@ -141,7 +144,7 @@ class EventSourceMapping:
             at, *_, lane = min(due, key=lambda each: each[:3])
             self.clock.wait_until(at)
             batch = self._without_old(lane, lane.take(self.clock.now, self._settings))
-            if batch.records:
+            if batch.records or batch.part is not None:
                 self._deliver(lane, batch)
         return self.history
 
@@ -150,7 +153,7 @@ class EventSourceMapping:
         number = len(self.history.invocations) + 1
         faults = [fault for fault in self._faults if fault.invocation == number]
         began = self.clock.now
-        taken = invoke(self._function, batch, settings=self._settings, clock=self.clock, faults=faults)
+        taken = invoke(self._function, lane, batch, settings=self._settings, clock=self.clock, faults=faults)
         repeated = any(isinstance(fault, Repeated) for fault in faults)
         then = consequence(batch, taken, self._settings, self.clock.now, repeated=repeated)
         self.history.invocations.append(
@@ -168,10 +171,14 @@ class EventSourceMapping:
                 answer=taken.answer,
                 error=taken.error,
                 settled=taken.settled,
-                outcome=then.outcome,
+                outcome=_told(batch, taken, then.outcome),
             )
         )
         lane.again(*then.again)
+        if batch.part is not None and taken.settled == len(batch.records) and taken.state is not None:
+            lane.answered(batch, taken.state, self.clock.now)
+        elif batch.part is not None and batch.part.ends and not then.again:
+            lane.answered(batch, {}, self.clock.now)  # given up with all that it would have emitted
         discard = Discard("RetryAttemptsExhausted", batch.attempts + 1, unhandled=taken.answer is None)
         self._give_up(lane, then.given_up, discard)
 
@@ -191,3 +198,9 @@ class EventSourceMapping:
         if records and destination is not None and discard.condition != "Expired":
             now = self.clock.now
             self.documents.append(document(records, discard, shard=lane.shard, now=now, to=destination))
+
+
+def _told(batch: Batch, taken: Taken, outcome: str) -> str:
+    """Say what becomes of a batch, and of its window if that ends."""
+    ends = batch.part is not None and batch.part.ends and taken.error is None
+    return ", ".join(part for part in (outcome, "the window ends" if ends else "") if part)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
-from returns.result import Result
+from returns.result import Result, Success
 from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery, Process
 from streamfn._delivery.ledger_delivery import RetryWithLedger
+from streamfn._events import Event
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate
 from streamfn._failures import Failed, Handled
-from streamfn._lambda import LambdaFunction
+from streamfn._lambda import LambdaContext, LambdaFunction
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
 from streamfn._time import Clock
+from streamfn._windows.functions import WindowFunction, WindowResponse
 from streamfn.testing._mapping.faults import Fault
 from streamfn.testing._mapping.probes import Probe
 from streamfn.testing._mapping.stores import UnreliableDeadLetters, UnreliableLedger
 from streamfn.testing._mapping.watched import watched
 
+T = TypeVar("T")
+S = TypeVar("S")
 A = TypeVar("A")
 E = TypeVar("E")
+E2 = TypeVar("E2")
 E_contra = TypeVar("E_contra", contravariant=True)
 
 
@@ -55,6 +60,32 @@ def observed(
     process = Pipeline[A, E](watched(function.process.routes, probe))
     delivery = _with_unreliable_stores(function.delivery, faults, probe)
     return LambdaFunction(process, Observed(delivery, probe), function.margin, clock)
+
+
+def observed_window(
+    function: WindowFunction[T, S, A, E, E2], probe: Probe
+) -> Callable[[object, LambdaContext | None], WindowResponse]:
+    """Make the same function with a watched fold, before whose answer the process may die."""
+
+    def fold(state: S, event: Event[T]) -> Result[S, E]:
+        number = probe.begin(function.name, (event,))
+        try:
+            returned = function.fold(state, event)
+        except BaseException:
+            probe.raised(number)
+            raise
+        probe.returned(number, ("succeeded" if isinstance(returned, Success) else "failed",))
+        return returned
+
+    watched_function = replace(function, fold=fold)
+
+    def called(event: object, context: LambdaContext | None) -> WindowResponse:
+        probe.stay_alive()
+        answer = watched_function(event, context)
+        probe.settle()
+        return answer
+
+    return called
 
 
 def _with_unreliable_stores(delivery: Delivery[E], faults: Sequence[Fault], probe: Probe) -> Delivery[E]:

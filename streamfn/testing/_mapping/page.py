@@ -113,7 +113,7 @@ def _letters(handler: str, letters: Iterable[Letter], names: Mapping[str, str]) 
 
 def _settled(each: Invocation) -> str:
     """Show how much of the batch is done with, and say what becomes of the rest."""
-    share = 100 * each.settled // len(each.event_ids)
+    share = 100 * each.settled // len(each.event_ids) if each.event_ids else 100
     errors = [*each.store_failures, *([each.error] if each.error else [])]
     told = "".join(f"{chip('error', error, '')}<br>" for error in errors)
     return f'<span class="bar"><i style="width: {share}%"></i></span>{told}{escape(each.outcome)}'

@@ -26,6 +26,7 @@ class Settings:
     on_failure: Destination | None
     shards: int
     timeout: timedelta
+    tumbling_window: timedelta
 
     def __post_init__(self) -> None:
         """Check the bounds: those of `CreateEventSourceMapping` in the AWS Lambda API Reference."""
@@ -33,6 +34,9 @@ class Settings:
         _check("maximum_batching_window", self.maximum_batching_window, timedelta(), timedelta(minutes=5))
         _check("parallelization_factor", self.parallelization_factor, 1, 10)
         _check("shards", self.shards, 1, 10_000)
+        _check("tumbling_window", self.tumbling_window, timedelta(), timedelta(minutes=15))
+        if self.tumbling_window and self.parallelization_factor > 1:
+            raise Misuse("a window has one state for a shard: leave parallelization_factor at 1")
         _check("timeout", self.timeout, timedelta(seconds=1), timedelta(minutes=15))
         if self.maximum_retry_attempts is not None:
             _check("maximum_retry_attempts", self.maximum_retry_attempts, 0, 10_000)

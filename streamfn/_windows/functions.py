@@ -1,0 +1,170 @@
+"""The function that Lambda calls for a mapping with a tumbling window: it folds, and emits when the window ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Generic, Literal, TypeAlias, TypedDict, cast
+
+from returns.result import Failure, Result
+from typing_extensions import TypeVar
+
+from streamfn._delivery.answers import BatchFailed, BatchItemFailure, fail_whole
+from streamfn._events import Event
+from streamfn._execution.verdicts import call, verdict
+from streamfn._failures import Failed, Malformed, Raised, Reason, Unrouted
+from streamfn._forks import ODD
+from streamfn._handlers.names import handler_name
+from streamfn._handlers.outcomes import Outcome
+from streamfn._lambda import LambdaContext
+from streamfn._misuse import Misuse
+from streamfn._payloads import records_in
+from streamfn._records import MalformedRecord, Record, StreamRecord
+from streamfn._reports import Report, log_failure, send
+from streamfn._structuring import structure
+from streamfn._tables import Table
+from streamfn._values import Value
+from streamfn._windows.events import Window, window_event
+from streamfn._windows.states import Folded, States
+from streamfn._wire import magnitude
+
+T = TypeVar("T")
+S = TypeVar("S")
+A = TypeVar("A")
+E = TypeVar("E")
+E2 = TypeVar("E2")
+
+OnFailure: TypeAlias = Literal["raise", "skip"]
+"""What becomes of a record that cannot be folded: the batch comes again, or the record is reported and left out."""
+
+
+class WindowResponse(TypedDict):
+    """A function's answer to Lambda: the state so far. Its list is always empty, since all is folded or nothing."""
+
+    state: Mapping[str, object]
+    batchItemFailures: list[BatchItemFailure]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WindowFunction(Value, Generic[T, S, A, E, E2]):
+    """A function that Lambda calls with each batch of a window; `window_handler` makes it, and explains the fields."""
+
+    table: Table[T]
+    fold: Callable[[S, Event[T]], Result[S, E]]
+    initial: S
+    emit: Callable[[Window, S], Outcome[A, E2]]
+    on_failure: OnFailure
+    report: Report[E]
+    name: str
+    _states: States[S] = field(compare=False)
+
+    def __call__(self, event: object, _: LambdaContext | None, /) -> WindowResponse:
+        """Fold a batch into the state, and emit that where the window ends.
+
+        Fails with `NotAStreamEvent`, `UnusableState` and `BatchFailed`. Lambda then sends the batch again, with the
+        state that it had.
+        """
+        told = window_event(event)
+        folded = self._folded(self._states.read(told.state), records_in(told.envelope))
+        window = replace(told.window, watermark=folded.watermark)
+        if told.ends:
+            return self._emitted(window, folded)
+        kept = self._states.kept(folded)
+        if self._states.is_too_large(kept):
+            return self._emitted(replace(window, terminated_early=True), folded)
+        return {"state": kept, "batchItemFailures": []}
+
+    def _folded(self, folded: Folded[S], records: Sequence[Record]) -> Folded[S]:
+        """Fold all records that are not in the state yet, or none."""
+        state, known = folded
+        failures: list[Failed[object]] = []
+        numbers = [] if known is None else [known]
+        for record in records:
+            if (number := record.sequence_number) is not None:
+                if known is not None and magnitude(number) <= magnitude(known):
+                    continue
+                numbers.append(number)
+            if self._is_wanted(record):
+                next_state = self._with(state, record)
+                if isinstance(next_state, Failure):
+                    failures.append(Failed(record, self.name, next_state.failure()))
+                    if self.on_failure == "raise":
+                        break
+                else:
+                    state = next_state.unwrap()
+        send(cast("Report[object]", self.report), failures)  # each is of what the fold fails with
+        if self.on_failure == "raise":
+            fail_whole(failures)
+        return Folded(state, max(numbers, key=magnitude, default=None))
+
+    def _with(self, state: S, record: Record) -> Result[S, Reason[object]]:
+        """Fold one record."""
+        if isinstance(record, MalformedRecord):
+            return Failure(Malformed(record.problem))
+        if record.table_name != self.table.name:
+            return Failure(Unrouted(record.event_source_arn, record.table_name))
+        event = structure(self.table, record)
+        if isinstance(event, Failure):
+            return Failure(event.failure())
+        fold = cast("Callable[[object], object]", partial(self.fold, state))  # it takes an event of the table
+        return cast("Result[S, Reason[object]]", verdict(call(fold, event.unwrap())))  # and answers a state
+
+    def _is_wanted(self, record: Record) -> bool:
+        """Whether the table's pattern, if it has one, matches a record."""
+        if self.table.matcher is None or not isinstance(record, StreamRecord):
+            return True
+        try:
+            return self.table.matcher.matches(record.raw)
+        except ODD:
+            return True
+
+    def _emitted(self, window: Window, folded: Folded[S]) -> WindowResponse:
+        """Emit a state, after which the next one is a new one."""
+        emit = cast("Callable[[object], object]", partial(self.emit, window))  # it takes the state
+        outcome = verdict(call(emit, folded.state))
+        if isinstance(outcome, Failure):
+            reason = outcome.failure()
+            error = reason.exception if isinstance(reason, Raised) else None
+            raise BatchFailed(f"emit failed for the window {window.idempotency_key}: {reason!r}") from error
+        return {"state": self._after(window, folded), "batchItemFailures": []}
+
+    def _after(self, window: Window, folded: Folded[S]) -> Mapping[str, object]:
+        """Begin anew; within the same window it is still known what was folded."""
+        if not window.terminated_early:
+            return {}
+        return self._states.kept(Folded(self._states.read({}).state, folded.watermark))
+
+
+def window_handler(
+    table: Table[T],
+    fold: Callable[[S, Event[T]], Result[S, E]],
+    initial: S,
+    emit: Callable[[Window, S], Outcome[A, E2]],
+    *,
+    on_failure: OnFailure = "raise",
+    report: Report[E] = log_failure,
+) -> WindowFunction[T, S, A, E, E2]:
+    """Make the function that Lambda calls for a mapping with a tumbling window.
+
+    `fold` takes the state so far and an event of the table, whatever happened to the item, and answers the next
+    state. `initial` is the state that a window begins with: a frozen dataclass of what DynamoDB could store, which
+    Lambda keeps as JSON between invocations. `emit` gets the state where the window ends. A state of more than 1 MB,
+    which Lambda does not keep, ends its window early: it is emitted, and the rest of the window begins anew; see
+    `Window`.
+
+    An invocation folds all its records or raises, so that they come again: whether Lambda keeps a state beside an
+    answer that names failures is not documented. With `on_failure` ``"raise"``, any record that cannot be folded has
+    it raise; with ``"skip"``, such a record is left out. Both tell `report` of it. An `emit` that fails has the last
+    batch come again.
+
+    What was folded is not folded twice within a window, though Lambda may deliver a batch twice: the state carries the
+    highest sequence number in it. `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
+    same then.
+
+    Fails with `Misuse` if the initial state cannot be kept, or a function has no name.
+    """
+    if on_failure not in {"raise", "skip"}:
+        raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
+    name = handler_name(fold, None)
+    return WindowFunction(table, fold, initial, emit, on_failure, report, name, States(initial))
