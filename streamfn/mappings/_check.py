@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Protocol, cast
 
+from typing_extensions import TypeIs
+
 from streamfn._wire import as_text, is_map
 from streamfn.mappings._finding import Finding
-from streamfn.mappings._needs import STRICTEST, Needs, needs_of
-from streamfn.mappings._rules import Settings, judge
+from streamfn.mappings._needs import FOLDS, STRICTEST, Needs, needs_of
+from streamfn.mappings._rules import Settings, judge, service_of
 
 _MARGIN: Final = timedelta(seconds=1)
 """The margin of a function that is not given: the one that `lambda_handler` keeps by default."""
@@ -49,25 +51,40 @@ class Delivering(Protocol):
         ...
 
 
+class Folding(Protocol):
+    """What is asked of the function that `window_handler` makes."""
+
+    @property
+    def fold(self) -> object:
+        """What puts an event into the state."""
+        ...
+
+
 def check_mapping(
-    client: LambdaClient, function_name: str, handler: Delivering | None = None
+    client: LambdaClient, function_name: str, handler: Delivering | Folding | None = None
 ) -> list[Finding]:
     """List what in a function's event source mappings defeats its delivery; an empty list says that they fit.
 
     `client` is ``boto3.client("lambda")``, which needs the permissions ``lambda:GetFunctionConfiguration`` and
     ``lambda:ListEventSourceMappings``. `function_name` is the function's name or ARN, with the version or the
-    alias if its mappings name one. `handler` is what `lambda_handler` made; without it, the settings are
-    judged by what the strictest delivery needs, which is `retry` with a ledger and dead letters.
+    alias if its mappings name one. `handler` is what `lambda_handler` or `window_handler` made; without it, the
+    settings are judged by what the strictest delivery needs, which is `retry` with a ledger and dead letters.
 
-    Mappings of DynamoDB streams alone are judged. One that is disabled is judged too, as it may be enabled
-    next, unless another mapping reads the same stream.
+    Mappings of DynamoDB streams and of Kinesis streams alone are judged. One that is disabled is judged too, as it
+    may be enabled next, unless another mapping reads the same stream.
 
     It fails with what the client raises, such as ``ResourceNotFoundException`` for a function that is not
     there.
     """
     if handler is None:
         return findings_of(client, function_name, STRICTEST, _MARGIN)
+    if _folds(handler):
+        return findings_of(client, function_name, FOLDS, timedelta())
     return findings_of(client, function_name, needs_of(handler.delivery), handler.margin)
+
+
+def _folds(handler: Delivering | Folding) -> TypeIs[Folding]:
+    return hasattr(handler, "fold")
 
 
 def findings_of(client: LambdaClient, function_name: str, needs: Needs, margin: timedelta) -> list[Finding]:
@@ -102,8 +119,8 @@ def _stream(mapping: Settings) -> str:
 
 
 def _is_of_a_stream(mapping: Settings) -> bool:
-    """Whether a mapping reads a DynamoDB stream, or could: one on its way out never will."""
-    return _stream(mapping).split(":")[2:3] == ["dynamodb"] and mapping.get("State") != "Deleting"
+    """Whether a mapping reads a stream, or could: one on its way out never will."""
+    return service_of(mapping) in {"dynamodb", "kinesis"} and mapping.get("State") != "Deleting"
 
 
 def _is_enabled(mapping: Settings) -> bool:
@@ -130,9 +147,9 @@ def _of_number(mappings: Sequence[Settings]) -> Iterator[Finding]:
         yield Finding(
             None,
             "EventSourceMappings",
-            "empty of DynamoDB streams",
+            "empty of streams",
             "one for each stream",
-            "nothing calls the function, and what a stream holds is forgotten after 24 hours",
+            "nothing calls the function, and what a stream holds is forgotten, by DynamoDB after 24 hours",
         )
 
 

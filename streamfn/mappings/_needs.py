@@ -16,7 +16,7 @@ class Needs:
 
     `partial_answers`: it answers with the records that have to come again. `remembers`: it has a ledger.
     `puts_aside`: it makes dead letters of what cannot succeed, once `patience` has passed since the first
-    failure. `drops`: a failure of a handler is not to come again.
+    failure. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a tumbling window.
     """
 
     partial_answers: bool
@@ -24,7 +24,18 @@ class Needs:
     puts_aside: bool
     drops: bool
     patience: timedelta
+    folds: bool = False
 
+
+FOLDS: Final = Needs(
+    partial_answers=False,
+    remembers=False,
+    puts_aside=False,
+    drops=False,
+    patience=timedelta(),
+    folds=True,
+)
+"""What the function of a window needs, which answers for whole batches alone."""
 
 STRICTEST: Final = Needs(
     partial_answers=True,

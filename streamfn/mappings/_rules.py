@@ -87,7 +87,9 @@ def _loss_is_noted(settings: Settings, needs: Needs) -> Defect | None:
 
 def _age_ends_before_the_stream_forgets(settings: Settings, needs: Needs) -> Defect | None:
     age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
-    if needs.drops or (age != _UNLIMITED and timedelta(seconds=age) < RETENTION):
+    # How long a Kinesis stream keeps its records is a setting of its own.
+    forgets = not is_of_kinesis(settings) and timedelta(seconds=age) >= RETENTION
+    if needs.drops or (age != _UNLIMITED and not forgets):
         return None
     return Defect(
         "MaximumRecordAgeInSeconds",
@@ -110,9 +112,16 @@ def _age_outlasts_patience(settings: Settings, needs: Needs) -> Defect | None:
     )
 
 
-def _batches_are_no_windows(settings: Settings, _: Needs) -> Defect | None:
+def _batches_are_of_windows_or_not(settings: Settings, needs: Needs) -> Defect | None:
     seconds = _number(settings, "TumblingWindowInSeconds", unset=0)
-    if seconds == 0:
+    if needs.folds and seconds == 0:
+        return Defect(
+            "TumblingWindowInSeconds",
+            "unset",
+            "the length of the window",
+            "the function folds windows, and refuses every event that belongs to none",
+        )
+    if needs.folds or seconds == 0:
         return None
     return Defect(
         "TumblingWindowInSeconds",
@@ -129,8 +138,19 @@ _RULES: Final[tuple[Callable[[Settings, Needs], Defect | None], ...]] = (
     _loss_is_noted,
     _age_ends_before_the_stream_forgets,
     _age_outlasts_patience,
-    _batches_are_no_windows,
+    _batches_are_of_windows_or_not,
 )
+
+
+def is_of_kinesis(settings: Settings) -> bool:
+    """Whether a mapping reads a Kinesis stream."""
+    return service_of(settings) == "kinesis"
+
+
+def service_of(settings: Settings) -> str:
+    """Name the service that a mapping reads, by the ARN of its source."""
+    parts = (as_text(settings.get("EventSourceArn")) or "").split(":")
+    return parts[2] if len(parts) > 2 else ""
 
 
 def _number(settings: Settings, name: str, *, unset: int) -> int:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 from returns.result import Result, Success
 
-from streamfn import InsertEvent, acknowledge, lambda_handler, on_insert, pipeline, retry
+from streamfn import (
+    Event,
+    InsertEvent,
+    Window,
+    acknowledge,
+    lambda_handler,
+    on_insert,
+    pipeline,
+    retry,
+    window_handler,
+)
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.mappings import Finding, check_mapping
@@ -138,6 +148,34 @@ def test_a_handlers_own_margin_is_judged_by() -> None:
 def test_that_there_is_no_such_function_is_what_the_client_says() -> None:
     with pytest.raises(ClientError, match="Function not found: follow-crads"):
         check_mapping(Lambda([FITTING], configuration={}), "follow-crads")
+
+
+KINESIS = "arn:aws:kinesis:eu-west-1:123456789012:stream/changes"
+
+
+def test_mappings_of_kinesis_streams_are_judged_too_but_how_long_they_keep_records_is_their_own() -> None:
+    assert [] == settings_found(mapping(EventSourceArn=KINESIS, MaximumRecordAgeInSeconds=100_000))
+    careless = mapping(EventSourceArn=KINESIS, MaximumRecordAgeInSeconds=-1, FunctionResponseTypes=[])
+    assert ["FunctionResponseTypes", "MaximumRecordAgeInSeconds"] == settings_found(careless)
+
+
+def test_the_function_of_a_window_needs_a_window_and_no_answers() -> None:
+    @dataclass(frozen=True)
+    class Count:
+        cards: int = 0
+
+    def count(state: Count, _: Event[Card]) -> Result[Count, str]:
+        return Success(Count(state.cards + 1))
+
+    def store(_: Window, __: Count) -> Result[None, str]:
+        return Success(None)
+
+    handler = window_handler(cards, count, Count(), store)
+    configuration = {"Timeout": 1}
+    of_window = mapping(TumblingWindowInSeconds=300, FunctionResponseTypes=[], MaximumRetryAttempts=9)
+    assert [] == check_mapping(Lambda([of_window], configuration=configuration), "follow-cards", handler)
+    (finding,) = check_mapping(Lambda([FITTING], configuration=configuration), "follow-cards", handler)
+    assert (finding.setting, finding.found) == ("TumblingWindowInSeconds", "unset")
 
 
 @pytest.mark.parametrize(

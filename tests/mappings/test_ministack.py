@@ -126,9 +126,7 @@ def test_more_mappings_than_lambda_lists_at_a_time_are_all_judged(account: Accou
 
 def test_a_function_without_a_mapping_is_found(account: Account) -> None:
     account.function("alone")
-    assert [(None, "EventSourceMappings", "empty of DynamoDB streams")] == told(
-        check_mapping(account.client, "alone")
-    )
+    assert [(None, "EventSourceMappings", "empty of streams")] == told(check_mapping(account.client, "alone"))
 
 
 def test_that_there_is_no_such_function_is_what_the_client_says(account: Account) -> None:
