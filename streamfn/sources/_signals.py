@@ -1,0 +1,41 @@
+"""Signals that ask a reader to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final
+
+_ASKING: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
+    """Call `stop` on SIGINT and SIGTERM for as long as the block lasts, if it runs in the main thread.
+
+    Python lets no other thread handle signals. The first signal also brings back the handlers that were there before,
+    so that a second Ctrl-C does what it always does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {number: signal.getsignal(number) for number in _ASKING}
+
+    def restore() -> None:
+        for number, handler in found.items():
+            if handler is not None:  # one that was not set from Python cannot be set from it
+                signal.signal(number, handler)
+
+    def handle(_number: int, _frame: object) -> None:
+        restore()
+        stop()
+
+    for number, handler in found.items():
+        if handler is not None:
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,165 @@
+"""Places where exports lie and where a replay keeps its progress: folders, and prefixes of S3 buckets.
+
+Places are pickled, with the names alone: a worker makes a client of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import normpath
+from tempfile import NamedTemporaryFile
+from typing import Final, TypeAlias
+
+from typing_extensions import override
+
+from streamfn._clients import OnFirstUse, error_code
+from streamfn.sources.export._client import S3Client, make_s3
+
+_GONE: Final = frozenset({"404", "NoSuchKey"})
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of this machine."""
+
+    path: Path
+
+    def read(self, name: str, /) -> bytes | None:
+        """Give what a file holds, or None if there is none."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes, /) -> None:
+        """Write another file beside it, and put that in its place."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".new", delete=False) as beside:
+            beside.write(content)
+            beside.flush()
+            os.fsync(beside.fileno())
+        Path(beside.name).replace(target)
+
+    def names(self, folder: str, /) -> Iterator[str]:
+        """Give the names of the files in a folder, in their order."""
+        found = sorted((self.path / folder).glob("*")) if (self.path / folder).is_dir() else []
+        return (f"{folder}/{each.name}" for each in found if not each.name.startswith("."))
+
+    @contextmanager
+    def local(self, name: str, /) -> Generator[Path | None]:
+        """Give the file itself."""
+        path = self.path / name
+        yield path if path.is_file() else None
+
+    def folders(self) -> Iterator[str]:
+        """Give the names of the folders in it."""
+        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        return (each.name for each in found if each.is_dir())
+
+    def within(self, folder: str, /) -> Folder:
+        """Give the place of a folder."""
+        return Folder(self.path / folder)
+
+    @override
+    def __str__(self) -> str:
+        """Name it as a location."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A prefix of a bucket of S3, with a slash at its end unless it is empty."""
+
+    name: str
+    prefix: str
+    client: OnFirstUse[S3Client] = field(
+        default_factory=lambda: OnFirstUse(make_s3, None), compare=False, repr=False
+    )
+
+    def read(self, name: str, /) -> bytes | None:
+        """Give what an object holds, or None if there is none."""
+        try:
+            return self.client().get_object(Bucket=self.name, Key=self._key(name))["Body"].read()
+        except Exception as error:
+            if error_code(error) in _GONE:
+                return None
+            raise
+
+    def write(self, name: str, content: bytes, /) -> None:
+        """Put an object, which S3 shows whole or not at all."""
+        self.client().put_object(Bucket=self.name, Key=self._key(name), Body=content)
+
+    def names(self, folder: str, /) -> Iterator[str]:
+        """Give the names of the objects in a folder, in their order, which is that of S3's lists."""
+        below = f"{self.prefix}{folder}/"
+        page = self.client().list_objects_v2(Bucket=self.name, Prefix=below)
+        while True:
+            for each in page.get("Contents", ()):
+                yield each["Key"].removeprefix(self.prefix)
+            if (token := page.get("NextContinuationToken")) is None:
+                return
+            page = self.client().list_objects_v2(Bucket=self.name, Prefix=below, ContinuationToken=token)
+
+    @contextmanager
+    def local(self, name: str, /) -> Generator[Path | None]:
+        """Give a copy of an object, for as long as it is needed."""
+        try:
+            body = self.client().get_object(Bucket=self.name, Key=self._key(name))["Body"]
+        except Exception as error:
+            if error_code(error) not in _GONE:
+                raise
+            yield None
+            return
+        with NamedTemporaryFile(prefix="streamfn-", suffix=".json.gz") as copy:
+            shutil.copyfileobj(body, copy)
+            copy.flush()
+            yield Path(copy.name)
+
+    def folders(self) -> Iterator[str]:
+        """Give none: a list of all that a bucket holds may be long, so its exports are named in full."""
+        return iter(())
+
+    def _key(self, name: str) -> str:
+        return normpath(f"{self.prefix}{name}")
+
+    def within(self, folder: str, /) -> Bucket:
+        """Give the place of a folder."""
+        return Bucket(self.name, f"{self.prefix}{folder}/", self.client)
+
+    @override
+    def __reduce__(self) -> tuple[type[Bucket], tuple[str, str]]:
+        """Leave the client behind."""
+        return Bucket, (self.name, self.prefix)
+
+    @override
+    def __str__(self) -> str:
+        """Name it as a location."""
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
+
+Place: TypeAlias = Folder | Bucket
+"""Files by their names, in which slashes make folders."""
+
+Location: TypeAlias = str | os.PathLike[str]
+"""A folder, or a prefix of a bucket as ``s3://bucket/prefix``."""
+
+
+def place_at(location: Location, client: S3Client | None = None) -> Place:
+    """Find the place that a location names.
+
+    >>> place_at("s3://backups/2024/")
+    Bucket(name='backups', prefix='2024/')
+    """
+    text = os.fspath(location)
+    for scheme in ("s3://", "s3a://", "s3n://"):  # the latter two are Hadoop's
+        if text.startswith(scheme):
+            bucket, _, prefix = text.removeprefix(scheme).partition("/")
+            prefix = prefix.strip("/")
+            return Bucket(bucket, f"{prefix}/" if prefix else "", OnFirstUse(make_s3, client))
+    return Folder(Path(text.removeprefix("file://")))

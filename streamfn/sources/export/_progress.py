@@ -1,0 +1,117 @@
+"""Progress: which chunks of an export's data files have been run, and what came of them.
+
+Each chunk is a file of its own, written once its records have been run, and before anybody is told what came of them.
+So a replay that ends at any moment, and is begun again, repeats no more than the chunk that each of its workers was at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from streamfn._wire import as_text, is_map
+from streamfn.sources.export._client import S3Client
+from streamfn.sources.export._manifests import DataFile, Export
+from streamfn.sources.export._outcomes import Outcome
+from streamfn.sources.export._places import Location, Place, place_at
+
+VERSION: Final = 1
+HANDLED: Final = "handled"
+
+
+class NotProgress(ValueError):
+    """The place holds progress of another export, or something else; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines of a data file that have been run, from `first` to `last`.
+
+    `handlers` are those that there were. `handled` counts for each what it handled, `failures` are all others.
+    """
+
+    first: int
+    last: int
+    handlers: frozenset[str]
+    handled: Mapping[str, int]
+    failures: tuple[Outcome, ...]
+
+    def outcomes(self, file: DataFile) -> Iterator[Outcome]:
+        """Give what came of it."""
+        for handler, count in self.handled.items():
+            yield Outcome(file.name, handler, HANDLED, count=count)
+        yield from self.failures
+
+    def is_done_for(self, handlers: frozenset[str]) -> bool:
+        """Whether nothing of it is left for these handlers."""
+        return not self.failures and handlers <= self.handlers
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStore:
+    """Keeps chunks at a place. `progress_at` makes it; it can be pickled."""
+
+    place: Place
+
+    def chunks(self, export: Export, file: DataFile) -> list[Chunk]:
+        """Give the chunks of a data file that have been run, in their order. Fails with `NotProgress`."""
+        chunks: list[Chunk] = []
+        for name in self.place.names(file.name):
+            content = self.place.read(name)
+            if content is not None:
+                chunks.append(self._read(name, content, export, file))
+        return sorted(chunks, key=lambda chunk: chunk.first)
+
+    def keep(self, export: Export, file: DataFile, chunk: Chunk) -> None:
+        """Keep a chunk, in the place of what was kept of the same lines. Fails with what the place raises."""
+        told = {
+            "version": VERSION,
+            "export": export.id,
+            "first": chunk.first,
+            "last": chunk.last,
+            "handlers": sorted(chunk.handlers),
+            "handled": chunk.handled,
+            "failures": [
+                [each.handler, each.outcome, each.detail, each.line, each.event_id] for each in chunk.failures
+            ],
+        }
+        self.place.write(f"{file.name}/{chunk.first:012d}.json", json.dumps(told).encode())
+
+    def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> Chunk:
+        told = _object(content)
+        first, last = told.get("first"), told.get("last")
+        if told.get("version") != VERSION or not isinstance(first, int) or not isinstance(last, int):
+            raise NotProgress(f"{self.place}/{name} is no progress of a replay: name another place for it")
+        if told.get("export") != export.id:
+            raise NotProgress(
+                f"{self.place} holds the progress of the export {as_text(told.get('export'))}: name another place"
+            )
+        # Whoever wrote the version wrote the rest.
+        failures = cast("Sequence[tuple[str | None, str, str | None, int, str]]", told["failures"])
+        return Chunk(
+            first,
+            last,
+            frozenset(cast("list[str]", told["handlers"])),
+            cast("Mapping[str, int]", told["handled"]),
+            tuple(Outcome(file.name, *each) for each in failures),
+        )
+
+
+def progress_at(location: Location, client: S3Client | None = None) -> ProgressStore:
+    """Keep progress in a folder, or under a prefix of a bucket, ``s3://bucket/prefix``."""
+    return ProgressStore(place_at(location, client))
+
+
+def usual_place(export: Export, pipeline: str) -> ProgressStore:
+    """Keep the progress of a pipeline beside the manifest."""
+    return ProgressStore(export.place.within(f"streamfn-{pipeline.replace(':', '-')}"))
+
+
+def _object(content: bytes) -> Mapping[str, object]:
+    try:
+        told: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return told if is_map(told) else {}

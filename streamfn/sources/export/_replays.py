@@ -1,0 +1,144 @@
+"""Replays: a pipeline run on all that an export holds, on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+
+from streamfn._loading import load_pipeline
+from streamfn._misuse import Misuse
+from streamfn._pipeline import Pipeline
+from streamfn.sources._signals import stopped_by_signals
+from streamfn.sources.export._client import S3Client
+from streamfn.sources.export._manifests import DataFile, Export, open_export
+from streamfn.sources.export._outcomes import Outcome
+from streamfn.sources.export._places import Location
+from streamfn.sources.export._progress import Chunk, ProgressStore, progress_at, usual_place
+from streamfn.sources.export._running import CHUNK, chunks_of
+from streamfn.sources.export._workers import Unfinished, Work, problem_of, run_files
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a replay has come: lines and files that are done, of all that there are."""
+
+    lines: int
+    all_lines: int
+    files: int
+    all_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of a replay, with all that was done in earlier runs.
+
+    `handled` counts for each handler, and `failed` for each handler (None for a record that reached none) and name of a
+    reason. `unfinished` are the files that could not be run to their end, each with the reason. `interrupted` says that
+    it was asked to end before.
+    """
+
+    export: Export
+    progress: ProgressStore
+    handled: Mapping[str, int]
+    failed: Mapping[tuple[str | None, str], int]
+    unfinished: Mapping[str, str]
+    interrupted: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each handler has succeeded on every record that it wants."""
+        return not (self.failed or self.unfinished or self.interrupted)
+
+    def failures(self) -> Iterator[Outcome]:
+        """Give each failure, from what is kept as progress, however many there are."""
+        for file in self.export.files:
+            for chunk in self.progress.chunks(self.export, file):
+                yield from chunk.failures
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts what is told."""
+
+    export: Export
+    on_progress: Callable[[Progress], None]
+    handled: Counter[str] = field(default_factory=Counter[str])
+    failed: Counter[tuple[str | None, str]] = field(default_factory=Counter[tuple[str | None, str]])
+    unfinished: dict[str, str] = field(default_factory=dict[str, str])
+    lines: Counter[str] = field(default_factory=Counter[str])
+
+    def tell(self, file: DataFile, news: Chunk | Unfinished) -> None:
+        """Count a chunk, or a file that cannot be finished."""
+        if isinstance(news, Unfinished):
+            self.unfinished[news.name] = news.problem
+        else:
+            self.handled.update(news.handled)
+            self.failed.update((each.handler, each.outcome) for each in news.failures)
+            self.lines[file.name] += news.last - news.first + 1
+        self.on_progress(self.progress())
+
+    def progress(self) -> Progress:
+        """Say how far it has come."""
+        files = self.export.files
+        done = sum(1 for file in files if self.lines[file.name] >= file.items)
+        return Progress(self.lines.total(), self.export.item_count, done, len(files))
+
+
+def replay(
+    location: Location,
+    pipeline: str | Pipeline[object, object],
+    *,
+    processes: int | None = None,
+    progress: Location | None = None,
+    table_name: str | None = None,
+    chunk: int = CHUNK,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    client: S3Client | None = None,
+) -> Replay:
+    """Run a pipeline on all that an export holds, each handler on the records that it wants.
+
+    `location` is that of the export; see `open_export`. `pipeline` is named as ``"app:process"`` for its module and
+    name, so that processes can import it: as many as there are cores, or `processes`. A pipeline itself runs in this
+    process. Each data file is run by one process, in its order; its records are independent, since an export has one
+    state of each item.
+
+    `progress` is where it is kept what has been run, a folder or ``s3://bucket/prefix``; by default that is a folder
+    beside the manifest, named after the pipeline. Run again with the same, it goes on where it ended, and runs again
+    what failed, for the handlers that failed. What a process was at when it died, up to `chunk` lines, is repeated.
+
+    `table_name` is the name under which the pipeline knows the table, if the export is of a copy. `on_progress` is told
+    how far it has come, after each chunk. On SIGINT and SIGTERM it ends with the chunks under way.
+
+    Fails with `NotAnExport`, `DamagedExport` and `NotProgress`, with `Misuse` for a name that leads to no pipeline, and
+    with what the file system or boto3 raises for the manifests.
+    """
+    if chunk < 1 or (processes is not None and processes < 1):
+        raise Misuse(f"chunk={chunk} and processes={processes} should be 1 or more")
+    if not isinstance(pipeline, str) and processes not in {None, 1}:
+        raise Misuse('processes import a pipeline by its name: pass that, as in "app:process"')
+    export = open_export(location, client=client)
+    process = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    name = pipeline if isinstance(pipeline, str) else "pipeline"
+    store = usual_place(export, name) if progress is None else progress_at(progress, client)
+    tally, stopped = _Tally(export, on_progress), Event()
+    files = sorted(export.files, key=lambda file: file.items, reverse=True)
+    count = min(processes or os.cpu_count() or 1, len(files)) if isinstance(pipeline, str) else 1
+    with stopped_by_signals(stopped.set):
+        if count > 1 and isinstance(pipeline, str):
+            run_files(
+                Work(export, pipeline, store, table_name, chunk), files, count, tally.tell, stopped.is_set
+            )
+        else:
+            for file in files:
+                try:
+                    for each in chunks_of(
+                        export, file, process, store, table_name=table_name, chunk=chunk, stop=stopped.is_set
+                    ):
+                        tally.tell(file, each)
+                except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
+                    tally.tell(file, Unfinished(file.name, problem_of(error)))
+    interrupted = stopped.is_set() and tally.progress().lines < export.item_count
+    return Replay(export, store, dict(tally.handled), dict(tally.failed), dict(tally.unfinished), interrupted)
