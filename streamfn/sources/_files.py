@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from typing_extensions import override
 
@@ -140,6 +140,8 @@ def _written(position: Position) -> object:
             return {"since": moment.isoformat()}
         case Drained():
             return _DRAINED
+        case _:
+            assert_never(position)
 
 
 def _position(told: object) -> Position | None:

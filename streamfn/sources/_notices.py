@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 _log: Final = logging.getLogger("streamfn.sources")
 
@@ -89,6 +89,8 @@ def log_notice(notice: Notice) -> None:
             level = logging.WARNING
         case Reading() | Finished():
             level = logging.INFO
+        case _:
+            assert_never(notice)
     _log.log(level, "%r", notice)
 
 

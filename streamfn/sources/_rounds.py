@@ -226,22 +226,17 @@ class Rounds:
 
         def settled(count: int, reason: str) -> None:
             if count:
-                shard.settle(count)
+                self._positions[shard.name] = shard.settle(count)
                 shard.deliveries.reset()
                 if shard.is_ended and not shard.records:
                     self._finish(shard)
                 else:
-                    self._save_of(shard)
+                    self._save()
             if count < len(numbers):
                 self._tell(NotSettled(stream, shard.name, numbers[count], len(numbers) - count, reason))
                 shard.due = self._clock.monotonic() + shard.deliveries.next()
 
         return Batch(stream, shard.name, records, numbers, settled)
-
-    def _save_of(self, shard: Shard) -> None:
-        if shard.position is not None:
-            self._positions[shard.name] = shard.position
-        self._save()
 
     def _tell(self, notice: Notice) -> None:
         tell(self._report, notice)

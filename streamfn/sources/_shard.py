@@ -68,10 +68,12 @@ class Shard:
         """Begin with the oldest record that is still there."""
         self.iterator, self.place, self.at_end = None, None, False
 
-    def settle(self, count: int) -> None:
-        """Drop the first records: they are settled."""
-        for _ in range(count):
-            self.position = After(number_of(self.records.popleft()))
+    def settle(self, count: int) -> Position:
+        """Drop the first records, one at least: they are settled. Give the position after them."""
+        for _ in range(count - 1):
+            self.records.popleft()
+        self.position = After(number_of(self.records.popleft()))
+        return self.position
 
     def _is_wanted(self, record: Raw) -> bool:
         if not isinstance(self.position, Since):

@@ -19,6 +19,7 @@ from tests.benchmarks.interleaving import Patience
 from tests.benchmarks.lanes import measure_lanes
 from tests.benchmarks.loads import make_loads
 from tests.benchmarks.machine import installed, this_machine
+from tests.benchmarks.replays import measure_replays
 from tests.benchmarks.results import Run, load_all, save
 from tests.benchmarks.running import measure_running
 
@@ -63,6 +64,7 @@ def _measure(*, quick: bool) -> Run:
             cold=measure_cold(1 if quick else 15, _tell),
             first_results=measure_first_results(1 if quick else 15, Path(folder)),
             instructions=count_cold(_tell, quick=quick),
+            replays=measure_replays(1 if quick else 5, Path(folder) / "export", divisor=divisor),
             quick=quick,
         )
 

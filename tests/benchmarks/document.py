@@ -16,6 +16,7 @@ from tests.benchmarks.tables import (
     instructions_table,
     lanes_table,
     remarks,
+    replays_table,
     running_table,
 )
 
@@ -60,6 +61,7 @@ def generated(runs: Sequence[Run]) -> str:
             f"the lanes allow {runs[-1].lanes.bound:.3g} s:"
         ),
         lanes_table(runs),
+        *_replays(runs),
         "### Cold starts, in instructions",
         _counting(runs),
         instructions_table(runs),
@@ -80,6 +82,14 @@ def _where(runs: Sequence[Run]) -> list[str]:
             for run in runs
         )
     ]
+
+
+def _replays(runs: Sequence[Run]) -> list[str]:
+    found = [run.replays for run in runs if run.replays is not None]
+    if not found:
+        return []
+    told = f"An export of {found[-1].records:,} cards, with one handler that does nothing:"
+    return ["### Replays", told, replays_table(runs)]
 
 
 def _counting(runs: Sequence[Run]) -> str:

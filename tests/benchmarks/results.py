@@ -85,6 +85,20 @@ class Lanes:
 
 
 @dataclass(frozen=True)
+class Replays:
+    """How fast an export of so many records is read as JSON and replayed, in µs a record.
+
+    `read` and `replayed` are of one process. `one` and `two` are by the clock, for so many processes.
+    """
+
+    records: int
+    read: Timing
+    replayed: Timing
+    one: list[float]
+    two: list[float]
+
+
+@dataclass(frozen=True)
 class Machine:
     """Where it was measured."""
 
@@ -98,7 +112,7 @@ class Run:
     """All that one run of the benchmark has measured.
 
     `running` holds µs a record, `cold` and `first_results` hold ms. `instructions` holds those of whole cold processes,
-    and nothing where they were not counted.
+    and nothing where they were not counted. `replays` is None for a run from before there were any.
     """
 
     python: str
@@ -111,6 +125,7 @@ class Run:
     cold: dict[str, Timing]
     first_results: Timing
     instructions: dict[str, int] = field(default_factory=dict[str, int])
+    replays: Replays | None = None
     quick: bool = field(default=False)
 
     @property

@@ -8,7 +8,7 @@ from typing import Final
 from tests.benchmarks.bounds import BESIDE, BOUNDS, Bound, cost, counted, own_cost
 from tests.benchmarks.cold_starts import UNCOMPILED, ZERO
 from tests.benchmarks.field import LIMIT
-from tests.benchmarks.results import Run, Spread, Timing
+from tests.benchmarks.results import Replays, Run, Spread, Timing
 from tests.benchmarks.running import UNWANTED
 
 RUNNING: Final[Mapping[str, str]] = {
@@ -100,6 +100,36 @@ def lanes_table(runs: Sequence[Run]) -> str:
         [
             ["functions, in threads", *(spread(Spread.of(run.lanes.threads)) for run in runs)],
             ["coroutine functions", *(spread(Spread.of(run.lanes.coroutines)) for run in runs)],
+        ],
+    )
+
+
+def replays_table(runs: Sequence[Run]) -> str:
+    """Show how fast an export is replayed."""
+    found = [(run, run.replays) for run in runs if run.replays is not None]
+
+    def rates(microseconds: Sequence[float]) -> str:
+        return f"{1e6 / Spread.of(microseconds).middle:,.0f}"
+
+    def ratio(each: Replays) -> str:
+        return spread(each.replayed.cpu_to(each.read))
+
+    def gain(each: Replays) -> str:
+        return spread(Spread.of([one / two for one, two in zip(each.one, each.two, strict=True)]))
+
+    return table(
+        ["", *(f"Python {run.version}" for run, _ in found)],
+        [
+            [
+                "`json.loads` of the lines, records a second of CPU time",
+                *(rates(each.read.cpu) for _, each in found),
+            ],
+            ["replayed, records a second of CPU time", *(rates(each.replayed.cpu) for _, each in found)],
+            ["CPU time of a replay, to that of `json.loads`", *(ratio(each) for _, each in found)],
+            [
+                "from one process to two, so many times as fast by the clock",
+                *(gain(each) for _, each in found),
+            ],
         ],
     )
 

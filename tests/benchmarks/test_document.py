@@ -21,6 +21,7 @@ from tests.benchmarks.results import (
     Lanes,
     LoadSize,
     Machine,
+    Replays,
     Row,
     Run,
     Spread,
@@ -35,6 +36,7 @@ from tests.benchmarks.tables import (
     bounds_table,
     decoding_table,
     instructions_table,
+    replays_table,
     running_table,
 )
 
@@ -119,6 +121,22 @@ def test_what_was_not_counted_says_so() -> None:
     said = "Not counted with Python 3.12: valgrind was not installed."
     assert said in generated([RUN, without])
     assert "Not counted" not in generated([RUN])
+
+
+def test_replays_stand_beside_reading_the_lines() -> None:
+    assert "Replays" not in generated([RUN])
+    replays = Replays(
+        1_000,
+        Timing([10.0, 10.0], [10.0, 10.0]),
+        Timing([25.0, 30.0], [1.0, 1.0]),
+        [40.0, 40.0],
+        [20.0, 25.0],
+    )
+    table = replays_table([replace(RUN, replays=replays), LATER])
+    assert ["", "Python 3.11"] == _cells(table, "")
+    assert ["100,000", "36,364"] == [_cells(table, name)[-1] for name in ("`json.loads`", "replayed")]
+    assert "2.75 (2.50 to 3.00)" == _cells(table, "CPU time of a replay")[-1]
+    assert "1.80 (1.60 to 2.00)" == _cells(table, "from one process to two")[-1]
 
 
 def test_nothing_is_counted_without_valgrind(monkeypatch: pytest.MonkeyPatch) -> None:

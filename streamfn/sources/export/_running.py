@@ -25,6 +25,9 @@ from streamfn.sources.export._progress import Chunk, ProgressStore
 CHUNK: Final = 10_000
 """How many lines are run before their progress is kept, unless something else is asked for."""
 
+BATCH: Final = 1_000
+"""How many records are run at a time, and then forgotten: the more, the longer takes the collection of garbage."""
+
 
 def replay_file(
     export: Export,
@@ -82,18 +85,13 @@ def chunks_of(
                 continue
             gate = Gate() if before is None else ReplayGate(before, handlers)
             texts = enumerate(islice(lines, last - first + 1), first)
-            records = [
+            records = (
                 record_of_line(export, file, line, text, keys, name)
                 for line, text in texts
                 if not isinstance(gate, ReplayGate) or gate.wants(line)
-            ]
-            run = _run(
-                process,
-                records,
-                gate,
-                file,
-                Chunk(first, last, handlers, {}, ()) if before is None else before,
             )
+            blank = Chunk(first, last, handlers, {}, ())
+            run = _run(process, records, gate, file, blank if before is None else before)
             progress.keep(export, file, run)
             yield run
         _skip(lines, 1)  # at its end the file tells whether it was too long
@@ -122,18 +120,19 @@ def _keys(process: Pipeline[object, object], table_name: str) -> tuple[str, ...]
 
 
 def _run(
-    process: Pipeline[object, object], records: Sequence[Record], gate: Gate, file: DataFile, before: Chunk
+    process: Pipeline[object, object], records: Iterator[Record], gate: Gate, file: DataFile, before: Chunk
 ) -> Chunk:
     """Run what the gate lets through of a chunk, and add it to what is known of it."""
     handlers = frozenset(handler.name for route in process.routes for handler in route.handlers)
     handled = Counter(before.handled)
     # Of handlers that are no longer there, nobody can say more than was said.
     failures = [each for each in before.failures if each.handler not in {None, *handlers}]
-    for result in process.run(records, gate):
-        if isinstance(result, Failure):
-            failures.append(_failure(file, result.failure()))
-        else:
-            handled[result.unwrap().handler] += 1
+    while batch := list(islice(records, BATCH)):
+        for result in process.run(batch, gate):
+            if isinstance(result, Failure):
+                failures.append(_failure(file, result.failure()))
+            else:
+                handled[result.unwrap().handler] += 1
     return replace(
         before, handlers=handlers | before.handlers, handled=dict(handled), failures=tuple(failures)
     )
