@@ -12,12 +12,23 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from returns.result import Success
 
-from streamfn import MalformedRecord, StreamRecord, StreamViewType, Table
-from streamfn.sources.export import DamagedExport, Export, NotAnExport, open_export
+from streamfn import (
+    InsertEvent,
+    Malformed,
+    MalformedRecord,
+    StreamRecord,
+    StreamViewType,
+    Table,
+    on_insert,
+    pipeline,
+)
+from streamfn.sources.export import DamagedExport, Export, NotAnExport, events_of, open_export, records_of
 from streamfn.sources.export._lines import lines_of, record_of_line
+from streamfn.testing import values
 from streamfn.testing.strategies import items
-from tests.cards import Card
+from tests.cards import Card, cards
 from tests.sources.export.exports import EXPORT_ID, Line, item, md5, packed, write_export, write_manifest
 
 BOTH: Final = StreamViewType.NEW_AND_OLD_IMAGES
@@ -55,6 +66,28 @@ def test_a_full_export_is_read_as_insertions(tmp_path: Path) -> None:
     assert first.event_id == f"{EXPORT_ID}/{export.files[0].name}/1"
     assert last.event_id == f"{EXPORT_ID}/{export.files[2].name}/1"
     assert len({record.event_id for record in records(export)}) == 3
+
+
+def test_events_are_typed_and_what_is_none_says_why(tmp_path: Path) -> None:
+    lines: list[Line | bytes] = [item(1), b"{", {"Item": {"id": {"S": "one"}, "title": {"S": "a"}}}]
+    export = open_export(write_export(tmp_path, [lines]))
+    first, broken, odd = events_of(export, cards)
+    inserted = first.unwrap()
+    assert isinstance(inserted, InsertEvent)
+    assert inserted.new_image == Card(1, "hello")
+    assert broken.failure().reason == Malformed("no line of an export")
+    assert str(odd.failure().reason) == "$.id: expected N, got S"
+    assert odd.failure().record.event_id == f"{EXPORT_ID}/{export.files[0].name}/3"
+
+
+def test_records_go_through_a_pipeline_as_those_of_a_stream_do(tmp_path: Path) -> None:
+    export = open_export(write_export(tmp_path, [[item(1)], [item(2, "bye")]]))
+    found = [record.raw for record in records_of(export, cards)]
+    process = pipeline(cards, on_insert(lambda event: Success(event.new_image.title), name="title"))
+    assert values(process({"Records": found})) == ["hello", "bye"]
+    (first, _) = records_of(export)
+    assert isinstance(first, StreamRecord)
+    assert first.table_name == "prod-Card"
 
 
 def test_without_marked_keys_the_whole_item_stands_for_them(tmp_path: Path) -> None:
@@ -139,12 +172,12 @@ def test_a_line_that_holds_no_item_is_a_failure_with_its_number_and_no_end(
 
 @settings(max_examples=50)
 @given(st.lists(items(Card), max_size=6))
-def test_what_is_exported_is_read_back(tmp_path_factory: pytest.TempPathFactory, cards: list[Card]) -> None:
+def test_what_is_exported_is_read_back(tmp_path_factory: pytest.TempPathFactory, found: list[Card]) -> None:
     table = Table("prod-Card", Card)
-    lines = [{"Item": table.unstructure(card)} for card in cards]
+    lines = [{"Item": table.unstructure(card)} for card in found]
     export = open_export(write_export(tmp_path_factory.mktemp("export"), [lines[:3], lines[3:]]))
     images = [record.new_image for record in records(export) if isinstance(record, StreamRecord)]
-    assert [table.structure(image or {}).unwrap() for image in images] == cards
+    assert [table.structure(image or {}).unwrap() for image in images] == found
 
 
 def test_an_export_is_found_from_the_folders_above_it_where_it_is_the_only_one(tmp_path: Path) -> None:
