@@ -14,19 +14,23 @@ endif
 LOCAL := $(VENV)/.local-$(VERSION)
 DEV := $(VENV)/.dev-$(VERSION)
 BENCH := $(VENV)/.bench-$(VERSION)
+# Spark has a virtual environment of its own, since it is larger than all the rest together.
+SPARK_VENV := $(VENV)-spark
+SPARK := $(SPARK_VENV)/.spark-$(VERSION)
 
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip install --disable-pip-version-check --quiet --quiet
 # Extras stay in the locks: older pips take a pin of `coverage` for none of `coverage[toml]`, and look for the newest.
-COMPILE := $(RUN) uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(RUN) uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-config --default-index https://pypi.org/simple --custom-compile-command 'make lock' --quiet
+LOCK := $(COMPILE) pyproject.toml --group build
 
 # pytest comes last, so that its summary ends the output.
 CHECKS := lint format mypy pyright verifytypes imports pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test $(CHECKS) docs bench fuzz soak lock clean
+.PHONY: help demo test $(CHECKS) spark docs bench fuzz soak lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +70,13 @@ pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch c
 	@echo '==> pytest'
 	@$(RUN) pytest --cov
 
+# What is measured here is what `make pytest` leaves out, since it runs without Spark.
+spark: RUN := $(SPARK_VENV)/bin/python -m
+spark: $(SPARK) ## Run the tests of replays on Spark, which needs Java 17 (300 MB at the first time; apart from the tests).
+	@java -version >/dev/null 2>&1 || { echo 'Spark needs Java 17 or newer, and there is no `java`.' >&2; exit 1; }
+	@$(RUN) coverage run --data-file=.coverage.spark --source=streamfn.spark --omit=nothing -m pytest -W ignore:unclosed:ResourceWarning streamfn/spark tests/spark docs/spark.md
+	@$(RUN) coverage report --data-file=.coverage.spark
+
 docs: $(DEV) ## Build the site of the documents into site/ (mkdocs, strict).
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict
 	@echo 'Open site/index.html, or have `$(VENV)/bin/mkdocs serve` show it.'
@@ -81,14 +92,16 @@ soak: $(DEV) ## Check the laws of deliveries under 100,000 random schedules (min
 
 lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.
 	@$(PIP) uv==0.13.9
-	@rm -f requirements/dev.txt requirements/local.txt requirements/bench.txt
-	@$(COMPILE) --extra dev --output-file requirements/dev.txt
-	@$(COMPILE) --extra local --constraint requirements/dev.txt --output-file requirements/local.txt
-	@$(COMPILE) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
-	@echo 'Renewed requirements/dev.txt, requirements/local.txt and requirements/bench.txt.'
+	@rm -f requirements/*.txt
+	@$(LOCK) --extra dev --output-file requirements/dev.txt
+	@$(LOCK) --extra local --constraint requirements/dev.txt --output-file requirements/local.txt
+	@$(LOCK) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
+	@$(LOCK) --extra spark --group spark --constraint requirements/dev.txt --no-emit-package pyspark --output-file requirements/spark.txt
+	@$(COMPILE) --group pyspark --no-deps --output-file requirements/pyspark.txt
+	@echo 'Renewed all of requirements/.'
 
 clean: ## Remove the virtual environments and all caches.
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist site
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python-$(VERSION):
@@ -100,5 +113,15 @@ $(VENV)/.python-$(VERSION):
 $(LOCAL) $(DEV) $(BENCH): $(VENV)/.%-$(VERSION): requirements/%.txt pyproject.toml | $(VENV)/.python-$(VERSION)
 	@echo 'Installing requirements/$*.txt into $(VENV); each file is checked by its hash.'
 	@$(PIP) --only-binary :all: --require-hashes --requirement requirements/$*.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# There is no wheel of pyspark: what builds one is installed first.
+$(SPARK): PIP := $(SPARK_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --quiet
+$(SPARK): requirements/spark.txt requirements/pyspark.txt pyproject.toml
+	@echo 'Installing Spark into $(SPARK_VENV); each file is checked by its hash.'
+	@$(PYTHON) -m venv --clear $(SPARK_VENV)
+	@$(PIP) --only-binary :all: --require-hashes --requirement requirements/spark.txt
+	@$(PIP) --no-build-isolation --no-deps --require-hashes --requirement requirements/pyspark.txt
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@

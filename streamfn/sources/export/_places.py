@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
+from streamfn._misuse import Misuse
 from streamfn.sources.export._client import S3Client, make_s3
 
 _GONE: Final = frozenset({"404", "NoSuchKey"})
@@ -151,7 +152,7 @@ Location: TypeAlias = str | os.PathLike[str]
 
 
 def place_at(location: Location, client: S3Client | None = None) -> Place:
-    """Find the place that a location names.
+    """Find the place that a location names. Fails with `Misuse` for one of another file system.
 
     >>> place_at("s3://backups/2024/")
     Bucket(name='backups', prefix='2024/')
@@ -162,4 +163,7 @@ def place_at(location: Location, client: S3Client | None = None) -> Place:
             bucket, _, prefix = text.removeprefix(scheme).partition("/")
             prefix = prefix.strip("/")
             return Bucket(bucket, f"{prefix}/" if prefix else "", OnFirstUse(make_s3, client))
-    return Folder(Path(text.removeprefix("file://")))
+    path = text.removeprefix("file://")
+    if "://" in path:
+        raise Misuse(f"a location is a folder or s3://bucket/prefix, got {path.partition('://')[0]}://…")
+    return Folder(Path(path))

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from examples.demo import ministack
-from streamfn import StreamViewType
+from streamfn import Misuse, StreamViewType
 from streamfn.sources.export import DamagedExport, NotAnExport, open_export, progress_at, replay
 from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput
 from streamfn.sources.export._places import Bucket, Folder, place_at
@@ -125,6 +125,8 @@ def test_locations_name_folders_and_prefixes(tmp_path: Path) -> None:
     assert place_at("s3://backups") == Bucket("backups", "")
     assert str(place_at("s3n://backups/a/b/")) == "s3://backups/a/b"
     assert str(place_at("s3://backups/a").within("b")) == "s3://backups/a/b"
+    with pytest.raises(Misuse, match="a location is a folder or s3://bucket/prefix, got hdfs://"):
+        place_at("hdfs://cluster/exports")
     assert list(progress_at(tmp_path / "nothing").place.names("file")) == []
 
 

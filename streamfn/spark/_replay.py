@@ -1,0 +1,91 @@
+"""Replays on Spark: tasks for the data files of an export, and a DataFrame of what came of them."""
+
+# pyright: reportMissingModuleSource=false
+# (pyspark has no wheel, and is installed for `make spark` alone; its types are checked by stubs)
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamfn._loading import load_pipeline
+from streamfn._misuse import Misuse
+from streamfn.sources.export import Outcome, open_export, progress_at
+from streamfn.sources.export._places import Location
+from streamfn.sources.export._progress import usual_place
+from streamfn.sources.export._running import CHUNK
+from streamfn.sources.export._workers import Work
+from streamfn.spark._tasks import SCHEMA, rows_of, run_file
+
+if TYPE_CHECKING:  # who has a session has pyspark; for all others this module can be imported without
+    from pyspark import SparkContext
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def replay(
+    spark: SparkSession,
+    location: Location,
+    pipeline: str,
+    *,
+    progress: Location | None = None,
+    table_name: str | None = None,
+    chunk: int = CHUNK,
+) -> DataFrame:
+    """Run a pipeline on all that an export holds, a task for each data file, and give a DataFrame of what came of it.
+
+    It runs at once, and returns when all has been run. `location` and `progress` are places that each executor
+    reaches: in S3, ``s3://bucket/prefix``, or in a file system that all share. `pipeline` is named as in
+    ``"app:process"``; its module comes to the executors with ``--py-files``, or within their environment. By default
+    progress is kept beside the manifest. Run again with the same, it goes on where it ended, and runs again what
+    failed, for the handlers that failed. `table_name` is the name under which the pipeline knows the table, if the
+    export is of a copy. A task whose process dies is begun again by Spark, and repeats up to `chunk` lines.
+
+    The rows have the fields of `streamfn.sources.export.Outcome`, and a data file is a partition: for each handler and
+    chunk a row with the `count` of what was ``"handled"``, and for each failure one with its reason. A damaged file is
+    a row, ``"DamagedExport"``, and so is one that could not be run to its end, ``"Unfinished"``; the others are run all
+    the same. Each time that Spark evaluates the DataFrame, it reads what is kept as progress and runs no handler; so it
+    tells of later runs as well, and fails once the progress is deleted.
+
+    Fails with `NotAnExport` and `DamagedExport` for manifests, and with `NotProgress`; with `Misuse` for a name that
+    leads to no pipeline, here or on an executor, for a session of Spark Connect, which cannot do this, and where Spark
+    runs tasks twice at once (``spark.speculation``); and with Spark's own errors.
+    """
+    context = _context(spark)
+    if chunk < 1:
+        raise Misuse(f"chunk={chunk} should be 1 or more")
+    load_pipeline(pipeline)
+    export = open_export(_absolute(location))
+    store = usual_place(export, pipeline) if progress is None else progress_at(_absolute(progress))
+    work = Work(export, pipeline, store, table_name, chunk)
+    files = sorted(export.files, key=lambda file: file.items, reverse=True)
+    partitions = max(len(files), 1)
+    problems: dict[str, list[Outcome]] = {file.name: [] for file in files}
+    for problem in context.parallelize(files, partitions).flatMap(partial(run_file, work)).collect():
+        if not isinstance(problem, Outcome):
+            raise problem
+        problems[problem.data_file].append(problem)
+    told = [(file, problems[file.name]) for file in files]
+    rows = context.parallelize(told, partitions).flatMap(partial(rows_of, work))
+    return spark.createDataFrame(rows, SCHEMA, verifySchema=False)
+
+
+def _context(spark: SparkSession) -> SparkContext:
+    try:
+        context = spark.sparkContext
+    except (AttributeError, NotImplementedError):
+        raise Misuse(
+            "a session of Spark Connect cannot replay: run this on the cluster, with spark-submit or as its job"
+        ) from None
+    if context.getConf().get("spark.speculation", "false").lower() == "true":
+        raise Misuse(
+            "spark.speculation runs a task twice at once, and handlers with it: start the session with it set to false"
+        )
+    return context
+
+
+def _absolute(location: Location) -> str:
+    """Name a folder so that it is the same one for processes that are at home elsewhere."""
+    text = os.fspath(location)
+    return text if "://" in text else str(Path(text).absolute())
