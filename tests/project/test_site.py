@@ -26,7 +26,16 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 REFERENCE = sorted((ROOT / "docs" / "api").glob("*.md"))
-MODULES = ["streamfn", "streamfn.dead_letters", "streamfn.ledgers", "streamfn.mappings", "streamfn.testing"]
+MODULES = [
+    "streamfn",
+    "streamfn.dead_letters",
+    "streamfn.ledgers",
+    "streamfn.mappings",
+    "streamfn.sources",
+    "streamfn.sources.export",
+    "streamfn.spark",
+    "streamfn.testing",
+]
 
 
 @pytest.fixture(scope="module")
