@@ -74,8 +74,8 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 
 
 def test_blocks_are_of_languages_that_are_checked() -> None:
-    """Python and consoles are run, files are kept for those, and what this module looks at is looked at."""
-    known = {"python", "console", "sh", "yaml", "json", "mermaid", "text", "dockerfile"}
+    """Python and consoles are run, files (Python's as `py`) are for those, and this module looks at the others."""
+    known = {"python", "console", "py", "sh", "yaml", "json", "mermaid", "text", "dockerfile"}
     languages = {found["language"] for page in PAGES for found in BLOCK.finditer(page.read_text())}
     assert languages <= known
 

@@ -1,0 +1,82 @@
+"""The application: all commands under one name, and what is the same for each of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import update_wrapper
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+from streamfn.cli._exits import attempt
+from streamfn.cli._printing import say
+from streamfn.cli.check_mapping import check_mapping
+from streamfn.cli.filter import filter_records
+from streamfn.cli.graph import graph
+from streamfn.cli.invoke import invoke
+from streamfn.cli.model import model
+from streamfn.cli.redrive import redrive
+from streamfn.cli.replay import replay
+from streamfn.cli.tail import tail
+
+_ABOUT: Final = "Typed handlers for AWS Lambda functions fed by a DynamoDB stream."
+
+COMMANDS: Final[Mapping[str, Callable[..., int]]] = {
+    "invoke": invoke,
+    "tail": tail,
+    "replay": replay,
+    "redrive": redrive,
+    "filter": filter_records,
+    "check-mapping": check_mapping,
+    "graph": graph,
+    "model": model,
+}
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the process was called with, or that is given, and exit with its code; see `main`."""
+    application()(arguments, prog_name="streamfn")
+
+
+def application() -> typer.Typer:
+    """Put the commands together."""
+    # Plain help goes through a pipe as it is, and needs no rich to be loaded.
+    made = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    made.callback(help=_ABOUT)(_options)
+    for name, command in COMMANDS.items():
+        made.command(name, help=help_of(command))(exiting(command))
+    return made
+
+
+def exiting(command: Callable[..., int]) -> Callable[..., None]:
+    """Make of a command one that ends with the exit code that it gives."""
+
+    def run_it(*arguments: object, **options: object) -> None:
+        raise typer.Exit(attempt(lambda: command(*arguments, **options)))
+
+    update_wrapper(run_it, command)  # typer reads the arguments off it
+    return run_it
+
+
+def help_of(command: Callable[..., int]) -> str:
+    """Make a command's help of its docstring: paragraphs with lines that are set in are left as they are."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(f"\b\n{each}" if "\n  " in each else each for each in paragraphs)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 (typer passes it by position)
+    if wanted:
+        say(f"streamfn {version('streamfn')}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    """Take what is said before a command; nothing is left to do then."""

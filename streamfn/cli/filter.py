@@ -1,0 +1,62 @@
+"""``streamfn filter``: the FilterCriteria with which Lambda leaves out what no handler of a pipeline wants."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from streamfn.cli._exits import ExitCode
+from streamfn.cli._pipelines import Name, pipeline_named
+from streamfn.cli._printing import AsJson, counted, on_terminal, say
+
+
+def filter_records(
+    pipeline: Name,
+    *,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table", metavar="NAME", help="The table whose stream the mapping reads, if there are several."
+        ),
+    ] = None,
+    through_kinesis: Annotated[
+        bool, typer.Option("--kinesis", help="For the mapping of a Kinesis stream that carries the changes.")
+    ] = False,
+    most: Annotated[
+        int,
+        typer.Option(
+            "--most", metavar="N", min=1, max=10, help="How many filters the mapping may have; AWS's quota."
+        ),
+    ] = 5,
+    as_json: AsJson = False,
+) -> int:
+    r"""Print the filters that let through what a handler wants, and nothing else.
+
+    It is FilterCriteria on a line, as the AWS CLI and templates take it. On a
+    terminal, lines about it follow; --json is without them there, too.
+
+    Examples:
+      streamfn filter app:process
+      aws lambda update-event-source-mapping --uuid "$MAPPING" \
+        --filter-criteria "$(streamfn filter app:process)"
+
+    Exit code:
+      0  it was printed
+      2  the call was wrong, or nothing is wanted; standard error says why
+    """
+    from streamfn import filter_criteria
+
+    process = pipeline_named(pipeline)
+    criteria = filter_criteria(process, table=table, through_kinesis=through_kinesis, most=most)
+    say(json.dumps(criteria))
+    if on_terminal() and not as_json:
+        filters = criteria["Filters"]
+        if filters:
+            say(f"\n{counted(len(filters), 'filter')}; a record passes if one of them matches. To apply:")
+            say("  aws lambda update-event-source-mapping --uuid UUID \\")
+            say(f'    --filter-criteria "$(streamfn filter {pipeline})"')
+        else:
+            say("\nNo filters: every record is wanted.")
+    return ExitCode.FINE

@@ -1,0 +1,127 @@
+"""``streamfn invoke``: runs a pipeline on a payload, as Lambda would hand it over."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from streamfn._misuse import Misuse
+from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
+from streamfn.cli._exits import ExitCode
+from streamfn.cli._overheard import overheard
+from streamfn.cli._pipelines import Name, function_named, pipeline_named
+from streamfn.cli._printing import AsJson, counted, print_json, say
+from streamfn.cli._results import AnyResult, print_results, shown_results
+
+if TYPE_CHECKING:
+    from streamfn._lambda import LambdaFunction
+
+STANDARD_INPUT: Final = "-"
+
+
+def invoke(
+    pipeline: Name,
+    payload: Annotated[
+        str,
+        typer.Argument(metavar="PAYLOAD", help="A file with what Lambda would send; - is standard input."),
+    ],
+    *,
+    answer: Annotated[
+        bool,
+        typer.Option(
+            "--answer", help="Run the function that Lambda calls, ledger and all, and show its answer."
+        ),
+    ] = False,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show what handlers returned, which may hold people's data.")
+    ] = False,
+    as_json: AsJson = False,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Run a pipeline on a payload, and show a Result for each record and handler.
+
+    The payload is JSON on any of the ways in: an event of a DynamoDB stream, a
+    Kinesis event, a list from a pipe, a document from an OnFailure destination.
+
+    Examples:
+      streamfn invoke app:process event.json
+      streamfn invoke app:handler event.json --answer
+
+    With --json, one document:
+      {"results": [{"eventName", "eventID", "sequenceNumber", "table",
+        "handler", "detail", "value" (with --show-values), "outcome"}],
+       "handled": 1, "failed": 0, "answer" (with --answer): {...}}
+
+    Exit code:
+      0  every handler succeeded
+      1  a handler failed, or the function raised
+      2  the call was wrong; standard error says why
+    """
+    use_account(endpoint_url, region, profile)
+    read = read_payload(payload)
+    run = run_function(function_named(pipeline), read) if answer else Run(pipeline_named(pipeline)(read))
+    told = shown_results(run.results, values=show_values)
+    handled = sum(each.outcome == "handled" for each in told)
+    failed = len(told) - handled
+    if as_json:
+        documents = [each.document(values=show_values) for each in told]
+        last = {"answer": run.answer} if answer else {}
+        print_json({"results": documents, "handled": handled, "failed": failed, **last})
+    else:
+        if told:
+            print_results(told, values=show_values)
+            say()
+        say(f"{counted(handled, 'success', 'successes')}, {counted(failed, 'failure')}")
+        if answer:
+            say(f"The answer to Lambda: {json.dumps(run.answer)}")
+    return ExitCode.FAILED if failed or run.raised else ExitCode.FINE
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a payload: the Results, and the answer to Lambda, or what was raised instead of one."""
+
+    results: Sequence[AnyResult]
+    answer: object = None
+    raised: bool = False
+
+
+def run_function(function: LambdaFunction[object, object], payload: object) -> Run:
+    """Run a function as Lambda does, with time enough."""
+    from streamfn._delivery.answers import BatchFailed
+
+    results: list[AnyResult] = []
+    try:
+        return Run(results, overheard(function, results.extend)(payload, None))
+    except BatchFailed as error:
+        return Run(results, {"errorType": "BatchFailed", "errorMessage": str(error)}, raised=True)
+
+
+def read_payload(name: str) -> object:
+    """Read a payload from a file, or from standard input. Fails with `Misuse` where there is no JSON."""
+    try:
+        text = sys.stdin.read() if name == STANDARD_INPUT else Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Misuse(f"{name} could not be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misuse(f"{name} is no text in UTF-8") from None
+    try:
+        payload: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Misuse(f"{name} is no JSON{_place(error)}") from None
+    return payload
+
+
+def _place(error: Exception) -> str:
+    """Say where text is no JSON, without quoting it."""
+    if isinstance(error, json.JSONDecodeError):
+        return f": {error.msg} in line {error.lineno}, column {error.colno}"
+    return ""

@@ -1,0 +1,89 @@
+"""``streamfn model``: proposes a frozen dataclass for the items of a table, from a sample of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from streamfn.cli._account import EndpointUrl, Profile, Region, client, use_account
+from streamfn.cli._exits import ExitCode
+from streamfn.cli._printing import AsJson, print_json
+
+if TYPE_CHECKING:
+    from streamfn.cli._modelling.sampling import TableClient
+
+
+def model(
+    *,
+    table: Annotated[str, typer.Option("--table", metavar="NAME", help="The table's name.")],
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="How many items to sample at most.")
+    ] = 100,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", metavar="NAME", help="What to call the class; else it is made of the table's name."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Take items from a file, and ask AWS for nothing."),
+    ] = None,
+    partition_key: Annotated[
+        str | None, typer.Option("--partition-key", metavar="NAME", help="With --file: the partition key.")
+    ] = None,
+    sort_key: Annotated[
+        str | None, typer.Option("--sort-key", metavar="NAME", help="With --file: the sort key.")
+    ] = None,
+    time_to_live: Annotated[
+        str | None, typer.Option("--time-to-live", metavar="NAME", help="With --file: the time to live.")
+    ] = None,
+    as_json: AsJson = False,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Propose a frozen dataclass for a table's items, from a sample of them.
+
+    It is a module that mypy accepts and that reads every sampled item. It holds
+    names of attributes and types, and no values. Keys and time to live are asked
+    of the table (dynamodb:DescribeTable, DescribeTimeToLive, Scan; a scan is
+    billed by what it reads). A file has an item a line, in DynamoDB's JSON.
+
+    Examples:
+      streamfn model --table prod-Card > card.py
+      streamfn model --table prod-Card --file items.jsonl --partition-key id
+
+    With --json, one document:
+      {"source": "...", "model": "Card", "samples": 100}
+
+    Exit code:
+      0  a model was proposed
+      2  the call was wrong, or AWS refused; standard error says why
+    """
+    from streamfn._misuse import Misuse
+    from streamfn.cli._modelling.proposals import proposed
+    from streamfn.cli._modelling.sampling import Keys, keys_of, read_items, scanned
+    from streamfn.cli._modelling.source import module_of
+
+    use_account(endpoint_url, region, profile)
+    told = (partition_key, sort_key, time_to_live)
+    if file is not None:
+        items, keys = read_items(file, limit), Keys(*told, {})
+        if not items:
+            raise Misuse(f"{file} holds no items")
+    elif any(each is not None for each in told):
+        raise Misuse("the table itself says what its keys are: name them only with --file")
+    else:
+        dynamodb = cast("TableClient", client("dynamodb"))  # boto3 makes it from data; it has those calls
+        items, keys = scanned(dynamodb, table, limit), keys_of(dynamodb, table)
+    proposal = proposed(table, items, keys, name)
+    source = module_of(proposal)
+    if as_json:
+        print_json({"source": source, "model": proposal.model, "samples": len(items)})
+    else:
+        sys.stdout.write(source)
+    return ExitCode.FINE

@@ -1,0 +1,178 @@
+"""``streamfn redrive``: runs again what was given up, from a queue or a bucket."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
+from streamfn.cli._exits import ExitCode
+from streamfn.cli._letters import ledger_of, scope_of, source_of
+from streamfn.cli._pipelines import Name, function_named
+from streamfn.cli._printing import AsJson, Column, print_json, print_table, say
+from streamfn.cli._stopping import stopped_by_signals
+
+if TYPE_CHECKING:
+    from streamfn.dead_letters import Redriven
+
+_FINE: Final = frozenset({"handled", "skipped", "another function"})
+"""What leaves nothing to do, for this function."""
+
+
+def redrive(
+    pipeline: Name,
+    source: Annotated[
+        str,
+        typer.Argument(metavar="QUEUE_OR_PREFIX", help="The URL of a queue of SQS, or s3://bucket/prefix."),
+    ],
+    *,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            "--ledger", metavar="TABLE", help="The ledger's table, if PIPELINE is no function that has one."
+        ),
+    ] = None,
+    overflow: Annotated[
+        str | None,
+        typer.Option(
+            "--overflow", metavar="PREFIX", help="Where letters lie that are too large for the queue."
+        ),
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            "--scope", metavar="TEXT", help="The scope of the function's delivery; others' letters stay."
+        ),
+    ] = None,
+    function: Annotated[
+        str | None,
+        typer.Option("--function", metavar="NAME", help="The function's name; others' documents stay."),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything", help="Run all of a document's range where nobody knows what of it failed."
+        ),
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", metavar="N", min=0, help="Start nothing after so many seconds."),
+    ] = None,
+    as_json: AsJson = False,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Run dead letters and OnFailure documents again, and remove what succeeds.
+
+    What the ledger knows as handled does not run, and what fails stays where it
+    is, so that a redrive can be ended and begun again at any moment. The ledger
+    and the scope are those of the function, as in app:handler.
+
+    Examples:
+      streamfn redrive app:handler https://sqs.eu-west-1.amazonaws.com/1/letters
+      streamfn redrive app:process s3://letters/cards --ledger card-ledger
+
+    With --json, one document:
+      {"redriven": [{"name", "handler", "record", "outcome", "detail",
+        "removed"}], "outcomes": {"handled": 1}, "interrupted": false}
+
+    Exit code:
+      0    nothing is left to do
+      1    something failed, or stays for another reason
+      2    the call was wrong, or AWS refused; standard error says why
+      130  it was interrupted; what had begun is in the table
+    """
+    from streamfn import dead_letters
+
+    use_account(endpoint_url, region, profile)
+    loaded = function_named(pipeline)
+    with stopped_by_signals() as stopped:
+        began = monotonic()
+        redriven = dead_letters.redrive(
+            loaded.process,
+            source_of(source, loaded.delivery, overflow),
+            ledger=ledger_of(loaded.delivery, ledger),
+            scope=scope or scope_of(loaded.delivery),
+            function=function,
+            everything=everything,
+            seconds_left=lambda: (
+                0.0
+                if stopped.is_set()
+                else float("inf")
+                if seconds is None
+                else began + seconds - monotonic()
+            ),
+            report=lambda _: None,  # the table tells of it
+        )
+    outcomes = Counter(each.outcome for each in redriven)
+    if as_json:
+        print_json(
+            {
+                "redriven": [_document(each) for each in redriven],
+                "outcomes": outcomes,
+                "interrupted": stopped.is_set(),
+            }
+        )
+    else:
+        _print(redriven)
+        say(
+            ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.items())
+            or "Nothing was received."
+        )
+    if stopped.is_set():
+        return ExitCode.INTERRUPTED
+    return ExitCode.FINE if all(_is_done(each) for each in redriven) else ExitCode.FAILED
+
+
+def _is_done(redriven: Redriven[object]) -> bool:
+    return redriven.removed or redriven.outcome in _FINE
+
+
+def _detail(redriven: Redriven[object]) -> str:
+    from streamfn._reports import detail_of
+
+    if redriven.failed is None:
+        return redriven.detail
+    reason = redriven.failed.reason
+    return ": ".join(filter(None, (type(reason).__name__, detail_of(reason))))
+
+
+def _document(redriven: Redriven[object]) -> dict[str, object]:
+    handler, record = redriven.pair or (None, None)
+    return {
+        "name": redriven.name,
+        "handler": handler,
+        "record": record,
+        "outcome": redriven.outcome,
+        "detail": _detail(redriven),
+        "removed": redriven.removed,
+    }
+
+
+def _print(redriven: Sequence[Redriven[object]]) -> None:
+    if not redriven:
+        return
+    print_table(
+        [
+            Column("Outcome"),
+            Column("Handler"),
+            Column("Record", folds=True),
+            Column("Letter", folds=True),
+            Column("Detail", folds=True),
+        ],
+        [
+            [
+                each.outcome if each.removed or each.outcome not in _FINE else f"{each.outcome}, stays",
+                *(each.pair or ("", "")),
+                each.name,
+                _detail(each),
+            ]
+            for each in redriven
+        ],
+    )
+    say()

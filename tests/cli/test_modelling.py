@@ -1,0 +1,103 @@
+"""Proposed models: they can be run, read what was sampled, and hold nothing of it but names and types."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from returns.result import Success
+
+from streamfn import AttributeValue, Image
+from streamfn._wire import is_map
+from streamfn.cli._modelling.sampling import Keys
+from tests.cli.commands import ROOT, objects
+from tests.cli.items import Sample, module_for, samples, table_in
+
+NO_KEYS = Keys(None, None, None, {})
+
+
+@given(samples())
+@settings(max_examples=150)
+def test_a_proposed_model_reads_what_was_sampled(sample: Sample) -> None:
+    source = module_for(sample)
+    table = table_in(source)
+    for item in sample.items:
+        assert isinstance(table.structure(item), Success), (source, table.structure(item).failure())
+    assert [key.name for key in table.key_attributes.attributes] == sample.keys.names
+
+
+@given(samples())
+def test_a_proposed_module_holds_no_values(sample: Sample) -> None:
+    """Neither text nor what a set holds: names of attributes, and types, are all that is taken over."""
+    hidden = [
+        {name: value if name in sample.keys.names else _hidden(value) for name, value in item.items()}
+        for item in sample.items
+    ]
+    assert PRIVATE not in module_for(Sample(hidden, sample.keys))
+
+
+PRIVATE = "Zz9-private"
+"""What stands for people's data."""
+
+
+def _hidden(value: AttributeValue) -> AttributeValue:
+    """Put private text wherever there is text."""
+    ((tag, held),) = value.items()
+    if tag in {"S", "SS"}:
+        return {tag: PRIVATE if tag == "S" else [PRIVATE]}
+    if tag == "L":
+        return {tag: [_hidden(each) for each in objects(held)]}
+    if is_map(held):
+        return {tag: {key: _hidden(each) if is_map(each) else each for key, each in held.items()}}
+    return value
+
+
+@pytest.mark.parametrize("text", ["2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5+02:00"])
+def test_text_is_a_time_if_all_of_it_is(text: str) -> None:
+    no_time: list[AttributeValue] = [
+        {"S": "2024-13-01T00:00:00Z"},
+        {"S": "2024-01-01T00:00:00"},
+        {"S": "2024-01-01"},
+    ]
+    moment: Image = {"seen": {"S": text}}
+    assert "    seen: datetime\n" in module_for(Sample([moment], NO_KEYS))
+    for each in no_time:
+        assert "    seen: str\n" in module_for(Sample([moment, {"seen": each}], NO_KEYS))
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        [{"ada@example.com": {"N": "1"}, "x": {"S": "y"}}],  # no name
+        [{"ada": {"N": "1"}, "bob": {"N": "2"}}],  # of one type
+        [{"ada": {"N": "1"}, "x": {"S": "y"}}, {"bob": {"N": "2"}}, {"cy": {"S": "3"}}],  # none comes again
+    ],
+)
+def test_keys_of_maps_that_may_be_data_are_not_told(maps: list[dict[str, AttributeValue]]) -> None:
+    items: list[Image] = [{"votes": {"M": each}} for each in maps]
+    source = module_for(Sample(items, NO_KEYS))
+    assert "ada" not in source
+    assert "votes: dict[str, " in source
+
+
+def test_mypy_accepts_what_is_proposed(tmp_path: Path) -> None:
+    """Of many samples at once, as strictly as it checks this project."""
+
+    @given(samples())
+    @settings(max_examples=60, phases=[Phase.generate])
+    def propose(sample: Sample) -> None:
+        number = len(list(tmp_path.iterdir()))
+        (tmp_path / f"proposed_{number}.py").write_text(module_for(sample))
+
+    propose()
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", *map(str, tmp_path.iterdir())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout

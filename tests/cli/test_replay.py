@@ -1,0 +1,216 @@
+"""`streamfn replay`: an export in a folder, run, interrupted and run again; and what Spark is asked for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from streamfn import spark
+from streamfn.cli import replay as command
+from streamfn.cli._bar import bar
+from streamfn.cli._on_spark import prepare_workers
+from streamfn.cli._summaries import summed
+from streamfn.sources import export
+from streamfn.sources.export import Outcome, Progress
+from tests.cli.commands import call, objects, streamfn
+from tests.sources.export.exports import EXPORT_ID, item, write_export
+
+PROCESS = "tests.cli.app:process"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    """Write an export of two files, with a card without a title in each."""
+    return str(write_export(tmp_path, [[item(1), item(2, "")], [item(3, ""), item(4)]]))
+
+
+def test_a_summary_counts_for_each_handler_and_outcome(place: str) -> None:
+    ran = streamfn("replay", PROCESS, place)
+    assert (ran.code, ran.err) == (1, "")
+    assert [line.split() for line in ran.out.splitlines()] == [
+        ["Handler", "Outcome", "Records"],
+        ["announce", "handled", "2"],
+        ["back_up", "handled", "4"],
+        ["announce", "Refused", "2"],
+        [],
+        ["File", "Line", "Handler", "Outcome", "Detail"],
+        [f"file000{EXPORT_ID[-4:]}", "2", "announce", "Refused", "SlackError"],
+        [f"file001{EXPORT_ID[-4:]}", "1", "announce", "Refused", "SlackError"],
+        [],
+        ["6", "successes,", "2", "failures"],
+    ]
+
+
+def test_run_again_it_runs_what_failed(place: str) -> None:
+    assert call("replay", PROCESS, place, "--processes", "1").code == 1
+    ran = call("replay", PROCESS, place, "--processes", "1", "--json", MENDED="yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.document == {
+        "handled": {"announce": 4, "back_up": 4},
+        "failed": [],
+        "failures": [],
+        "unfinished": {},
+        "interrupted": False,
+    }
+
+
+def test_as_many_failures_are_shown_as_are_asked_for(place: str) -> None:
+    ran = call("replay", PROCESS, place, "--processes", "1", "--failures", "1")
+    assert "… and 1 more failure\n" in ran.out
+    told = call("replay", PROCESS, place, "--processes", "1", "--failures", "1", "--json").document
+    assert told["failed"] == [{"handler": "announce", "outcome": "Refused", "count": 2}]
+    assert [(each["line"], each["detail"]) for each in objects(told["failures"])] == [(2, "SlackError")]
+
+
+def test_progress_and_the_table_go_where_they_are_said_to(place: str, tmp_path: Path) -> None:
+    """Under another name of the table, no handler is there for it."""
+    arguments = ("--progress", str(tmp_path / "progress"), "--table", "copy", "--processes", "1", "--json")
+    ran = call("replay", PROCESS, place, *arguments)
+    assert ran.document["failed"] == [{"handler": None, "outcome": "Unrouted", "count": 4}]
+    assert (tmp_path / "progress").is_dir()
+    assert "Unrouted" in call("replay", PROCESS, place, *arguments[:-1]).out
+
+
+def test_a_file_that_is_damaged_is_told(place: str) -> None:
+    next(Path(place).glob("data/file000*")).write_bytes(b"no gzip")
+    ran = call("replay", PROCESS, place, "--processes", "1")
+    assert ran.code == 1
+    assert "Could not be run to its end" in ran.out
+    assert ran.out.endswith("3 successes, 1 failure, 1 unfinished file\n")
+
+
+def test_an_export_of_nothing_has_no_table(tmp_path: Path) -> None:
+    ran = call("replay", PROCESS, str(write_export(tmp_path, [])))
+    assert ran == (0, "0 successes, 0 failures\n", "")
+
+
+def test_a_signal_ends_it_and_it_can_be_gone_on_with(
+    place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = export.replay
+
+    def interrupted(*arguments: str, **options: object) -> export.Replay:
+        def advance(_: Progress) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+        assert options.pop("on_progress")
+        location, pipeline = arguments
+        return run(location, pipeline, processes=1, on_progress=advance)
+
+    monkeypatch.setattr(export, "replay", interrupted)
+    assert command.replay(PROCESS, place) == 130
+    assert capsys.readouterr().out.endswith("It was interrupted: call it again, and it goes on from there.\n")
+    monkeypatch.undo()
+    assert call("replay", PROCESS, place, "--processes", "1", "--json").document["handled"] == {
+        "announce": 2,
+        "back_up": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((PROCESS, "nowhere"), "there is no export at nowhere"),
+        (("tests.cli.app:nothing", "PLACE"), "tests.cli.app has no nothing"),
+        ((PROCESS, "PLACE", "--processes", "0"), "--processes"),
+        ((PROCESS, "PLACE", "--spark", "--processes", "2"), "leave --processes out"),
+        ((PROCESS, "/dev/null"), "Not a directory"),
+    ],
+)
+def test_a_mistake_is_a_line(place: str, arguments: tuple[str, ...], said: str) -> None:
+    ran = call("replay", *[place if each == "PLACE" else each for each in arguments])
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_the_bar_is_for_terminals_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows how far it has come, and the rate."""
+    for shown in (True, False):
+        with bar(shown=shown) as advance:
+            advance(Progress(1, 2, 0, 1))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    with bar(shown=True) as advance:
+        advance(Progress(1, 2, 0, 1))
+    assert "1/2" in (err := capsys.readouterr().err)
+    assert "/s" in err
+
+
+OUTCOMES = [
+    Outcome("file", "announce", "handled", count=3),
+    Outcome("other", "announce", "handled", count=2),
+    Outcome("file", "announce", "Refused", "SlackError", 4, "id/4"),
+    Outcome("file", "announce", "Refused", "SlackError", 5, "id/5"),
+    Outcome("broken", None, "DamagedExport", "its checksum is another"),
+    Outcome("broken too", None, "Unfinished"),
+]
+
+
+def test_outcomes_are_summed_up() -> None:
+    summary = summed(OUTCOMES, 1)
+    assert summary.handled == {"announce": 5}
+    assert summary.failed == {("announce", "Refused"): 2}
+    assert summary.failures == [OUTCOMES[2]]
+    assert summary.unfinished == {"broken": "its checksum is another", "broken too": "Unfinished"}
+
+
+def test_on_spark_the_session_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is asked for outcomes as rows."""
+    session = object()
+    asked: list[object] = []
+
+    class Frame:
+        def toLocalIterator(self) -> Iterator[tuple[object, ...]]:  # noqa: N802 (Spark's own)
+            for each in OUTCOMES:
+                yield (
+                    each.data_file,
+                    each.handler,
+                    each.outcome,
+                    each.detail,
+                    each.line,
+                    each.event_id,
+                    each.count,
+                )
+
+    def replay(*arguments: object, **options: object) -> Frame:
+        asked.append((*arguments, options))
+        return Frame()
+
+    sql = ModuleType("pyspark.sql")
+    sql.__dict__["SparkSession"] = SimpleNamespace(builder=SimpleNamespace(getOrCreate=lambda: session))
+    monkeypatch.setitem(sys.modules, "pyspark", ModuleType("pyspark"))
+    monkeypatch.setitem(sys.modules, "pyspark.sql", sql)
+    monkeypatch.setattr(spark, "replay", replay)
+    ran = call("replay", PROCESS, "export", "--spark", "--progress", "s3://a/b", "--table", "copy", "--json")
+    assert ran.code == 1
+    assert ran.document["handled"] == {"announce": 5}
+    assert asked == [(session, "export", PROCESS, {"progress": "s3://a/b", "table_name": "copy"})]
+
+
+def test_without_spark_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    ran = call("replay", PROCESS, "export", "--spark")
+    assert (ran.code, ran.out) == (2, "")
+    assert "install streamfn[spark]" in ran.err
+
+
+def test_workers_find_what_the_command_finds() -> None:
+    environment: dict[str, str] = {}
+    prepare_workers(environment)
+    assert environment == {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(Path.cwd())}
+    environment = {"PYSPARK_PYTHON": "python3.12", "PYTHONPATH": "/there"}
+    prepare_workers(environment)
+    assert environment == {
+        "PYSPARK_PYTHON": "python3.12",
+        "PYTHONPATH": f"{Path.cwd()}{os.pathsep}/there",
+    }
