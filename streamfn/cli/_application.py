@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from importlib.metadata import version
@@ -46,7 +47,7 @@ def application() -> typer.Typer:
     made = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     made.callback(help=_ABOUT)(_options)
     for name, command in COMMANDS.items():
-        made.command(name, help=help_of(command))(exiting(command))
+        made.command(name, help=help_of(command), short_help=line_of(command))(exiting(command))
     return made
 
 
@@ -64,6 +65,12 @@ def help_of(command: Callable[..., int]) -> str:
     """Make a command's help of its docstring: paragraphs with lines that are set in are left as they are."""
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     return "\n\n".join(f"\b\n{each}" if "\n  " in each else each for each in paragraphs)
+
+
+def line_of(command: Callable[..., int]) -> str:
+    """Make the line that the list of commands has for one: how its docstring begins."""
+    first = (inspect.getdoc(command) or "").partition("\n")[0]
+    return f"{re.split('[,:.]', first)[0]}."
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 (typer passes it by position)
