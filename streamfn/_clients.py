@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Final, Generic
 
 from typing_extensions import TypeVar
 
@@ -56,6 +56,33 @@ def error_code(error: Exception) -> str | None:
     from botocore.exceptions import ClientError
 
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+
+
+_TURNED_AWAY: Final = frozenset(
+    {
+        "500",
+        "502",
+        "503",
+        "504",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
+)
+"""What DynamoDB says of a request that may succeed later ("Error handling with DynamoDB", Developer Guide).
+
+boto3 takes the status for the code where somebody on the way answers in the service's place.
+"""
+
+
+def turned_away(error: Exception) -> str | None:
+    """Name the error code if DynamoDB only asks to come again later, or give None if it is another error."""
+    code = error_code(error)
+    return code if code in _TURNED_AWAY else None
 
 
 def named(error: Exception) -> str:

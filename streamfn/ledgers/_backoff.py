@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from typing_extensions import TypeVar
 
+from streamfn._clients import turned_away
 from streamfn._time import SecondsLeft
-from streamfn.ledgers._client import turned_away
 
 T = TypeVar("T")
 

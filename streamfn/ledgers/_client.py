@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NotRequired, Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 from typing_extensions import ReadOnly
 
-from streamfn._clients import error_code, short_waits
+from streamfn._clients import short_waits
 from streamfn._wire import Image
-
-_TURNED_AWAY: Final = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
-)
-"""What DynamoDB says of a request that may succeed later ("Error handling with DynamoDB", Developer Guide)."""
 
 
 class Page(TypedDict):
@@ -67,9 +56,3 @@ def make_client() -> LedgerClient:
     import boto3
 
     return boto3.client("dynamodb", config=short_waits())
-
-
-def turned_away(error: Exception) -> str | None:
-    """Name the error code if DynamoDB only asks to come again later, or give None if it is another error."""
-    code = error_code(error)
-    return code if code in _TURNED_AWAY else None

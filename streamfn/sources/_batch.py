@@ -7,8 +7,8 @@ from typing import TypedDict
 
 from typing_extensions import override
 
+from streamfn._delivery.taking import settled_by
 from streamfn._misuse import Misuse
-from streamfn.sources._answers import settled_by
 
 
 class Payload(TypedDict):

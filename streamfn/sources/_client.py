@@ -9,11 +9,12 @@ Shards and records are looked into with care, since local servers leave parts of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
+from typing import Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
 
 from typing_extensions import ReadOnly
 
-from streamfn._clients import error_code, named, short_waits
+from streamfn._clients import named, short_waits
+from streamfn._clients import turned_away as refused_for_now
 
 Raw: TypeAlias = Mapping[str, object]
 """A record as boto3 hands it over."""
@@ -101,30 +102,8 @@ def _dynamodb() -> object:
     return boto3.client("dynamodb", config=short_waits())
 
 
-_TURNED_AWAY: Final = frozenset(
-    {
-        "500",
-        "502",
-        "503",
-        "504",
-        "InternalFailure",
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
-)
-"""What is said of a request that may succeed later ("GetRecords" in the DynamoDB Streams API Reference).
-
-boto3 takes the status for the code where somebody on the way answers in the service's place.
-"""
-
-
 def turned_away(error: Exception) -> str | None:
     """Name why a request may succeed later, an error code or a lost connection; None if it cannot."""
     from botocore.exceptions import BotoCoreError
 
-    may_succeed = isinstance(error, BotoCoreError) or error_code(error) in _TURNED_AWAY
-    return named(error) if may_succeed else None
+    return named(error) if isinstance(error, BotoCoreError) else refused_for_now(error)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from typing_extensions import TypeVar
 
-from streamfn._clients import OnFirstUse, error_code, named
+from streamfn._clients import OnFirstUse, error_code, named, turned_away
 from streamfn._entries import record_of
 from streamfn._records import Record
 from streamfn._time import SecondsLeft
@@ -30,18 +30,6 @@ PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 IDLE: Final = 100
 """After so many answers in a row that bring nothing, the shard counts as one that cannot be read."""
-
-_TURNED_AWAY: Final = frozenset(
-    {
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
-)
-"""What is said of a request that may succeed later ("GetRecords" in the DynamoDB Streams API Reference)."""
 
 _GONE: Final = frozenset({"ResourceNotFoundException", "TrimmedDataAccessException"})
 """What is said of a shard, or of records in it, that the stream no longer has after 24 hours."""
@@ -127,7 +115,7 @@ class Shards:
             try:
                 return request()
             except Exception as error:
-                if error_code(error) not in _TURNED_AWAY or self.seconds_left() <= pause:
+                if turned_away(error) is None or self.seconds_left() <= pause:
                     raise
             self.wait(pause)
         return request()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from streamfn._delivery.taking import settled_by
 from streamfn._lambda import LambdaContext, LambdaFunction
 from streamfn._windows.functions import WindowFunction
-from streamfn.testing._mapping.answers import settled_by
 from streamfn.testing._mapping.batches import Batch, Lane
 from streamfn.testing._mapping.clock import Clock, TimedOut, TimeIsUp
 from streamfn.testing._mapping.faults import Crash, Fault, LostAnswer

@@ -1,5 +1,7 @@
 """How Lambda takes the answer of a function: as a success, as a partial one, or as the failure of the whole batch.
 
+A reader of streams and the simulator take answers so, too.
+
 The shapes are those of "Reporting batch item failures" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda Developer
 Guide. What is not described there, an answer that is neither an object nor empty say, is taken for a failure.
 """
