@@ -227,5 +227,11 @@ def tables_of(model: type) -> tuple[Table[object], ...]:
     return tuple(_declared.get(model, ()))
 
 
+def undeclare(table: Table[T]) -> None:
+    """Have `tables_of` not find a table: one that is no table of DynamoDB."""
+    for tables in _declared.values():
+        tables.discard(cast("Table[object]", table))  # it is taken out, and not used
+
+
 def _name(model: Hint) -> str:
     return str(getattr(model, "__name__", model))

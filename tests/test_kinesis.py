@@ -290,11 +290,17 @@ def test_a_pipe_that_reads_kinesis_is_told_what_kinesis_calls_its_entries() -> N
         assert is_map(kinesis)
         return {name: value for name, value in {**nested, **kinesis}.items() if name != "kinesis"}
 
-    batch = [flat(refused("9")), {**flat(refused("10")), "data": "?"}]
+    odd = b64encode(json.dumps(inside(1) | {"eventName": "UPSERT"}).encode()).decode()
+    batch = [
+        flat(refused("9")),
+        {**flat(refused("10")), "data": "?"},
+        {**flat(refused("11")), "data": odd},
+    ]
     assert answer_of(batch) == {
         "batchItemFailures": [
             {"itemIdentifier": "shardId-000000000000:9"},
             {"itemIdentifier": "shardId-000000000000:10"},
+            {"itemIdentifier": "shardId-000000000000:11"},
         ]
     }
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from streamfn._entries import member
 from streamfn._envelopes import Sender
 from streamfn._failures import Failed
 from streamfn._records import MalformedRecord, Record
-from streamfn._wire import as_text, is_map, magnitude
+from streamfn._wire import as_text, magnitude
 
 
 class BatchItemFailure(TypedDict):
@@ -78,7 +79,7 @@ def _event_ids(failures: Sequence[Failed[object]]) -> list[str]:
 
 def _event_id(record: Record) -> str | None:
     """Find by what a pipe knows a record, which is Kinesis's own identifier if it came through that."""
-    if isinstance(record, MalformedRecord):
-        return record.event_id
-    kinesis = record._raw.get("kinesis")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
-    return (as_text(kinesis.get("eventID")) if is_map(kinesis) else None) or record.event_id
+    raw = (
+        record.raw if isinstance(record, MalformedRecord) else record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+    )
+    return as_text(member(member(raw, "kinesis"), "eventID")) or record.event_id

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
 from streamfn._patterns.matchers import compiled
+from streamfn._patterns.plain import is_array
 from streamfn._wire import EventName, is_map
 
 Pattern: TypeAlias = Mapping[str, object]
@@ -46,9 +47,13 @@ def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
             left = [choice for choice in chosen if choice is not None]
             if not left:
                 return None
-            if all(left):  # or one of them asks for nothing more
+            if all(left):
                 # An `$or` takes two choices at least, which may be the same.
                 rest[OR] = left if len(left) > 1 else left * 2
+            elif asks_for_absence(
+                pattern
+            ):  # one of them asks for nothing more, and absence depends on what is asked
+                return {}
         else:
             rest[field] = content
     return rest
@@ -64,7 +69,25 @@ def of_table_in_kinesis(table_name: str, wants: Iterable[tuple[EventName, Patter
 
     What its entries do not tell, the place in a shard of the table's stream say, is not asked for.
     """
-    return [{TABLE_NAME: [table_name], **_known(pattern, _IN_DATA)} for pattern in of_table(wants)]
+    return [{TABLE_NAME: [table_name], **_in_data(pattern)} for pattern in of_table(wants)]
+
+
+def asks_for_absence(part: object) -> bool:
+    """Whether a part of a pattern asks for a field not to be there.
+
+    Within an array, that is judged among the elements that the other fields leave open. So a pattern of fewer fields
+    need not match more.
+    """
+    if is_map(part):
+        return part.get("exists") is False or any(map(asks_for_absence, part.values()))
+    return is_array(part) and any(map(asks_for_absence, part))
+
+
+def _in_data(pattern: Pattern) -> Pattern:
+    known = _known(pattern, _IN_DATA)
+    if known != pattern and asks_for_absence(pattern):
+        return {EVENT_NAME: pattern[EVENT_NAME]}
+    return known
 
 
 def _known(pattern: Pattern, names: frozenset[str]) -> Pattern:

@@ -23,11 +23,12 @@ from streamfn._payloads import records_in
 from streamfn._records import MalformedRecord, Record, StreamRecord
 from streamfn._reports import Report, log_failure, send
 from streamfn._structuring import structure
+from streamfn._successes import success
 from streamfn._tables import Table
 from streamfn._values import Value
 from streamfn._windows.events import Window, window_event
 from streamfn._windows.states import Folded, States
-from streamfn._wire import magnitude
+from streamfn._wire import EVENT_NAMES, RawRecord, is_map, magnitude
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -66,17 +67,31 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         state that it had.
         """
         told = window_event(event)
-        folded = self._folded(self._states.read(told.state), records_in(told.envelope))
+        before, records = self._states.read(told.state), records_in(told.envelope)
+        folded = self._folded(before, records)
+        kept = self._kept(folded)
+        if kept is None:  # after which record, is worth knowing only now
+            folded = self._folded(before, records, writes=True)
+            kept = self._states.kept(folded)
         window = replace(told.window, watermark=folded.watermark)
         if told.ends:
             return self._emitted(window, folded)
-        kept = self._states.kept(folded)
         if self._states.is_too_large(kept):
             return self._emitted(replace(window, terminated_early=True), folded)
         return {"state": kept, "batchItemFailures": []}
 
-    def _folded(self, folded: Folded[S], records: Sequence[Record]) -> Folded[S]:
-        """Fold all records that are not in the state yet, or none."""
+    def _kept(self, folded: Folded[S]) -> Mapping[str, object] | None:
+        """Make what Lambda keeps of a state; None of one that holds what DynamoDB would not store."""
+        try:
+            return self._states.kept(folded)
+        except ValueError:
+            return None
+
+    def _folded(self, folded: Folded[S], records: Sequence[Record], *, writes: bool = False) -> Folded[S]:
+        """Fold all records that are not in the state yet, or none.
+
+        With `writes`, one after which the state cannot be kept is one that cannot be folded.
+        """
         state, known = folded
         failures: list[Failed[object]] = []
         numbers = [] if known is None else [known]
@@ -86,7 +101,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
                     continue
                 numbers.append(number)
             if self._is_wanted(record):
-                next_state = self._with(state, record)
+                next_state = self._with(state, record, writes=writes)
                 if isinstance(next_state, Failure):
                     failures.append(Failed(record, self.name, next_state.failure()))
                     if self.on_failure == "raise":
@@ -98,7 +113,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
             fail_whole(failures)
         return Folded(state, max(numbers, key=magnitude, default=None))
 
-    def _with(self, state: S, record: Record) -> Result[S, Reason[object]]:
+    def _with(self, state: S, record: Record, *, writes: bool) -> Result[S, Reason[object]]:
         """Fold one record."""
         if isinstance(record, MalformedRecord):
             return Failure(Malformed(record.problem))
@@ -108,14 +123,29 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         if isinstance(event, Failure):
             return Failure(event.failure())
         fold = cast("Callable[[object], object]", partial(self.fold, state))  # it takes an event of the table
-        return cast("Result[S, Reason[object]]", verdict(call(fold, event.unwrap())))  # and answers a state
+        outcome = verdict(call(fold, event.unwrap()))
+        if isinstance(outcome, Failure):
+            return Failure(outcome.failure())
+        next_state = outcome.unwrap()
+        if not isinstance(next_state, type(self.initial)):
+            told = f"the fold returned a Success of {type(next_state).__name__}, expected {type(self.initial).__name__}"
+            return Failure(Raised(TypeError(told)))
+        if writes:
+            try:
+                self._states.kept(Folded(next_state, None))
+            except ValueError as problem:
+                return Failure(Raised(problem))
+        return success(next_state)
 
     def _is_wanted(self, record: Record) -> bool:
-        """Whether the table's pattern, if it has one, matches a record."""
-        if self.table.matcher is None or not isinstance(record, StreamRecord):
+        """Whether the table's pattern, if it has one, matches a record of the table, or what might have been one."""
+        raw = record.raw
+        if self.table.matcher is None or record.table_name != self.table.name or not is_map(raw):
+            return True
+        if not isinstance(record, StreamRecord) and raw.get("eventName") not in EVENT_NAMES:
             return True
         try:
-            return self.table.matcher.matches(record.raw)
+            return self.table.matcher.matches(cast("RawRecord", raw))  # patterns take whatever they are given
         except ODD:
             return True
 
@@ -124,9 +154,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         emit = cast("Callable[[object], object]", partial(self.emit, window))  # it takes the state
         outcome = verdict(call(emit, folded.state))
         if isinstance(outcome, Failure):
-            reason = outcome.failure()
-            error = reason.exception if isinstance(reason, Raised) else None
-            raise BatchFailed(f"emit failed for the window {window.idempotency_key}: {reason!r}") from error
+            raise BatchFailed(f"emit failed for the window {window.idempotency_key}: {outcome.failure()!r}")
         return {"state": self._after(window, folded), "batchItemFailures": []}
 
     def _after(self, window: Window, folded: Folded[S]) -> Mapping[str, object]:
@@ -159,7 +187,8 @@ def window_handler(
     batch come again.
 
     What was folded is not folded twice within a window, though Lambda may deliver a batch twice: the state carries the
-    highest sequence number in it. `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
+    highest sequence number in it. (A change that Kinesis carries twice has two numbers, and counts twice unless both
+    are in one batch.) `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
     same then.
 
     Fails with `Misuse` if the initial state cannot be kept, or a function has no name.

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import Final, Generic, NamedTuple, cast
 
 from returns.result import Failure
 from typing_extensions import TypeVar
 
 from streamfn._misuse import Misuse
-from streamfn._tables import Table
+from streamfn._tables import Table, undeclare
 from streamfn._wire import Image, as_sequence_number, is_map
 
 S = TypeVar("S")
@@ -47,9 +46,11 @@ class States(Generic[S]):
 
     def __init__(self, initial: S) -> None:
         """Take the state that a window begins with. Fails with `Misuse` for one that cannot be kept."""
-        if not is_dataclass(initial):
+        parameters: object = getattr(type(initial), "__dataclass_params__", None)
+        if not getattr(parameters, "frozen", False):
             raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
         self._table: Table[S] = Table("state", type(initial))
+        undeclare(self._table)
         try:
             # The text, not the value: what can be changed is made anew for each window.
             self._initial = self.kept(Folded(initial, None))

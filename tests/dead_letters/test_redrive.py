@@ -438,7 +438,10 @@ def test_what_still_does_not_fit_the_model_is_kept_and_holds_back_its_item() -> 
         ("", "expected JSON"),
         ("[]", "expected an object, got list"),
         (json.dumps({"version": 2}), "expected a dead letter of version 1, got 2"),
-        (json.dumps({"KinesisBatchInfo": {}}), "expected a dead letter of version 1, got something else"),
+        (
+            json.dumps({"KinesisBatchInfo": {}}),
+            "the document does not name its function, its stream, or the range of its shard",
+        ),
         (
             letter_on(written("a1")[0].record.raw, identity="another").to_json(),
             "the letter's record is not the one that its id names",

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from random import Random
 from typing import Final
 
 import pytest
@@ -374,10 +375,115 @@ def test_with_filters_enough_no_other_record_passes(seed: int) -> None:
     law(seed, 100)
 
 
+def dense_case(seed: int) -> Case:
+    """Make a case of few names within lists, where the absence of a field depends on what else is asked for."""
+    random = Random(seed)  # noqa: S311 (test data)
+    asked = [["1"], ["2"], [{"exists": False}], ["1", {"exists": False}], [{"exists": True}], [1], [True]]
+
+    def within() -> Pattern:
+        return {name: {"S": random.choice(asked)} for name in random.sample("abc", random.randint(1, 3))}
+
+    def pattern() -> Pattern:
+        lists = {"t": {"L": {"M": within()}}} | (
+            {"u": {"L": {"M": within()}}} if random.random() < 0.3 else {}
+        )
+        asking: Pattern = {"dynamodb": {"NewImage": lists}}
+        kinds = {"$or": [{"eventName": ["INSERT"]}, {"dynamodb": {"Keys": {"pk": {"S": ["1"]}}}}]}
+        return {**asking, **kinds} if random.random() < 0.2 else asking
+
+    def elements() -> object:
+        return {
+            "L": [
+                {
+                    "M": {
+                        name: {"S": random.choice("12")}
+                        for name in random.sample("abc", random.randint(0, 3))
+                    }
+                }
+                for _ in range(random.randint(0, 3))
+            ]
+        }
+
+    def record() -> Mapping[str, object]:
+        return {
+            "eventName": "INSERT",
+            "dynamodb": {"Keys": {}, "NewImage": {"t": elements(), "u": elements()}},
+        }
+
+    routes = [(pattern(), ["insert"]) for _ in range(random.randint(2, 7))]
+    return Case(routes, [record() for _ in range(40)])
+
+
+@settings(max_examples=200)
+@given(seeds, st.integers(1, 5), st.booleans())
+def test_a_field_that_is_to_be_absent_in_a_list_loses_no_record(seed: int, most: int, kinesis: bool) -> None:  # noqa: FBT001 (hypothesis passes it)
+    found = dense_case(seed)
+    criteria = filter_criteria(found.process(), most=most, through_kinesis=kinesis)
+    for record in found.records:
+        seen = {"data": {**record, "tableName": "app"}} if kinesis else record
+        assert lets_through(criteria, seen) or not found.wants(record)
+
+
+def test_an_or_that_is_always_true_leaves_no_absence_behind() -> None:
+    """Which would be judged among all elements then, and not among those that the `$or` had left open."""
+    absent = {"dynamodb": {"NewImage": {"tags": {"L": {"M": {"b": {"S": [{"exists": False}]}}}}}}}
+    tagged = {"dynamodb": {"NewImage": {"tags": {"L": {"M": {"a": {"S": ["1"]}}}}}}}
+    pattern = {**absent, "$or": [{"eventName": ["INSERT"]}, tagged]}
+    assert told(filter_criteria(following("insert", pattern=pattern))) == [{"eventName": ["INSERT"]}]
+
+
+def test_where_kinesis_tells_less_absence_is_not_asked_for_either() -> None:
+    absent = {"dynamodb": {"NewImage": {"b": {"S": [{"exists": False}]}}}, "awsRegion": ["eu-west-1"]}
+    criteria = filter_criteria(following("insert", pattern=absent), through_kinesis=True)
+    assert told(criteria) == [{"data": {"tableName": ["app"], "eventName": ["INSERT"]}}]
+
+
+def test_what_is_joined_stays_short_enough_and_what_fits_is_not_widened() -> None:
+    texts = [f"value-{number:03}" for number in range(100)]
+    many = [
+        following(
+            "insert",
+            pattern={"dynamodb": {"NewImage": {f"attr{index}": {"S": texts}}}},
+            number=index,
+        )
+        for index in range(8)
+    ]
+    joined = many[0]
+    for each in many[1:]:
+        joined = router(joined, each)
+    lengths = [len(each["Pattern"]) for each in filter_criteria(joined)["Filters"]]
+    assert len(lengths) == 5
+    assert max(lengths) <= 4_096
+    halves = [keyed(*(f"{half}-{'x' * 40}{number}" for number in range(50))) for half in "ab"]
+    two = router(following("insert", pattern=halves[0]), following("insert", pattern=halves[1], number=1))
+    assert told(filter_criteria(two)) == [{"eventName": ["INSERT"], **half} for half in halves]
+
+
+def test_names_of_tables_for_which_there_is_no_room_are_left_out() -> None:
+    names = [f"{'t' * 240}{number:02}" for number in range(20)]
+    joined = following("insert", table=names[0])
+    for number, name in enumerate(names[1:], 1):
+        joined = router(joined, following("insert", table=name, number=number))
+    criteria = filter_criteria(joined, through_kinesis=True)
+    assert all(len(each["Pattern"]) <= 4_096 for each in criteria["Filters"])
+    for name in names:
+        assert lets_through(criteria, {"data": {"tableName": name, "eventName": "INSERT"}})
+
+
+def test_a_number_is_not_taken_for_true_and_names_of_tables_may_be_asked_for() -> None:
+    one = following("insert", pattern={"dynamodb": {"NewImage": {"x": {"BOOL": [1]}}}})
+    true = following("insert", pattern={"dynamodb": {"NewImage": {"x": {"BOOL": [True]}}}}, number=1)
+    (pattern,) = filter_criteria(router(one, true))["Filters"]
+    assert '"BOOL":[1,true]' in pattern["Pattern"]
+    named = following("insert", pattern={"tableName": [{"prefix": "p"}]}, number=2)
+    assert filter_criteria(router(one, named), most=1)["Filters"]
+
+
 def dropping_the_kinds_of_the_second(patch: pytest.MonkeyPatch) -> None:
     """Join two filters and forget what one of them is for."""
 
-    def joined(one: Pattern, other: Pattern) -> Pattern | None:
+    def joined(one: Pattern, other: Pattern, *, same_fields: bool) -> Pattern | None:
+        assert same_fields in {True, False}
         return one if one.keys() == other.keys() else None
 
     patch.setattr(packing, "_joined", joined)
@@ -396,8 +502,8 @@ def covering_what_asks_for_less(patch: pytest.MonkeyPatch) -> None:
     """Take the narrower of two filters for the wider one."""
     covers = packing._covers
 
-    def covered(wide: Pattern, narrow: Pattern) -> bool:
-        return covers(narrow, wide)
+    def covered(wide: Pattern, narrow: Pattern, *, same_fields: bool) -> bool:
+        return covers(narrow, wide, same_fields=same_fields)
 
     patch.setattr(packing, "_covers", covered)
 

@@ -91,6 +91,8 @@ class Lane:
     arrivals: deque[Arrival] = field(default_factory=deque[Arrival])
     batches: deque[Batch] = field(default_factory=deque[Batch])
     span: Span | None = None
+    latest: RawRecord | None = None
+    """What was written last to the lane, which tells the stream where a batch has no records."""
     state: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def due(self, settings: Settings) -> datetime | None:

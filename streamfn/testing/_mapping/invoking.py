@@ -44,7 +44,7 @@ def invoke(
     records = [each.record for each in batch.records]
     window: Mapping[str, object] = {}
     if batch.part is not None:
-        window = told(batch.part, lane.state, lane.shard, next(iter(records), None))
+        window = told(batch.part, lane.state, lane.shard, next(iter(records), lane.latest))
     event: object = json.loads(json.dumps({"Records": records, **window}))
     context = clock.begin(settings.timeout)
     try:

@@ -131,6 +131,7 @@ class EventSourceMapping:
                 )
             self._last[lane.shard] = arrived
             lane.arrivals.append(arrived)
+            lane.latest = record
             self.history.records[arrived.event_id] = str(record.get("eventName"))
 
     def run(self) -> History:
@@ -144,8 +145,10 @@ class EventSourceMapping:
             at, *_, lane = min(due, key=lambda each: each[:3])
             self.clock.wait_until(at)
             batch = self._without_old(lane, lane.take(self.clock.now, self._settings))
-            if batch.records or batch.part is not None:
+            if batch.records or self._is_to_end(batch):
                 self._deliver(lane, batch)
+            elif batch.part is not None and batch.part.ends:
+                lane.answered(batch, {}, self.clock.now)  # which is lost with its window
         return self.history
 
     def _deliver(self, lane: Lane, batch: Batch) -> None:
@@ -190,6 +193,13 @@ class EventSourceMapping:
             old, kept = parted(kept, self.clock.now, age)
             self._give_up(lane, old, Discard("RecordAgeExceeded"))
         return replace(batch, records=kept)
+
+    def _is_to_end(self, batch: Batch) -> bool:
+        """Whether a batch without records ends a window, and has not failed to for as long as records are kept."""
+        if batch.part is None or not batch.part.ends:
+            return False
+        most = min(RETENTION, self._settings.maximum_record_age or RETENTION)
+        return not batch.attempts or self.clock.now - batch.part.span.end <= most
 
     def _give_up(self, lane: Lane, records: Sequence[Arrival], discard: Discard) -> None:
         after = len(self.history.invocations)

@@ -35,6 +35,8 @@ class Settings:
         _check("parallelization_factor", self.parallelization_factor, 1, 10)
         _check("shards", self.shards, 1, 10_000)
         _check("tumbling_window", self.tumbling_window, timedelta(), timedelta(minutes=15))
+        if self.tumbling_window % timedelta(seconds=1):
+            raise Misuse(f"tumbling_window={self.tumbling_window} should be of whole seconds")
         if self.tumbling_window and self.parallelization_factor > 1:
             raise Misuse("a window has one state for a shard: leave parallelization_factor at 1")
         _check("timeout", self.timeout, timedelta(seconds=1), timedelta(minutes=15))

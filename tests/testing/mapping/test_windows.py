@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
 
-from streamfn import Event, InsertEvent, Misuse, Window, window_handler
+from streamfn import (
+    Event,
+    InsertEvent,
+    Misuse,
+    Window,
+    lambda_handler,
+    on_insert,
+    pipeline,
+    window_handler,
+)
 from streamfn._windows.states import Folded, States
 from streamfn._wire import is_map
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, Repeated, insert_event
@@ -150,7 +159,33 @@ def test_what_is_given_up_leaves_its_window_to_the_others() -> None:
     assert [ids for _, ids in follower.emitted.values()] == [(0, 2)]
 
 
-@pytest.mark.parametrize("window", [timedelta(seconds=-1), timedelta(minutes=16)])
+def test_a_window_that_cannot_end_is_dropped_when_its_records_would_be_forgotten() -> None:
+    asked: list[str] = []
+
+    def emit(window: Window, _: Seen) -> Result[None, str]:
+        asked.append(window.idempotency_key)
+        return Failure("never")
+
+    function = window_handler(cards, Follower().fold, Seen(), emit, report=lambda _: None)
+    for age in (None, timedelta(hours=1)):
+        mapping = EventSourceMapping(function, tumbling_window=MINUTE, maximum_record_age=age)
+        began = mapping.clock.now
+        mapping.deliver(card(1))
+        assert mapping.clock.now - began <= (age or timedelta(hours=24)) + timedelta(minutes=10)
+    assert len(set(asked)) == 1
+    assert "/prod-Card/" in asked[0]
+
+
+def test_a_function_that_knows_no_windows_is_given_up_like_any_other() -> None:
+    handler = lambda_handler(pipeline(cards, on_insert(lambda event: Success(event.event_id), name="tell")))
+    history = EventSourceMapping(handler, tumbling_window=MINUTE).deliver(card(1))
+    assert {each.error for each in history.invocations} == {"NotAStreamEvent"}
+    assert [each.event_id for each in history.discarded] == ["card-1"]
+
+
+@pytest.mark.parametrize(
+    "window", [timedelta(seconds=-1), timedelta(minutes=16), timedelta(milliseconds=1_500)]
+)
 def test_a_window_that_lambda_does_not_allow_is_refused(window: timedelta) -> None:
     with pytest.raises(Misuse, match="tumbling_window="):
         EventSourceMapping(Follower().function, tumbling_window=window)
