@@ -30,7 +30,7 @@ CHECKS := lint format mypy pyright verifytypes imports pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test $(CHECKS) spark docs bench fuzz soak lock clean
+.PHONY: help demo test $(CHECKS) spark million docs bench fuzz soak lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,10 @@ spark: $(SPARK) ## Run the tests of replays on Spark, which needs Java 17 (300 M
 	@java -version >/dev/null 2>&1 || { echo 'Spark needs Java 17 or newer, and there is no `java`.' >&2; exit 1; }
 	@$(RUN) coverage run --data-file=.coverage.spark --source=streamfn.spark --omit=nothing -m pytest -W ignore:unclosed:ResourceWarning streamfn/spark tests/spark docs/spark.md
 	@$(RUN) coverage report --data-file=.coverage.spark
+
+million: RUN := $(SPARK_VENV)/bin/python -m
+million: $(SPARK) ## Replay an export of a million items, on this machine and on Spark, and compare (a minute; apart from the tests).
+	@$(RUN) tests.sources.export.million
 
 docs: $(DEV) ## Build the site of the documents into site/ (mkdocs, strict).
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict
