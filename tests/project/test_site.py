@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,9 +15,12 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from streamfn import retry
 from streamfn._wire import is_map
+from streamfn.cli._application import application
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.mappings._needs import needs_of
@@ -81,7 +85,7 @@ def test_blocks_are_of_languages_that_are_checked() -> None:
 
 
 def test_what_a_reader_is_to_type_exists() -> None:
-    """Targets of make, extras of the package and commands of the command line."""
+    """Targets of make, and extras of the package."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     told = "\n".join(text for _, text in blocks("sh"))
@@ -89,12 +93,20 @@ def test_what_a_reader_is_to_type_exists() -> None:
     assert {
         extra for found in re.findall(r"streamfn\[([a-z,]+)\]", told) for extra in found.split(",")
     } <= set(extras)
-    shown = subprocess.run(
-        [sys.executable, "-m", "streamfn.cli", "--help"], capture_output=True, text=True, check=True
-    ).stdout
-    assert [] == [
-        name for name in re.findall(r"^streamfn ([a-z-]+)", told, re.MULTILINE) if name not in shown
-    ]
+
+
+@pytest.mark.parametrize("text", sorted({text for _, text in blocks("sh")}))
+def test_what_a_shell_would_run_is_what_it_takes(text: str) -> None:
+    """For blocks that need AWS, or a network: the shell's syntax, and each argument of the command line."""
+    checked = subprocess.run(["/bin/bash", "-n"], input=text, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    group = get_command(application())
+    assert isinstance(group, TyperGroup)
+    for line in text.replace("\\\n", " ").splitlines():
+        for called in re.findall(r"streamfn (?=[a-z])([^)\n#]*)", line) if "pip" not in line else []:
+            name, *arguments = shlex.split(called)
+            command = group.commands[name]
+            command.make_context(name, arguments)
 
 
 class NoManagedPolicies:
