@@ -153,7 +153,7 @@ class Following:
         """Take the reader, and what prints."""
         self._reader = reader
         self._show = show
-        self.failed = False
+        self.failed: bool = False
 
     def listen(self, results: Sequence[AnyResult]) -> None:
         """Show Results."""

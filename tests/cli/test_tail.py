@@ -165,20 +165,22 @@ def test_killed_at_any_moment_and_started_again_it_skips_no_record(
 
 
 def test_it_ends_when_nobody_reads_on(running: str, table: str, tmp_path: Path) -> None:
-    write(running, table, "a", "b", "c")
+    """It notices with the next line that it prints."""
     script = f"{sys.executable} -m streamfn.cli tail follow:process --start horizon | head -1"
-    done = subprocess.run(
+    with subprocess.Popen(
         ["/bin/bash", "-c", f"set -o pipefail; {script}"],
         cwd=tmp_path,
         env=variables(AWS_ENDPOINT_URL=running),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.stdout.split()[0] == "handled"
-    assert "BrokenPipe" not in done.stderr
-    assert "Traceback" not in done.stderr
+    ) as following:
+        while following.poll() is None:
+            write(running, table, "a")
+        out, err = following.communicate()
+    assert out.split()[0] == "handled"
+    assert "BrokenPipe" not in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(
