@@ -67,7 +67,7 @@ def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Bui
     ways: dict[tuple[bool, ...], Way | None] = {}
 
     def choose(record: RawRecord) -> Way | None:
-        answers = tuple([_may_match(matcher, record) for matcher in matchers])
+        answers = tuple([may_match(matcher, record) for matcher in matchers])
         if answers not in ways:
             matching = [matcher for matcher, answer in zip(matchers, answers, strict=True) if answer]
             ways[answers] = build(
@@ -78,7 +78,8 @@ def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Bui
     return choose
 
 
-def _may_match(matcher: Matcher, record: RawRecord) -> bool:
+def may_match(matcher: Matcher, record: RawRecord) -> bool:
+    """Whether a record matches a pattern, or is too odd to tell."""
     try:
         return matcher.matches(record)
     except ODD:

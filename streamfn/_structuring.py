@@ -209,15 +209,31 @@ _MAKERS: Final[Mapping[type[Change], Callable[..., EventMaker]]] = {
 }
 
 
+Structure: TypeAlias = Callable[[StreamRecord], Result[Event[T], Unusable]]
+"""Makes the typed event of a record of one table; see `structure`."""
+
+
 def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:
     """Make the typed event of a record: what `on_event` hands to its handlers.
 
     It gives `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
     leaves out an image that the event holds.
     """
+    return structurer(table)(record)
+
+
+def structurer(table: Table[T]) -> Structure[T]:
+    """Make what does the same for many records of a table."""
     any_table = cast("Table[object]", table)  # it only reads, which is safe for any T
-    indices = count()
-    make = event_maker("event", record.event_name, "", lambda name: Part(any_table, name, next(indices)))
-    made = make(record, [None, None])
-    # Of the kind "event" these are its three events, of images of T.
-    return Failure(made.reason) if isinstance(made, Unfit) else Success(cast("Event[T]", made))
+    makers: dict[EventName, EventMaker] = {}
+
+    def structure_one(record: StreamRecord) -> Result[Event[T], Unusable]:
+        name = record.event_name
+        if name not in makers:
+            indices = count()
+            makers[name] = event_maker("event", name, "", lambda image: Part(any_table, image, next(indices)))
+        made = makers[name](record, [None, None])
+        # Of the kind "event" these are its three events, of images of T.
+        return Failure(made.reason) if isinstance(made, Unfit) else Success(cast("Event[T]", made))
+
+    return structure_one

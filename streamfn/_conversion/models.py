@@ -187,12 +187,12 @@ def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
         return all(_is_immutable(member, above) for member in members(inner))
     if cls in _IMMUTABLE:
         return all(each is Ellipsis or _is_immutable(each, above) for each in get_args(inner) or (object,))
-    if is_model(inner) and _is_frozen(cast("type", cls)):  # a model's origin is a class
+    if is_model(inner) and is_frozen(cast("type", cls)):  # a model's origin is a class
         return all(_is_immutable(field.hint, above | {inner}) for field in fields_of(inner))
     return False
 
 
-def _is_frozen(cls: type) -> bool:
+def is_frozen(cls: type) -> bool:
     """Whether a class was declared frozen, as dataclasses and attrs mark it."""
     if is_dataclass(cls):
         parameters: object = getattr(cls, "__dataclass_params__", None)

@@ -50,9 +50,8 @@ def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
             if all(left):
                 # An `$or` takes two choices at least, which may be the same.
                 rest[OR] = left if len(left) > 1 else left * 2
-            elif asks_for_absence(
-                pattern
-            ):  # one of them asks for nothing more, and absence depends on what is asked
+            elif asks_for_absence(pattern):
+                # A choice asks for nothing more, and whether a field is absent depends on what else is asked for.
                 return {}
         else:
             rest[field] = content

@@ -11,24 +11,25 @@ from returns.result import Failure, Result
 from typing_extensions import TypeVar
 
 from streamfn._delivery.answers import BatchFailed, BatchItemFailure, fail_whole
+from streamfn._entries import member
 from streamfn._events import Event
 from streamfn._execution.verdicts import call, verdict
 from streamfn._failures import Failed, Malformed, Raised, Reason, Unrouted
-from streamfn._forks import ODD
+from streamfn._forks import may_match
 from streamfn._handlers.names import handler_name
 from streamfn._handlers.outcomes import Outcome
 from streamfn._lambda import LambdaContext
 from streamfn._misuse import Misuse
 from streamfn._payloads import records_in
-from streamfn._records import MalformedRecord, Record, StreamRecord
+from streamfn._records import MalformedRecord, Record
 from streamfn._reports import Report, log_failure, send
-from streamfn._structuring import structure
+from streamfn._structuring import Structure, structurer
 from streamfn._successes import success
 from streamfn._tables import Table
 from streamfn._values import Value
 from streamfn._windows.events import Window, window_event
 from streamfn._windows.states import Folded, States
-from streamfn._wire import EVENT_NAMES, RawRecord, is_map, magnitude
+from streamfn._wire import EVENT_NAMES, RawRecord, magnitude
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -59,6 +60,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
     report: Report[E]
     name: str
     _states: States[S] = field(compare=False)
+    _structure: Structure[T] = field(compare=False)
 
     def __call__(self, event: object, _: LambdaContext | None, /) -> WindowResponse:
         """Fold a batch into the state, and emit that where the window ends.
@@ -119,7 +121,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
             return Failure(Malformed(record.problem))
         if record.table_name != self.table.name:
             return Failure(Unrouted(record.event_source_arn, record.table_name))
-        event = structure(self.table, record)
+        event = self._structure(record)
         if isinstance(event, Failure):
             return Failure(event.failure())
         fold = cast("Callable[[object], object]", partial(self.fold, state))  # it takes an event of the table
@@ -139,15 +141,15 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
 
     def _is_wanted(self, record: Record) -> bool:
         """Whether the table's pattern, if it has one, matches a record of the table, or what might have been one."""
-        raw = record.raw
-        if self.table.matcher is None or record.table_name != self.table.name or not is_map(raw):
+        if self.table.matcher is None or record.table_name != self.table.name:
             return True
-        if not isinstance(record, StreamRecord) and raw.get("eventName") not in EVENT_NAMES:
+        if not isinstance(record, MalformedRecord):
+            raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        elif member(record.raw, "eventName") in EVENT_NAMES:
+            raw = cast("RawRecord", record.raw)  # patterns take whatever they are given
+        else:
             return True
-        try:
-            return self.table.matcher.matches(cast("RawRecord", raw))  # patterns take whatever they are given
-        except ODD:
-            return True
+        return may_match(self.table.matcher, raw)
 
     def _emitted(self, window: Window, folded: Folded[S]) -> WindowResponse:
         """Emit a state, after which the next one is a new one."""
@@ -196,4 +198,6 @@ def window_handler(
     if on_failure not in {"raise", "skip"}:
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
-    return WindowFunction(table, fold, initial, emit, on_failure, report, name, States(initial))
+    return WindowFunction(
+        table, fold, initial, emit, on_failure, report, name, States(initial), structurer(table)
+    )

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Final, Generic, NamedTuple, cast
 
 from returns.result import Failure
 from typing_extensions import TypeVar
 
+from streamfn._conversion.models import is_frozen
 from streamfn._misuse import Misuse
 from streamfn._tables import Table, undeclare
 from streamfn._wire import Image, as_sequence_number, is_map
@@ -46,8 +48,7 @@ class States(Generic[S]):
 
     def __init__(self, initial: S) -> None:
         """Take the state that a window begins with. Fails with `Misuse` for one that cannot be kept."""
-        parameters: object = getattr(type(initial), "__dataclass_params__", None)
-        if not getattr(parameters, "frozen", False):
+        if not is_dataclass(initial) or not is_frozen(type(initial)):
             raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
         self._table: Table[S] = Table("state", type(initial))
         undeclare(self._table)

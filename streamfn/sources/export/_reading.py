@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 from streamfn._events import Event
 from streamfn._failures import Failed, Malformed, MissingImage, Undecodable
 from streamfn._records import MalformedRecord, Record
-from streamfn._structuring import structure
+from streamfn._structuring import structurer
 from streamfn._successes import success
 from streamfn._tables import Table
 from streamfn.sources.export._lines import lines_of, record_of_line
@@ -46,11 +46,12 @@ def events_of(
     What is no record, or does not fit the table's model, is a Failure with the record and the reason. It fails as
     `records_of` does.
     """
+    structure = structurer(table)
     for record in records_of(export, table):
         if isinstance(record, MalformedRecord):
             yield Failure(Failed(record, None, Malformed(record.problem)))
             continue
-        event = structure(table, record)
+        event = structure(record)
         yield (
             Failure(Failed(record, None, event.failure()))
             if isinstance(event, Failure)
