@@ -22,17 +22,18 @@ def load_pipeline(name: str) -> Pipeline[object, object]:
     Fails with `Misuse` where there is no such module, no such name in it, or no pipeline by that name. What the
     module itself raises when it is imported is the cause of that.
     """
-    found = _load(name)
+    found = load(name)
     return found.process if isinstance(found, LambdaFunction) else found
 
 
 def load_function(name: str) -> LambdaFunction[object, object]:
     """Do the same for the function that Lambda calls, with its delivery; a pipeline stands for one with `retry`."""
-    found = _load(name)
+    found = load(name)
     return found if isinstance(found, LambdaFunction) else lambda_handler(found)
 
 
-def _load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]:
+def load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]:
+    """Do the same, and give whichever of the two goes by the name."""
     module_name, separator, path = name.partition(":")
     if module_name.endswith(".py"):
         raise Misuse(

@@ -44,6 +44,11 @@ class Route(Value):
     strategy: Strategy
 
 
+def handler_names(routes: Sequence[Route]) -> list[str]:
+    """Name the handlers of routes, in the order declared, each once."""
+    return list(dict.fromkeys(handler.name for route in routes for handler in route.handlers))
+
+
 _ASTRAY: Final[Mapping[EventName, Way | None]] = dict.fromkeys(EVENT_NAMES, UNROUTED)
 
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from streamfn._misuse import Misuse
 from streamfn.cli._summaries import Summary, summed
-
-
-class Rows(Protocol):
-    """What is asked of a DataFrame: its rows, fetched as they are wanted."""
-
-    def toLocalIterator(self) -> Iterator[tuple[object, ...]]:  # noqa: N802 (Spark's own)
-        """Give the rows, a partition at a time."""
-        ...
 
 
 def on_spark(pipeline: str, location: str, progress: str | None, table: str | None, failures: int) -> Summary:
@@ -35,13 +27,9 @@ def on_spark(pipeline: str, location: str, progress: str | None, table: str | No
     frame = spark.replay(
         SparkSession.builder.getOrCreate(), location, pipeline, progress=progress, table_name=table
     )
-    # A row has the fields of an Outcome.
-    return summed((Outcome(*cast("tuple[str, str | None, str]", row)) for row in _rows(frame)), failures)
-
-
-def _rows(frame: object) -> Iterator[tuple[object, ...]]:
-    # The project's types of Spark leave out the one method that is asked for here.
-    return cast("Rows", frame).toLocalIterator()
+    # A row has the fields of an Outcome; a partition of them is fetched at a time.
+    rows = (cast("tuple[str, str | None, str]", row) for row in frame.toLocalIterator())
+    return summed((Outcome(*row) for row in rows), failures)
 
 
 def prepare_workers(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -44,6 +44,9 @@ def look_here() -> None:
 
 def named(name: str) -> tuple[Pipeline[object, object], LambdaFunction[object, object] | None]:
     """Find a pipeline, and the function that was made of it if that is what goes by the name. Fails with `Misuse`."""
-    function = function_named(name)
-    # One that stands for a pipeline is made anew each time.
-    return function.process, function if function_named(name) is function else None
+    from streamfn._lambda import LambdaFunction
+    from streamfn._loading import load
+
+    look_here()
+    found = load(name)
+    return (found.process, found) if isinstance(found, LambdaFunction) else (found, None)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
+import typer
 from returns.result import Result, Success
 
 from streamfn._failures import Failed, Handled, Raised, Reason, Refused
 from streamfn._records import Record, StreamRecord
 from streamfn._reports import detail_of
 from streamfn.cli._printing import Column, console, print_table
+
+ShowValues: TypeAlias = Annotated[
+    bool, typer.Option("--show-values", help="Show what handlers returned, which may hold people's data.")
+]
 
 AnyResult: TypeAlias = Result[Handled[object], Failed[object]]
 """A Result of whatever handler."""

@@ -17,7 +17,7 @@ from streamfn.cli._exits import ExitCode
 from streamfn.cli._overheard import overheard
 from streamfn.cli._pipelines import Name, function_named, pipeline_named
 from streamfn.cli._printing import AsJson, counted, print_json, say
-from streamfn.cli._results import AnyResult, print_results, shown_results
+from streamfn.cli._results import AnyResult, ShowValues, print_results, shown_results
 
 if TYPE_CHECKING:
     from streamfn._lambda import LambdaFunction
@@ -38,9 +38,7 @@ def invoke(
             "--answer", help="Run the function that Lambda calls, ledger and all, and show its answer."
         ),
     ] = False,
-    show_values: Annotated[
-        bool, typer.Option("--show-values", help="Show what handlers returned, which may hold people's data.")
-    ] = False,
+    show_values: ShowValues = False,
     as_json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streamfn._signals import stopped_by_signals
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._exits import ExitCode
 from streamfn.cli._letters import ledger_of, scope_of, source_of
 from streamfn.cli._pipelines import Name, function_named
 from streamfn.cli._printing import AsJson, Column, print_json, print_table, say
-from streamfn.cli._stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from streamfn.dead_letters import Redriven
@@ -91,7 +92,8 @@ def redrive(
 
     use_account(endpoint_url, region, profile)
     loaded = function_named(pipeline)
-    with stopped_by_signals() as stopped:
+    stopped = Event()
+    with stopped_by_signals(stopped.set):
         began = monotonic()
         redriven = dead_letters.redrive(
             loaded.process,

@@ -19,7 +19,7 @@ from streamfn.cli._lines import json_lines, lines_for, tell
 from streamfn.cli._overheard import overheard
 from streamfn.cli._pipelines import Name, named
 from streamfn.cli._printing import AsJson
-from streamfn.cli._results import AnyResult, shown_results
+from streamfn.cli._results import AnyResult, ShowValues, shown_results
 
 if TYPE_CHECKING:
     from streamfn._failures import Failed
@@ -66,9 +66,7 @@ def tail(
     skip_failures: Annotated[
         bool, typer.Option("--skip-failures", help="Go on past what fails, instead of trying it again.")
     ] = False,
-    show_values: Annotated[
-        bool, typer.Option("--show-values", help="Show what handlers returned, which may hold people's data.")
-    ] = False,
+    show_values: ShowValues = False,
     as_json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,

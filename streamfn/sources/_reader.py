@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
 from streamfn._misuse import Misuse
+from streamfn._signals import stopped_by_signals
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints, MemoryCheckpoints
 from streamfn.sources._client import StreamsClient, TablesClient, make_streams, make_tables
@@ -18,7 +19,6 @@ from streamfn.sources._clock import Clock, MachineClock
 from streamfn.sources._notices import Report, log_notice
 from streamfn.sources._requests import NoStream, Requests
 from streamfn.sources._rounds import Rounds, Start
-from streamfn.sources._signals import stopped_by_signals
 
 _ONE_PAGE: Final = 1_000
 

@@ -22,6 +22,7 @@ from streamfn._ledger import Entry, Ledger, Pair, Stretch, pair_of
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
 from streamfn._reports import Report, send
+from streamfn._routes import handler_names
 from streamfn._time import MACHINE_CLOCK
 from streamfn.dead_letters._redriving.gate import Holds, RedriveGate
 
@@ -67,8 +68,7 @@ class Replay(Generic[A, E]):
     @property
     def handlers(self) -> list[str]:
         """The names of the pipeline's handlers, in their order."""
-        names = (handler.name for route in self.process.routes for handler in route.handlers)
-        return list(dict.fromkeys(names))
+        return handler_names(self.process.routes)
 
     def known(self, stretch: Stretch) -> list[Entry] | None:
         """Read what the ledger knows of a stretch; None from when on it could not be read, which is logged."""

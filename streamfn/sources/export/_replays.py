@@ -11,7 +11,7 @@ from threading import Event
 from streamfn._loading import load_pipeline
 from streamfn._misuse import Misuse
 from streamfn._pipeline import Pipeline
-from streamfn.sources._signals import stopped_by_signals
+from streamfn._signals import stopped_by_signals
 from streamfn.sources.export._client import S3Client
 from streamfn.sources.export._manifests import DataFile, Export, open_export
 from streamfn.sources.export._outcomes import Outcome
@@ -120,17 +120,17 @@ def replay(
     if not isinstance(pipeline, str) and processes not in {None, 1}:
         raise Misuse('processes import a pipeline by its name: pass that, as in "app:process"')
     export = open_export(location, client=client)
-    process = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    name = pipeline if isinstance(pipeline, str) else "pipeline"
+    if isinstance(pipeline, str):
+        name, process, most = pipeline, load_pipeline(pipeline), processes or os.cpu_count() or 1
+    else:
+        name, process, most = "pipeline", pipeline, 1
     store = usual_place(export, name) if progress is None else progress_at(progress, client)
     tally, stopped = _Tally(export, on_progress), Event()
     files = sorted(export.files, key=lambda file: file.items, reverse=True)
-    count = min(processes or os.cpu_count() or 1, len(files)) if isinstance(pipeline, str) else 1
+    count = min(most, len(files))
     with stopped_by_signals(stopped.set):
-        if count > 1 and isinstance(pipeline, str):
-            run_files(
-                Work(export, pipeline, store, table_name, chunk), files, count, tally.tell, stopped.is_set
-            )
+        if count > 1:
+            run_files(Work(export, name, store, table_name, chunk), files, count, tally.tell, stopped.is_set)
         else:
             for file in files:
                 try:

@@ -17,6 +17,7 @@ from streamfn._failures import Failed
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
 from streamfn._reports import detail_of
+from streamfn._routes import handler_names
 from streamfn.sources.export._lines import lines_of, record_of_line
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
 from streamfn.sources.export._outcomes import Outcome
@@ -67,7 +68,7 @@ def chunks_of(
     stop: Callable[[], bool],
 ) -> Iterator[Chunk]:
     """Do the same, and give the chunks themselves. Fails with `DamagedExport` besides."""
-    handlers = frozenset(handler.name for route in process.routes for handler in route.handlers)
+    handlers = frozenset(handler_names(process.routes))
     name = export.table_name if table_name is None else table_name
     keys = _keys(process, name)
     known = progress.chunks(export, file)
@@ -123,7 +124,7 @@ def _run(
     process: Pipeline[object, object], records: Iterator[Record], gate: Gate, file: DataFile, before: Chunk
 ) -> Chunk:
     """Run what the gate lets through of a chunk, and add it to what is known of it."""
-    handlers = frozenset(handler.name for route in process.routes for handler in route.handlers)
+    handlers = frozenset(handler_names(process.routes))
     handled = Counter(before.handled)
     # Of handlers that are no longer there, nobody can say more than was said.
     failures = [each for each in before.failures if each.handler not in {None, *handlers}]

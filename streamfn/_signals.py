@@ -1,4 +1,4 @@
-"""Signals that ask a reader to end."""
+"""Signals that ask what runs for long to end in good order."""
 
 from __future__ import annotations
 
