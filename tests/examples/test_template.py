@@ -4,7 +4,6 @@ A bare SAM template hides the settings of its events from cfn-lint, hence the tr
 """
 
 import json
-import logging
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -22,22 +21,13 @@ from examples.cards.app import cards, handler
 from examples.demo.runs import as_deployed
 from streamfn.mappings._needs import needs_of
 from streamfn.mappings._rules import judge
+from tests.sam import NoManagedPolicies
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 SOURCE = Path(app.__file__)
 TEMPLATE = SOURCE.with_name("template.yaml")
 REGION = "eu-west-1"
-
-# The transform counts its calls of AWS for itself, and complains at exit that nobody asked for the numbers.
-logging.getLogger("samtranslator.metrics").addHandler(logging.NullHandler())
-
-
-class NoManagedPolicies:
-    """Stands in for IAM, which the transform would ask for managed policies by name; the template names none."""
-
-    def load(self) -> dict[str, str]:
-        return {}
 
 
 def part(document: Json, *path: str) -> dict[str, Json]:

@@ -25,6 +25,7 @@ from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.mappings._needs import needs_of
 from streamfn.mappings._rules import judge
+from tests.sam import NoManagedPolicies
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -107,14 +108,6 @@ def test_what_a_shell_would_run_is_what_it_takes(text: str) -> None:
             name, *arguments = shlex.split(called)
             command = group.commands[name]
             command.make_context(name, arguments)
-
-
-class NoManagedPolicies:
-    """Stands in for IAM, which the transform would ask for managed policies by name; the template names none."""
-
-    def load(self) -> dict[str, str]:
-        """Give none."""
-        return {}
 
 
 def test_the_template_of_the_tutorial_can_be_deployed_and_keeps_what_its_delivery_promises() -> None:
