@@ -61,7 +61,7 @@ class Refused(Value, Generic[E_co]):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Raised(Value):
-    """The handler or its `where` raised `exception`, or the handler returned something that is no Result."""
+    """The handler or its `where` raised `exception`, or the handler returned something that is no finished Result."""
 
     exception: BaseException
 

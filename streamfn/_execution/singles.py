@@ -13,6 +13,7 @@ from streamfn._execution.passages import Stray
 from streamfn._execution.stops import UNROUTED, Way
 from streamfn._execution.successes import HandlerResult, handled_twin, success
 from streamfn._execution.tasks import failure
+from streamfn._execution.unfinished import FINISHED
 from streamfn._execution.verdicts import verdict, waited, wants
 from streamfn._failures import Handled, Raised
 from streamfn._records import Record, StreamRecord
@@ -53,10 +54,10 @@ class Singles:
             except BaseException as exception:  # noqa: BLE001 (as in `call`)
                 answer = Raised(exception)
             kind = type(answer)  # a checker would narrow the answer to a Success of nothing known
-            if kind is not Success:
+            given: Any = answer
+            if kind is not Success or type(given._inner_value) not in FINISHED:  # noqa: SLF001 (as in `filled`)
                 results.append(_result(record, name, answer))
                 continue
-            given: Any = answer
             # What `success` does, without the call of it.
             handled = handled_twin()
             handled.record = record

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from returns.result import Failure, Result, Success
 
 from streamfn._execution.loop import CANNOT_START, submit
+from streamfn._execution.unfinished import FINISHED, unfinished
 from streamfn._failures import Raised, Refused
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def wants(where: Callable[[object], object], event: object) -> bool | Raised:
         if answer is True or answer is False:  # as nearly all do
             return answer
         answer = waited(answer)
-        return answer if isinstance(answer, Raised) else bool(answer)
+        if isinstance(answer, Raised):
+            return answer
+        if (found := unfinished(answer)) is not None:
+            return Raised(TypeError(f"the where returned {found.partition(':')[0]}, expected True or False"))
+        return bool(answer)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
 
@@ -73,15 +78,18 @@ def verdict(returned: object) -> Verdict:
 
     Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
-    if type(returned) is Success:
-        return cast("Verdict", returned)  # a comparison of types does not narrow
     try:
-        plain = _plain(returned)
+        plain = returned if type(returned) is Success else _plain(returned)
         if isinstance(plain, Success):
-            return cast("Verdict", plain)  # isinstance drops the type
-        if isinstance(plain, Failure):
+            success = cast("Success[object]", plain)  # isinstance drops the type
+            value = success.unwrap()
+            if type(value) in FINISHED or (found := unfinished(value)) is None:
+                return success
+            raised = Raised(TypeError(f"the handler returned a Success of {found}"))
+        elif isinstance(plain, Failure):
             return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
-        raised = plain if isinstance(plain, Raised) else _not(plain, "a Result")
+        else:
+            raised = plain if isinstance(plain, Raised) else _not(plain, "a Result")
     except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
         raised = Raised(exception)
     return Failure(kept(raised))
