@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from streamfn._entries import member, record_of
-from streamfn._records import MalformedRecord, Record
+from streamfn._records import MalformedRecord, Record, is_one_change
 from streamfn._wire import as_sequence_number, as_text, is_map
 
 _UNITS: Final[Mapping[object, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000}
@@ -24,17 +24,20 @@ _UNITS: Final[Mapping[object, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_00
 def records_of(entries: Iterable[object]) -> list[Record]:
     """Take the records out of their entries, in the order of the batch, each of those that came twice once.
 
+    A record came twice if its `eventID` did, with the same keys and images.
+
     Each has the sequence number and the ARN of its entry, by which an answer and a ledger know it. What the entry
     says besides is the member ``kinesis`` of the raw record. An entry that holds no record is a `MalformedRecord`.
     """
     records: list[Record] = []
-    known: set[str] = set()
+    known: dict[str, list[Record]] = {}
     for position, entry in enumerate(entries):
         record = _record_of(entry, position)
         if not isinstance(record, MalformedRecord):
-            if record.event_id in known:
+            same = known.setdefault(record.event_id, [])
+            if any(is_one_change(record, other) for other in same):
                 continue
-            known.add(record.event_id)
+            same.append(record)
         records.append(record)
     return records
 

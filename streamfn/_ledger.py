@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from streamfn._records import MalformedRecord, Record
+from streamfn._records import MalformedRecord, Record, is_one_change
 from streamfn._time import SecondsLeft
 from streamfn._wire import magnitude
 
@@ -38,8 +38,9 @@ class Pair(NamedTuple):
 class Entry:
     """What is known of a pair.
 
-    Of one that is open: how many `attempts` failed, `since` when, and the name of the last `reason`. `alone`
-    says that it failed together with others in a chunk, or alone after that, and is to be tried alone.
+    Of one that is open: how many `attempts` failed, `since` when, and the name of the last `reason`. A failure
+    together with others in a chunk is no attempt. `alone` says that it failed as a chunk of its own, or that it was
+    running with others when time was up, and is to be tried alone.
     """
 
     pair: Pair
@@ -132,6 +133,29 @@ def identity_of(record: Record) -> str:
 
     content = json.dumps(record.raw, sort_keys=True, default=repr)
     return f"sha256-{sha256(content.encode()).hexdigest()}"
+
+
+def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
+    """Find two records that differ and go by one name, so that whoever goes by names takes one for the other.
+
+    AWS gives no two changes one `eventID`; sample events and fixtures do. A change that stands twice in a batch is no
+    such thing.
+
+    >>> from streamfn._entries import record_of
+    >>> change = {"eventID": "1", "eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"N": "1"}}}}
+    >>> other = change | {"dynamodb": {"Keys": {"id": {"N": "2"}}}}
+    >>> namesakes_among([record_of(change, 0), record_of(change, 1)])
+    >>> namesakes_among([record_of(change, 0), record_of(other, 1)])
+    (StreamRecord(REMOVE, ..., event_id='1', ...), StreamRecord(REMOVE, ..., event_id='1', ...))
+    """
+    if len({record.event_id for record in records}) == len(records):  # as AWS sends them
+        return None
+    known: dict[str, Record] = {}
+    for record in records:
+        first = known.setdefault(identity_of(record), record)
+        if first is not record and not is_one_change(first, record):
+            return first, record
+    return None
 
 
 def pair_of(handler: str | None, record: Record) -> Pair:

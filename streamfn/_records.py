@@ -193,6 +193,24 @@ Record: TypeAlias = StreamRecord | MalformedRecord
 """An entry of a batch."""
 
 
+_PARTS: Final[tuple[ImageName, ...]] = ("Keys", "NewImage", "OldImage")
+
+
+def is_one_change(one: Record, other: Record) -> bool:
+    """Whether two records of one name tell of the same change.
+
+    Kinesis gives a change that it carries twice two numbers. In a DynamoDB stream, two numbers are two changes.
+    """
+    if not isinstance(one, StreamRecord) or not isinstance(other, StreamRecord):
+        return one.raw == other.raw
+    through_kinesis = all("kinesis" in each._raw for each in (one, other))  # noqa: SLF001 (of this module)
+    return (
+        one.event_name == other.event_name
+        and (through_kinesis or one.sequence_number == other.sequence_number)
+        and all(one.peek(part) == other.peek(part) for part in _PARTS)
+    )
+
+
 @lru_cache(maxsize=256)
 def table_of(arn: str | None) -> str | None:
     """Read a table's name from the ARN of its stream; None if it is none."""

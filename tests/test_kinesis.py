@@ -232,6 +232,16 @@ def test_a_change_that_comes_twice_is_handled_once_whatever_the_delivery() -> No
         assert seen == [HELLO.event_id, BYE.event_id]
 
 
+def test_changes_that_differ_are_both_handled_though_they_have_one_event_id() -> None:
+    """AWS gives no two changes one eventID; fixtures do."""
+    namesake = kinesis_event(insert_event(Card(2, "other"), event_id=HELLO.event_id))["Records"][0]
+    payload = kinesis_event(HELLO, namesake)
+    assert values(process(payload)) == ["hello", "other"]
+    handler = lambda_handler(process, retry(ledger=MemoryLedger()))
+    with pytest.raises(BatchFailed, match="two records that differ have one eventID"):
+        handler(payload, None)
+
+
 def test_broken_entries_of_one_name_are_not_taken_for_the_same_change() -> None:
     broken = entry(inside(Keys=None))
     assert 3 == len(read({"Records": [entry(inside()), broken, broken]}))

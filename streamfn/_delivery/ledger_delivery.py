@@ -10,7 +10,7 @@ from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
 
-from streamfn._delivery.answers import fail_whole
+from streamfn._delivery.answers import BatchFailed, fail_whole
 from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import Process, failures_among
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
@@ -19,7 +19,7 @@ from streamfn._delivery.outbox import Outbox
 from streamfn._environment import function_name
 from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
-from streamfn._ledger import Entry, Ledger, Stretch, stretch_of
+from streamfn._ledger import Entry, Ledger, Stretch, namesakes_among, stretch_of
 from streamfn._letters import DeadLetters
 from streamfn._records import Record
 from streamfn._reports import Report, send
@@ -51,6 +51,10 @@ class RetryWithLedger(Generic[E_contra]):
         """Run what is not settled, remember what came of it, report failures, and give those that stay open."""
         if not records:
             return []
+        if (namesakes := namesakes_among(records)) is not None:
+            raise BatchFailed(
+                f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
+            )
         stretch = stretch_of(self._scope(), records)
         entries = self._read(stretch, deadline)
         if entries is None:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from returns.result import Result, Success
@@ -41,7 +42,7 @@ from streamfn._time import no_end
 from streamfn.dead_letters import LetterSource, Received, Redriven, SqsDeadLetters, redrive
 from streamfn.ledgers import Ledger, MemoryLedger
 from streamfn.testing import insert_event
-from tests.cards import record
+from tests.cards import Json, record
 from tests.dead_letters.letters import seconds
 from tests.dead_letters.queues import URL, Queue, message
 from tests.dead_letters.redriving import (
@@ -302,6 +303,16 @@ def test_a_second_letter_of_a_pair_is_settled_with_the_first() -> None:
         ("tell", "b1", "failed", "kept"),
     ]
     assert tell.again() == ["a1", "b1"]
+
+
+def test_a_letter_of_another_record_with_the_same_event_id_is_kept() -> None:
+    """Letters go by the eventID: the first one would have been taken for both, and the second record lost."""
+    tell = Job()
+    first, namesake = letters([*written("a1"), *written("a1")])
+    namesake = replace(namesake, record={**cast("Json", namesake.record), "eventName": "REMOVE"})
+    redriven = [*redrive(following(tell), box_of(first, namesake), ledger=MemoryLedger(), report=quiet)]
+    assert [(each.outcome, each.removed) for each in redriven] == [("ambiguous", False), ("handled", True)]
+    assert tell.seen == ["a1"]
 
 
 def test_a_second_letter_of_a_pair_in_another_portion_does_not_run_again() -> None:

@@ -8,7 +8,7 @@ from typing import Final, Generic
 
 from typing_extensions import TypeVar
 
-from streamfn._ledger import Entry, identity_of
+from streamfn._ledger import Entry, identity_of, namesakes_among
 from streamfn._records import Record
 from streamfn._wire import magnitude
 from streamfn.dead_letters._redriving.contents import FoundDocument
@@ -54,6 +54,8 @@ class DocumentReplay(Generic[A, E]):
         if batch is None:
             told = f"{_counts(document, records)}; everything=True runs all that are there"
             return self._stays(found, "ambiguous", told)
+        if (namesakes := namesakes_among(batch)) is not None:
+            return self._stays(found, "ambiguous", f"two records that differ have one eventID: {namesakes!r}")
         replayed = self.replay.run(found.stretch, batch, entries)
         return concluded(found.received, _outcomes(found, replayed), _DONE)
 

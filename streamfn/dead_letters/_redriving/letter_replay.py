@@ -9,6 +9,7 @@ from typing_extensions import TypeVar
 
 from streamfn._failures import Failed, LedgerUnavailable
 from streamfn._ledger import Pair, Stretch
+from streamfn._records import Record, is_one_change
 from streamfn._reports import send
 from streamfn._wire import magnitude
 from streamfn.dead_letters._redriving.contents import FoundLetter
@@ -33,6 +34,16 @@ def replay_letters(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[R
         for each in found
         if each.letter.pair.handler not in {"", *names}
     ]
+    known, namesakes = _parted(known)
+    redriven += [
+        Redriven(
+            each.received.name,
+            each.letter.pair,
+            "ambiguous",
+            detail="another letter has its id, and another record",
+        )
+        for each in namesakes
+    ]
     if not known:
         return redriven
     stretch = _stretch_of(known)
@@ -49,6 +60,17 @@ def replay_letters(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[R
     for each in known:
         redriven += concluded(each.received, _outcomes(each, names, replayed, handled), _DONE)
     return redriven
+
+
+def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[FoundLetter]]:
+    """Part letters from those that go by the name of an earlier one's record and carry another record."""
+    first: dict[str, Record] = {}
+    own: list[FoundLetter] = []
+    namesakes: list[FoundLetter] = []
+    for each in found:
+        is_own = is_one_change(first.setdefault(each.letter.pair.record, each.record), each.record)
+        (own if is_own else namesakes).append(each)
+    return own, namesakes
 
 
 def _asked(found: FoundLetter, names: Sequence[str]) -> list[Pair]:

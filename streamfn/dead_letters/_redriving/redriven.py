@@ -44,7 +44,9 @@ Outcome: TypeAlias = Literal[
     another function     it is of a function that was not asked for
     ledger unavailable   the ledger could not be read
 
-Some are said of a document as a whole, and these of nothing else::
+    ambiguous            another letter has the same id, and another record
+
+Some are said of a document as a whole::
 
     unreadable           neither a letter of a known version nor a document that Lambda wrote of a DynamoDB stream
     forgotten            the stream no longer has the records that the document is about

@@ -129,6 +129,10 @@ class EventSourceMapping:
                 raise ValueError(
                     "sequence numbers and times ascend: make events in the order in which they happen"
                 )
+            if arrived.event_id in self.history.records:
+                raise ValueError(
+                    f"each change has an eventID of its own, and {arrived.event_id!r} is there already"
+                )
             self._last[lane.shard] = arrived
             lane.arrivals.append(arrived)
             lane.latest = record

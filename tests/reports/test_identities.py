@@ -1,0 +1,46 @@
+"""Records that share a name, and what was taken for done because of that."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from returns.result import Failure, Result, Success
+
+from streamfn import BatchFailed, InsertEvent, lambda_handler, on_insert, pipeline, retry
+from streamfn.ledgers import MemoryLedger
+from streamfn.testing import EventSourceMapping, insert_event, kinesis_event, lambda_event, values
+from tests.cards import Card, cards
+
+SHARED: Final = [insert_event(Card(number, str(number)), event_id="1") for number in (1, 2, 3)]
+
+
+def announce(event: InsertEvent[Card]) -> Result[str, str]:
+    """Fail on the third card."""
+    return Failure("no") if event.new_image.id == 3 else Success(event.new_image.title)
+
+
+process: Final = pipeline(cards, on_insert(announce))
+
+
+@pytest.mark.parametrize(
+    "payload", [lambda_event(*SHARED), kinesis_event(*SHARED)], ids=["stream", "kinesis"]
+)
+def test_records_that_share_an_event_id_are_never_taken_for_one(payload: object) -> None:
+    """Sample events and other libraries' fixtures give all records one eventID.
+
+    With a ledger only the first ran, and the answer was that of a clean batch. So tests were green without running
+    anything. Now the ledger's delivery refuses the batch and names the records; without a ledger all of them run.
+    """
+    assert values(process(payload)) == ["1", "2"]
+    assert len(process(payload)) == 3
+    handler = lambda_handler(process, retry(ledger=MemoryLedger()))
+    with pytest.raises(BatchFailed, match=r"two records that differ have one eventID, .*event_id='1'"):
+        handler(payload, None)
+
+
+def test_the_simulator_refuses_two_changes_of_one_event_id() -> None:
+    """Its history tells records apart by their eventID, as a real stream's reader may."""
+    mapping = EventSourceMapping(lambda_handler(process))
+    with pytest.raises(ValueError, match="each change has an eventID of its own, and '1' is there already"):
+        mapping.put(*SHARED)
