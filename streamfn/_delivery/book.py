@@ -50,27 +50,29 @@ class Book:
         self._enter(replace(entry, state=state))
         return True
 
-    def attempted(self, pair: Pair, reason: str, now: datetime) -> None:
-        """Enter that a pair was tried alone, and failed.
+    def attempted(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
+        """Enter that a pair was tried alone, and failed; one that was `isolated` from a chunk stays alone.
 
         Once all attempts are used up, only a reason is news that `merged` would keep: that it hangs by now, say.
         """
         entry = self[pair]
         attempts = min(entry.attempts + 1, max(self._most, entry.attempts))
-        if attempts > entry.attempts or reason > entry.reason:
-            self._enter(replace(entry, attempts=attempts, since=entry.since or now, reason=reason))
+        alone = entry.alone or isolated
+        if attempts > entry.attempts or reason > entry.reason or alone > entry.alone:
+            since = entry.since or now
+            self._enter(replace(entry, attempts=attempts, since=since, reason=reason, alone=alone))
 
     def failed_with_others(self, pair: Pair, reason: str, now: datetime) -> None:
-        """Enter that a pair failed in a chunk: it is to be tried alone, and what failed was no attempt of its own."""
+        """Enter that a pair failed in a chunk, which is no attempt of its own."""
         entry = self[pair]
-        if not entry.alone:
-            self._enter(replace(entry, since=entry.since or now, reason=reason, alone=True))
+        if entry.since is None:
+            self._enter(replace(entry, since=now, reason=reason))
 
-    def suspected(self, pair: Pair, reason: str) -> None:
-        """Enter that a pair is to be tried alone, though nobody knows that anything is wrong with it."""
+    def suspected(self, pair: Pair, reason: str, since: datetime | None) -> None:
+        """Enter that a pair was running when time was up, with others: it is to be tried alone, and has not failed."""
         entry = self[pair]
         if not entry.alone:
-            self._enter(replace(entry, reason=entry.reason or reason, alone=True))
+            self._enter(replace(entry, since=entry.since or since, reason=entry.reason or reason, alone=True))
 
     def waits(self, pair: Pair, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""

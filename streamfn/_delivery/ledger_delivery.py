@@ -61,7 +61,8 @@ class RetryWithLedger(Generic[E_contra]):
             failures = failures_among(process(ClosedGate(deadline)))
             return self._reported(failures, failures, deadline)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
-        ground = Ground(stretch, self.ledger, clock, self.limits, writes_always=self.write == "always")
+        always = self.write == "always"
+        ground = Ground(stretch, self.ledger, clock, self.limits, always, len(records))
         gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
         with_end = math.isfinite(seconds := deadline.seconds_left())
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None

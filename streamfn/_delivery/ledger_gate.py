@@ -47,13 +47,17 @@ _log: Final = logging.getLogger("streamfn")
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a gate stands on: the stretch of the batch, the ledger that is told, and the clock it goes by."""
+    """What a gate stands on: the stretch of the batch, the ledger that is told, and the clock it goes by.
+
+    `records` is how many there are in the batch.
+    """
 
     stretch: Stretch
     ledger: Ledger
     clock: Clock
     limits: Limits
     writes_always: bool
+    records: int
 
 
 class LedgerGate(Gate):
@@ -75,6 +79,9 @@ class LedgerGate(Gate):
         self._counted: set[Pair] = set()
         self._finished = False
         self._ledger_fails = False
+        self._failed_in_a_row: dict[str, int] = {}
+        # So many calls lead from a chunk of the whole batch to one event and its neighbour.
+        self._most_in_a_row = ground.records.bit_length() + 2
         self._lock = RLock()
 
     @override
@@ -109,6 +116,15 @@ class LedgerGate(Gate):
         return entry is not None and entry.alone and not entry.settled
 
     @override
+    def answered(self, handler: str, /, *, succeeded: bool) -> None:
+        self._failed_in_a_row[handler] = 0 if succeeded else self._failed_in_a_row.get(handler, 0) + 1
+
+    @override
+    def isolates(self, handler: str, /) -> bool:
+        # A handler of which call after call fails is out of order, and its service is not to be stormed.
+        return self._failed_in_a_row.get(handler, 0) < self._most_in_a_row
+
+    @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
         with self._lock:
             self._under_way.begin(call, turns)
@@ -131,7 +147,9 @@ class LedgerGate(Gate):
                 self._write(_at_once)
 
     @override
-    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
         with self._lock:
             self._under_way.prepared = None
             pair, name = named(turn), type(reason).__name__
@@ -140,7 +158,7 @@ class LedgerGate(Gate):
                 return
             tried = isinstance(reason, Refused | Raised)
             if tried:
-                self._enter_failure(pair, name, alone=alone)
+                self._enter_failure(pair, name, alone=alone, isolated=isolated)
             else:
                 self._book.waits(pair, name)
             hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
@@ -157,7 +175,7 @@ class LedgerGate(Gate):
         with self._lock:
             self._under_way.prepared = None
             entry = self._book[named(turn)]
-            return Unwanted() if entry.attempts or entry.alone else None
+            return Unwanted() if entry.attempts or entry.alone or entry.since is not None else None
 
     def time_is_up(self) -> None:
         """Write what is known: before long the process may be ended, and nobody would know what it was at.
@@ -171,10 +189,11 @@ class LedgerGate(Gate):
             calls = self._under_way.calls
             under_way = [named(turn) for turns in calls for turn in turns]
             for pair in under_way:
-                if len(calls) == 1:
-                    self._enter_failure(pair, TimedOut.__name__, alone=len(under_way) == 1)
+                if len(under_way) == 1:
+                    self._enter_failure(pair, TimedOut.__name__)
                 else:
-                    self._book.suspected(pair, TimedOut.__name__)
+                    since = self._ground.clock.now if len(calls) == 1 else None
+                    self._book.suspected(pair, TimedOut.__name__, since)
                 self._counted.add(pair)
             for turn in self._under_way.expected:
                 self._book.waits(named(turn), OutOfTime.__name__)
@@ -199,12 +218,12 @@ class LedgerGate(Gate):
         """Whether a failure of this run has to come again."""
         return not self._book.settled(pair_of(failed.handler, failed.record))
 
-    def _enter_failure(self, pair: Pair, name: str, *, alone: bool) -> None:
+    def _enter_failure(self, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False) -> None:
         now = self._ground.clock.now
         if not alone:
             self._book.failed_with_others(pair, name, now)
         elif pair not in self._counted:  # the alarm was first
-            self._book.attempted(pair, name, now)
+            self._book.attempted(pair, name, now, isolated=isolated)
 
     def _limits_are_reached(self, entry: Entry) -> bool:
         return self._ground.limits.are_reached(entry, self._ground.clock.now)

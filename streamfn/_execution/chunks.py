@@ -7,6 +7,7 @@ from streamfn._execution.gate import Gate
 from streamfn._execution.items import Item
 from streamfn._execution.stops import Stop
 from streamfn._execution.tasks import Call, Due, Results, Task, fail
+from streamfn._failures import Stopped
 
 
 class Chunk:
@@ -41,10 +42,14 @@ class Chunk:
         return self._alone or len(self._dues) == self._size
 
     def release(self, results: Results) -> Call | None:
-        """Turn the chunk into a call, and into failures of what may no longer start."""
+        """Turn the chunk into a call, and into failures of what may no longer start.
+
+        What has to be tried alone waits for the next delivery once enough calls have failed.
+        """
         dues: list[Due] = []
+        waits = self._alone and self._stop.batched and not self._gate.isolates(self._stop.name)
         for due in self._dues:
-            if (bar := self._gate.bars(due.task)) is None:
+            if (bar := Stopped() if waits else self._gate.bars(due.task)) is None:
                 dues.append(due)
             else:
                 fail(due.task, bar, self._gate, results)

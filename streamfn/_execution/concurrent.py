@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from typing_extensions import override
 
 from streamfn._execution.gate import Gate
-from streamfn._execution.lanes import Lane, lanes_of, wait_again
+from streamfn._execution.lanes import Lane, lanes_of
 from streamfn._execution.loop import Awaited, start
 from streamfn._execution.tasks import Call, Passage, Results
 from streamfn._failures import Raised
@@ -82,7 +82,7 @@ class Concurrent:
                             self._start(_Job(call, finish))
                         alone = gate.alone(call.tasks[0])
                     else:
-                        wait_again(lane, waiting)
+                        lane.wait_again(waiting)
                         alone = bool(lane.tasks)
                     if alone:
                         break
@@ -91,8 +91,8 @@ class Concurrent:
                     start(awaited)
             for lane, call, returned in _ended(finished) if running else ():
                 running -= 1
-                call.settle(returned, gate, results)
-                wait_again(lane, waiting)
+                lane.halve(call.settle(returned, gate, results))
+                lane.wait_again(waiting)
 
     def _start(self, job: _Job) -> None:
         """Have a thread do a job, or give it up if there can be no thread."""

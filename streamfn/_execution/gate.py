@@ -90,8 +90,17 @@ class Gate:
     def succeeded(self, turn: Turn, /) -> None:
         """Learn that a handler has succeeded."""
 
-    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
-        """Learn that a turn failed, `alone` or together with others in a chunk."""
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        """Learn that a turn failed, `alone` or together with others in a chunk; `isolated` is one that was a chunk."""
+
+    def answered(self, handler: str, /, *, succeeded: bool) -> None:
+        """Learn whether a call of a batched handler has succeeded, on one event at least."""
+
+    def isolates(self, handler: str, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether a batched handler is called again, within the run, to find out which event of a chunk has failed."""
+        return False
 
     def unwanted(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)
         """Learn that `where` does not want a turn; say why that is a failure, if it is one."""
@@ -110,6 +119,8 @@ class StoppingGate(Gate):
         return OutOfTime() if self.deadline.reached else None
 
     @override
-    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
         if self.first_failure is None or turn.position < self.first_failure:
             self.first_failure = turn.position

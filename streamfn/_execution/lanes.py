@@ -9,7 +9,7 @@ from heapq import heappush
 from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
 from streamfn._execution.items import Item
-from streamfn._execution.tasks import Call, Passage, Results, Task, Tasks, prepare
+from streamfn._execution.tasks import Call, Half, Passage, Results, Task, Tasks, prepare
 
 
 class Lane:
@@ -18,12 +18,13 @@ class Lane:
     Lanes compare by the place of their next task, so that the batch is worked off from its beginning.
     """
 
-    __slots__ = ("place", "tasks")
+    __slots__ = ("_halves", "place", "tasks")
 
     def __init__(self, first: Task) -> None:
         """Begin with a task."""
         self.place: int = first.result
         self.tasks: deque[Task] = deque((first,))
+        self._halves: list[Half] = []  # the next one comes last
 
     def __lt__(self, other: Lane) -> bool:
         return self.place < other.place
@@ -31,10 +32,29 @@ class Lane:
     @property
     def asks(self) -> bool:
         """Whether its tasks have a `where`, which takes as long as it likes, and may end the process."""
-        return self.tasks[0].stop.where is not None
+        return bool(self.tasks) and self.tasks[0].stop.where is not None
+
+    def halve(self, halves: Sequence[Half]) -> None:
+        """Have halves of a chunk come before all else."""
+        self._halves.extend(reversed(halves))
+
+    def wait_again(self, waiting: list[Lane]) -> None:
+        """Wait for the next turn, if there is one."""
+        if self._halves:
+            self.place = self._halves[-1].place
+        elif self.tasks:
+            self.place = self.tasks[0].result
+        else:
+            return
+        heappush(waiting, self)
 
     def advance(self, gate: Gate, results: Results, *, beside_others: bool) -> Call | None:
         """Prepare tasks until there is something to call, or nothing left; what runs alone not beside others."""
+        while self._halves:
+            if (call := self._halves.pop().release(gate, results)) is not None:
+                return call
+        if not self.tasks:
+            return None
         chunk = Chunk(self.tasks[0].stop, gate)
         while self.tasks and chunk.takes(self.tasks[0]):
             if beside_others and gate.alone(self.tasks[0]):
@@ -55,10 +75,3 @@ def lanes_of(passages: Sequence[Passage]) -> list[Lane]:
         else:
             lane.tasks.append(task)
     return sorted(lanes.values())
-
-
-def wait_again(lane: Lane, waiting: list[Lane]) -> None:
-    """Have a lane wait for the turn of its next task, if it has one."""
-    if lane.tasks:
-        lane.place = lane.tasks[0].result
-        heappush(waiting, lane)

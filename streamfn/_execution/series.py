@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
-from streamfn._execution.tasks import Passage, Results, Task, Tasks, prepare, settle
+from streamfn._execution.tasks import Call, Passage, Results, Task, Tasks, prepare, settle
 from streamfn._execution.verdicts import call, verdict
 
 
@@ -68,8 +68,15 @@ def _release_all(chunks: dict[int, Chunk], gate: Gate, results: Results) -> None
 
 def _release(chunk: Chunk, gate: Gate, results: Results) -> None:
     if (due := chunk.release(results)) is not None:
-        due.begin(gate)
-        due.settle(due.run(), gate, results)
+        _call(due, gate, results)
+
+
+def _call(due: Call, gate: Gate, results: Results) -> None:
+    """Call a handler with a chunk, and with the halves of it where they are asked for."""
+    due.begin(gate)
+    for half in due.settle(due.run(), gate, results):
+        if (again := half.release(gate, results)) is not None:
+            _call(again, gate, results)
 
 
 series: Final = Series()

@@ -115,18 +115,34 @@ def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
     return None
 
 
-def settle(task: Task, found: Verdict, gate: Gate, results: Results, *, alone: bool = True) -> None:
-    """Settle a task, `alone` or with others in a chunk, and let the gate know."""
+def settle(
+    task: Task,
+    found: Verdict,
+    gate: Gate,
+    results: Results,
+    *,
+    alone: bool = True,
+    isolated: bool = False,
+) -> None:
+    """Settle a task, `alone` or with others in a chunk, and let the gate know; `isolated` is one that was a chunk."""
     if isinstance(found, Success):
         gate.succeeded(task)
         results[task.result] = success(task.record, task.name, found)
     else:
-        fail(task, found.failure(), gate, results, alone=alone)
+        fail(task, found.failure(), gate, results, alone=alone, isolated=isolated)
 
 
-def fail(task: Task, reason: Reason[object], gate: Gate, results: Results, *, alone: bool = True) -> None:
-    """Settle a task as failed, `alone` or with others in a chunk, and let the gate know."""
-    gate.failed(task, reason, alone=alone)
+def fail(
+    task: Task,
+    reason: Reason[object],
+    gate: Gate,
+    results: Results,
+    *,
+    alone: bool = True,
+    isolated: bool = False,
+) -> None:
+    """Settle a task as failed, as `settle` does."""
+    gate.failed(task, reason, alone=alone, isolated=isolated)
     results[task.result] = failure(task.record, task.name, reason)
 
 
@@ -149,11 +165,12 @@ class Due:
 class Call:
     """A handler about to be called: with one event, or with the chunk of events that are due."""
 
-    __slots__ = ("_argument", "_stop", "tasks")
+    __slots__ = ("_argument", "_dues", "_stop", "tasks")
 
     def __init__(self, stop: Stop, dues: Sequence[Due]) -> None:
         """Take what is due, of which there is at least one."""
         self._stop = stop
+        self._dues = dues
         self._argument: object = tuple(due.event for due in dues) if stop.batched else dues[0].event
         self.tasks: Sequence[Task] = [due.task for due in dues]
 
@@ -174,13 +191,49 @@ class Call:
         """Let the gate know that the handler is about to be called."""
         gate.began(id(self), self.tasks)
 
-    def settle(self, returned: object, gate: Gate, results: Results) -> None:
-        """Give each task its Result, from what came of the call."""
-        count = len(self.tasks)
-        if self._stop.answers_for_each:
-            found: Sequence[Verdict] = verdicts(returned, count)
-        else:
-            found = [verdict(returned)] * count
+    def settle(self, returned: object, gate: Gate, results: Results) -> Sequence[Half]:
+        """Give each task its Result, from what came of the call.
+
+        Where a chunk has failed as a whole, the gate may want it halved: then nothing is settled, and the halves are
+        returned.
+        """
+        stop, count = self._stop, len(self.tasks)
+        found = verdicts(returned, count) if stop.answers_for_each else verdict(returned)
         gate.ended(id(self))  # not before: what is meant for the process leaves the handler running
-        for task, each in zip(self.tasks, found, strict=True):
-            settle(task, each, gate, results, alone=count == 1)
+        answers_for_each = isinstance(found, list)
+        of_each = found if isinstance(found, list) else [found] * count
+        if stop.batched:
+            gate.answered(stop.name, succeeded=any(isinstance(each, Success) for each in of_each))
+        if isinstance(found, Failure) and count > 1 and gate.isolates(stop.name):
+            middle = (count + 1) // 2
+            return [Half(stop, dues, found) for dues in (self._dues[:middle], self._dues[middle:])]
+        alone = answers_for_each or count == 1
+        isolated = stop.batched and not answers_for_each
+        for task, each in zip(self.tasks, of_each, strict=True):
+            settle(task, each, gate, results, alone=alone, isolated=isolated)
+        return ()
+
+
+class Half:
+    """A half of a chunk that has failed as a whole, with that failure: for a call of its own."""
+
+    __slots__ = ("_dues", "_failure", "_stop")
+
+    def __init__(self, stop: Stop, dues: Sequence[Due], failure: Verdict) -> None:
+        """Take the handler, what is due, and what the whole chunk came to."""
+        self._stop = stop
+        self._dues = dues
+        self._failure = failure
+
+    @property
+    def place(self) -> int:
+        """The place of its first Result."""
+        return self._dues[0].task.result
+
+    def release(self, gate: Gate, results: Results) -> Call | None:
+        """Turn it into a call; where it may no longer start, the failure of the whole chunk is that of each event."""
+        if gate.isolates(self._stop.name) and all(gate.bars(due.task) is None for due in self._dues):
+            return Call(self._stop, self._dues)
+        for due in self._dues:
+            settle(due.task, self._failure, gate, results, alone=False)
+        return None

@@ -95,14 +95,14 @@ def verdict(returned: object) -> Verdict:
     return Failure(kept(raised))
 
 
-def verdicts(returned: object, count: int) -> list[Verdict]:
-    """Read what came of a call for `count` events that answers for each of them."""
+def verdicts(returned: object, count: int) -> list[Verdict] | Verdict:
+    """Read what came of a call for `count` events that answers for each of them; one failure if it did not."""
     try:
         answers = _answers(returned, count)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
         answers = Raised(exception)
     if isinstance(answers, Raised):
-        return [verdict(answers)] * count
+        return verdict(answers)
     return [verdict(answer) for answer in answers]
 
 

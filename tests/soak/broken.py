@@ -20,6 +20,7 @@ from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
+from streamfn._execution.tasks import Half, Results
 from streamfn._ledger import Entry, Pair, Stretch, identity_of
 from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
@@ -107,10 +108,17 @@ def letters_that_are_not_stored_counted_as_stored(patch: pytest.MonkeyPatch) -> 
 def held_back_counted_as_attempt(patch: pytest.MonkeyPatch) -> None:
     failed = LedgerGate.failed
 
-    def counting(gate: LedgerGate, turn: Turn, reason: Reason[object], *, alone: bool = True) -> None:
+    def counting(
+        gate: LedgerGate,
+        turn: Turn,
+        reason: Reason[object],
+        *,
+        alone: bool = True,
+        isolated: bool = False,
+    ) -> None:
         if isinstance(reason, HeldBack):
             gate._enter_failure(Pair(turn.name, identity_of(turn.record)), "HeldBack", alone=True)
-        failed(gate, turn, reason, alone=alone)
+        failed(gate, turn, reason, alone=alone, isolated=isolated)
 
     patch.setattr(LedgerGate, "failed", counting)
 
@@ -118,10 +126,14 @@ def held_back_counted_as_attempt(patch: pytest.MonkeyPatch) -> None:
 def a_chunks_failure_counted_against_neighbours(patch: pytest.MonkeyPatch) -> None:
     enter = LedgerGate._enter_failure
 
-    def counting(gate: LedgerGate, pair: Pair, name: str, *, alone: bool) -> None:  # noqa: ARG001 (the fault)
-        enter(gate, pair, name, alone=True)
+    def counting(
+        gate: LedgerGate, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        del alone  # the fault
+        enter(gate, pair, name, alone=True, isolated=isolated)
 
     patch.setattr(LedgerGate, "_enter_failure", counting)
+    patch.setattr(LedgerGate, "isolates", Gate.isolates)
 
 
 def nothing_held_back(patch: pytest.MonkeyPatch) -> None:
@@ -133,6 +145,13 @@ def nothing_held_back(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_tried_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LedgerGate, "alone", Gate.alone)
+
+
+def halves_forgotten(patch: pytest.MonkeyPatch) -> None:
+    def forget(_: Half, __: Gate, ___: Results) -> None:
+        pass
+
+    patch.setattr(Half, "release", forget)
 
 
 def no_alarm(patch: pytest.MonkeyPatch) -> None:
@@ -189,6 +208,7 @@ BROKEN: Final[Mapping[str, tuple[Break, str]]] = {
         "failures alone, of",
     ),
     "nothing held back": (nothing_held_back, _TOO_EARLY),
+    "halves of a chunk forgotten": (halves_forgotten, "is lost"),
     "nothing tried alone": (nothing_tried_alone, _NO_PROGRESS),
     "no alarm": (no_alarm, _NO_PROGRESS),
     "no patience": (no_patience, "after 0:00:"),

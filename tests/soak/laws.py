@@ -98,13 +98,13 @@ def once_without_faults(world: World) -> Iterator[str]:
 
 
 def letters_in_due_time(world: World) -> Iterator[str]:
-    """A letter is written of what was tried alone often enough, and for long enough."""
+    """A letter is written of what failed by itself often enough, and for long enough."""
     for letter in world.letters:
         if letter.reason not in _TRIED:
             continue
         number = int(letter.pair.record.removeprefix("r"))
         failures = [call for call in world.calls if call.job == letter.pair.handler and number in call.failed]
-        alone = sum(call.numbers == (number,) for call in failures)
+        alone = sum(call.is_own or call.numbers == (number,) for call in failures)
         if alone < world.schedule.max_attempts:
             yield f"{letter!r} after {alone} failures alone, of {world.schedule.max_attempts}"
         elif letter.at - failures[0].at < world.schedule.patience:

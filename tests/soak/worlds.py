@@ -78,12 +78,13 @@ def record(change: Change, first_number: int) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A call of a job: for which records, when, and which of them it did not succeed on."""
+    """A call of a job: for which records, when, which of them it did not succeed on, and whether it told each apart."""
 
     job: str
     numbers: tuple[int, ...]
     at: datetime
     failed: frozenset[int]
+    is_own: bool
 
 
 @dataclass(slots=True)
@@ -187,7 +188,8 @@ class World:
             failed = frozenset(number for number, trouble in zip(numbers, troubles, strict=True) if trouble)
             if failed and (together or any(each and each.kind != "refuse" for each in troubles)):
                 failed = frozenset(numbers)
-            self.calls.append(Called(job.name, numbers, self.mapping.clock.now, failed))
+            is_own = not together and all(each is None or each.kind == "refuse" for each in troubles)
+            self.calls.append(Called(job.name, numbers, self.mapping.clock.now, failed, is_own))
         if any(each is not None and each.kind == "hang" for each in troubles):
             self.mapping.clock.advance(TIMEOUT)
         self.mapping.clock.advance(timedelta(seconds=self.schedule.seconds))

@@ -76,8 +76,14 @@ class RedriveGate(LedgerGate):
         return self._due is not None or super().alone(turn)
 
     @override
-    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
-        super().failed(turn, reason, alone=alone)
+    def isolates(self, handler: str, /) -> bool:
+        return self._due is not None or super().isolates(handler)
+
+    @override
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        super().failed(turn, reason, alone=alone, isolated=isolated)
         if not isinstance(reason, Unwanted):
             self._holds.add(self._ground.stretch.scope, turn)
 

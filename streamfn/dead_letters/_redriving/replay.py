@@ -93,7 +93,9 @@ class Replay(Generic[A, E]):
         Each success is written to the ledger at once; where that fails, it is logged.
         """
         book = Book(entries, _NO_ATTEMPTS)
-        ground = Ground(stretch, self.ledger, MACHINE_CLOCK, _NO_LIMITS, writes_always=True)
+        ground = Ground(
+            stretch, self.ledger, MACHINE_CLOCK, _NO_LIMITS, writes_always=True, records=len(records)
+        )
         gate = RedriveGate(self.deadline, ground, book, self.holds, due)
         results = self.process.run(records, gate)
         gate.finish()

@@ -83,5 +83,6 @@ def _telling(probe: Probe, call: int) -> Generator[None]:
 def _effects(handler: AnyHandler, returned: object, count: int) -> list[Effect]:
     """Read what came of a call as the pipeline will."""
     each_has_its_own = isinstance(handler.function, BatchedEach)
-    found = verdicts(returned, count) if each_has_its_own else [verdict(returned)] * count
-    return ["succeeded" if isinstance(each, Success) else "failed" for each in found]
+    found = verdicts(returned, count) if each_has_its_own else verdict(returned)
+    of_each = found if isinstance(found, list) else [found] * count
+    return ["succeeded" if isinstance(each, Success) else "failed" for each in of_each]

@@ -1,0 +1,151 @@
+"""How often a service that is down is called: by handlers of many events, under a delivery that remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from returns.result import Failure, Result, Success
+
+from streamfn import (
+    Event,
+    Pipeline,
+    Strategy,
+    batched,
+    batched_each,
+    concurrent,
+    lambda_handler,
+    on_insert,
+    pipeline,
+    retry,
+    series,
+)
+from streamfn.dead_letters import MemoryDeadLetters
+from streamfn.ledgers import MemoryLedger
+from streamfn.testing import EventSourceMapping, insert_event
+from tests.delivery.jobs import Note, notes, quiet
+
+strategies = pytest.mark.parametrize(
+    "strategy", [series, concurrent(workers=3)], ids=["series", "concurrent"]
+)
+
+RECORDS: Final = 1_000
+CHUNK: Final = 500
+CHUNKS: Final = RECORDS // CHUNK
+MOST_IN_A_ROW: Final = RECORDS.bit_length() + 2
+"""How many calls may fail one after the other before a handler is called no more often than without failures."""
+
+
+class Service:
+    """Takes many notes at once. It is down for a time, and refuses some notes for good."""
+
+    def __init__(self, *poison: int) -> None:
+        """Be up at first."""
+        self.poison = frozenset(poison)
+        self.down_for = timedelta()
+        self.calls: list[list[int]] = []
+        self.taken: list[int] = []
+        self.mapping: EventSourceMapping | None = None
+
+    def take(self, events: Sequence[Event[Note]]) -> Result[str, str]:
+        """Take all or none."""
+        numbers = [int(event.event_id) for event in events]
+        self.calls.append(numbers)
+        if self.is_down or not self.poison.isdisjoint(numbers):
+            return Failure("no")
+        self.taken += numbers
+        return Success("yes")
+
+    def take_each(self, events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        """Take those that can be taken."""
+        numbers = [int(event.event_id) for event in events]
+        self.calls.append(numbers)
+        taken = [number for number in numbers if not self.is_down and number not in self.poison]
+        self.taken += taken
+        return [Success("yes") if number in taken else Failure("no") for number in numbers]
+
+    def raise_for_each(self, events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        """Take all or none, and say for none what came of it."""
+        if isinstance(self.take(events), Failure):
+            raise ConnectionError
+        return [Success("yes") for _ in events]
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is."""
+        assert self.mapping is not None
+        return self.mapping.clock.now - self.begun < self.down_for
+
+    def run(
+        self, process: Pipeline[str, str], letters: MemoryDeadLetters | None = None
+    ) -> EventSourceMapping:
+        """Deliver a thousand notes."""
+        delivery = retry(
+            ledger=MemoryLedger(), dead_letters=letters, max_attempts=2, patience=timedelta(), report=quiet
+        )
+        if letters is None:
+            delivery = retry(ledger=MemoryLedger(), report=quiet)
+        self.mapping = EventSourceMapping(lambda_handler(process, delivery), batch_size=RECORDS)
+        self.begun = self.mapping.clock.now
+        self.mapping.deliver(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(RECORDS)))
+        return self.mapping
+
+
+def chunks(service: Service, form: str, strategy: Strategy) -> Pipeline[str, str]:
+    """Make a pipeline of one of the forms that a handler of many events has."""
+    match form:
+        case "batched":
+            handler = on_insert(batched(service.take, CHUNK), name="take")
+        case "each":
+            handler = on_insert(batched_each(service.take_each, CHUNK), name="take")
+        case _:
+            handler = on_insert(batched_each(service.raise_for_each, CHUNK), name="take")
+    return pipeline(notes, handler, strategy=strategy)
+
+
+FORMS: Final = ("batched", "each", "each, but raising")
+
+
+@strategies
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seconds", [30, 300])
+def test_an_outage_costs_few_calls_beyond_those_of_a_delivery(
+    form: str, seconds: int, strategy: Strategy
+) -> None:
+    service = Service()
+    service.down_for = timedelta(seconds=seconds)
+    mapping = service.run(chunks(service, form, strategy))
+    assert sorted(service.taken) == list(range(RECORDS)), "each once"
+    deliveries = len(mapping.history.invocations)
+    beyond = 0 if form == "each" else MOST_IN_A_ROW
+    assert deliveries > 2
+    assert len(service.calls) <= deliveries * (CHUNKS + beyond)
+
+
+@strategies
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "poison", [{0}, {499}, {0, 1}, {250, 251, 700}, set(range(0, RECORDS, 100))], ids=str
+)
+def test_what_is_refused_for_good_is_found_and_no_other_pays_for_it(
+    form: str, poison: set[int], strategy: Strategy
+) -> None:
+    service, letters = Service(*poison), MemoryDeadLetters()
+    mapping = service.run(chunks(service, form, strategy), letters)
+    assert sorted(service.taken) == sorted(set(range(RECORDS)) - poison), "each once"
+    assert {int(letter.pair.record) for letter in letters.letters} == poison
+    assert len(mapping.history.invocations) <= 2 * len(poison)
+    longest = 2 * CHUNK.bit_length() + 2
+    assert len(service.calls) <= 2 * CHUNKS + longest * len(poison)
+
+
+@strategies
+def test_in_an_outage_few_use_attempts_up(strategy: Strategy) -> None:
+    """Only a failure alone is an attempt, and few are tried alone."""
+    service, letters = Service(), MemoryDeadLetters()
+    service.down_for = timedelta(hours=1)
+    mapping = service.run(chunks(service, "batched", strategy), letters)
+    assert len(letters.letters) <= MOST_IN_A_ROW * len(mapping.history.invocations)
+    assert len(service.taken) + len(letters.letters) == RECORDS
