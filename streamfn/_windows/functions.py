@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from streamfn._delivery.answers import BatchFailed, BatchItemFailure, fail_whole
 from streamfn._entries import member
 from streamfn._events import Event
+from streamfn._execution.unfinished import check_function
 from streamfn._execution.verdicts import call, verdict
 from streamfn._failures import Failed, Malformed, Raised, Reason, Unrouted
 from streamfn._forks import may_match
@@ -193,11 +194,14 @@ def window_handler(
     are in one batch.) `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
     same then.
 
-    Fails with `Misuse` if the initial state cannot be kept, or a function has no name.
+    Fails with `Misuse` if the initial state cannot be kept, if a function has no name, or if its Success would hold
+    work that has not run, a coroutine say.
     """
     if on_failure not in {"raise", "skip"}:
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
+    check_function(name, fold)
+    check_function("emit", emit)
     return WindowFunction(
         table, fold, initial, emit, on_failure, report, name, States(initial), structurer(table)
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result, Success, safe
 from typing_extensions import TypeVar
 
 from streamfn import (
@@ -501,3 +502,22 @@ def test_a_state_that_cannot_be_kept_is_a_mistake_when_the_function_is_made(
 def test_on_failure_is_one_of_two() -> None:
     with pytest.raises(Misuse, match='on_failure is "raise" or "skip", got \'drop\''):
         window_handler(cards, tally, Tally(), Sink().emit, on_failure="drop")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] (the mistake)
+
+
+def test_functions_whose_success_would_hold_unfinished_work_are_refused() -> None:
+    @safe
+    async def store(_: Window, state: Tally) -> int:
+        await asyncio.sleep(0)
+        return state.count
+
+    with pytest.raises(Misuse, match="the handler emit would return a Success of a coroutine"):
+        window_handler(cards, tally, Tally(), store)
+
+
+def test_an_emit_that_succeeds_with_unfinished_work_has_failed() -> None:
+    def store(_: Window, state: Tally) -> Result[object, str]:
+        return Success(str(each) for each in range(state.count))
+
+    function = window_handler(cards, tally, Tally(), store)
+    with pytest.raises(BatchFailed, match=r"emit failed for the window .*: Raised\(TypeError\)"):
+        function(of_window(lambda_event(card("a", "9")), isFinalInvokeForWindow=True), None)
