@@ -10,7 +10,7 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── Malformed      the entry is no stream record
     ├── Unrouted       no pipeline is there for the record's table
     ├── TimedOut       not started: it was running when time was up, or ended the process, too often
-    ├── Unwanted       failed before, and `where` no longer wants it
+    ├── Unwanted       failed or waited before, and nothing wants it any more
     ├── OutOfTime      not started: the function's time was nearly up
     ├── HeldBack       not started: an earlier record of its item failed for the same handler
     ├── Stopped        not started: an earlier record failed, and Lambda sends this one again
@@ -134,7 +134,11 @@ class TimedOut(Value):
 
 
 class Unwanted(NothingMore):
-    """The handler failed on the record in an earlier delivery, and its `where` no longer wants it: it is dropped."""
+    """The record was owed to the handler after an earlier delivery, and is no longer wanted: the pair is dropped.
+
+    Its `where` no longer wants the record; or, in another version of the function, the handler is for other kinds of
+    change, its table has another pattern, or there is no handler of its name.
+    """
 
     __slots__ = ()
 
@@ -191,7 +195,8 @@ class Handled(Value, Generic[A_co]):
 class Failed(Value, Generic[E_co]):
     """The handler named `handler` has no success on `record`, for `reason`.
 
-    `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`.
+    `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`, and `Unwanted`
+    of a record that failed so and that no handler wants now.
     """
 
     record: StreamRecord | MalformedRecord

@@ -21,7 +21,7 @@ from streamfn._wire import magnitude
 State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
 """How far a pair has come: all but `open` are settled, and a settled pair never runs again.
 
-`dead` is a pair that became a dead letter, `dropped` one that failed and that `where` no longer wants.
+`dead` is a pair that became a dead letter, `dropped` one that was open and that nothing wants any more: see `Unwanted`.
 """
 
 _RANK: Final[dict[State, int]] = {"open": 0, "dropped": 1, "dead": 2, "handled": 3}

@@ -19,12 +19,13 @@ class Book:
     """Keeps the entries of a batch's pairs, and apart from them those that the ledger does not have yet.
 
     Attempts are counted up to `most`, and an entry that says nothing new is none: a record that fails for
-    hours costs no more writes than it has attempts.
+    hours costs no more writes than it has attempts. `owed` are the pairs that the ledger knew as open.
     """
 
     def __init__(self, entries: Iterable[Entry], most: int) -> None:
         """Open the book with what the ledger knows."""
         self._known = merged(entries)
+        self.owed: tuple[Pair, ...] = tuple(pair for pair, entry in self._known.items() if not entry.settled)
         self._news: dict[Pair, Entry] = {}
         self._most = most
 

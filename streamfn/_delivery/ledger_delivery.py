@@ -68,6 +68,7 @@ class RetryWithLedger(Generic[E_contra]):
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
         try:
             failures = failures_among(process(gate))
+            dropped = gate.dropped(records, failures)
             gate.finish()
         except BaseException:  # a handler ends the process, and is to use an attempt up
             gate.time_is_up()
@@ -75,7 +76,8 @@ class RetryWithLedger(Generic[E_contra]):
         finally:
             if call_off is not None:
                 call_off()
-        return self._reported(failures, [failed for failed in failures if gate.is_open(failed)], deadline)
+        still_open = [failed for failed in failures if gate.is_open(failed)]
+        return self._reported([*failures, *dropped], still_open, deadline)
 
     def _reported(
         self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline

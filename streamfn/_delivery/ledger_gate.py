@@ -44,6 +44,9 @@ from streamfn._time import Clock, SecondsLeft
 
 _log: Final = logging.getLogger("streamfn")
 
+_FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
+"""Reasons of failures that are no attempts: nothing was called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -175,7 +178,41 @@ class LedgerGate(Gate):
         with self._lock:
             self._under_way.prepared = None
             entry = self._book[named(turn)]
-            return Unwanted() if entry.attempts or entry.alone or entry.since is not None else None
+            failed = (
+                entry.attempts or entry.alone or entry.since is not None or entry.reason in _FAILED_UNTRIED
+            )
+            return Unwanted() if failed else None
+
+    def dropped(self, records: Iterable[Record], failures: Iterable[Failed[object]]) -> list[Failed[Never]]:
+        """Drop what the ledger knows as open of records of the batch, and what has no turn in this run.
+
+        Its handler is gone, or is for other kinds of change, or its table has another pattern: nothing would tell of
+        the pair again. `failures` are those of the run. A record that reaches no handler at all is told by them.
+        """
+        with self._lock:
+            owed = self._book.owed
+            if not owed:  # as in nearly every run
+                return []
+            answered = {named(turn) for turn in self._under_way.expected}
+            reached = {pair.record for pair in answered}
+            stray = {identity_of(failed.record) for failed in failures if failed.handler is None}
+            here = {
+                identity: record
+                for record in records
+                if (identity := identity_of(record)) not in stray
+                and not self._book.settled(Pair("", identity))
+            }
+            # The pair of a record that reached no handler is answered for by all handlers that the record reaches now.
+            gone = [
+                pair
+                for pair in owed
+                if pair.record in here
+                and pair not in answered
+                and (pair.handler or pair.record not in reached)
+            ]
+            for pair in gone:
+                self._book.settle(pair, "dropped")
+            return [Failed(here[pair.record], pair.handler or None, Unwanted()) for pair in gone]
 
     def time_is_up(self) -> None:
         """Write what is known: before long the process may be ended, and nobody would know what it was at.
