@@ -127,6 +127,30 @@ def test_a_pair_that_failed_before_and_is_no_longer_wanted_is_dropped_as_in_the_
     assert [failed.reason for failed in reported] == [Unwanted()]
 
 
+def test_what_is_owed_to_a_handler_that_the_pipeline_lacks_keeps_it() -> None:
+    """As a letter to such a handler stays; the pipeline that has the handler goes on there."""
+    ledger, tell = MemoryLedger(), Job()
+    note(ledger, {("announce", "a1"): "open", ("tell", "b1"): "handled"}, attempts=2)
+    texts = source(document(RECORDS[:2], payload=True))
+    assert told(driven(of(Job()), texts, ledger)) == [
+        ("announce", "a1", "unknown handler", "kept"),
+        ("tell", "a1", "handled", "kept"),
+        ("tell", "b1", "skipped", "kept"),
+    ]
+    renamed: Pipeline[object, object] = pipeline(notes, on_event(tell, name="announce"))
+    assert told(driven(renamed, texts, ledger))[0] == ("announce", "a1", "handled", "removed")
+
+
+def test_what_is_owed_to_a_handler_of_another_kind_is_dropped_as_in_the_function() -> None:
+    ledger, reported = MemoryLedger(), list[Failed[object]]()
+    note(ledger, {("tell", "a1"): "open"}, attempts=2)
+    elsewhere: Pipeline[object, object] = pipeline(notes, on_remove(Job(), name="tell"))
+    texts = source(document(RECORDS[:1], payload=True))
+    redriven = redrive(elsewhere, texts, ledger=ledger, report=reported.append)
+    assert told(redriven) == [("tell", "a1", "not wanted", "removed")]
+    assert [failed.reason for failed in reported] == [Unwanted()]
+
+
 def test_records_that_reach_no_handler_keep_it() -> None:
     strays: list[Raw] = [record(1), {"eventID": "b", "dynamodb": {"SequenceNumber": "2"}}]
     first, second = driven(of(Job()), source(document(strays, payload=True)), MemoryLedger())

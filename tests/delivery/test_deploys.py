@@ -70,7 +70,7 @@ def named(job: Callable[[Event[Note]], Result[str, str]], name: str = "tell") ->
     return pipeline(notes, on_event(job, name=name))
 
 
-CLEAN: Final = {"batchItemFailures": []}
+CLEAN: Final[object] = {"batchItemFailures": []}
 
 NEXT: Final[dict[str, Callable[[], Pipeline[object, object]]]] = {
     "a pattern is added": lambda: pipeline(OTHERS, on_event(Job(), name="tell")),

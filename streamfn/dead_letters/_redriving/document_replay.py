@@ -8,7 +8,7 @@ from typing import Final, Generic
 
 from typing_extensions import TypeVar
 
-from streamfn._ledger import Entry, identity_of, namesakes_among
+from streamfn._ledger import Entry, identity_of, merged, namesakes_among
 from streamfn._records import Record
 from streamfn._wire import magnitude
 from streamfn.dead_letters._redriving.contents import FoundDocument
@@ -34,7 +34,8 @@ class DocumentReplay(Generic[A, E]):
     def run(self, found: FoundDocument) -> list[Redriven[E]]:
         """Run the pairs of a document that are not settled, and remove it when none of them is open any more.
 
-        A pair that is `dead` has a letter of its own, and is settled here.
+        A pair that is `dead` has a letter of its own, and is settled here. What is open for a handler that the
+        pipeline does not have keeps the document.
         """
         if self.replay.deadline.reached:
             return self._stays(found, "out of time")
@@ -56,8 +57,16 @@ class DocumentReplay(Generic[A, E]):
             return self._stays(found, "ambiguous", told)
         if (namesakes := namesakes_among(batch)) is not None:
             return self._stays(found, "ambiguous", f"two records that differ have one eventID: {namesakes!r}")
-        replayed = self.replay.run(found.stretch, batch, entries)
-        return concluded(found.received, _outcomes(found, replayed), _DONE)
+        names = {"", *self.replay.handlers}
+        known = [entry for entry in entries if entry.pair.handler in names]
+        replayed = self.replay.run(found.stretch, batch, known)
+        here = {identity_of(record) for record in batch}
+        unknown: list[Redriven[E]] = [
+            Redriven(found.received.name, pair, "unknown handler")
+            for pair, entry in merged(entries).items()
+            if pair.handler not in names and pair.record in here and not entry.settled
+        ]
+        return concluded(found.received, _outcomes(found, replayed, unknown), _DONE)
 
     @staticmethod
     def _stays(found: FoundDocument, outcome: Outcome, detail: str = "") -> list[Redriven[E]]:
@@ -87,9 +96,11 @@ def _counts(document: Document, records: Sequence[Record]) -> str:
     return f"the batch had {document.size} records, and its range of the shard holds {len(records)}"
 
 
-def _outcomes(found: FoundDocument, replayed: Replayed[E]) -> list[Redriven[E]]:
+def _outcomes(
+    found: FoundDocument, replayed: Replayed[E], unknown: Iterable[Redriven[E]]
+) -> list[Redriven[E]]:
     name = found.received.name
-    redriven: list[Redriven[E]] = []
+    redriven = [*unknown]
     for pair, failed in replayed.results.items():
         outcome: Outcome = "handled" if failed is None else outcome_of(failed.reason)
         redriven.append(Redriven(name, pair, outcome, failed))

@@ -98,8 +98,10 @@ class Replay(Generic[A, E]):
         )
         gate = RedriveGate(self.deadline, ground, book, self.holds, due)
         results = self.process.run(records, gate)
+        failures = failures_among(results)
+        dropped = gate.dropped(records, failures)
         gate.finish()
-        send(self.report, failures_among(results), self.deadline.seconds_for_stores)
+        send(self.report, [*failures, *dropped], self.deadline.seconds_for_stores)
         found: dict[Pair, Failed[E] | None] = {}
         for result in results:
             if isinstance(result, Failure):
@@ -108,5 +110,6 @@ class Replay(Generic[A, E]):
             else:
                 handled = result.unwrap()
                 found.setdefault(pair_of(handled.handler, handled.record), None)
+        found |= {pair_of(failed.handler, failed.record): failed for failed in dropped}
         skipped = (pair for pair in dict.fromkeys(gate.expected) if pair not in found and book.settled(pair))
         return Replayed(found, list(skipped))
