@@ -22,7 +22,6 @@ from streamfn._conversion.standard import StandardHooks
 from streamfn._conversion.types import Hint, bare, is_model, members, origin
 from streamfn._converters import is_configured
 from streamfn._decoding.decoders import Decoder, calling, decoder_of
-from streamfn._definitions import TableDefinition, definition_of
 from streamfn._failures import Undecodable
 from streamfn._misuse import Misuse
 from streamfn._successes import success
@@ -31,6 +30,7 @@ from streamfn._wire import AttributeValue, Image, StreamViewType
 if TYPE_CHECKING:
     from cattrs import Converter
 
+    from streamfn._definitions import TableDefinition
     from streamfn._patterns.matchers import Matcher
 
 T = TypeVar("T")
@@ -176,9 +176,13 @@ class Table(Generic[T]):
     def definition(self, view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES) -> TableDefinition:
         """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it.
 
-        The table is billed by request and has a stream of this view type. Fails with `Misuse` if the model
-        marks no `PartitionKey`.
+        The table is billed by request and has a stream of this view type. Both parts are typed as boto3's
+        stubs type the calls: ``dynamodb.create_table(**cards.definition().create_table)`` passes mypy and
+        pyright with boto3-stubs and with types-boto3. ``update_time_to_live`` is None for a model that marks
+        no `TimeToLive`. Fails with `Misuse` if the model marks no `PartitionKey`.
         """
+        from streamfn._definitions import definition_of  # a script makes tables, and a cold start pays for none
+
         return definition_of(self.name, self._marked_keys(), self.key_attributes.time_to_live, view_type)
 
     def check_keys(self, model: Hint) -> None:

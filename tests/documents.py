@@ -1,8 +1,9 @@
-"""Running what the documents show: Python in one namespace a page, and commands in a folder with the page's files.
+"""Running the blocks of the documents as a reader would copy them, and commands in a folder with the page's files.
 
-A block with a title is a file of that name. Of Python, several of one title are one file, in their order; of anything
-else the last one counts. A block of `console` has commands, each after a dollar sign, and what they print; three dots
-stand for anything.
+A block with a title is a file of that name. Of Python, several of one title are one file, in their order, which other
+blocks of the page can import; of any other language the last block counts. Blocks of Python without a title are one
+more file of the page. A block of `console` has commands, each after a dollar sign, and their output; three dots stand
+for any text.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Final
 
 from sybil import Document, Example, Region
@@ -23,6 +26,10 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 FILES: Final = "the files of the page"
+MODULES: Final = "the modules of the page"
+UNTITLED: Final = "page.py"
+"""The file of a page's blocks of Python without a title."""
+
 _BLOCK: Final = re.compile(r'(?P<language>\w+)(?: title="(?P<title>[^"]+)")?$\n', re.MULTILINE)
 _COMMAND: Final = re.compile(r"^\$ (?P<command>.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 _OPTIONS: Final = ELLIPSIS | NORMALIZE_WHITESPACE
@@ -33,7 +40,7 @@ _python = PythonEvaluator()
 def begin(namespace: dict[str, object]) -> None:
     """Begin a document."""
     # Classes take their __module__ from here, and whoever resolves their hints looks it up.
-    namespace.update({"__name__": "__main__", FILES: {}})
+    namespace.update({"__name__": "__main__", FILES: {}, MODULES: {}})
 
 
 def blocks(document: Document) -> Iterable[Region]:
@@ -52,14 +59,44 @@ def blocks(document: Document) -> Iterable[Region]:
         yield region
 
 
+def files_of(page: str) -> dict[str, str]:
+    """Give the files that a reader makes of a page's blocks of Python, by their names, in the order of the page."""
+    files: dict[str, str] = {}
+    for region in RawFencedCodeBlockLexer(_BLOCK)(Document(page, "")):
+        if region.lexemes["language"] in {"python", "py"}:
+            name = region.lexemes["title"] or UNTITLED
+            files[name] = f"{files[name]}\n\n{region.lexemes['source']}" if name in files else region.lexemes["source"]
+    return files
+
+
 def _run_python(example: Example) -> None:
-    """Run a block in its document's namespace, then each `test_…` function that the block brought."""
+    """Run a block in the namespace of its file, then each `test_…` function that the block brought."""
     _keep(example)
-    known = set(example.namespace)
-    _python(example)
-    example.namespace["__builtins__"] = builtins  # sybil takes them away, and a test is yet to use them
-    for name in [name for name in example.namespace if name.startswith("test_") and name not in known]:
-        example.namespace[name]()
+    title = example.region.lexemes["title"]
+    modules: dict[str, ModuleType] = example.namespace[MODULES]
+    namespace = example.namespace
+    if title is not None:
+        name = Path(title).stem
+        namespace = vars(modules.setdefault(name, ModuleType(name)))
+    known = set(namespace)
+    with _importable(modules):
+        _python(Example(example.document, example.line, example.column, example.region, namespace))
+        namespace["__builtins__"] = builtins  # sybil takes them away, and a test is yet to use them
+        for name in [name for name in namespace if name.startswith("test_") and name not in known]:
+            namespace[name]()
+
+
+@contextmanager
+def _importable(modules: dict[str, ModuleType]) -> Generator[None]:
+    """Have the files of a page import each other. Other modules that are imported meanwhile stay imported."""
+    before = {name: sys.modules[name] for name in modules if name in sys.modules}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in modules:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def _keep(example: Example) -> None:

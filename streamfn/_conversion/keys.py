@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from streamfn._conversion.models import ModelField
-from streamfn._conversion.tags import KEY_TAGS
+from streamfn._conversion.tags import KEY_TAGS, KeyTag
 from streamfn._conversion.types import annotations_in, says, tags_of
 from streamfn._markers import PartitionKey, SortKey, TimeToLive
 from streamfn._misuse import Misuse
@@ -16,7 +16,7 @@ class KeyAttribute(NamedTuple):
     """An attribute that is a key, by its name and its type tag: S, N or B."""
 
     name: str
-    tag: str
+    tag: KeyTag
 
 
 class TableKeys(NamedTuple):
@@ -57,7 +57,8 @@ def _key(model: str, fields: Iterable[ModelField], marker: type) -> KeyAttribute
         raise Misuse(
             f"{model}.{field.name} is marked {marker.__name__}: a key is text, a number or binary, and no other"
         )
-    return KeyAttribute(field.attribute, next(iter(tags)))
+    (tag,) = tags
+    return KeyAttribute(field.attribute, cast("KeyTag", tag))  # one of KEY_TAGS, as was checked
 
 
 def _marked(model: str, fields: Iterable[ModelField], marker: type) -> ModelField | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 from streamfn._conversion.problems import Unfit
 from streamfn._wire import is_map
@@ -13,8 +13,11 @@ TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "B
 SCALAR_TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL"})
 """The tags of attribute values that hold one thing."""
 
-KEY_TAGS: Final = frozenset({"S", "N", "B"})
-"""The types that a key may be of (DynamoDB API Reference, `AttributeDefinition`)."""
+KeyTag: TypeAlias = Literal["B", "N", "S"]
+"""The type of a key (DynamoDB API Reference, `AttributeDefinition`)."""
+
+KEY_TAGS: Final = frozenset[str](get_args(KeyTag))
+"""The types that a key may be of."""
 
 SET_TAGS: Final = {"SS": "S", "NS": "N", "BS": "B"}
 """The tags of sets, and of their elements."""

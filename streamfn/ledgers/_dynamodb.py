@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import sleep, time
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse
-from streamfn._definitions import TableDefinition
 from streamfn._environment import function_name
 from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._client import LedgerClient, make_client
 from streamfn.ledgers._segment_log import SegmentLog
 from streamfn.ledgers._table import LedgerTableClient, create, definition_of
+
+if TYPE_CHECKING:
+    from streamfn._definitions import LedgerDefinition
 
 
 class DynamoDBLedger:
@@ -56,8 +59,10 @@ class DynamoDBLedger:
         """
         self._log.write(stretch, entries, seconds_left)
 
-    def definition(self) -> TableDefinition:
+    def definition(self) -> LedgerDefinition:
         """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it; it is billed by request.
+
+        Both parts are typed as boto3's stubs type the calls.
 
         >>> [key["AttributeName"] for key in DynamoDBLedger("card-ledger").definition().create_table["KeySchema"]]
         ['stream', 'segment']

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 from uuid import uuid4
 
-from streamfn._definitions import TableDefinition
+from streamfn._conversion.keys import KeyAttribute
 from streamfn._ledger import Stretch
 from streamfn._wire import magnitude
+
+if TYPE_CHECKING:
+    from streamfn._definitions import LedgerDefinition
 
 STREAM: Final = "stream"
 SEGMENT: Final = "segment"
@@ -60,30 +63,23 @@ class TableWaiter(Protocol):
         ...
 
 
-def definition_of(table_name: str) -> TableDefinition:
+def definition_of(table_name: str) -> LedgerDefinition:
     """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it."""
-    return TableDefinition(
-        create_table={
-            "TableName": table_name,
-            "AttributeDefinitions": [
-                {"AttributeName": STREAM, "AttributeType": "S"},
-                {"AttributeName": SEGMENT, "AttributeType": "S"},
-            ],
-            "KeySchema": [
-                {"AttributeName": STREAM, "KeyType": "HASH"},
-                {"AttributeName": SEGMENT, "KeyType": "RANGE"},
-            ],
-            "BillingMode": "PAY_PER_REQUEST",
-        },
-        update_time_to_live=_expiry(table_name),
+    from streamfn._definitions import LedgerDefinition, table_request, time_to_live_request
+
+    keys = (KeyAttribute(STREAM, "S"), KeyAttribute(SEGMENT, "S"))
+    return LedgerDefinition(
+        create_table=table_request(table_name, keys),
+        update_time_to_live=time_to_live_request(table_name, EXPIRES_AT),
     )
 
 
 def create(table_name: str, client: LedgerTableClient) -> None:
     """Create the table, wait for it, and have its items expire. Fails with what the client raises."""
-    client.create_table(**definition_of(table_name).create_table)
+    definition = definition_of(table_name)
+    client.create_table(**definition.create_table)
     client.get_waiter("table_exists").wait(TableName=table_name)
-    client.update_time_to_live(**_expiry(table_name))
+    client.update_time_to_live(**definition.update_time_to_live)
 
 
 def partition_of(stretch: Stretch) -> str:
@@ -111,10 +107,3 @@ def place_of(number: str) -> str:
 def new_segment(stretch: Stretch) -> str:
     """Make a sort key for entries of a stretch, another one each time."""
     return f"{place_of(stretch.highest)}.{place_of(stretch.lowest)}.{uuid4().hex}"
-
-
-def _expiry(table_name: str) -> dict[str, object]:
-    return {
-        "TableName": table_name,
-        "TimeToLiveSpecification": {"Enabled": True, "AttributeName": EXPIRES_AT},
-    }
