@@ -1,5 +1,8 @@
-"""The site: it is built strictly, shows every public name, and what it has a reader type or deploy is so."""
+"""The site: it is built strictly, works from the disk, shows every public name, and its examples can be typed and deployed."""
 
+from __future__ import annotations
+
+import builtins
 import json
 import re
 import shlex
@@ -7,8 +10,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import unescape
+from html.parser import HTMLParser
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from cfnlint.api import lint
@@ -17,6 +25,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 from typer.core import TyperGroup
 from typer.main import get_command
+from typing_extensions import override
 
 from streamfn import retry
 from streamfn._wire import is_map
@@ -54,12 +63,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_page_is_in_the_site(site: Path) -> None:
-    assert [] == [page.stem for page in PAGES if page.stem != "index" and not (site / page.stem).is_dir()]
+    assert [] == [page.stem for page in PAGES if not (site / f"{page.stem}.html").is_file()]
 
 
 def test_the_reference_has_every_public_name(site: Path) -> None:
     """With what it says of itself, and doctests as code."""
-    shown = "".join((site / "api" / page.stem / "index.html").read_text() for page in REFERENCE)
+    shown = reference_of(site)
     missing = [
         f"{module}.{name}"
         for module in MODULES
@@ -68,6 +77,145 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     ]
     assert [] == missing
     assert "&gt;&gt;&gt;" not in re.sub(r"<code>.*?</code>", "", shown, flags=re.DOTALL)
+
+
+def test_the_reference_has_every_member_of_a_public_class_inherited_ones_too(site: Path) -> None:
+    shown = set(re.findall(r'id="(streamfn[\w.]*)"', reference_of(site)))
+    members = {
+        f"{module}.{name}.{member}"
+        for module in MODULES
+        for name in import_module(module).__all__
+        if isinstance(owner := getattr(import_module(module), name), type)
+        for member in members_of(owner)
+    }
+    assert len(members) > 200
+    assert [] == sorted(members - shown)
+
+
+def members_of(owner: type) -> set[str]:
+    """List the public attributes and methods that a class has from classes of this library."""
+    return {
+        member
+        for each in owner.__mro__
+        if each.__module__.startswith("streamfn")
+        for member in {*vars(each), *each.__dict__.get("__annotations__", {})}
+        if not member.startswith("_")
+    }
+
+
+def test_no_signature_of_the_reference_has_a_name_that_nobody_can_write(site: Path) -> None:
+    """Defaults such as `_NONE` are the library's own: a caller leaves them out."""
+    signatures = [
+        unescape(re.sub(r"<[^>]+>", "", found))
+        for found in re.findall(
+            r'<div class="doc-signature highlight">(.*?)</div>', reference_of(site), re.DOTALL
+        )
+    ]
+    defaults = {
+        default for signature in signatures for default in re.findall(r"= ([\w.]+)[,\s)]", signature)
+    }
+    public = {name for module in MODULES for name in import_module(module).__all__}
+    members = {"NEW_AND_OLD_IMAGES"}  # of StreamViewType
+    assert "series" in defaults
+    assert set() == {
+        default
+        for default in defaults
+        if default.isidentifier() and default not in public | members and not hasattr(builtins, default)
+    }
+    assert [] == [signature for signature in signatures if re.search(r"= [^,]*(?<!\w)_\w*", signature)]
+
+
+def reference_of(site: Path) -> str:
+    return "".join((site / "api" / f"{page.stem}.html").read_text() for page in REFERENCE)
+
+
+def test_each_link_of_the_site_works_from_the_disk(site: Path) -> None:
+    """A reader opens a file, and there is no server that would find `models/index.html` for `models/`."""
+    pages = {path: Page.of(path) for path in sorted(site.rglob("*.html"))}
+    dead = [
+        f"{path.relative_to(site)}: {link}"
+        for path, page in pages.items()
+        for link in page.links
+        if not works(link, path, pages)
+    ]
+    assert [] == dead
+    assert sum(len(page.links) for page in pages.values()) > 1000
+
+
+def works(link: str, path: Path, pages: dict[Path, Page]) -> bool:
+    """Whether a link leads to a file, and its fragment to a place in that file; links to other hosts are let be."""
+    parts = urlsplit(link)
+    if parts.scheme in {"http", "https", "mailto", "data"}:
+        return True
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if not target.is_file():
+        return False
+    # A browser takes an empty fragment for the top, and the theme's script reads those that begin with "__".
+    return target not in pages or not parts.fragment or unquote(parts.fragment) in pages[target].places
+
+
+def test_nothing_of_the_site_is_of_a_foreign_host(site: Path) -> None:
+    """Scripts, styles, pictures and fonts lie beside the pages: a reader without a network sees all of it."""
+    pages = [Page.of(path) for path in site.rglob("*.html")]
+    assert [] == [each for page in pages for each in page.parts if urlsplit(each).scheme not in {"", "data"}]
+    texts = {path: path.read_text() for path in site.rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}}
+    for path, text in texts.items():
+        assert [] == re.findall(r"(?:url\(|@import )[\s\"']*(?:https?:)?//[^)\s]*", text), path
+        assert [] == re.findall(r"unpkg|jsdelivr|cdnjs|googleapis|gstatic", text), path
+        assert "class=\"mermaid\"" not in text, path
+    # The theme asks a host for facts of a repository, which this site does not name.
+    scripts = "".join(text for path, text in texts.items() if path.suffix == ".js" and path.parent.name != "search")
+    assert {"www.w3.org", "api.github.com"} >= set(re.findall(r"[\"'`]https?://([\w.-]+)", scripts))
+
+
+def test_a_search_from_the_disk_has_its_index_and_its_worker(site: Path) -> None:
+    """A browser lets a file read no other one, so that the index is a script, and a frame takes a worker's place."""
+    index = (site / "search" / "search_index.js").read_text()
+    assert index.startswith("var __index = ")
+    found = json.loads(index.removeprefix("var __index = "))
+    assert any("idempotency_key" in each["text"] for each in found["docs"])
+    assert [] == [
+        each["location"] for each in found["docs"] if not (site / each["location"].partition("#")[0]).is_file()
+    ]
+    for path in site.rglob("*.html"):
+        assert any(Path(part).name == "iframe-worker.js" for part in Page.of(path).parts), path
+
+
+def test_the_picture_of_a_graph_says_what_the_command_prints() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    ((printed,),) = [re.findall(r"^\$ streamfn graph [^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+    said = [unescape(re.sub(r"#(\d+);", r"&#\1;", label)) for label in re.findall(r'"([^"]*)"', printed)]
+    picture = ElementTree.fromstring((ROOT / "docs" / "graph.svg").read_text())
+    drawn = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert sorted(said) == sorted(map(str, drawn))
+
+
+@dataclass
+class Page(HTMLParser):
+    """Where a page of the site leads to, what it loads, and the places in it."""
+
+    links: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    @classmethod
+    def of(cls, path: Path) -> Page:
+        page = cls()
+        page.feed(path.read_text())
+        return page
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"id", "name"} and value:
+                self.places.add(value)
+            elif name in {"href", "src", "srcset", "poster", "data"} and value is not None:
+                self.links.append(value)
+                if tag != "a":
+                    self.parts.append(value)
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -80,7 +228,7 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 
 def test_blocks_are_of_languages_that_are_checked() -> None:
     """Python and consoles are run, files (Python's as `py`) are for those, and this module looks at the others."""
-    known = {"python", "console", "py", "sh", "yaml", "json", "mermaid", "text", "dockerfile"}
+    known = {"python", "console", "py", "sh", "yaml", "json", "text", "dockerfile"}
     languages = {found["language"] for page in PAGES for found in BLOCK.finditer(page.read_text())}
     assert languages <= known
 
