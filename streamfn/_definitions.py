@@ -7,7 +7,7 @@ Reference, so that the stubs of boto3, boto3-stubs and types-boto3, take them as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, cast
+from typing import Final, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict
 
 from streamfn._conversion.keys import KeyAttribute
 from streamfn._conversion.tags import KeyTag
@@ -68,7 +68,7 @@ class TimeToLiveRequest(TypedDict):
 
 
 class TableDefinition(NamedTuple):
-    """The arguments of boto3's ``create_table``, and of ``update_time_to_live`` for a model that marks a time to live."""
+    """The arguments of boto3's ``create_table``, and of ``update_time_to_live`` if the model marks a time to live."""
 
     create_table: StreamTableRequest
     update_time_to_live: TimeToLiveRequest | None
@@ -93,7 +93,7 @@ def definition_of(
             **table_request(name, keys),
             "StreamSpecification": {
                 "StreamEnabled": True,
-                "StreamViewType": cast("ViewTypeName", view_type.value),  # the enum's values are these names
+                "StreamViewType": view_type.value,
             },
         },
         update_time_to_live=None if time_to_live is None else time_to_live_request(name, time_to_live),

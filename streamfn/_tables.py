@@ -181,7 +181,9 @@ class Table(Generic[T]):
         pyright with boto3-stubs and with types-boto3. ``update_time_to_live`` is None for a model that marks
         no `TimeToLive`. Fails with `Misuse` if the model marks no `PartitionKey`.
         """
-        from streamfn._definitions import definition_of  # a script makes tables, and a cold start pays for none
+        from streamfn._definitions import (
+            definition_of,
+        )  # a script makes tables, and a cold start pays for none
 
         return definition_of(self.name, self._marked_keys(), self.key_attributes.time_to_live, view_type)
 

@@ -65,7 +65,9 @@ def files_of(page: str) -> dict[str, str]:
     for region in RawFencedCodeBlockLexer(_BLOCK)(Document(page, "")):
         if region.lexemes["language"] in {"python", "py"}:
             name = region.lexemes["title"] or UNTITLED
-            files[name] = f"{files[name]}\n\n{region.lexemes['source']}" if name in files else region.lexemes["source"]
+            files[name] = (
+                f"{files[name]}\n\n{region.lexemes['source']}" if name in files else region.lexemes["source"]
+            )
     return files
 
 

@@ -24,7 +24,7 @@ class Meter:
         self.writes.append(0)
         return self.dynamodb.query(**request)
 
-    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[object]]) -> "BatchWriteItemOutput":  # noqa: N803 - AWS's own name
+    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[object]]) -> "BatchWriteItemOutput":
         """Add entries."""
         self.writes[-1] += 1
         return self.dynamodb.batch_write_item(RequestItems=RequestItems)

@@ -82,7 +82,9 @@ def test_a_block_that_continues_a_file_is_said_to(page: Path) -> None:
         assert CONTINUES in text[: text.index("```python\n")]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if UNTITLED in files_of(page.read_text())], ids=_named)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if UNTITLED in files_of(page.read_text())], ids=_named
+)
 def test_a_page_with_files_has_no_blocks_without_a_file(page: Path) -> None:
     """Where one block of a page is a file with a name, a reader must know the file of each other block."""
     assert {UNTITLED} == files_of(page.read_text(encoding="utf-8")).keys()
@@ -90,6 +92,4 @@ def test_a_page_with_files_has_no_blocks_without_a_file(page: Path) -> None:
 
 def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder, with the checkout's streamfn and without the checkout's own folders."""
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
