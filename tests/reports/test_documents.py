@@ -90,6 +90,35 @@ def test_a_page_with_files_has_no_blocks_without_a_file(page: Path) -> None:
     assert {UNTITLED} == files_of(page.read_text(encoding="utf-8")).keys()
 
 
+@pytest.mark.parametrize(
+    ("difference", "here"),
+    [
+        ("an attribute is missing, or has another type", "`Undecodable`"),
+        ("the stream leaves out an image", "`MissingImage`"),
+        ("a record without `eventID` or `Keys`", "`Malformed`"),
+        ("a record without `dynamodb`, or of another `eventName`", "`Malformed`"),
+        ("an item that stands twice in a batch", "another chunk of `batched`"),
+        ("Series, with two handlers A and B", "A1 B1 A2 B2"),
+        ("two handlers of one name", "`Misuse`"),
+        ("two handlers of one table, each with its own list", "`router`"),
+        ("a table that nobody handles", "`Unrouted`"),
+        ("an ARN that is none", "`Unrouted`"),
+        ("the events that `catchError` is told", "the one record that failed"),
+        ("`catchError` that throws", "is logged"),
+        ("a handler's return value", "`Result`"),
+    ],
+)
+def test_the_page_for_users_of_dynamorm_stream_tells_each_difference(difference: str, here: str) -> None:
+    """A function that was moved met differences of which the page said nothing; the page's blocks run what it says."""
+    page = (ROOT / "docs" / "coming-from-dynamorm-stream.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"
+    ]
+    ((_, there, ours),) = [row for row in rows if row[0] == difference]
+    assert there not in {"", ours}
+    assert here in ours
+
+
 def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder, with the checkout's streamfn and without the checkout's own folders."""
     return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
