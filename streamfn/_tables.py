@@ -68,7 +68,8 @@ class Table(Generic[T]):
         with `generated` False its hooks read them, to the same effect and slower. `pattern` is
         an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
-        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into.
+        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into, and, naming the
+        place, for a pattern that AWS would refuse or that no record of the table can match.
         """
         if converter is not None and forbid_unknown_attributes:
             raise Misuse(
@@ -96,6 +97,11 @@ class Table(Generic[T]):
         self._key_decoders: dict[Hint, Decoder] = {}
         self._write = writer(model, self._hooks)
         self.key_attributes: TableKeys = self._keys()
+        if self.matcher is not None:
+            from streamfn._patterns.possible import check_possible  # as above
+
+            keys = {key.name: key.tag for key in self.key_attributes.attributes}
+            check_possible(self.matcher.pattern, name, keys)
         self.immutable: bool = is_immutable(model)
         for each in self._models:
             # Whoever finds the table there has an item of its model.

@@ -61,11 +61,20 @@ def _equals_ignore_case(where: str, operand: object) -> Wanted:
 def _ignoring_case(text: str, *, lead: str = "", rest: str = "") -> Test:
     """Test whether each character is that of the text in lower or in upper case.
 
-    So ``ß`` wants itself or ``SS``, and ``k`` does not want the sign for Kelvin, whose lower case is a ``k``.
+    So ``ß`` wants itself or ``SS``, and ``k`` does not want the sign for Kelvin, whose lower case is a ``k``. A character
+    beyond U+FFFF wants two question marks: event-ruler takes Java's text apart into halves of such characters, and none
+    of these has a form in UTF-8.
     """
-    cases = (f"(?:{re.escape(each.lower())}|{re.escape(each.upper())})" for each in text)
+    cases = (f"(?:{re.escape(each.lower())}|{re.escape(each.upper())})" for each in _in_halves(text))
     expression = re.compile("".join([lead, *cases, rest]), re.DOTALL)
     return lambda value: isinstance(value, str) and expression.fullmatch(value) is not None
+
+
+def _in_halves(text: str) -> str:
+    """Put a question mark for each half of a character that takes two in Java."""
+    return "".join(
+        "??" if each > "\uffff" else "?" if "\ud800" <= each <= "\udfff" else each for each in text
+    )
 
 
 def _anything_but(where: str, operand: object) -> Wanted:

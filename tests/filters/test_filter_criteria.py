@@ -70,9 +70,14 @@ ON: Final[Mapping[str, Callable[[str], Handler[Item, str, str]]]] = {
 def following(
     *kinds: str, pattern: Pattern | None = None, table: str = "app", number: int = 0
 ) -> Pipeline[str, str]:
-    """Make a pipeline with a handler for each kind."""
+    """Make a pipeline with a handler for each kind.
+
+    The pattern is any that AWS takes: a table refuses those that no record matches, and the laws hold for them as well.
+    """
     handlers = [ON[kind](f"{kind} {number}") for kind in kinds]
-    return pipeline(Table(table, Item, pattern=pattern), handlers[0], *handlers[1:])
+    items = Table(table, Item)
+    items.matcher = None if pattern is None else compiled(pattern)
+    return pipeline(items, handlers[0], *handlers[1:])
 
 
 def keyed(*texts: object) -> Pattern:

@@ -1,0 +1,359 @@
+"""Possible: whether there can be a record of a table that a pattern lets through, and where not, if there cannot.
+
+`compiled` refuses what AWS would refuse. This refuses what AWS takes and what then matches nothing, or says nothing: a
+name that no record has at its place, an attribute without its type tag, a value that cannot be there, and fields that
+no record has together. A name of a pattern may have dots in it, which are those of an attribute's name, or lead on to
+the next name, as in event-ruler. The names of an attribute do not reach from one object of the pattern into the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from typing import Final, NamedTuple, TypeAlias
+
+from streamfn._patterns.alternatives import OR
+from streamfn._patterns.domains import TAGS
+from streamfn._patterns.operators import wanted_by
+from streamfn._patterns.plain import is_array, refused
+from streamfn._patterns.shapes import (
+    DYNAMODB,
+    EVENT_NAME,
+    VIEW_TYPE,
+    WAYS,
+    Attributes,
+    Fields,
+    Leaf,
+    Node,
+    Variant,
+    record_of,
+    variants,
+)
+from streamfn._patterns.values import comparable
+from streamfn._patterns.wanted import Wanted
+from streamfn._wire import ImageName, is_map
+
+Keys: TypeAlias = Mapping[str, str]
+"""The type tags of a table's key attributes by their names; empty where they are not known."""
+
+Place: TypeAlias = tuple[str, ...]
+"""Where an attribute value is: the part of the record, the attribute, and the names and tags on the way from there."""
+
+_KEY_TAGS: Final = ("S", "N", "B")
+_MOST_KEYS: Final = 2
+_DEEPEST: Final = 32
+"""How deep DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
+
+_MOST_READINGS: Final = 1_000
+"""How many ways to read dots are tried."""
+
+
+class Field(NamedTuple):
+    """A field of a pattern: the names that lead to it, where each of these stands, and what is wanted."""
+
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+    array: list[object]
+
+
+class Reading(NamedTuple):
+    """A way to read the names of a field: what is at their end.
+
+    Of an attribute, `part` is the image or the keys that it is in, and `tags` are the tags that attribute values have
+    to have, by their places.
+    """
+
+    leaf: Leaf
+    part: ImageName | None = None
+    tags: tuple[tuple[Place, str], ...] = ()
+
+    @property
+    def attribute(self) -> str:
+        """The name of the attribute."""
+        return self.tags[0][0][1]
+
+
+class Wrong(NamedTuple):
+    """Why names cannot be read: at which of them, and what to write."""
+
+    name: int
+    why: str
+
+
+class Asked(NamedTuple):
+    """A field with the ways to read it, and what satisfies it."""
+
+    field: Field
+    readings: Sequence[Reading]
+    wanted: Wanted
+
+
+def check_possible(pattern: Mapping[str, object], table_name: str, keys: Keys) -> None:
+    """Refuse a pattern, which AWS would take, with a part that no record of the table can match, or that says nothing.
+
+    `keys` are the type tags of the table's keys, if its model marks them.
+    """
+    reader = _Reader(table_name, keys)
+    known: dict[str, Asked] = {}
+    for alternative in _alternatives(pattern, (), ("$",)):
+        asked: list[Asked] = []
+        for field in alternative:
+            place = field.places[-1]
+            if place not in known:
+                known[place] = reader.asked(field)
+            asked.append(known[place])
+        _check_together(asked, keys)
+
+
+def _alternatives(
+    pattern: Mapping[str, object], names: tuple[str, ...], places: tuple[str, ...]
+) -> list[list[Field]]:
+    """Multiply `$or` out."""
+    so_far: list[list[Field]] = [[]]
+    for name, content in pattern.items():
+        at = f"{places[-1]}.{name}"
+        choices: list[list[Field]] = []
+        if name == OR and is_array(content):
+            for index, choice in enumerate(content):
+                if is_map(choice):
+                    choices += _alternatives(choice, names, (*places[:-1], f"{at}[{index}]"))
+        elif is_map(content):
+            choices = _alternatives(content, (*names, name), (*places, at))
+        elif is_array(content):
+            choices = [[Field((*names, name), (*places[1:], at), content)]]
+        so_far = [[*some, *more] for some in so_far for more in choices]
+    return so_far
+
+
+class _Reader:
+    """Reads the names of fields."""
+
+    def __init__(self, table_name: str, keys: Keys) -> None:
+        self._record = Fields(record_of(table_name))
+        self._keys = keys
+        self._pieces: list[tuple[int, str]] = []
+        """The names of a field, taken apart at their dots, each with which name it is of."""
+
+    def asked(self, field: Field) -> Asked:
+        """Read a field. Fails with `Misuse` where that is not possible, or where no value is as it is wanted."""
+        self._pieces = [
+            (number, piece) for number, name in enumerate(field.names) for piece in name.split(".")
+        ]
+        found = list(islice(self._fields(self._record, 0), _MOST_READINGS))
+        readings = [reading for reading in found if isinstance(reading, Reading)]
+        if not readings:
+            wrong = max((each for each in found if isinstance(each, Wrong)), key=_name)
+            raise refused(field.places[wrong.name], wrong.why)
+        for index, element in enumerate(field.array):
+            problems = [_problem(reading.leaf, element) for reading in readings]
+            if None not in problems:
+                raise refused(f"{field.places[-1]}[{index}]", str(problems[0]))
+        return Asked(field, readings, wanted_by(field.places[-1], field.array))
+
+    def _at(self, at: int) -> tuple[int, str] | None:
+        return self._pieces[at] if at < len(self._pieces) else None
+
+    def _fields(self, node: Node, at: int) -> Iterator[Reading | Wrong]:
+        """Read on within a field of a record."""
+        here = self._at(at)
+        number = self._pieces[at - 1][0] if at else 0
+        if isinstance(node, Attributes):
+            yield from self._attributes(node.part, (node.part,), (), at)
+        elif isinstance(node, Leaf):
+            yield Reading(node) if here is None else Wrong(number, f"holds {node.domain.told}, and no fields")
+        elif here is None:
+            told = (
+                f"is an object, of which an array says nothing; name a field in it: {', '.join(node.fields)}"
+            )
+            yield Wrong(number, told) if node.leaf is None else Reading(node.leaf)
+        elif here[1] in node.fields:
+            yield from self._fields(node.fields[here[1]], at + 1)
+        else:
+            yield Wrong(here[0], _unknown(here[1], node.fields, is_top=at == 0))
+
+    def _attributes(
+        self, part: ImageName, place: Place, tags: tuple[tuple[Place, str], ...], at: int
+    ) -> Iterator[Reading | Wrong]:
+        """Read on where attributes are, whose names may have dots."""
+        here = self._at(at)
+        if here is None:
+            yield Wrong(
+                self._pieces[at - 1][0], "holds attributes, of which an array says nothing; name one of them"
+            )
+            return
+        number, name = here
+        while True:
+            at += 1
+            if place == ("Keys",) and self._keys and name not in self._keys:
+                yield Wrong(number, f"no key of the table is {name!r}; its keys are {', '.join(self._keys)}")
+            elif not name:
+                yield Wrong(number, "no attribute has an empty name; name one")
+            else:
+                yield from self._value(part, (*place, name), tags, at)
+            following = self._at(at)
+            if following is None or following[0] != number:
+                return
+            name = f"{name}.{following[1]}"
+
+    def _value(
+        self, part: ImageName, place: Place, tags: tuple[tuple[Place, str], ...], at: int
+    ) -> Iterator[Reading | Wrong]:
+        """Read on where an attribute value is, at its type tag."""
+        here = self._at(at)
+        if here is None:
+            told = 'an attribute value has a type tag, which is a field; write such as {"S": ["…"]} or {"N": ["1"]}'
+            yield Wrong(self._pieces[at - 1][0], told)
+            return
+        number, tag = here
+        known = self._tags_of(place)
+        if tag not in {*TAGS, "L", "M"}:
+            yield Wrong(number, _no_tag(tag))
+        elif tag not in known:
+            yield Wrong(number, f"the key {place[1]!r} is of the type {' or '.join(known)}; write that")
+        elif len(tags) > _DEEPEST:
+            yield Wrong(number, f"DynamoDB nests lists and maps {_DEEPEST} levels deep; shorten the path")
+        else:
+            yield from self._content(part, tag, place, (*tags, (place, tag)), at + 1)
+
+    def _content(
+        self, part: ImageName, tag: str, place: Place, tags: tuple[tuple[Place, str], ...], at: int
+    ) -> Iterator[Reading | Wrong]:
+        """Read on at what a type tag holds."""
+        here = self._at(at)
+        number = self._pieces[at - 1][0]
+        if tag == "M":
+            yield from self._attributes(part, (*place, "M"), tags, at)
+        elif tag == "L" and here is None:
+            yield Wrong(
+                number, 'holds attribute values; write the type tag of one, such as {"L": {"S": ["…"]}}'
+            )
+        elif tag == "L":
+            yield from self._value(part, (*place, "L"), tags, at)
+        elif here is not None:
+            yield Wrong(number, f"holds {TAGS[tag].told}, and no fields; write an array")
+        else:
+            yield Reading(Leaf(TAGS[tag]), part, tags)
+
+    def _tags_of(self, place: Place) -> tuple[str, ...]:
+        """List the type tags that an attribute value can have at its place."""
+        if len(place) == 2 and place[1] in self._keys:
+            return (self._keys[place[1]],)
+        return _KEY_TAGS if place[0] == "Keys" else (*TAGS, "L", "M")
+
+
+def _name(wrong: Wrong) -> int:
+    return wrong.name
+
+
+def _problem(leaf: Leaf, element: object) -> str | None:
+    """Say why no value of a field satisfies an element."""
+    if element is None and leaf.nothing:
+        return None
+    if element == {"exists": False}:
+        return None if leaf.always != WAYS else "the field is in every record; leave it out, or list values"
+    return leaf.domain.lacks(element)
+
+
+def _unknown(name: str, fields: Mapping[str, Node], *, is_top: bool) -> str:
+    """Say that no record has a field there, and which ones it has."""
+    for known in fields:
+        if known.casefold() == name.casefold().replace("_", ""):
+            return f"no record has a field {name!r} here; write {known}"
+    if is_top and name == "data":
+        return (
+            "a table's pattern is of the change itself; leave data out, which filter_criteria(through_kinesis=True) "
+            "writes for a filter of Kinesis"
+        )
+    if is_top and name == "body":
+        return "body is of the messages of SQS; name the fields of a stream record at the top"
+    if is_top:
+        for known in DYNAMODB:
+            if known.casefold() == name.casefold():
+                return f"no record has a field {name!r} at its top; write it within dynamodb, as {known}"
+    return f"no record has a field {name!r} here; write one of {', '.join(fields)}"
+
+
+def _no_tag(name: str) -> str:
+    tags = [*TAGS, "L", "M"]
+    instead = name.upper() if name.upper() in tags else f"one of {', '.join(tags)}"
+    return f'{name!r} is no type tag; write {instead}, or {{"M": {{"{name}": …}}}} for an attribute of a map'
+
+
+# Fields together
+
+
+def _check_together(asked: Sequence[Asked], keys: Keys) -> None:
+    """Refuse an alternative if no record has all that it wants, at the first field that is too much."""
+    if _is_possible(asked, keys):
+        return
+    count = next(count for count in range(1, len(asked) + 1) if not _is_possible(asked[:count], keys))
+    *others, last = asked[:count]
+    told = ", ".join(other.field.places[-1] for other in others)
+    with_others = f" together with what it wants at {told}" if told else ""
+    raise refused(
+        last.field.places[-1],
+        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, an attribute "
+        "value has one type tag, and a key does not change; write alternatives with $or",
+    )
+
+
+def _is_possible(asked: Sequence[Asked], keys: Keys) -> bool:
+    choices = islice(product(*(each.readings for each in asked)), _MOST_READINGS)
+    return any(_is_met(asked, readings, variant, keys) for readings in choices for variant in variants())
+
+
+def _is_met(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
+    """Whether a record of a kind can have all that is wanted, its names read in one way."""
+    tags: dict[Place, str] = {}
+    of_keys: dict[str, list[Wanted]] = {}
+    for each, reading in zip(asked, readings, strict=True):
+        if _can_lack(each.wanted, reading, variant, keys):
+            continue
+        if not _can_have(each, reading, variant):
+            return False
+        for place, tag in reading.tags:
+            if tags.setdefault(place, tag) != tag:
+                return False
+        if reading.part and len(reading.tags) == 1 and (reading.part == "Keys" or reading.attribute in keys):
+            of_keys.setdefault(reading.attribute, []).append(each.wanted)
+    names = {place[1] for place in tags if place[0] == "Keys"}
+    return len(names) <= _MOST_KEYS and all(map(_have_a_value_in_common, of_keys.values()))
+
+
+def _can_lack(wanted: Wanted, reading: Reading, variant: Variant, keys: Keys) -> bool:
+    """Whether the field may be absent from such a record, and is wanted so."""
+    if not wanted.absent:
+        return False
+    if reading.part is None:
+        return variant.way not in reading.leaf.always
+    is_key = len(reading.tags) == 1 and reading.attribute in keys
+    return not (is_key and reading.part in variant.parts)
+
+
+def _can_have(asked: Asked, reading: Reading, variant: Variant) -> bool:
+    """Whether the field of such a record can have a value that is wanted."""
+    leaf = reading.leaf
+    if reading.part is not None:
+        return reading.part in variant.parts and _has_a_value(leaf, asked.field.array)
+    if variant.way not in leaf.ways:
+        return False
+    if variant.way in leaf.nothing and asked.wanted.holds(comparable(None)):
+        return True
+    if leaf is EVENT_NAME:
+        return asked.wanted.holds(comparable(variant.event_name))
+    if leaf is VIEW_TYPE:
+        return variant.view is not None and asked.wanted.holds(comparable(variant.view.value))
+    return _has_a_value(leaf, asked.field.array)
+
+
+def _has_a_value(leaf: Leaf, array: Sequence[object]) -> bool:
+    """Whether a value satisfies an element of an array."""
+    return any(element != {"exists": False} and leaf.domain.lacks(element) is None for element in array)
+
+
+def _have_a_value_in_common(wanted: Sequence[Wanted]) -> bool:
+    """Whether one value satisfies all; that is known where one of them lists values alone."""
+    for each in wanted:
+        if not (each.starts or each.ends or each.tests or each.absent):
+            return any(all(other.holds(value) for other in wanted) for value in each.values)
+    return True
