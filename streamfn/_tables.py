@@ -101,7 +101,7 @@ class Table(Generic[T]):
             from streamfn._patterns.possible import check_possible  # as above
 
             keys = {key.name: key.tag for key in self.key_attributes.attributes}
-            check_possible(self.matcher.pattern, name, keys)
+            check_possible(self.matcher.pattern, [name], keys)
         self.immutable: bool = is_immutable(model)
         for each in self._models:
             # Whoever finds the table there has an item of its model.
@@ -148,6 +148,11 @@ class Table(Generic[T]):
     def decode_keys(self, model: type[K]) -> Callable[[Image], K]:
         """The function that makes an instance of another model of an item's keys, as `decode` does of images."""
         return cast("Callable[[Image], K]", self._decoder_of_keys(model).decode)  # of that model
+
+    @property
+    def hooks(self) -> Hooks:
+        """What finds the hooks that read and write its items."""
+        return self._hooks
 
     @property
     def source(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TypedDict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypedDict
 
 from typing_extensions import TypeVar
 
@@ -15,6 +15,9 @@ from streamfn._tables import Table
 from streamfn._wire import EVENT_NAMES, EventName
 
 T = TypeVar("T")
+
+_BY_DEFAULT: Final = 5
+"""How many filters a mapping takes by default."""
 
 
 class Filter(TypedDict):
@@ -34,7 +37,7 @@ def filter_criteria(
     *,
     table: Table[T] | str | None = None,
     through_kinesis: bool = False,
-    most: int = 5,
+    most: int = _BY_DEFAULT,
 ) -> FilterCriteria:
     """Compute the narrowest filters that let through whatever a handler wants: its kinds of change and its patterns.
 
@@ -82,6 +85,16 @@ def filter_criteria(
     return {"Filters": [{"Pattern": text} for text in packed(patterns, most, in_data=through_kinesis)]}
 
 
+def patterns_for(routes: Sequence[Route], table_name: str, *, through_kinesis: bool) -> list[str]:
+    """Write the patterns of one table's filters, as few as `filter_criteria` makes; none at all let all through."""
+    from streamfn._filters.packing import packed  # as above
+    from streamfn._filters.wanted import of_table, of_table_in_kinesis
+
+    wants = _wants(routes)
+    patterns = of_table_in_kinesis(table_name, wants) if through_kinesis else of_table(wants)
+    return packed(patterns, _BY_DEFAULT, in_data=through_kinesis)
+
+
 def _only(table: Table[T] | str | None, tables: Mapping[str, object]) -> str:
     """Choose the table that is meant."""
     if table is None and len(tables) != 1:
@@ -96,7 +109,7 @@ def _name(table: Table[T] | str) -> str:
     return table if isinstance(table, str) else table.name
 
 
-def _wants(routes: list[Route]) -> Iterator[tuple[EventName, Mapping[str, object]]]:
+def _wants(routes: Sequence[Route]) -> Iterator[tuple[EventName, Mapping[str, object]]]:
     """Tell for which kinds of change there are handlers, each with the pattern that its table has."""
     for route in routes:
         kinds = {name for handler in route.handlers for name in EVENTS[handler.kind]}

@@ -1,4 +1,4 @@
-"""Domains: what values a field of a stream record can have, and which elements of a pattern's array one of them satisfies.
+"""Domains: what values a field of a stream record can have, and which elements of an array one of them satisfies.
 
 The content of `N` is text, and so is that of `B`: a number or binary as a pattern wants it would equal none of them.
 DynamoDB writes each number in one form, without what does not count ("Number" in "Data types" of the Amazon DynamoDB
@@ -176,7 +176,7 @@ NUMBER: Final = text_like(
 BINARY: Final = text_like("base64 text", _is_base64, lambda part: _IN_BASE64.fullmatch(part) is not None)
 
 TAGS: Final[Mapping[str, Domain]] = {
-    "S": TEXT, "N": NUMBER, "B": BINARY, "BOOL": one_of(True, False), "NULL": one_of(True),
+    "S": TEXT, "N": NUMBER, "B": BINARY, "BOOL": one_of(*(True, False)), "NULL": one_of(*(True,)),
     "SS": TEXT, "NS": NUMBER, "BS": BINARY,
 }  # fmt: skip
 """What is at the end of a path within an image, by the type tag there; of a set, its members."""

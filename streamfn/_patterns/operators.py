@@ -61,9 +61,9 @@ def _equals_ignore_case(where: str, operand: object) -> Wanted:
 def _ignoring_case(text: str, *, lead: str = "", rest: str = "") -> Test:
     """Test whether each character is that of the text in lower or in upper case.
 
-    So ``ß`` wants itself or ``SS``, and ``k`` does not want the sign for Kelvin, whose lower case is a ``k``. A character
-    beyond U+FFFF wants two question marks: event-ruler takes Java's text apart into halves of such characters, and none
-    of these has a form in UTF-8.
+    So ``ß`` wants itself or ``SS``, and ``k`` does not want the sign for Kelvin, whose lower case is a ``k``. A
+    character beyond U+FFFF wants two question marks: event-ruler takes text apart into Java's characters, which are
+    halves of it, and writes a question mark in UTF-8 for each.
     """
     cases = (f"(?:{re.escape(each.lower())}|{re.escape(each.upper())})" for each in _in_halves(text))
     expression = re.compile("".join([lead, *cases, rest]), re.DOTALL)

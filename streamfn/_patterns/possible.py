@@ -26,6 +26,7 @@ from streamfn._patterns.shapes import (
     Leaf,
     Node,
     Variant,
+    Way,
     record_of,
     variants,
 )
@@ -88,13 +89,20 @@ class Asked(NamedTuple):
     wanted: Wanted
 
 
-def check_possible(pattern: Mapping[str, object], table_name: str, keys: Keys) -> None:
-    """Refuse a pattern, which AWS would take, with a part that no record of the table can match, or that says nothing.
+def check_possible(
+    pattern: Mapping[str, object],
+    table_names: Sequence[str],
+    keys: Keys,
+    ways: Sequence[Way] = WAYS,
+) -> list[list[Asked]]:
+    """Refuse a pattern, which AWS would take, with a part that no record of the tables can match, or that says nothing.
 
-    `keys` are the type tags of the table's keys, if its model marks them.
+    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. It
+    gives the fields that each alternative of the pattern asks for.
     """
-    reader = _Reader(table_name, keys)
+    reader = _Reader(record_of(table_names, ways), keys)
     known: dict[str, Asked] = {}
+    alternatives: list[list[Asked]] = []
     for alternative in _alternatives(pattern, (), ("$",)):
         asked: list[Asked] = []
         for field in alternative:
@@ -102,7 +110,9 @@ def check_possible(pattern: Mapping[str, object], table_name: str, keys: Keys) -
             if place not in known:
                 known[place] = reader.asked(field)
             asked.append(known[place])
-        _check_together(asked, keys)
+        _check_together(asked, keys, ways)
+        alternatives.append(asked)
+    return alternatives
 
 
 def _alternatives(
@@ -128,8 +138,8 @@ def _alternatives(
 class _Reader:
     """Reads the names of fields."""
 
-    def __init__(self, table_name: str, keys: Keys) -> None:
-        self._record = Fields(record_of(table_name))
+    def __init__(self, record: Fields, keys: Keys) -> None:
+        self._record = record
         self._keys = keys
         self._pieces: list[tuple[int, str]] = []
         """The names of a field, taken apart at their dots, each with which name it is of."""
@@ -250,7 +260,11 @@ def _problem(leaf: Leaf, element: object) -> str | None:
     if element is None and leaf.nothing:
         return None
     if element == {"exists": False}:
-        return None if leaf.always != WAYS else "the field is in every record; leave it out, or list values"
+        return (
+            None
+            if not set(leaf.always).issuperset(WAYS)
+            else "the field is in every record; leave it out, or list values"
+        )
     return leaf.domain.lacks(element)
 
 
@@ -282,24 +296,25 @@ def _no_tag(name: str) -> str:
 # Fields together
 
 
-def _check_together(asked: Sequence[Asked], keys: Keys) -> None:
+def _check_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> None:
     """Refuse an alternative if no record has all that it wants, at the first field that is too much."""
-    if _is_possible(asked, keys):
+    if _is_possible(asked, keys, ways):
         return
-    count = next(count for count in range(1, len(asked) + 1) if not _is_possible(asked[:count], keys))
+    count = next(count for count in range(1, len(asked) + 1) if not _is_possible(asked[:count], keys, ways))
     *others, last = asked[:count]
     told = ", ".join(other.field.places[-1] for other in others)
     with_others = f" together with what it wants at {told}" if told else ""
     raise refused(
         last.field.places[-1],
-        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, an attribute "
-        "value has one type tag, and a key does not change; write alternatives with $or",
+        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, an "
+        "attribute value has one type tag, and a key does not change; write alternatives with $or",
     )
 
 
-def _is_possible(asked: Sequence[Asked], keys: Keys) -> bool:
+def _is_possible(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> bool:
+    kinds = [variant for variant in variants() if variant.way in ways]
     choices = islice(product(*(each.readings for each in asked)), _MOST_READINGS)
-    return any(_is_met(asked, readings, variant, keys) for readings in choices for variant in variants())
+    return any(_is_met(asked, readings, kind, keys) for readings in choices for kind in kinds)
 
 
 def _is_met(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:

@@ -9,16 +9,17 @@ member `tableName` and no view type, and what Kinesis says of its entry is `kine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from streamfn._patterns.domains import COUNT, DIGITS, REGION, TEXT, TIME, Domain, one_of, text_like
 from streamfn._wire import EVENT_NAMES, EVENT_SOURCE, EventName, ImageName, StreamViewType
 
-Way: TypeAlias = Literal["stream", "kinesis", "export"]
-"""How a record came."""
+Way: TypeAlias = Literal["stream", "kinesis", "export", "data"]
+"""How a record came; `data` is one that came through Kinesis as the filter of a mapping sees it, without its entry."""
 
 WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
+"""The ways of the records that a table's pattern is asked about."""
 
 
 class Leaf(NamedTuple):
@@ -28,7 +29,7 @@ class Leaf(NamedTuple):
     """
 
     domain: Domain
-    ways: tuple[Way, ...] = WAYS
+    ways: tuple[Way, ...] = (*WAYS, "data")
     always: tuple[Way, ...] = ()
     nothing: tuple[Way, ...] = ()
 
@@ -81,18 +82,21 @@ def variants() -> Iterator[Variant]:
     for event_name in EVENT_NAMES:
         for view in _OF_VIEW:
             yield Variant("stream", event_name, view, parts_of(event_name, view))
+            yield Variant("export", event_name, view, parts_of(event_name, view))
         yield Variant("kinesis", event_name, None, _OF_EVENT[event_name])
-        for view in (None, *_OF_VIEW):
-            kept = _OF_EVENT[event_name] if view is None else parts_of(event_name, view)
-            yield Variant("export", event_name, view, kept)
+        yield Variant("data", event_name, None, _OF_EVENT[event_name])
+        yield Variant("export", event_name, None, _OF_EVENT[event_name])
 
 
 _S: Final[tuple[Way, ...]] = ("stream",)
+_D: Final[tuple[Way, ...]] = ("kinesis", "data")
 _K: Final[tuple[Way, ...]] = ("kinesis",)
 _SK: Final[tuple[Way, ...]] = ("stream", "kinesis")
-_KE: Final[tuple[Way, ...]] = ("kinesis", "export")
+_SD: Final[tuple[Way, ...]] = ("stream", "kinesis", "data")
+_DE: Final[tuple[Way, ...]] = ("kinesis", "data", "export")
+_ALL: Final[tuple[Way, ...]] = (*WAYS, "data")
 
-EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=WAYS)
+EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=_ALL)
 VIEW_TYPE: Final = Leaf(one_of(*(view.value for view in StreamViewType)), ("stream", "export"), _S)
 
 _KINESIS: Final[Mapping[str, Node]] = {
@@ -114,36 +118,52 @@ DYNAMODB: Final[Mapping[str, Node]] = {
     "OldImage": Attributes("OldImage"),
     "SequenceNumber": Leaf(DIGITS, _SK, _S),
     "StreamViewType": VIEW_TYPE,
-    "SizeBytes": Leaf(COUNT, _SK),
+    "SizeBytes": Leaf(COUNT, _SD),
     "ApproximateCreationDateTime": Leaf(TIME),
-    "ApproximateCreationDateTimePrecision": Leaf(one_of("MILLISECOND", "MICROSECOND"), _K),
+    "ApproximateCreationDateTimePrecision": Leaf(one_of("MILLISECOND", "MICROSECOND"), _D),
 }
 
 
-def record_of(table_name: str) -> Mapping[str, Node]:
-    """List the fields of a record of a table."""
+def record_of(table_names: Sequence[str], ways: Collection[Way]) -> Fields:
+    """List the fields that a record of one of these tables has on some of these ways."""
+    return _on(ways, Fields(_record_of(table_names)))
+
+
+def _on(ways: Collection[Way], whole: Fields) -> Fields:
+    fields: dict[str, Node] = {}
+    for name, node in whole.fields.items():
+        if isinstance(node, Fields):
+            if (within := _on(ways, node)).fields:
+                fields[name] = within
+        elif isinstance(node, Attributes) or any(way in ways for way in node.ways):
+            fields[name] = node
+    leaf = whole.leaf
+    return Fields(fields, leaf if leaf is not None and any(way in ways for way in leaf.ways) else None)
+
+
+def _record_of(table_names: Sequence[str]) -> Mapping[str, Node]:
     return {
-        "eventID": Leaf(TEXT, always=WAYS),
+        "eventID": Leaf(TEXT, always=_ALL),
         "eventName": EVENT_NAME,
         "eventVersion": Leaf(TEXT, _S),
         "eventSource": Leaf(one_of(EVENT_SOURCE)),
         "awsRegion": Leaf(REGION, nothing=("export",)),
-        "eventSourceARN": Leaf(_stream_of(table_name), _SK, _SK),
+        "eventSourceARN": Leaf(_stream_of(table_names), _SK, _SK),
         "userIdentity": Fields(
-            {"type": Leaf(TEXT, _SK), "principalId": Leaf(TEXT, _SK)},
-            Leaf(Domain("an object of type and principalId, or null through Kinesis", (None,)), _K),
+            {"type": Leaf(TEXT, _SD), "principalId": Leaf(TEXT, _SD)},
+            Leaf(Domain("an object of type and principalId, or null through Kinesis", (None,)), _D),
         ),
         "dynamodb": Fields(DYNAMODB),
-        "tableName": Leaf(one_of(table_name), _KE, _KE),
-        "recordFormat": Leaf(TEXT, _K),
+        "tableName": Leaf(one_of(*table_names) if table_names else TEXT, _DE, _DE),
+        "recordFormat": Leaf(TEXT, _D),
         "kinesis": Fields(_KINESIS),
     }
 
 
-def _stream_of(table_name: str) -> Domain:
-    """Make the domain of the ARNs of a table's streams, and of Kinesis streams."""
+def _stream_of(table_names: Sequence[str]) -> Domain:
+    """Make the domain of the ARNs of the tables' streams, and of Kinesis streams."""
 
     def has(text: str) -> bool:
-        return f":table/{table_name}/stream/" in text or ":kinesis:" in text
+        return ":kinesis:" in text or any(f":table/{name}/stream/" in text for name in table_names)
 
-    return text_like(f"the ARN of a stream of {table_name}, or of a Kinesis stream", has)
+    return text_like(f"the ARN of a stream of {' or '.join(table_names)}, or of a Kinesis stream", has)

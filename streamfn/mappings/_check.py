@@ -8,10 +8,17 @@ from typing import Final, Protocol, cast
 
 from typing_extensions import TypeIs
 
+from streamfn._execution.series import series
+from streamfn._handlers.registration import Handler
+from streamfn._pipeline import Pipeline
+from streamfn._records import table_of
+from streamfn._routes import Route
+from streamfn._tables import Table
 from streamfn._wire import as_text, is_map
+from streamfn.mappings._filtering import findings_of_filters
 from streamfn.mappings._finding import Finding
 from streamfn.mappings._needs import FOLDS, STRICTEST, Needs, needs_of
-from streamfn.mappings._rules import Settings, judge, service_of
+from streamfn.mappings._rules import Settings, is_of_kinesis, judge, service_of
 
 _MARGIN: Final = timedelta(seconds=1)
 """The margin of a function that is not given: the one that `lambda_handler` keeps by default."""
@@ -73,22 +80,49 @@ def check_mapping(
     Mappings of DynamoDB streams and of Kinesis streams alone are judged. One that is disabled is judged too, as it
     may be enabled next, unless another mapping reads the same stream.
 
+    With a handler, its tables are compared with the streams that are mapped, and what the handlers want with the
+    filters. For that, records are made that a handler wants: the table's pattern, its model and the handler's `where`
+    are asked, and no handler is called. A filter that drops such a record is found; that nothing is found proves the
+    filters no more than any test would. ``filter_criteria`` computes filters that fit.
+
     It fails with what the client raises, such as ``ResourceNotFoundException`` for a function that is not
     there.
     """
     if handler is None:
         return findings_of(client, function_name, STRICTEST, _MARGIN)
     if _folds(handler):
-        return findings_of(client, function_name, FOLDS, timedelta())
-    return findings_of(client, function_name, needs_of(handler.delivery), handler.margin)
+        return findings_of(client, function_name, FOLDS, timedelta(), _routes_of(handler))
+    return findings_of(client, function_name, needs_of(handler.delivery), handler.margin, _routes_of(handler))
 
 
 def _folds(handler: Delivering | Folding) -> TypeIs[Folding]:
     return hasattr(handler, "fold")
 
 
-def findings_of(client: LambdaClient, function_name: str, needs: Needs, margin: timedelta) -> list[Finding]:
-    """List what defeats a delivery of these needs, that of the function as a whole first."""
+def _routes_of(handler: object) -> Sequence[Route] | None:
+    """Find out what a function of this library follows; None of one that is somebody else's."""
+    process = getattr(handler, "process", None)
+    if isinstance(process, Pipeline):
+        return cast("Pipeline[object, object]", process).routes  # isinstance drops the types
+    table, fold = getattr(handler, "table", None), getattr(handler, "fold", None)
+    if isinstance(table, Table) and callable(fold):
+        name = as_text(getattr(handler, "name", None)) or "fold"
+        every: Handler[object, object, object] = Handler(name, "event", fold, None)
+        return (Route(cast("Table[object]", table), (every,), series),)  # which only reads
+    return None
+
+
+def findings_of(
+    client: LambdaClient,
+    function_name: str,
+    needs: Needs,
+    margin: timedelta,
+    routes: Sequence[Route] | None = None,
+) -> list[Finding]:
+    """List what defeats a delivery of these needs, that of the function as a whole first.
+
+    `routes` are the tables that the function follows and its handlers, if they are known.
+    """
     configuration = client.get_function_configuration(FunctionName=function_name)
     mappings = [each for each in _listed(client, function_name) if _is_of_a_stream(each)]
     enabled = [each for each in mappings if _is_enabled(each)]
@@ -98,9 +132,52 @@ def findings_of(client: LambdaClient, function_name: str, needs: Needs, margin: 
         *_of_timeout(configuration, margin),
         *_of_number(mappings),
         *_of_repetition(enabled, needs),
+        *_of_tables(mappings, routes),
         *map(_of_state, idle),
-        *(found for each in [*enabled, *idle] for found in judge(each, needs)),
+        *(found for each in [*enabled, *idle] for found in _judged(each, needs, routes)),
     ]
+
+
+def _judged(mapping: Settings, needs: Needs, routes: Sequence[Route] | None) -> Iterator[Finding]:
+    """Judge one mapping: its stream, its settings, and its filters if its stream is one that the function follows."""
+    if (stranger := _of_stream(mapping, routes)) is not None:
+        yield stranger
+    yield from judge(mapping, needs)
+    yield from findings_of_filters(mapping, routes if stranger is None else None)
+
+
+def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | None:
+    """Find fault with the mapping of the stream of a table that the function does not follow."""
+    table = table_of(_stream(mapping))
+    if routes is None or table is None or table in (known := _names(routes)):
+        return None
+    return Finding(
+        as_text(mapping.get("UUID")),
+        "EventSourceArn",
+        _stream(mapping),
+        f"a stream of {' or '.join(known)}",
+        f"no handler is there for the table {table}, and each of its records is Unrouted",
+    )
+
+
+def _of_tables(mappings: Sequence[Settings], routes: Sequence[Route] | None) -> Iterator[Finding]:
+    """Find the tables whose streams nobody reads; a Kinesis stream may carry the changes of any."""
+    if routes is None or not mappings or any(map(is_of_kinesis, mappings)):
+        return
+    read = {table_of(_stream(mapping)) for mapping in mappings}
+    for table in _names(routes):
+        if table not in read:
+            yield Finding(
+                None,
+                "EventSourceMappings",
+                f"without a stream of {table}",
+                "one for each stream",
+                f"no handler of {table} is ever called, and the stream forgets its records after 24 hours",
+            )
+
+
+def _names(routes: Sequence[Route]) -> list[str]:
+    return list(dict.fromkeys(route.table.name for route in routes))
 
 
 def _listed(client: LambdaClient, function_name: str) -> Iterator[Settings]:

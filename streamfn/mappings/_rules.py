@@ -24,6 +24,9 @@ RETENTION: Final = timedelta(hours=24)
 REPORT: Final = "ReportBatchItemFailures"
 """The value of FunctionResponseTypes that has Lambda read the answer."""
 
+TRIM_HORIZON: Final = "TRIM_HORIZON"
+"""The starting position at the oldest record that the stream holds."""
+
 _UNLIMITED: Final = -1
 """Lambda's number for attempts and ages without a limit, and the default of both."""
 
@@ -132,6 +135,31 @@ def _batches_are_of_windows_or_not(settings: Settings, needs: Needs) -> Defect |
     )
 
 
+def _reading_begins_with_the_first(settings: Settings, _: Needs) -> Defect | None:
+    position = as_text(settings.get("StartingPosition")) or TRIM_HORIZON
+    if position == TRIM_HORIZON:
+        return None
+    lost = (
+        "what is written while Lambda sets the mapping up, which takes minutes, is never read"
+        if position == "LATEST"
+        else "what was written before that moment is never read"
+    )
+    return Defect("StartingPosition", position, TRIM_HORIZON, f"{lost}, nor is what the stream held by then")
+
+
+def _reading_works(settings: Settings, _: Needs) -> Defect | None:
+    told = as_text(settings.get("LastProcessingResult")) or ""
+    # A call that failed comes again; a problem of any other kind keeps Lambda from reading at all.
+    if not told.startswith("PROBLEM") or "Function call failed" in told:
+        return None
+    return Defect(
+        "LastProcessingResult",
+        told,
+        "OK",
+        "what Lambda cannot read, it gives to nobody, and the stream forgets it after its retention",
+    )
+
+
 _RULES: Final[tuple[Callable[[Settings, Needs], Defect | None], ...]] = (
     _answers_are_read,
     _attempts_are_unlimited,
@@ -139,6 +167,8 @@ _RULES: Final[tuple[Callable[[Settings, Needs], Defect | None], ...]] = (
     _age_ends_before_the_stream_forgets,
     _age_outlasts_patience,
     _batches_are_of_windows_or_not,
+    _reading_begins_with_the_first,
+    _reading_works,
 )
 
 

@@ -90,7 +90,7 @@ def test_each_setting_that_does_not_fit_brings_its_finding_and_no_other(
         mapping(MaximumRecordAgeInSeconds=86_399),
         mapping(MaximumRecordAgeInSeconds=301),
         mapping(TumblingWindowInSeconds=0),
-        mapping(ParallelizationFactor=10, BatchSize=10_000, StartingPosition="LATEST"),
+        mapping(ParallelizationFactor=10, BatchSize=10_000, StartingPosition="TRIM_HORIZON"),
         mapping(State="Creating"),
     ],
 )

@@ -1,0 +1,281 @@
+"""Witnesses: records that a handler wants and that the filters of a mapping drop, found by making them.
+
+A record is made of an image that the table's model fits. Then it is changed, so that a pattern of the table matches it
+and no filter does, and all is asked again of what came of that: the pattern, the model, each handler's `where`, and
+the filters. So a witness proves that the filters drop what is wanted. That none is found proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from itertools import islice, product
+from typing import Final, NamedTuple, TypeAlias, cast
+
+from streamfn._events import EVENTS
+from streamfn._execution.verdicts import wants
+from streamfn._filters.wanted import EVENT_NAME, for_kind
+from streamfn._forks import may_match
+from streamfn._handlers.registration import AnyHandler
+from streamfn._misuse import Misuse
+from streamfn._patterns.possible import Asked, check_possible
+from streamfn._patterns.plain import is_array
+from streamfn._patterns.values import comparable
+from streamfn._records import stream_record
+from streamfn._routes import Route
+from streamfn._structuring import Part, Unfit, event_maker
+from streamfn._wire import EVENT_NAMES, EVENT_SOURCE, EventName, ImageName, RawRecord, StreamViewType, is_map
+from streamfn.mappings._items import FRESH, Item, samples_of, values_of
+
+Passes: TypeAlias = Callable[[RawRecord], bool]
+"""Tells whether the filters of a mapping let a record through."""
+
+_MOST: Final = 3_000
+"""How many changes are tried for each kind of record."""
+
+_CHOICES: Final = 4
+"""How many values are tried for each field of a pattern."""
+
+_INDEX: Final[Mapping[ImageName, int]] = {"Keys": 0, "NewImage": 1, "OldImage": 2}
+_PARTS: Final[Mapping[EventName, tuple[ImageName, ...]]] = {
+    "INSERT": ("NewImage",),
+    "MODIFY": ("OldImage", "NewImage"),
+    "REMOVE": ("OldImage",),
+}
+_BY_TTL: Final = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+
+
+class Witness(NamedTuple):
+    """A handler, and the kind of a record that it wants and the filters drop."""
+
+    handler: str
+    event_name: EventName
+
+
+class Change(NamedTuple):
+    """What to put at a place of a part of a record; None for nothing at all."""
+
+    part: ImageName
+    place: tuple[str, ...]
+    tag: str
+    content: object
+
+
+class Source(NamedTuple):
+    """Where records come from: the ARN of the stream, and its table."""
+
+    arn: str
+    table_name: str
+
+
+def witness_of(
+    routes: Sequence[Route],
+    source: Source,
+    filters: Sequence[Sequence[Asked]],
+    passes: Passes,
+    dropped: Collection[EventName],
+) -> Iterator[Witness]:
+    """Find, for each handler of a table and each kind of change that it is for, a record that it wants and is dropped.
+
+    `filters` are what each alternative of the filters asks for, and `dropped` the kinds of which they drop all: there a
+    record need not be one that `where` wants.
+    """
+    for route in routes:
+        keys = {key.name: key.tag for key in route.table.key_attributes.attributes}
+        pattern = {} if route.table.matcher is None else route.table.matcher.pattern
+        for event_name in EVENT_NAMES:
+            wanted = _wanted(pattern, event_name, source.table_name, keys)
+            handlers = [each for each in route.handlers if wanted and event_name in EVENTS[each.kind]]
+            for handler in handlers:
+                made = _records(route, source, event_name, wanted, filters)
+                if event_name in dropped or any(
+                    not passes(raw) and _is_wanted(route, handler, raw) for raw in made
+                ):
+                    yield Witness(handler.name, event_name)
+
+
+def _wanted(
+    pattern: Mapping[str, object], event_name: EventName, table_name: str, keys: Mapping[str, str]
+) -> list[list[Asked]]:
+    """Give what each alternative of a pattern asks for of one kind of change; none if it is not for that."""
+    rest = for_kind(pattern, event_name)
+    if rest is None:
+        return []
+    try:
+        return check_possible({EVENT_NAME: [event_name], **rest}, [table_name], keys)
+    except Misuse:  # it asks for a new image of what was removed, say
+        return []
+
+
+def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
+    """Whether a handler would get a record."""
+    if route.table.matcher is not None and not may_match(route.table.matcher, raw):
+        return False
+
+    def part(name: ImageName) -> Part:
+        return Part(route.table, name, _INDEX[name], handler.keys)
+
+    event = event_maker(handler.kind, raw["eventName"], handler.name, part)(stream_record(raw), [None] * 3)
+    if isinstance(event, Unfit):
+        return False
+    where = cast("Callable[[object], object] | None", handler.where)  # of that kind of event
+    return where is None or wants(where, event) is True
+
+
+def _records(
+    route: Route,
+    source: Source,
+    event_name: EventName,
+    wanted: Sequence[Sequence[Asked]],
+    filters: Sequence[Sequence[Asked]],
+) -> Iterator[RawRecord]:
+    """Make records of one kind that some alternative of the table's pattern may match, and no filter."""
+    samples = samples_of(route.table)
+    for sample, before in product(samples, [*samples, *(_changed(route, each) for each in samples)]):
+        for alternative in wanted:
+            satisfying = [_satisfying(route, each) for each in alternative if each.readings[0].part]
+            evading = [
+                [change for each in asked if each.readings[0].part for change in _evading(route, each)]
+                or [None]
+                for asked in filters
+            ]
+            for changes in islice(product(*satisfying, *evading), _MOST):
+                parts: dict[str, Item] = {part: deepcopy(sample) for part in _PARTS[event_name]}
+                if event_name == "MODIFY":
+                    parts["OldImage"] = deepcopy({**before, **_keys(route, sample, [])})
+                keys = _keys(route, sample, [*alternative, *(each for asked in filters for each in asked)])
+                for change in filter(None, changes):
+                    _apply(change, parts, keys)
+                yield from _raw(source, event_name, parts, keys)
+
+
+def _changed(route: Route, sample: Item) -> Item:
+    """Give an item other values wherever its model knows others."""
+    return {name: (values_of(route.table, name) or [value])[-1] for name, value in sample.items()}
+
+
+def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
+    """Give the keys of an item: those that are marked, or else those that somebody asks for."""
+    names = [key.name for key in route.table.key_attributes.attributes] or [
+        reading.attribute for each in asked for reading in each.readings[:1] if reading.part == "Keys"
+    ]
+    return {name: sample[name] for name in names if name in sample}
+
+
+def _raw(source: Source, event_name: EventName, parts: Mapping[str, Item], keys: Item) -> Iterator[RawRecord]:
+    """Write a record down, a removed one also as removed by its time to live."""
+    for identity in [{}, {"userIdentity": _BY_TTL}] if event_name == "REMOVE" else [{}]:
+        yield cast(
+            "RawRecord",  # which it is
+            {
+                "eventID": "0",
+                "eventName": event_name,
+                "eventVersion": "1.1",
+                "eventSource": EVENT_SOURCE,
+                "awsRegion": source.arn.split(":")[3],
+                "eventSourceARN": source.arn,
+                "tableName": source.table_name,
+                **identity,
+                "dynamodb": {
+                    "ApproximateCreationDateTime": 1_700_000_000,
+                    "Keys": keys,
+                    **parts,
+                    "SequenceNumber": "100000000000000000001",
+                    "SizeBytes": 100,
+                    "StreamViewType": StreamViewType.NEW_AND_OLD_IMAGES.value,
+                },
+            },
+        )
+
+
+def _apply(change: Change, parts: Mapping[str, Item], keys: Item) -> None:
+    """Put a value into a part of a record; a key into all parts, as it is the same in each."""
+    if change.part == "Keys" or change.place[0] in keys:
+        if len(change.place) > 1 or change.content is None:
+            return
+        for item in (keys, *parts.values()):
+            item[change.place[0]] = {change.tag: change.content}
+    elif change.part in parts:
+        _put(parts[change.part], change)
+
+
+def _put(item: Item, change: Change) -> None:
+    """Put a value at its place; what is on the way there and is no map or list becomes one."""
+    here = cast("dict[str, object]", item)  # attribute values are put into it
+    steps = iter(change.place)
+    for name in steps:
+        tag = next(steps, None)
+        if tag is None:
+            if change.content is None:
+                here.pop(name, None)
+            else:
+                here[name] = {change.tag: change.content}
+            return
+        known = here.get(name)
+        value: dict[str, object] = dict(known) if is_map(known) else {}
+        here[name] = value
+        while tag == "L":
+            value.clear()
+            element: dict[str, object] = {}
+            value["L"] = [element]
+            tag, value = next(steps, None), element
+        if tag is None:
+            value[change.tag] = change.content
+            return
+        within = value.get("M")
+        here = dict(within) if is_map(within) else {}
+        value.clear()
+        value["M"] = here
+
+
+def _satisfying(route: Route, asked: Asked) -> list[Change | None]:
+    """Find changes that satisfy a field; None leaves all as it is."""
+    return _some([change for change in _candidates(route, asked) if _holds(asked, change)]) or [None]
+
+
+def _evading(route: Route, asked: Asked) -> list[Change | None]:
+    """Find changes that do not satisfy a field."""
+    return _some([change for change in _candidates(route, asked) if not _holds(asked, change)])
+
+
+def _some(changes: Sequence[Change]) -> list[Change | None]:
+    """Choose some, the last of which is nothing at all where that will do."""
+    return [*changes[:_CHOICES], *changes[_CHOICES:][-1:]]
+
+
+def _holds(asked: Asked, change: Change) -> bool:
+    wanted = asked.wanted
+    return wanted.absent if change.content is None else wanted.holds(comparable(_member(change.content)))
+
+
+def _member(content: object) -> object:
+    """Take the member of a set of one, or what is no set."""
+    return content[0] if is_array(content) else content
+
+
+def _candidates(route: Route, asked: Asked) -> Iterator[Change]:
+    """Make values of an attribute, and none: what the model knows, what is asked for, and others."""
+    reading = asked.readings[0]
+    if reading.part is None:
+        return
+    place, tag = reading.tags[-1]
+    contents: list[object] = []
+    if len(place) == 2:
+        contents += [value[tag] for value in values_of(route.table, place[1]) if tag in value]
+    contents += [each for element in asked.field.array for each in _near(element, tag)]
+    contents += [*FRESH[tag], None]
+    for content in contents:
+        yield Change(reading.part, place[1:], tag, content)
+
+
+def _near(element: object, tag: str) -> Iterator[object]:
+    """Make values that have to do with an element of a pattern's array."""
+    if is_map(element):
+        for operand in element.values():
+            for each in operand if is_array(operand) else [operand]:
+                yield from _near(each, tag)
+    elif isinstance(element, bool) or element is None:
+        if tag in {"BOOL", "NULL"} and element is not None:
+            yield element
+    elif isinstance(element, str):
+        yield from ([each] if tag.endswith("S") and tag != "S" else each for each in (element, f"{element}~"))
