@@ -18,8 +18,8 @@ from streamfn._filters.wanted import EVENT_NAME, for_kind
 from streamfn._forks import may_match
 from streamfn._handlers.registration import AnyHandler
 from streamfn._misuse import Misuse
-from streamfn._patterns.possible import Asked, check_possible
 from streamfn._patterns.plain import is_array
+from streamfn._patterns.possible import Asked, check_possible
 from streamfn._patterns.values import comparable
 from streamfn._records import stream_record
 from streamfn._routes import Route
@@ -220,7 +220,7 @@ def _put(item: Item, change: Change) -> None:
             value["L"] = [element]
             tag, value = next(steps, None), element
         if tag is None:
-            value[change.tag] = change.content
+            value |= {} if change.content is None else {change.tag: change.content}
             return
         within = value.get("M")
         here = dict(within) if is_map(within) else {}

@@ -93,6 +93,17 @@ def test_case_is_ignored_where_that_is_asked_for() -> None:
     assert [True, False] == of_text({"suffix": {"equals-ignore-case": "aB"}}, "xAb\nab", "abx")
 
 
+def test_case_is_not_ignored_beyond_the_first_plane() -> None:
+    """Java has two characters there, halves that UTF-8 has no form for (event-ruler's EqualsIgnoreCaseParser)."""
+    small, large = "\U00010428", "\U00010400"
+    assert [False, False, True] == of_text({"equals-ignore-case": small}, small, large, "??")
+    assert [False, True] == of_text({"equals-ignore-case": f"a{large}"}, f"A{large}", "A??")
+    assert [True, False] == of_text({"prefix": {"equals-ignore-case": small}}, "??x", small)
+    assert [True, False] == of_text({"suffix": {"equals-ignore-case": small}}, "x??", small)
+    assert [True, False] == of_text({"anything-but": {"equals-ignore-case": small}}, small, "??")
+    assert [True, False] == of_text({"equals-ignore-case": "\ud801"}, "?", "??")
+
+
 def test_anything_but_wants_a_value() -> None:
     """One that is not there is nothing to be other than something."""
     assert [True, False] == of_text({"anything-but": "a"}, "b", "a")

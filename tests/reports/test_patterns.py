@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import (
     Failed,
     InsertEvent,
+    Misuse,
     PartitionKey,
     RemoveEvent,
     Table,
@@ -66,3 +69,51 @@ def test_a_failure_that_a_new_pattern_or_kind_no_longer_covers_is_reported() -> 
         assert [("charge", "1", Unwanted())] == [
             (each.handler, each.record.event_id, each.reason) for each in reported
         ]
+
+
+WRONG: Final[Mapping[str, Mapping[str, object]]] = {
+    "$.eventname": {"eventname": ["INSERT"]},
+    "$.eventName[0]": {"eventName": ["insert"]},
+    "$.dynamodb.Keys.id": {"dynamodb": {"Keys": {"id": [1]}}},
+    "$.dynamodb.Keys.id.N[0]": {"dynamodb": {"Keys": {"id": {"N": [{"numeric": [">", 1]}]}}}},
+    "$.dynamodb.Keys.id.S": {"dynamodb": {"Keys": {"id": {"S": ["1"]}}}},
+    "$.dynamodb.NewImage.paid.BOOL[0]": {"dynamodb": {"NewImage": {"paid": {"BOOL": ["true"]}}}},
+    "$.body": {"body": {"eventName": ["INSERT"]}},
+    "$.data": {"data": {"eventName": ["INSERT"]}},
+}
+"""Patterns that match no record, each with the place where it is wrong."""
+
+
+def test_a_pattern_that_no_record_can_match_is_refused_with_its_place() -> None:
+    """Such a pattern was taken, and every record was passed over without a word.
+
+    Now the table's declaration is refused. What a record can have is taken: an attribute that the model does not know,
+    and what a deletion by time to live and a Kinesis stream add.
+    """
+    for place, pattern in WRONG.items():
+        with pytest.raises(Misuse) as refusal:
+            Table("orders", Order, pattern=pattern)
+        assert str(refusal.value).startswith(f"pattern, at {place}: ")
+    for fitting in (
+        {"dynamodb": {"NewImage": {"unknown": {"M": {"a.b": {"NS": ["1"]}}}}}},
+        {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}},
+        {"tableName": ["orders"], "eventName": [{"anything-but": "REMOVE"}]},
+    ):
+        assert Table("orders", Order, pattern=fitting).matcher is not None
+
+
+def test_case_is_ignored_as_event_ruler_does_it_beyond_the_first_plane() -> None:
+    """A character of two halves in Java matched itself here, while Lambda's filter wants two question marks for it.
+
+    Now a table passes over what the filter would drop.
+    """
+    table = Table(
+        "orders",
+        Order,
+        pattern={"dynamodb": {"NewImage": {"status": {"S": [{"equals-ignore-case": "\U00010428"}]}}}},
+    )
+    assert table.matcher is not None
+    assert [False, False, True] == [
+        table.matcher(insert_event(Order(1, status), table=orders).record.raw)
+        for status in ("\U00010428", "\U00010400", "??")
+    ]
