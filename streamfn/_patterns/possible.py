@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from streamfn._patterns.alternatives import OR
 from streamfn._patterns.domains import TAGS
 from streamfn._patterns.operators import wanted_by
-from streamfn._patterns.plain import is_array, refused
+from streamfn._patterns.plain import refused
 from streamfn._patterns.shapes import (
     DYNAMODB,
     EVENT_NAME,
@@ -118,19 +118,19 @@ def check_possible(
 def _alternatives(
     pattern: Mapping[str, object], names: tuple[str, ...], places: tuple[str, ...]
 ) -> list[list[Field]]:
-    """Multiply `$or` out."""
+    """Multiply `$or` out. Whoever compiled the pattern has seen to it that its parts are of the right kinds."""
     so_far: list[list[Field]] = [[]]
     for name, content in pattern.items():
         at = f"{places[-1]}.{name}"
         choices: list[list[Field]] = []
-        if name == OR and is_array(content):
-            for index, choice in enumerate(content):
-                if is_map(choice):
-                    choices += _alternatives(choice, names, (*places[:-1], f"{at}[{index}]"))
+        if name == OR:
+            for index, choice in enumerate(cast("list[Mapping[str, object]]", content)):
+                choices += _alternatives(choice, names, (*places[:-1], f"{at}[{index}]"))
         elif is_map(content):
             choices = _alternatives(content, (*names, name), (*places, at))
-        elif is_array(content):
-            choices = [[Field((*names, name), (*places[1:], at), content)]]
+        else:
+            array = cast("list[object]", content)
+            choices = [[Field((*names, name), (*places[1:], at), array)]]
         so_far = [[*some, *more] for some in so_far for more in choices]
     return so_far
 

@@ -15,7 +15,7 @@ from streamfn._patterns.possible import Asked, check_possible
 from streamfn._patterns.shapes import Way
 from streamfn._records import table_of
 from streamfn._routes import Route
-from streamfn._wire import EVENT_NAMES, RawRecord, as_text, is_map
+from streamfn._wire import EVENT_NAMES, EventName, RawRecord, as_text, is_map
 from streamfn.mappings._finding import Finding
 from streamfn.mappings._rules import Settings, is_of_kinesis
 from streamfn.mappings._witness import Source, Witness, witness_of
@@ -84,7 +84,9 @@ def _findings_of_read(
             )
     if routes is None or not read or len(read) < len(texts) or any(each.inner is None for each in read):
         return
-    dropped = [name for name in EVENT_NAMES if all(for_kind(each.inner or {}, name) is None for each in read)]
+    dropped: list[EventName] = [
+        name for name in EVENT_NAMES if all(for_kind(each.inner or {}, name) is None for each in read)
+    ]
     passes = _Passes([each.matcher for each in read], is_of_kinesis(settings))
     for table in tables:
         of_table = [route for route in routes if route.table.name == table]

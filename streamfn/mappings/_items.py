@@ -92,8 +92,6 @@ def _values(table: Table[object], hint: Hint) -> Iterator[AttributeValue]:
 
 
 def _of_value(value: object) -> AttributeValue:
-    if value is None:
-        return {"NULL": True}
     if isinstance(value, bool):
         return {"BOOL": value}
     return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}

@@ -82,7 +82,7 @@ def witness_of(
     """
     for route in routes:
         keys = {key.name: key.tag for key in route.table.key_attributes.attributes}
-        pattern = {} if route.table.matcher is None else route.table.matcher.pattern
+        pattern: Mapping[str, object] = {} if route.table.matcher is None else route.table.matcher.pattern
         for event_name in EVENT_NAMES:
             wanted = _wanted(pattern, event_name, source.table_name, keys)
             handlers = [each for each in route.handlers if wanted and event_name in EVENTS[each.kind]]
@@ -133,7 +133,7 @@ def _records(
     samples = samples_of(route.table)
     for sample, before in product(samples, [*samples, *(_changed(route, each) for each in samples)]):
         for alternative in wanted:
-            satisfying = [_satisfying(route, each) for each in alternative if each.readings[0].part]
+            satisfying = [_satisfying(route, each) for each in alternative]
             evading = [
                 [change for each in asked if each.readings[0].part for change in _evading(route, each)]
                 or [None]
@@ -164,28 +164,27 @@ def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
 
 def _raw(source: Source, event_name: EventName, parts: Mapping[str, Item], keys: Item) -> Iterator[RawRecord]:
     """Write a record down, a removed one also as removed by its time to live."""
-    for identity in [{}, {"userIdentity": _BY_TTL}] if event_name == "REMOVE" else [{}]:
-        yield cast(
-            "RawRecord",  # which it is
-            {
-                "eventID": "0",
-                "eventName": event_name,
-                "eventVersion": "1.1",
-                "eventSource": EVENT_SOURCE,
-                "awsRegion": source.arn.split(":")[3],
-                "eventSourceARN": source.arn,
-                "tableName": source.table_name,
-                **identity,
-                "dynamodb": {
-                    "ApproximateCreationDateTime": 1_700_000_000,
-                    "Keys": keys,
-                    **parts,
-                    "SequenceNumber": "100000000000000000001",
-                    "SizeBytes": 100,
-                    "StreamViewType": StreamViewType.NEW_AND_OLD_IMAGES.value,
-                },
+    identities: list[Mapping[str, object]] = [{}, {"userIdentity": _BY_TTL}]
+    for identity in identities if event_name == "REMOVE" else identities[:1]:
+        record: object = {
+            "eventID": "0",
+            "eventName": event_name,
+            "eventVersion": "1.1",
+            "eventSource": EVENT_SOURCE,
+            "awsRegion": source.arn.split(":")[3],
+            "eventSourceARN": source.arn,
+            "tableName": source.table_name,
+            **identity,
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_700_000_000,
+                "Keys": keys,
+                **parts,
+                "SequenceNumber": "100000000000000000001",
+                "SizeBytes": 100,
+                "StreamViewType": StreamViewType.NEW_AND_OLD_IMAGES.value,
             },
-        )
+        }
+        yield cast("RawRecord", record)  # which it is
 
 
 def _apply(change: Change, parts: Mapping[str, Item], keys: Item) -> None:
@@ -203,13 +202,11 @@ def _put(item: Item, change: Change) -> None:
     """Put a value at its place; what is on the way there and is no map or list becomes one."""
     here = cast("dict[str, object]", item)  # attribute values are put into it
     steps = iter(change.place)
-    for name in steps:
-        tag = next(steps, None)
+    while True:
+        name, tag = next(steps), next(steps, None)
         if tag is None:
-            if change.content is None:
-                here.pop(name, None)
-            else:
-                here[name] = {change.tag: change.content}
+            here.pop(name, None)
+            here |= {} if change.content is None else {name: {change.tag: change.content}}
             return
         known = here.get(name)
         value: dict[str, object] = dict(known) if is_map(known) else {}
@@ -277,5 +274,6 @@ def _near(element: object, tag: str) -> Iterator[object]:
     elif isinstance(element, bool) or element is None:
         if tag in {"BOOL", "NULL"} and element is not None:
             yield element
-    elif isinstance(element, str):
-        yield from ([each] if tag.endswith("S") and tag != "S" else each for each in (element, f"{element}~"))
+    else:
+        texts = (str(element), f"{element}~")
+        yield from ([text] for text in texts) if tag in {"SS", "NS", "BS"} else texts

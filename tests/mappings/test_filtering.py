@@ -197,6 +197,10 @@ DROPPING: Final[dict[str, tuple[Sequence[object], str]]] = {
         [of_image(lines={"L": {"S": [{"anything-but": ["a", "b"]}]}}), {"eventName": ["REMOVE", "MODIFY"]}],
         "INSERT for charge",
     ),
+    "a flag in a map": (
+        [of_image(address={"M": {"flag": {"BOOL": [True, False]}}}), {"eventName": ["REMOVE", "MODIFY"]}],
+        "INSERT for charge",
+    ),
     "in a set": (
         [of_image(tags={"SS": ["a"]}), {"eventName": ["REMOVE", "MODIFY"]}],
         "INSERT for charge",
@@ -253,6 +257,11 @@ def test_what_a_pattern_or_where_turns_down_may_be_dropped() -> None:
     assert dropped(NEW, with_note) == "INSERT for charge"
     of_status = pipeline(orders, on_modify(renew, where=changed(lambda order: order.status)))
     assert dropped(of_status, {"eventName": ["MODIFY"], **SHIPPED}) == "MODIFY for renew"
+
+
+def test_a_kind_that_no_pattern_is_for_may_be_dropped() -> None:
+    inserts = Table("prod-Card", Order, pattern={"eventName": ["INSERT"]})
+    assert dropped(pipeline(inserts, on_insert(charge), on_remove(refund)), {"eventName": ["INSERT"]}) == ""
 
 
 def test_a_kind_that_is_dropped_altogether_is_wanted_whatever_where_says() -> None:

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamfn import Misuse, PartitionKey, SortKey, Table
+from streamfn._patterns.plain import is_array
 from streamfn._payloads import read
 from streamfn._records import StreamRecord
+from streamfn._wire import is_map
 from streamfn.testing import insert_event, kinesis_event, lambda_event, modify_event, pipe_event, remove_event
 from tests.cards import Card, cards, record
 from tests.cards import event as batch_of
@@ -266,6 +268,7 @@ ACCEPTED: Final[list[dict[str, object]]] = [
     {"tableName": ["prod-Card"], "dynamodb": {"ApproximateCreationDateTimePrecision": ["MICROSECOND"]}},
     {"tableName": [{"prefix": "prod-"}], "eventSourceARN": ["arn:aws:kinesis:eu-west-1:1:stream/changes"]},
     {"recordFormat": ["application/json"]},
+    {"awsRegion": [None], "tableName": ["prod-Card"]},
     {"kinesis": {"partitionKey": [{"prefix": "a"}], "approximateArrivalTimestamp": [{"exists": True}]}},
     {"eventSourceARN": ["arn:aws-us-gov:dynamodb:us-gov-west-1:1:table/prod-Card/stream/2024"]},
     {"awsRegion": ["us-gov-west-1", {"prefix": "eu-"}, {"suffix": "-1"}, None]},
@@ -311,11 +314,11 @@ def test_binary_keys_are_base64_text() -> None:
 
 def leaves(part: object, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """List the values in a record, each with the names that lead to it; the members of a set one by one."""
-    if isinstance(part, dict):
-        for name, within in dict[str, object](part).items():
+    if is_map(part):
+        for name, within in part.items():
             yield from leaves(within, (*names, name))
-    elif isinstance(part, list):
-        for each in list[object](part):
+    elif is_array(part):
+        for each in part:
             yield from leaves(each, names)
     else:
         yield names, part
@@ -323,10 +326,10 @@ def leaves(part: object, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 def pattern_of(names: tuple[str, ...], value: object) -> dict[str, object]:
     """Make the pattern of one value."""
-    pattern: object = [value]
-    for name in reversed(names):
+    *way, last = names
+    pattern: dict[str, object] = {last: [value]}
+    for name in reversed(way):
         pattern = {name: pattern}
-    assert isinstance(pattern, dict)
     return pattern
 
 
