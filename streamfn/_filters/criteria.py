@@ -37,13 +37,16 @@ def filter_criteria(
     *,
     table: Table[T] | str | None = None,
     through_kinesis: bool = False,
+    through_pipe: bool = False,
     most: int = _BY_DEFAULT,
 ) -> FilterCriteria:
     """Compute the narrowest filters that let through whatever a handler wants: its kinds of change and its patterns.
 
     Lambda is neither called nor billed for what they leave out. They are for the mapping of the stream of `table`,
     which has to be named if the pipeline is for several. `through_kinesis` makes those for the mapping of a Kinesis
-    stream, which carries the changes of all of them. What `where` says is a function's, and no filter's. No filters at
+    stream, which carries the changes of all of them. `through_pipe` makes those for a pipe of EventBridge, whose
+    FilterCriteria have the same form: its filters lack operators that Lambda's have, and let more through where a
+    pattern has one of these. What `where` says is a function's, and no filter's. No filters at
     all mean that every record is wanted.
 
     A mapping takes 5 filters by default and 10 at most, of up to 4,096 characters each (AWS Lambda Developer Guide,
@@ -66,7 +69,7 @@ def filter_criteria(
     """
     # Few functions compute their own filters.
     from streamfn._filters.packing import packed
-    from streamfn._filters.wanted import of_table, of_table_in_kinesis
+    from streamfn._filters.wanted import for_a_pipe, of_table, of_table_in_kinesis
 
     if most < 1:
         raise Misuse(f"most={most} should be 1 or more")
@@ -82,6 +85,8 @@ def filter_criteria(
         raise Misuse(
             "no handler wants any record: look at the tables' patterns, and at what handlers are for"
         )
+    if through_pipe:
+        patterns = [for_a_pipe(pattern) for pattern in patterns]
     return {"Filters": [{"Pattern": text} for text in packed(patterns, most, in_data=through_kinesis)]}
 
 

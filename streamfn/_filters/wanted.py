@@ -71,6 +71,44 @@ def of_table_in_kinesis(table_name: str, wants: Iterable[tuple[EventName, Patter
     return [{TABLE_NAME: [table_name], **_in_data(pattern)} for pattern in of_table(wants)]
 
 
+def for_a_pipe(pattern: Pattern) -> Pattern:
+    """Widen a pattern of one kind of change until a pipe of EventBridge takes it.
+
+    "Comparison operators" in the Amazon EventBridge User Guide marks these as not supported by pipes: `anything-but`
+    with `prefix`, with `suffix` and with `equals-ignore-case`.
+
+    >>> keys = {"pk": {"S": [{"anything-but": {"prefix": "x"}}]}, "sk": {"S": ["a"]}}
+    >>> for_a_pipe({"eventName": ["INSERT"], "dynamodb": {"Keys": keys}})
+    {'eventName': ['INSERT'], 'dynamodb': {'Keys': {'sk': {'S': ['a']}}}}
+    """
+    widened = _within_pipes(pattern)
+    if widened != pattern and asks_for_absence(pattern):
+        return {name: pattern[name] for name in (TABLE_NAME, EVENT_NAME) if name in pattern}
+    return widened
+
+
+def _within_pipes(pattern: Pattern) -> Pattern:
+    """Leave out the fields that a pipe cannot judge, and alternatives of which one asks for nothing then."""
+    kept: dict[str, object] = {}
+    for field, content in pattern.items():
+        if field == OR:
+            choices = [_within_pipes(choice) for choice in choices_of(pattern)]
+            if all(choices):
+                kept[OR] = choices
+        elif is_map(content):
+            if within := _within_pipes(content):
+                kept[field] = within
+        elif not any(
+            map(_is_beyond_pipes, cast("list[object]", content))
+        ):  # an array, as the pattern was compiled
+            kept[field] = content
+    return kept
+
+
+def _is_beyond_pipes(element: object) -> bool:
+    return is_map(element) and is_map(element.get("anything-but"))
+
+
 def asks_for_absence(part: object) -> bool:
     """Whether a part of a pattern asks for a field not to be there.
 

@@ -24,6 +24,9 @@ def filter_records(
     through_kinesis: Annotated[
         bool, typer.Option("--kinesis", help="For the mapping of a Kinesis stream that carries the changes.")
     ] = False,
+    through_pipe: Annotated[
+        bool, typer.Option("--pipe", help="For a pipe of EventBridge, which takes fewer operators.")
+    ] = False,
     most: Annotated[
         int,
         typer.Option(
@@ -49,7 +52,9 @@ def filter_records(
     from streamfn import filter_criteria
 
     process = pipeline_named(pipeline)
-    criteria = filter_criteria(process, table=table, through_kinesis=through_kinesis, most=most)
+    criteria = filter_criteria(
+        process, table=table, through_kinesis=through_kinesis, through_pipe=through_pipe, most=most
+    )
     say(json.dumps(criteria))
     if on_terminal() and not as_json:
         filters = criteria["Filters"]

@@ -15,7 +15,7 @@ from streamfn._patterns.possible import Asked, check_possible
 from streamfn._patterns.shapes import Way
 from streamfn._records import table_of
 from streamfn._routes import Route
-from streamfn._wire import EVENT_NAMES, EventName, RawRecord, as_text, is_map
+from streamfn._wire import EVENT_NAMES, EventName, RawRecord, StreamViewType, as_text, is_map
 from streamfn.mappings._finding import Finding
 from streamfn.mappings._rules import Settings, is_of_kinesis
 from streamfn.mappings._witness import Source, Witness, witness_of
@@ -32,13 +32,19 @@ class _Filter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Passes:
-    """Tells whether some filter lets a record through."""
+    """Tells whether some filter lets a record through, of a stream of whichever view type."""
 
     matchers: Sequence[Matcher]
     through_kinesis: bool
 
     def __call__(self, record: RawRecord) -> bool:
-        told = {"data": _as_data(record)} if self.through_kinesis else _without(record, "tableName")
+        if self.through_kinesis:
+            return self._lets_through({"data": _as_data(record)})
+        plain = {name: value for name, value in record.items() if name != "tableName"}
+        changes = ({**record["dynamodb"], "StreamViewType": view.value} for view in StreamViewType)
+        return any(self._lets_through({**plain, "dynamodb": change}) for change in changes)
+
+    def _lets_through(self, told: Mapping[str, object]) -> bool:
         return any(matcher(told) for matcher in self.matchers)
 
 
@@ -134,10 +140,6 @@ def _keys(routes: Sequence[Route], tables: Sequence[str]) -> Mapping[str, str]:
 
 def _told(witness: Witness) -> str:
     return f"{witness.event_name} for {witness.handler}"
-
-
-def _without(record: RawRecord, field: str) -> Mapping[str, object]:
-    return {name: value for name, value in record.items() if name != field}
 
 
 def _as_data(record: RawRecord) -> Mapping[str, object]:

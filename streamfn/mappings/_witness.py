@@ -166,34 +166,41 @@ def _raw(source: Source, event_name: EventName, parts: Mapping[str, Item], keys:
     """Write a record down, a removed one also as removed by its time to live."""
     identities: list[Mapping[str, object]] = [{}, {"userIdentity": _BY_TTL}]
     for identity in identities if event_name == "REMOVE" else identities[:1]:
-        record: object = {
-            "eventID": "0",
-            "eventName": event_name,
-            "eventVersion": "1.1",
-            "eventSource": EVENT_SOURCE,
-            "awsRegion": source.arn.split(":")[3],
-            "eventSourceARN": source.arn,
-            "tableName": source.table_name,
-            **identity,
-            "dynamodb": {
-                "ApproximateCreationDateTime": 1_700_000_000,
-                "Keys": keys,
-                **parts,
-                "SequenceNumber": "100000000000000000001",
-                "SizeBytes": 100,
-                "StreamViewType": StreamViewType.NEW_AND_OLD_IMAGES.value,
-            },
-        }
-        yield cast("RawRecord", record)  # which it is
+        yield cast(
+            "RawRecord", _written(source, event_name, {**parts, "Keys": keys}, identity)
+        )  # which it is
+
+
+def _written(
+    source: Source, event_name: EventName, parts: Mapping[str, Item], identity: Mapping[str, object]
+) -> object:
+    return {
+        "eventID": "0",
+        "eventName": event_name,
+        "eventVersion": "1.1",
+        "eventSource": EVENT_SOURCE,
+        "awsRegion": source.arn.split(":")[3],
+        "eventSourceARN": source.arn,
+        "tableName": source.table_name,
+        **identity,
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_700_000_000,
+            **parts,
+            "SequenceNumber": "100000000000000000001",
+            "SizeBytes": 100,
+            "StreamViewType": StreamViewType.NEW_AND_OLD_IMAGES.value,
+        },
+    }
 
 
 def _apply(change: Change, parts: Mapping[str, Item], keys: Item) -> None:
     """Put a value into a part of a record; a key into all parts, as it is the same in each."""
-    if change.part == "Keys" or change.place[0] in keys:
+    name = change.place[0]
+    if change.part == "Keys" or name in keys:
         if len(change.place) > 1 or change.content is None:
             return
         for item in (keys, *parts.values()):
-            item[change.place[0]] = {change.tag: change.content}
+            item[name] = {change.tag: change.content}
     elif change.part in parts:
         _put(parts[change.part], change)
 

@@ -24,6 +24,8 @@ def test_options_are_those_of_the_function() -> None:
     assert of_a_table.document == filter_criteria(app.joined, table="prod-Main", most=1)
     through_kinesis = call("filter", "tests.cli.app:joined", "--kinesis")
     assert through_kinesis.document == filter_criteria(app.joined, through_kinesis=True)
+    through_pipe = call("filter", "tests.cli.app:process", "--pipe")
+    assert through_pipe.document == filter_criteria(app.process, through_pipe=True)
 
 
 @pytest.mark.parametrize(
