@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from streamfn._events import EVENTS
@@ -131,15 +131,15 @@ def _records(
 ) -> Iterator[RawRecord]:
     """Make records of one kind that some alternative of the table's pattern may match, and no filter."""
     samples = samples_of(route.table)
-    for sample, before in product(samples, [*samples, *(_changed(route, each) for each in samples)]):
+    befores = [*samples, *(_changed(route, each) for each in samples)] if event_name == "MODIFY" else [{}]
+    for sample, before in product(samples, befores):
         for alternative in wanted:
             satisfying = [_satisfying(route, each) for each in alternative]
             evading = [
-                [change for each in asked if each.readings[0].part for change in _evading(route, each)]
-                or [None]
-                for asked in filters
+                [*(change for each in asked for change in _evading(route, each)), None] for asked in filters
             ]
-            for changes in islice(product(*satisfying, *evading), _MOST):
+            as_it_is = product(*satisfying, *([None] for _ in filters))
+            for changes in islice(chain(as_it_is, product(*satisfying, *evading)), _MOST):
                 parts: dict[str, Item] = {part: deepcopy(sample) for part in _PARTS[event_name]}
                 if event_name == "MODIFY":
                     parts["OldImage"] = deepcopy({**before, **_keys(route, sample, [])})

@@ -201,6 +201,10 @@ DROPPING: Final[dict[str, tuple[Sequence[object], str]]] = {
         [of_image(address={"M": {"flag": {"BOOL": [True, False]}}}), {"eventName": ["REMOVE", "MODIFY"]}],
         "INSERT for charge",
     ),
+    "in maps in a list that may be empty": (
+        [of_image(lines={"L": {"M": {"sku": {"S": ["x"]}}}}), {"eventName": ["REMOVE", "MODIFY"]}],
+        "INSERT for charge",
+    ),
     "in a set": (
         [of_image(tags={"SS": ["a"]}), {"eventName": ["REMOVE", "MODIFY"]}],
         "INSERT for charge",
