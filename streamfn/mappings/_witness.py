@@ -131,8 +131,8 @@ def _records(
 ) -> Iterator[RawRecord]:
     """Make records of one kind that some alternative of the table's pattern may match, and no filter."""
     samples = samples_of(route.table)
-    befores = [*samples, *(_changed(route, each) for each in samples)] if event_name == "MODIFY" else [{}]
-    for sample, before in product(samples, befores):
+    befores = [*samples, *(_changed(route, each) for each in samples)]
+    for sample, before in product(samples, befores if event_name == "MODIFY" else befores[:1]):
         for alternative in wanted:
             satisfying = [_satisfying(route, each) for each in alternative]
             evading = [
