@@ -9,7 +9,6 @@ from streamfn._wire import (
     EVENT_NAMES,
     EVENT_SOURCE,
     RawRecord,
-    as_moment,
     as_sequence_number,
     as_text,
     is_map,
@@ -18,6 +17,10 @@ from streamfn._wire import (
 
 def record_of(entry: object, position: int) -> Record:
     """Check one entry of a batch, at its index there; what is no stream record becomes a `MalformedRecord`."""
+    if is_map(entry) and is_map(identity := entry.get("userIdentity")) and "principalId" not in identity:
+        from streamfn._get_records import with_identity  # few records tell who made the change
+
+        entry = with_identity(entry)
     if (problem := _problem(entry)) is None:
         # _problem has just checked all that RawRecord promises.
         return stream_record(cast("RawRecord", entry))
@@ -53,9 +56,6 @@ def _problem(entry: object) -> str | None:
     for image in ("NewImage", "OldImage"):
         if (found := change.get(image)) is not None and not is_map(found):
             return _expected(f"dynamodb.{image}", "an object", found)
-    written = change.get("ApproximateCreationDateTime")
-    if written is not None and as_moment(written) is None:
-        return _expected("dynamodb.ApproximateCreationDateTime", "seconds since 1970", written)
     return None
 
 

@@ -7,7 +7,6 @@ an invocation within a document about it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
@@ -72,8 +71,10 @@ def _document(payload: Mapping[str, object]) -> Envelope:
         )
     event = payload["payload"]
     if isinstance(event, str):
+        from streamfn._texts import read_json  # few documents keep it as text
+
         try:
-            event = json.loads(event)
+            event = read_json(event)
         except (ValueError, RecursionError):
             raise NotAStreamEvent(
                 f"{_EXPECTED}, got an OnFailure document whose payload is no JSON"

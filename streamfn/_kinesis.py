@@ -15,9 +15,9 @@ from typing import Final
 
 from streamfn._entries import member, record_of
 from streamfn._records import MalformedRecord, Record, is_one_change
-from streamfn._wire import as_sequence_number, as_text, is_map
+from streamfn._wire import as_number, as_sequence_number, as_text, is_map, unit_of
 
-_UNITS: Final[Mapping[object, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000}
+_UNITS: Final[Mapping[object, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000, "NANOSECOND": 1_000_000_000}
 """How many of them a second has, by the name that a record gives the precision of its time."""
 
 
@@ -78,16 +78,20 @@ def _told(data: object) -> object:
 def _seconds(written: object, precision: object) -> object:
     """Give a time in seconds since 1970, by its precision, or by how large it is where the record does not say.
 
+    What is no number, or no time, is given as it is.
+
     >>> _seconds(1731924555370, None), _seconds(1731924555370500, None), _seconds(1731924555370, "MILLISECOND")
     (1731924555.37, 1731924555.3705, 1731924555.37)
     """
-    if isinstance(written, bool) or not isinstance(written, int | float):
+    number = as_number(written)
+    if number is None:
         return written
     unit = _UNITS.get(precision) if isinstance(precision, str) else None
     if unit is None:
-        # From 1973 to 5138 one is above this and the other below.
-        unit = 1_000_000 if abs(written) >= 100_000_000_000_000 else 1_000
+        size = abs(number)
+        # From 1973 to 5138 a time is in one of these alone; what is smaller than each of them is in milliseconds.
+        unit = 1 if 100_000_000 <= size < 100_000_000_000 else max(1_000, unit_of(number))
     try:
-        return written / unit
+        return number / unit
     except OverflowError:
         return written

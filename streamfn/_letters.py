@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -95,8 +94,10 @@ class DeadLetters(Protocol):
 
 def read_letter(text: str) -> DeadLetter:
     """Read a letter from its JSON. Fails with `NotADeadLetter`."""
+    from streamfn._texts import read_json  # a function writes letters, and reads none
+
     try:
-        told: object = json.loads(text)
+        told = read_json(text)
     except (ValueError, RecursionError):
         raise NotADeadLetter("expected JSON") from None
     if not is_map(told):
@@ -124,13 +125,12 @@ def read_letter(text: str) -> DeadLetter:
 
 def _plain(value: object) -> object:
     """Write what boto3 makes of a record as Lambda would have sent it."""
-    if isinstance(value, bytes | bytearray):
-        return b64encode(value).decode()
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, set | frozenset):
-        return list(cast("set[object]", value))  # isinstance knows the set, not what is in it
-    return repr(type(value))
+    from streamfn._get_records import as_json_value  # records of Lambda have nothing of the kind
+
+    try:
+        return as_json_value(value)
+    except LookupError:
+        return repr(type(value))
 
 
 def _count(value: object) -> int | None:

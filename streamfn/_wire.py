@@ -33,6 +33,7 @@ EVENT_NAMES: Final[tuple[EventName, ...]] = ("INSERT", "MODIFY", "REMOVE")
 ImageName: TypeAlias = Literal["NewImage", "OldImage", "Keys"]
 """The parts of a stream record that hold attributes of the item."""
 
+_NUMBER: Final = frozenset("0123456789+-.eE")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -143,16 +144,65 @@ def magnitude(number: str) -> tuple[int, str]:
 def as_moment(value: object) -> datetime | None:
     """Take a piece of a payload for a time, or for nothing.
 
-    Lambda writes the seconds since 1970, often with a fraction; boto3 makes a datetime of them.
+    Lambda writes the seconds since 1970, often with a fraction; boto3 makes a datetime of them. Others write
+    milliseconds, microseconds or nanoseconds, which their size tells apart (`unit_of`), and some write text: such a
+    number, or ISO 8601.
 
+    >>> as_moment(1_700_000_000.5) == as_moment(1_700_000_000_500) == as_moment("2023-11-14T22:13:20.5Z")
+    True
     >>> as_moment(1_700_000_000.5)
     datetime.datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=datetime.timezone.utc)
     """
+    number = as_number(value)
     try:
+        if number is not None:
+            return moment_of(number, unit_of(number))
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
         if isinstance(value, datetime):
             return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        if isinstance(value, int | float):
-            return _EPOCH + timedelta(seconds=value)
     except (OverflowError, ValueError):
         pass
     return None
+
+
+def as_number(value: object) -> int | float | None:
+    """Take a piece of a payload for a number, which may be written as text, or for nothing.
+
+    >>> as_number(3), as_number("1.479499740E9"), as_number(True), as_number("now")
+    (3, 1479499740.0, None, None)
+    """
+    if isinstance(value, str):
+        try:
+            return int(value) if value.isdecimal() else float(value) if _NUMBER.issuperset(value) else None
+        except ValueError:
+            return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def unit_of(number: float) -> int:
+    """Say how many of its unit a second has, for a time since 1970: by how large the number is.
+
+    What a datetime can hold as seconds is that, up to the year 9999. Two units are a thousand times apart, and so one
+    number stands for a time from 1978 to 5138 in one of them alone.
+
+    >>> unit_of(1_700_000_000), unit_of(1_700_000_000_000), unit_of(1_700_000_000_000_000)
+    (1, 1000, 1000000)
+    """
+    size = abs(number)
+    if size < 253_402_300_800:
+        return 1
+    if size < 100_000_000_000_000:
+        return 1_000
+    return 1_000_000 if size < 100_000_000_000_000_000 else 1_000_000_000
+
+
+def moment_of(number: float, unit: int) -> datetime:
+    """Give the time that is so many units after 1970; a second has `unit` of them.
+
+    Fails with `OverflowError` or `ValueError` for a time that a datetime cannot hold.
+    """
+    if isinstance(number, float):
+        return _EPOCH + timedelta(seconds=number / unit)
+    seconds, rest = divmod(number, unit)
+    return _EPOCH + timedelta(seconds=seconds, microseconds=rest * 1_000_000 // unit)

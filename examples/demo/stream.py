@@ -31,12 +31,15 @@ def records(streams: "DynamoDBStreamsClient", stream_arn: str) -> Iterator[WireR
 def on_the_wire(record: Mapping[str, object], stream_arn: str) -> WireRecord:
     """Turn a record of boto3's `get_records` into one of a Lambda event.
 
-    Lambda adds the stream's ARN and writes JSON: bytes as base64 text, times as seconds since 1970.
+    Lambda adds the stream's ARN and writes JSON: bytes as base64 text, times as seconds since 1970. The names of an
+    identity begin with small letters there.
 
     >>> on_the_wire({"dynamodb": {"Keys": {"id": {"B": b"hi"}}}}, "arn:…")
     {'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
     """
     plain: WireRecord = json.loads(json.dumps(record, default=_as_json))
+    if isinstance(identity := plain.get("userIdentity"), dict):
+        plain["userIdentity"] = {name[:1].lower() + name[1:]: value for name, value in identity.items()}
     return {**plain, "eventSource": "aws:dynamodb", "eventSourceARN": stream_arn}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import update_wrapper
 from importlib.metadata import version
 from typing import Annotated, Final
@@ -12,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from streamfn.cli._exits import attempt
-from streamfn.cli._printing import say
+from streamfn.cli._printing import alone_on_output, say
 from streamfn.cli.check_mapping import check_mapping
 from streamfn.cli.filter import filter_records
 from streamfn.cli.graph import graph
@@ -36,6 +37,10 @@ COMMANDS: Final[Mapping[str, Callable[..., int]]] = {
 }
 
 
+_FOR_MACHINES: Final = (filter_records, graph)
+"""The commands that print nothing but a document, whether as JSON or not, and load modules that may print as well."""
+
+
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the process was called with, or that is given, and exit with its code; see `main`."""
     application()(arguments, prog_name="streamfn")
@@ -55,7 +60,9 @@ def exiting(command: Callable[..., int]) -> Callable[..., None]:
     """Make of a command one that ends with the exit code that it gives."""
 
     def run_it(*arguments: object, **options: object) -> None:
-        raise typer.Exit(attempt(lambda: command(*arguments, **options)))
+        with alone_on_output() if options.get("as_json") or command in _FOR_MACHINES else nullcontext():
+            code = attempt(lambda: command(*arguments, **options))
+        raise typer.Exit(code)
 
     update_wrapper(run_it, command)  # typer reads the arguments off it
     return run_it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from traceback import extract_tb
@@ -44,6 +45,16 @@ def attempt(command: Callable[[], int]) -> int:
         if (said := _of_aws(error)) is None:
             raise
         return complain(said)
+
+
+def say_ending() -> None:
+    """Answer a signal, on standard error and at once: a command ends in good order, which may take a while."""
+    with suppress(RuntimeError):  # the signal came while something was being written there
+        sys.stderr.write(
+            "\nstreamfn: no handler is started any more; it ends when those that run are done, "
+            "or at once on another Ctrl-C\n"
+        )
+        sys.stderr.flush()
 
 
 def complain(said: str, code: ExitCode = ExitCode.MISUSE) -> int:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, assert_never
 
-from streamfn.cli._printing import console, counted, print_json_line, shown
+from streamfn.cli._printing import console, counted, output, print_json_line, shown
 from streamfn.cli._results import Shown
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def lines_for(process: Pipeline[object, object]) -> Callable[[Sequence[Shown]], 
                 *filter(None, (each.detail, each.value)),
             )
             printer.print(Text(f"{each.outcome:<9}", style), Text(shown("  ".join(told))), soft_wrap=True)
-        sys.stdout.flush()
+        output().flush()
 
     return show
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TextIO, TypeAlias
 
 import typer
 
@@ -37,9 +38,46 @@ class Column(NamedTuple):
     folds: bool = False
 
 
+_own: Final[list[TextIO]] = []
+"""Standard output, while it is for the command alone."""
+
+
+def output() -> TextIO:
+    """Give what a command prints to."""
+    return _own[-1] if _own else sys.stdout
+
+
+@contextmanager
+def alone_on_output() -> Generator[None]:
+    """Keep standard output for the command, and send to standard error what else is printed, by handlers say.
+
+    In a process that has one, the descriptor itself leads there, for the processes that are started and for what is not
+    Python, and does so until the process ends. In place of anything else, a test's say, there is what was before.
+    """
+    stdout = sys.stdout
+    stdout.flush()
+    try:
+        number, errors = stdout.fileno(), sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        number = errors = -1  # a stand-in has no descriptor
+    own = stdout
+    if number >= 0:
+        own = os.fdopen(os.dup(number), "w", encoding=stdout.encoding, errors=stdout.errors)
+        os.dup2(errors, number)
+    sys.stdout = sys.stderr
+    _own.append(own)
+    try:
+        yield
+    finally:
+        own.flush()
+        if own is stdout:
+            sys.stdout = stdout
+            _own.pop()
+
+
 def on_terminal() -> bool:
     """Whether somebody looks at what is printed."""
-    return sys.stdout.isatty()
+    return output().isatty()
 
 
 def console() -> Console:
@@ -47,7 +85,7 @@ def console() -> Console:
     from rich.console import Console
 
     width = None if on_terminal() or "COLUMNS" in os.environ else _UNLIMITED
-    return Console(width=width, highlight=False)
+    return Console(file=output(), width=width, highlight=False)
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
@@ -87,7 +125,12 @@ def _least_widths(
 
 def say(text: str = "") -> None:
     """Print a line."""
-    sys.stdout.write(f"{text}\n")
+    write(f"{text}\n")
+
+
+def write(text: str) -> None:
+    """Print text as it is."""
+    output().write(text)
 
 
 def print_json(document: object) -> None:
@@ -98,7 +141,7 @@ def print_json(document: object) -> None:
 def print_json_line(document: object) -> None:
     """Print a document of JSON on a line of its own."""
     say(json.dumps(document))
-    sys.stdout.flush()
+    output().flush()
 
 
 def shown(text: str) -> str:

@@ -6,7 +6,7 @@ import sys
 
 from streamfn.cli._exits import ExitCode
 from streamfn.cli._pipelines import Name, named
-from streamfn.cli._printing import AsJson, print_json
+from streamfn.cli._printing import AsJson, print_json, write
 
 
 def graph(pipeline: Name, *, as_json: AsJson = False) -> int:
@@ -35,5 +35,5 @@ def graph(pipeline: Name, *, as_json: AsJson = False) -> int:
     if as_json:
         print_json(outline)
     else:
-        sys.stdout.write(flowchart(outline))
+        write(flowchart(outline))
     return ExitCode.FINE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from streamfn._misuse import Misuse
+from streamfn._texts import decoded, read_json
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._exits import ExitCode
 from streamfn.cli._overheard import overheard
@@ -106,16 +108,21 @@ def run_function(function: LambdaFunction[object, object], payload: object) -> R
 def read_payload(name: str) -> object:
     """Read a payload from a file, or from standard input. Fails with `Misuse` where there is no JSON."""
     try:
-        text = sys.stdin.read() if name == STANDARD_INPUT else Path(name).read_text(encoding="utf-8")
+        content = _standard_input() if name == STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:
         raise Misuse(f"{name} could not be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Misuse(f"{name} is no text in UTF-8") from None
     try:
-        payload: object = json.loads(text)
+        return read_json(content if isinstance(content, str) else decoded(content))
+    except UnicodeDecodeError:
+        raise Misuse(f"{name} is no text in UTF-8 or UTF-16") from None
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{name} is no JSON{_place(error)}") from None
-    return payload
+
+
+def _standard_input() -> str | bytes:
+    """Read standard input as it is, or as text where something else stands in for it."""
+    stream: object = getattr(sys.stdin, "buffer", None)
+    return stream.read() if isinstance(stream, io.BufferedIOBase) else sys.stdin.read()
 
 
 def _place(error: Exception) -> str:

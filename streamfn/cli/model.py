@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -10,7 +9,7 @@ import typer
 
 from streamfn.cli._account import EndpointUrl, Profile, Region, client, use_account
 from streamfn.cli._exits import ExitCode
-from streamfn.cli._printing import AsJson, print_json
+from streamfn.cli._printing import AsJson, print_json, write
 
 if TYPE_CHECKING:
     from streamfn.cli._modelling.sampling import TableClient
@@ -85,5 +84,5 @@ def model(
     if as_json:
         print_json({"source": source, "model": proposal.model, "samples": len(items)})
     else:
-        sys.stdout.write(source)
+        write(source)
     return ExitCode.FINE

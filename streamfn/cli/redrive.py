@@ -12,7 +12,7 @@ import typer
 
 from streamfn._signals import stopped_by_signals
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._exits import ExitCode
+from streamfn.cli._exits import ExitCode, say_ending
 from streamfn.cli._letters import ledger_of, scope_of, source_of
 from streamfn.cli._pipelines import Name, function_named
 from streamfn.cli._printing import AsJson, Column, print_json, print_table, say
@@ -93,7 +93,12 @@ def redrive(
     use_account(endpoint_url, region, profile)
     loaded = function_named(pipeline)
     stopped = Event()
-    with stopped_by_signals(stopped.set):
+
+    def end() -> None:
+        stopped.set()
+        say_ending()
+
+    with stopped_by_signals(end):
         began = monotonic()
         redriven = dead_letters.redrive(
             loaded.process,

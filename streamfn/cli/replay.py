@@ -11,7 +11,7 @@ import typer
 from streamfn._misuse import Misuse
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._bar import bar
-from streamfn.cli._exits import ExitCode
+from streamfn.cli._exits import ExitCode, say_ending
 from streamfn.cli._on_spark import on_spark
 from streamfn.cli._pipelines import Name, look_here
 from streamfn.cli._printing import AsJson, print_json
@@ -65,7 +65,9 @@ def replay(
 
     Full and incremental exports to S3, in DynamoDB's JSON, there or copied to a
     folder. Called again it goes on where it ended, and runs again what failed,
-    for the handlers that failed. SIGINT (Ctrl-C) and SIGTERM end it in between.
+    for the handlers that failed; "Unwanted" failed before, and nobody wants it
+    now. SIGINT (Ctrl-C) and SIGTERM end it when the handlers that run are done,
+    a second Ctrl-C at once; what has been done is remembered either way.
 
     Examples:
       streamfn replay app:process backups/AWSDynamoDB/01693685827463-2d8752fd
@@ -121,7 +123,13 @@ def on_this_machine(
     from streamfn.sources import export
 
     ran = export.replay(
-        location, pipeline, processes=processes, progress=progress, table_name=table, on_progress=advance
+        location,
+        pipeline,
+        processes=processes,
+        progress=progress,
+        table_name=table,
+        on_progress=advance,
+        on_interrupt=say_ending,
     )
     return Summary(
         dict(ran.handled),

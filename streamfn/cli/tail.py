@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -13,12 +12,13 @@ import typer
 from returns.result import Success
 
 from streamfn._misuse import Misuse
+from streamfn._signals import stopped_by_signals
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._exits import ExitCode
+from streamfn.cli._exits import ExitCode, say_ending
 from streamfn.cli._lines import json_lines, lines_for, tell
 from streamfn.cli._overheard import overheard
 from streamfn.cli._pipelines import Name, named
-from streamfn.cli._printing import AsJson
+from streamfn.cli._printing import AsJson, output
 from streamfn.cli._results import AnyResult, ShowValues, shown_results
 
 if TYPE_CHECKING:
@@ -107,8 +107,14 @@ def tail(
     show = json_lines(values=show_values) if as_json else lines_for(process)
     following = Following(reader, lambda results: show(shown_results(results, values=show_values)))
     followed = overheard(followed_function(process, function, skips=skip_failures), following.listen)
+
+    def end() -> None:
+        reader.stop()
+        say_ending()
+
     try:
-        reader.run(followed)
+        with stopped_by_signals(end):
+            reader.run(followed, signals=False)
     except (CheckpointInUse, NoStream, NotACheckpoint) as error:
         raise Misuse(str(error)) from None
     except OSError as error:
@@ -160,5 +166,5 @@ class Following:
             self._show(results)
         except BrokenPipeError:
             # Python would otherwise complain once more when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), output().fileno())
             self._reader.stop()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streamfn._texts import read_json
 from streamfn._wire import as_text, is_map
 
 VERSION: Final = 1
@@ -54,7 +55,7 @@ def unwrapped(body: str) -> str:
 
 def _object(text: str) -> Mapping[str, object]:
     try:
-        told: object = json.loads(text)
+        told = read_json(text)
     except (ValueError, RecursionError):
         return {}
     return told if is_map(told) else {}

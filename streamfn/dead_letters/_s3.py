@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code, named
 from streamfn._letters import DeadLetter
+from streamfn._texts import decoded
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._clients import S3Client, make_s3
 from streamfn.dead_letters._sources import Received
@@ -92,8 +93,7 @@ class S3DeadLetters:
                 raise
             _log.warning("s3://%s/%s could not be read: %s", self.bucket, key, code)
             return None
-        # What is no UTF-8 is no JSON either: backslashes keep it from becoming some.
-        return Received(key, content.decode(errors="backslashreplace"), partial(self._remove, key))
+        return Received(key, _text_of(content), partial(self._remove, key))
 
     @override
     def __repr__(self) -> str:
@@ -119,6 +119,15 @@ class S3DeadLetters:
             if (token := page.get("NextContinuationToken")) is None:
                 return
             page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, ContinuationToken=token)
+
+
+def _text_of(content: bytes) -> str:
+    """Decode an object, which a tool may have saved in another encoding than it had."""
+    try:
+        return decoded(content)
+    except UnicodeDecodeError:
+        # What is in no such encoding is no JSON either: backslashes keep it from becoming some.
+        return content.decode(errors="backslashreplace")
 
 
 def _part(name: str) -> str:

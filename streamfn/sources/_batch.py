@@ -12,7 +12,7 @@ from streamfn._misuse import Misuse
 
 
 class Payload(TypedDict):
-    """What Lambda would hand to a function; the records are as boto3 made them, with bytes and datetimes."""
+    """What Lambda would hand to a function: JSON, in Lambda's names, whatever boto3 made of the records."""
 
     Records: list[Mapping[str, object]]
 

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from typing_extensions import override
 
+from streamfn._texts import decoded, read_json
 from streamfn._wire import as_sequence_number, as_text, is_map
 from streamfn.sources._positions import After, Drained, Position, Since
 
@@ -51,7 +52,7 @@ class FileCheckpoints:
         """Take the file for a reader, and give the positions of the stream's shards in it; None if it is not there."""
         self._take()
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = decoded(self._path.read_bytes())
         except FileNotFoundError:
             return None
         except UnicodeDecodeError:
@@ -110,7 +111,7 @@ class FileCheckpoints:
 
     def _read(self, text: str, stream_arn: str) -> Mapping[str, Position]:
         try:
-            told: object = json.loads(text)
+            told = read_json(text)
         except (ValueError, RecursionError):
             raise self._refusal("it is no JSON, or a part of it is missing") from None
         if not is_map(told) or told.get("format") != _FORMAT:

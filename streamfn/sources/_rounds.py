@@ -12,6 +12,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
+from streamfn._get_records import as_lambda_sends
 from streamfn.sources._backoff import Backoff
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints
@@ -221,7 +222,7 @@ class Rounds:
     def _batch(self, shard: Shard) -> Batch:
         stream = self._requests.stream
         raw = list(islice(shard.records, self._batch_size))
-        records = [{**record, "eventSourceARN": stream} for record in raw]
+        records = [as_lambda_sends(record, stream) for record in raw]
         numbers = [number_of(record) for record in raw]
 
         def settled(count: int, reason: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from datetime import UTC, datetime
+from typing import Final, Literal, cast
 
 from botocore.exceptions import ClientError
 
@@ -27,7 +28,7 @@ def raws(events: Sequence[InsertEvent[Note]]) -> list[Raw]:
 
 def number_of(raw: Raw) -> str:
     """Read the sequence number off a raw record."""
-    return str(json.loads(json.dumps(raw))["dynamodb"]["SequenceNumber"])
+    return str(json.loads(json.dumps(raw, default=str))["dynamodb"]["SequenceNumber"])
 
 
 def document(
@@ -57,6 +58,24 @@ def document(
 def refusal(code: str) -> ClientError:
     """Make what boto3 raises where a service refuses."""
     return ClientError({"Error": {"Code": code, "Message": "secret"}}, "GetRecords")
+
+
+def as_boto3_gives(raw: Raw) -> Raw:
+    """Turn a record of Lambda's into one of GetRecords, in the names that botocore knows and with a datetime."""
+    record = {name: value for name, value in raw.items() if name != "eventSourceARN"}
+    if isinstance(change := record.get("dynamodb"), dict):
+        told = cast("dict[str, object]", change)  # isinstance knows the dict, not what is in it
+        record["dynamodb"] = {name: _as_datetime(name, value) for name, value in told.items()}
+    if isinstance(identity := record.get("userIdentity"), dict):
+        named = cast("dict[str, object]", identity)  # the same
+        record["userIdentity"] = {name[:1].upper() + name[1:]: value for name, value in named.items()}
+    return record
+
+
+def _as_datetime(name: str, value: object) -> object:
+    if name == "ApproximateCreationDateTime" and isinstance(value, float):
+        return datetime.fromtimestamp(value, UTC)
+    return value
 
 
 @dataclass
@@ -99,9 +118,7 @@ class Shard:
                 raise answer
             return {"Records": [], "NextShardIterator": ShardIterator}
         end = begin + self.page_size
-        page = [
-            {name: raw[name] for name in raw if name != "eventSourceARN"} for raw in self.records[begin:end]
-        ]
+        page = [as_boto3_gives(raw) for raw in self.records[begin:end]]
         if end >= len(self.records) and not self.is_open:
             return {"Records": page}
         return {"Records": page, "NextShardIterator": str(min(end, len(self.records)))}

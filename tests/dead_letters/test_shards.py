@@ -10,6 +10,7 @@ import pytest
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse
+from streamfn._get_records import as_lambda_sends
 from streamfn._time import no_end
 from streamfn.dead_letters import StreamsClient
 from streamfn.dead_letters._clients import GetRecordsOutput
@@ -20,7 +21,6 @@ from streamfn.dead_letters._redriving.shards import (
     Forgotten,
     Shards,
     Unreachable,
-    as_lambda_sends,
 )
 from tests.dead_letters.documents import Raw, Shard, document, number_of, raws, refusal
 from tests.dead_letters.redriving import STREAM

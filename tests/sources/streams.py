@@ -187,6 +187,7 @@ class Stream:
             "eventVersion": "1.1",
             "eventSource": "aws:dynamodb",
             "awsRegion": "eu-west-1",
+            "userIdentity": {"PrincipalId": "AIDAEXAMPLE", "Type": "User"},
             "dynamodb": {
                 "ApproximateCreationDateTime": self.clock.now,
                 "Keys": {"id": {"S": text[0]}},

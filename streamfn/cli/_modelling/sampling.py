@@ -14,6 +14,7 @@ from typing_extensions import ReadOnly
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Unfit
 from streamfn._misuse import Misuse
+from streamfn._texts import encoding_of
 from streamfn._wire import Image, is_map
 
 
@@ -120,12 +121,14 @@ def read_items(path: Path, limit: int) -> list[Image]:
     Fails with `Misuse`, which names the line and quotes nothing of it.
     """
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as file:
+            encoding = encoding_of(file.read(4))
+        with path.open(encoding=encoding) as lines:
             return list(islice(_items(lines, path.name), limit))
     except OSError as error:
         raise Misuse(f"{path} could not be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Misuse(f"{path} is no text in UTF-8") from None
+        raise Misuse(f"{path} is no text in UTF-8 or UTF-16") from None
 
 
 def _items(lines: Iterator[str], name: str) -> Iterator[Image]:

@@ -6,7 +6,6 @@ Lambda Developer Guide. A queue and a topic are told the range of the shard alon
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing_extensions import override
 from streamfn._envelopes import NotAStreamEvent, about_a_batch
 from streamfn._payloads import read
 from streamfn._records import Record
+from streamfn._texts import read_json
 from streamfn._wire import as_sequence_number, as_text, is_map
 
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(:[^:]+)?")
@@ -51,7 +51,7 @@ class Document:
 def read_document(text: str) -> Document | None:
     """Read a document of Lambda's; None for whatever has another shape. Fails with `NotADocument`."""
     try:
-        told: object = json.loads(text)
+        told = read_json(text)
     except (ValueError, RecursionError):
         return None
     if not is_map(told) or (batch := about_a_batch(told)) is None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from time import sleep
 from typing import Final, TypeAlias
 
@@ -14,9 +11,10 @@ from typing_extensions import TypeVar
 
 from streamfn._clients import OnFirstUse, error_code, named, turned_away
 from streamfn._entries import record_of
+from streamfn._get_records import as_lambda_sends
 from streamfn._records import Record
 from streamfn._time import SecondsLeft
-from streamfn._wire import EVENT_SOURCE, magnitude
+from streamfn._wire import magnitude
 from streamfn.dead_letters._clients import GetRecordsOutput, StreamsClient
 from streamfn.dead_letters._redriving.documents import Document
 
@@ -119,23 +117,3 @@ class Shards:
                     raise
             self.wait(pause)
         return request()
-
-
-def as_lambda_sends(record: Mapping[str, object], stream: str) -> dict[str, object]:
-    """Turn a record of boto3's GetRecords into one of Lambda's events, so that handlers see no difference.
-
-    Lambda adds the stream's ARN and writes JSON: bytes as base64 text, times as seconds since 1970.
-
-    >>> as_lambda_sends({"dynamodb": {"Keys": {"id": {"B": b"hi"}}}}, "arn:…")
-    {'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
-    """
-    plain: dict[str, object] = json.loads(json.dumps(record, default=_plain))
-    return {**plain, "eventSource": EVENT_SOURCE, "eventSourceARN": stream}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    if isinstance(value, datetime):
-        return value.timestamp()
-    raise TypeError(f"a stream record holds no {type(value).__name__}")

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
 from streamfn._entries import record_of
 from streamfn._records import MalformedRecord, Record
+from streamfn._texts import encoding_of
 from streamfn._wire import EVENT_SOURCE, is_map
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
 
@@ -38,17 +40,29 @@ def lines_of(export: Export, file: DataFile) -> Generator[bytes]:
             count = 0
             try:
                 with gzip.open(local) as opened:
-                    for line in opened:
+                    for line in _in_utf8(opened):
                         count += 1
                         yield line
             except (OSError, EOFError, zlib.error):  # a manifest may have no checksum to tell it before
                 raise DamagedExport(_not_gzip(export, file)) from None
+            except UnicodeDecodeError:
+                raise DamagedExport(
+                    f"{file.name} of the export {export.id} is no text in UTF-8 or UTF-16"
+                ) from None
             if count != file.items:
                 raise DamagedExport(
                     f"{file.name} of the export {export.id} has {count} lines, and the manifest says {file.items}"
                 )
             return
     raise DamagedExport(f"{file.name} of the export {export.id} is missing: {file.path}")
+
+
+def _in_utf8(opened: gzip.GzipFile) -> Iterator[bytes]:
+    """Give lines in UTF-8 without a byte order mark, as DynamoDB writes them, though a tool may have saved them anew."""
+    encoding = encoding_of(opened.peek(4)[:4])
+    if encoding == "utf-8":
+        return iter(opened)
+    return (line.encode() for line in io.TextIOWrapper(opened, encoding, newline="\n"))
 
 
 def paths_of(file: DataFile) -> Sequence[str]:
@@ -60,11 +74,16 @@ def paths_of(file: DataFile) -> Sequence[str]:
     return (f"data/{name}", f"../data/{name}")
 
 
+def event_id_of(export: Export, file: DataFile, number: int) -> str:
+    """Name the record of a line."""
+    return f"{export.id}/{file.name}/{number}"
+
+
 def record_of_line(
     export: Export, file: DataFile, number: int, line: bytes, keys: Sequence[str], table_name: str
 ) -> Record:
     """Make the record of a line, whose number counts from 1; one that holds no item is a `MalformedRecord`."""
-    event_id = f"{export.id}/{file.name}/{number}"
+    event_id = event_id_of(export, file, number)
     try:
         told: object = json.loads(line)
     except (ValueError, RecursionError):

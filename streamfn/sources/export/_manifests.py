@@ -7,13 +7,13 @@ data files with their number of items and their checksum, and beside each a file
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from streamfn._texts import decoded, read_json
 from streamfn._wire import StreamViewType, as_text, is_map
 from streamfn.sources.export._client import S3Client
 from streamfn.sources.export._places import Location, Place, place_at
@@ -142,7 +142,7 @@ def _checked(place: Place, name: str) -> bytes:
         raise DamagedExport(f"the export {place} has no {name}.json")
     for suffix in ("checksum", "md5"):  # the latter in older exports
         told = place.read(f"{name}.{suffix}")
-        if told is not None and told.decode(errors="replace").strip() not in _digests(content):
+        if told is not None and _text(told, f"{name}.{suffix}").strip() not in _digests(content):
             raise DamagedExport(f"{name}.json of the export {place} is not what its checksum says")
     return content
 
@@ -153,11 +153,11 @@ def _digests(content: bytes) -> set[str]:
 
 def _files(place: Place, manifest: bytes) -> tuple[DataFile, ...]:
     found: list[DataFile] = []
-    for line in manifest.splitlines():
+    for line in _text(manifest, f"{_FILES}.json").split("\n"):
         if line.strip():
             told = _json(line, f"{_FILES}.json")
             key, items = as_text(told.get("dataFileS3Key")), told.get("itemCount")
-            if key is None or not isinstance(items, int):
+            if key is None or not isinstance(items, int) or isinstance(items, bool) or items < 0:
                 raise NotAnExport(
                     f"{_FILES}.json of the export {place} does not say which file, or how many items"
                 )
@@ -169,9 +169,16 @@ def _files(place: Place, manifest: bytes) -> tuple[DataFile, ...]:
     return tuple(found)
 
 
-def _json(content: bytes, name: str) -> Mapping[str, object]:
+def _text(content: bytes, name: str) -> str:
     try:
-        told: object = json.loads(content)
+        return decoded(content)
+    except UnicodeDecodeError:
+        raise NotAnExport(f"{name} is no text in UTF-8 or UTF-16") from None
+
+
+def _json(content: str | bytes, name: str) -> Mapping[str, object]:
+    try:
+        told = read_json(content)
     except (ValueError, RecursionError):
         told = None
     if not is_map(told):

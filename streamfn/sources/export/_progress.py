@@ -7,9 +7,9 @@ So a replay that ends at any moment, and is begun again, repeats no more than th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from streamfn._wire import as_text, is_map
 from streamfn.sources.export._client import S3Client
@@ -18,6 +18,9 @@ from streamfn.sources.export._outcomes import Outcome
 from streamfn.sources.export._places import Location, Place, place_at
 
 VERSION: Final = 1
+INTERRUPTED: Final = 2
+"""The version of a chunk with pairs that are due, which a release that reads only the first would take for done."""
+
 HANDLED: Final = "handled"
 
 
@@ -25,11 +28,17 @@ class NotProgress(ValueError):
     """The place holds progress of another export, or something else; the message says what to do."""
 
 
+Due: TypeAlias = tuple[str, int]
+"""A handler's name, and the line of a record that it has not been called with yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Lines of a data file that have been run, from `first` to `last`.
 
-    `handlers` are those that there were. `handled` counts for each what it handled, `failures` are all others.
+    `handlers` are those that there were. `handled` counts for each what it handled, `failures` are all others, but for
+    the pairs that are `due`: those were not started when the replay was interrupted. `ends` says that the file was read
+    to its end after these lines, and has as many as the manifest says.
     """
 
     first: int
@@ -37,6 +46,8 @@ class Chunk:
     handlers: frozenset[str]
     handled: Mapping[str, int]
     failures: tuple[Outcome, ...]
+    due: tuple[Due, ...] = ()
+    ends: bool = False
 
     def outcomes(self, file: DataFile) -> Iterator[Outcome]:
         """Give what came of it."""
@@ -46,7 +57,11 @@ class Chunk:
 
     def is_done_for(self, handlers: frozenset[str]) -> bool:
         """Whether nothing of it is left for these handlers."""
-        return not self.failures and handlers <= self.handlers
+        return not self.failures and handlers <= self.handlers and not self.is_due_for(handlers)
+
+    def is_due_for(self, handlers: Collection[str]) -> bool:
+        """Whether one of these handlers has yet to be called with a record of it."""
+        return any(handler in handlers for handler, _ in self.due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +71,26 @@ class ProgressStore:
     place: Place
 
     def chunks(self, export: Export, file: DataFile) -> list[Chunk]:
-        """Give the chunks of a data file that have been run, in their order. Fails with `NotProgress`."""
+        """Give the chunks of a data file that have been run, in their order. Fails with `NotProgress`.
+
+        Of two that share lines, the first counts: the other is left over from a replay that died between two writes, or
+        from one that ran at the same time.
+        """
         chunks: list[Chunk] = []
         for name in self.place.names(file.name):
             content = self.place.read(name)
             if content is not None:
                 chunks.append(self._read(name, content, export, file))
-        return sorted(chunks, key=lambda chunk: chunk.first)
+        apart: list[Chunk] = []
+        for chunk in sorted(chunks, key=lambda chunk: chunk.first):
+            if not apart or chunk.first > apart[-1].last:
+                apart.append(chunk)
+        return apart
 
     def keep(self, export: Export, file: DataFile, chunk: Chunk) -> None:
         """Keep a chunk, in the place of what was kept of the same lines. Fails with what the place raises."""
-        told = {
-            "version": VERSION,
+        told: dict[str, object] = {
+            "version": INTERRUPTED if chunk.due else VERSION,
             "export": export.id,
             "first": chunk.first,
             "last": chunk.last,
@@ -76,13 +99,16 @@ class ProgressStore:
             "failures": [
                 [each.handler, each.outcome, each.detail, each.line, each.event_id] for each in chunk.failures
             ],
+            "due": chunk.due,
+            "ends": chunk.ends,
         }
         self.place.write(f"{file.name}/{chunk.first:012d}.json", json.dumps(told).encode())
 
     def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> Chunk:
         told = _object(content)
         first, last = told.get("first"), told.get("last")
-        if told.get("version") != VERSION or not isinstance(first, int) or not isinstance(last, int):
+        is_known = told.get("version") in {VERSION, INTERRUPTED}
+        if not is_known or not isinstance(first, int) or not isinstance(last, int):
             raise NotProgress(f"{self.place}/{name} is no progress of a replay: name another place for it")
         if told.get("export") != export.id:
             raise NotProgress(
@@ -96,6 +122,8 @@ class ProgressStore:
             frozenset(cast("list[str]", told["handlers"])),
             cast("Mapping[str, int]", told["handled"]),
             tuple(Outcome(file.name, *each) for each in failures),
+            tuple((handler, line) for handler, line in cast("Sequence[Due]", told.get("due", ()))),
+            told.get("ends") is True,  # a chunk of an earlier release does not say
         )
 
 

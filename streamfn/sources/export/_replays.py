@@ -69,6 +69,7 @@ class _Tally:
     failed: Counter[tuple[str | None, str]] = field(default_factory=Counter[tuple[str | None, str]])
     unfinished: dict[str, str] = field(default_factory=dict[str, str])
     lines: Counter[str] = field(default_factory=Counter[str])
+    due: int = 0
 
     def tell(self, file: DataFile, news: Chunk | Unfinished) -> None:
         """Count a chunk, or a file that cannot be finished."""
@@ -78,6 +79,7 @@ class _Tally:
             self.handled.update(news.handled)
             self.failed.update((each.handler, each.outcome) for each in news.failures)
             self.lines[file.name] += news.last - news.first + 1
+            self.due += len(news.due)
         self.on_progress(self.progress())
 
     def progress(self) -> Progress:
@@ -96,6 +98,7 @@ def replay(
     table_name: str | None = None,
     chunk: int = CHUNK,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_interrupt: Callable[[], None] = lambda: None,
     client: S3Client | None = None,
 ) -> Replay:
     """Run a pipeline on all that an export holds, each handler on the records that it wants.
@@ -107,10 +110,16 @@ def replay(
 
     `progress` is where it is kept what has been run, a folder or ``s3://bucket/prefix``; by default that is a folder
     beside the manifest, named after the pipeline. Run again with the same, it goes on where it ended, and runs again
-    what failed, for the handlers that failed. What a process was at when it died, up to `chunk` lines, is repeated.
+    what failed, for the handlers that failed. A failure that nobody wants to run any more, because a pattern, a `where`,
+    a kind of change or the table's name is another one, stays open as ``"Unwanted"``, and one of a handler that is no
+    longer there stays as it is. What a process was at when it died, up to `chunk` lines, is repeated.
 
     `table_name` is the name under which the pipeline knows the table, if the export is of a copy. `on_progress` is told
-    how far it has come, after each chunk. On SIGINT and SIGTERM it ends with the chunks under way.
+    how far it has come, after each chunk.
+
+    SIGINT (Ctrl-C) and SIGTERM end it: `on_interrupt` is called at once, handlers that run come to their end, and no
+    other starts. A second signal ends it at once, with a KeyboardInterrupt if it was SIGINT, and what a handler was at
+    then is repeated. In both cases, what has been done is kept.
 
     Fails with `NotAnExport`, `DamagedExport` and `NotProgress`, with `Misuse` for a name that leads to no pipeline, and
     with what the file system or boto3 raises for the manifests.
@@ -128,17 +137,29 @@ def replay(
     tally, stopped = _Tally(export, on_progress), Event()
     files = sorted(export.files, key=lambda file: file.items, reverse=True)
     count = min(most, len(files))
-    with stopped_by_signals(stopped.set):
+
+    def interrupt() -> None:
+        stopped.set()
+        on_interrupt()
+
+    with stopped_by_signals(interrupt):
         if count > 1:
             run_files(Work(export, name, store, table_name, chunk), files, count, tally.tell, stopped.is_set)
         else:
             for file in files:
                 try:
                     for each in chunks_of(
-                        export, file, process, store, table_name=table_name, chunk=chunk, stop=stopped.is_set
+                        export,
+                        file,
+                        process,
+                        store,
+                        table_name=table_name,
+                        chunk=chunk,
+                        stop=stopped.is_set,
+                        barred=stopped.is_set,
                     ):
                         tally.tell(file, each)
                 except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
                     tally.tell(file, Unfinished(file.name, problem_of(error)))
-    interrupted = stopped.is_set() and tally.progress().lines < export.item_count
+    interrupted = stopped.is_set() and (tally.due > 0 or tally.progress().lines < export.item_count)
     return Replay(export, store, dict(tally.handled), dict(tally.failed), dict(tally.unfinished), interrupted)

@@ -7,6 +7,7 @@ file that it was at with it, until the next replay; the others go on, and anothe
 from __future__ import annotations
 
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,6 +26,12 @@ from streamfn.sources.export._progress import Chunk, NotProgress, ProgressStore
 from streamfn.sources.export._running import chunks_of
 
 _SPAWN: Final = get_context("spawn")
+
+_OFTEN: Final = 0.1
+"""How long a worker may take to hear that it is to stop, in seconds."""
+
+_PATIENCE: Final = 5.0
+"""How long a worker that is interrupted may take to keep what it has done, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,8 @@ def run_files(
     finally:
         stop.set()
         for worker in workers:
+            worker.interrupt()
+        for worker in workers:
             worker.end()
 
 
@@ -111,9 +120,14 @@ class _Worker:
             self._process.join()
         return self.file is not None
 
-    def end(self) -> None:
-        """End it at once."""
+    def interrupt(self) -> None:
+        """Have it end at once, and keep what it has done."""
         self._process.terminate()
+
+    def end(self) -> None:
+        """Wait until it has ended, and no longer than it may take."""
+        self._process.join(_PATIENCE)
+        self._process.kill()
         self._process.join()
         self.connection.close()
 
@@ -133,11 +147,31 @@ class Wire(Protocol):
 def _work(connection: Wire, work: Work, stop: Event) -> None:
     """Do the work of a process, until there is no more, or nobody to give it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        _work_on(connection, work, stop)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # at once, and what is done is kept
+    over = threading.Event()
+    stopped = threading.Event()
+    listener = threading.Thread(target=_listen, args=(stop, stopped, over), daemon=True)
+    listener.start()
+    try:
+        with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+            _work_on(connection, work, stopped.is_set)
+    finally:
+        over.set()
+        listener.join()
+        signal.signal(signal.SIGTERM, before)
 
 
-def _work_on(connection: Wire, work: Work, stop: Event) -> None:
+def _listen(stop: Event, stopped: threading.Event, over: threading.Event) -> None:
+    """Pass on that all workers are to stop: this process asks often, and the other event takes longer to ask.
+
+    Nothing waits for that event: a process that died in a wait would keep others from setting it.
+    """
+    while not stopped.is_set() and not over.wait(_OFTEN):
+        if stop.is_set():
+            stopped.set()
+
+
+def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
     process = load_pipeline(work.pipeline)
     connection.send(None)
     while (file := cast("DataFile | None", connection.recv())) is not None:  # what `takes` sends
@@ -149,7 +183,8 @@ def _work_on(connection: Wire, work: Work, stop: Event) -> None:
                 work.progress,
                 table_name=work.table_name,
                 chunk=work.chunk,
-                stop=stop.is_set,
+                stop=stop,
+                barred=stop,
             ):
                 connection.send(chunk)
         except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
