@@ -60,15 +60,24 @@ def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None
     return None
 
 
+def is_of_a_window(document: Mapping[str, object]) -> bool:
+    """Whether a document of an OnFailure destination is about a batch of a mapping with a tumbling window."""
+    return is_map(document.get("timeWindowInfo")) or is_map(member(document.get("payload"), "window"))
+
+
 def _document(payload: Mapping[str, object]) -> Envelope:
     """Open a document, whose shape is that of "Adding an on-failure destination" in the AWS Lambda Developer Guide."""
     if about_a_batch(payload) is None:
         what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
         raise NotAStreamEvent(f"{_EXPECTED}, got {what}")
     if "payload" not in payload:
-        raise NotAStreamEvent(
-            f"{_EXPECTED}, got an OnFailure document without its records: redrive() reads them from the stream"
-        )
+        if is_of_a_window(payload):
+            what, then = "an OnFailure document of a tumbling window", "they have to be read from the stream again"
+        elif is_map(payload.get("context")):
+            what, then = "the dead letter of a pipe", "redrive() reads them from the stream"
+        else:
+            what, then = "an OnFailure document", "redrive() reads them from the stream"
+        raise NotAStreamEvent(f"{_EXPECTED}, got {what} without its records: {then}")
     event = payload["payload"]
     if isinstance(event, str):
         from streamfn._texts import read_json  # few documents keep it as text

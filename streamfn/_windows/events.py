@@ -51,6 +51,11 @@ class WindowEvent(NamedTuple):
 def window_event(event: object) -> WindowEvent:
     """Read the event of a window. Fails with `NotAStreamEvent` for whatever is none."""
     envelope = opened(event)
+    if envelope.sender == "destination":
+        raise NotAStreamEvent(
+            "expected the event of a tumbling window, got an OnFailure document: the event that failed is its payload, "
+            "with the window and the state of then, and Lambda takes no state from an answer to it any more"
+        )
     if not is_map(event) or "isFinalInvokeForWindow" not in event:
         raise NotAStreamEvent(
             "expected the event of a tumbling window: set TumblingWindowInSeconds on the event source mapping"

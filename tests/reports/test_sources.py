@@ -7,15 +7,29 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import pytest
 from returns.result import Result, Success
 
-from streamfn import PartitionKey, RemoveEvent, StreamRecord, Table, on_remove, pipeline
+from streamfn import (
+    Event,
+    NotAStreamEvent,
+    PartitionKey,
+    RemoveEvent,
+    StreamRecord,
+    Table,
+    Window,
+    on_remove,
+    pipeline,
+    window_handler,
+)
+from streamfn._pipeline import Pipeline
+from streamfn._texts import read_json
 from streamfn.dead_letters import redrive
 from streamfn.ledgers import MemoryLedger
-from streamfn.sources import StreamReader
+from streamfn.sources import Drained, FileCheckpoints, StreamReader
 from streamfn.testing import kinesis_event, lambda_event, pipe_event, remove_event, values
 from tests.dead_letters.documents import Shard as LetterShard
 from tests.dead_letters.documents import document
@@ -203,3 +217,86 @@ def with_time(entry: Mapping[str, object], written: object) -> object:
     inner["dynamodb"]["ApproximateCreationDateTime"] = written
     copied["kinesis"]["data"] = b64encode(json.dumps(inner).encode()).decode()
     return copied
+
+
+def pipe_letter(raw: Mapping[str, object], **context: object) -> str:
+    """Write what a pipe sends to its dead-letter queue of a batch of one record."""
+    told = json.loads(document([raw]))
+    del told["requestContext"]
+    arn = "arn:aws:pipes:eu-west-1:123456789012:pipe/sessions"
+    return json.dumps({**told, "context": {"partnerResourceArn": arn, **context}})
+
+
+def sessions_of(table: str) -> Pipeline[str, str]:
+    return pipeline(Table(table, Session), on_remove(log_out))
+
+
+def test_the_dead_letter_of_a_pipe_is_redriven() -> None:
+    """A pipe names itself and no function, and its dead letter was unreadable without a word of what it was.
+
+    With the scope of the function it runs; without, it stays, and is told what to say.
+    """
+    raw = removal("7", TTL)
+    process = sessions_of(STREAM.split("/")[1])
+    source = Texts({"one": pipe_letter(raw, condition="RetryAttemptsExhausted")})
+    (stays,) = redrive(process, source, ledger=MemoryLedger(), streams=LetterShard([raw]))
+    assert ("unreadable", False) == (stays.outcome, stays.removed)
+    assert "the pipe sessions does not name its function: say whose ledger, with scope=" == stays.detail
+    (other,) = redrive(process, source, ledger=MemoryLedger(), scope="follow", function="another")
+    assert ("another function", "the pipe sessions") == (other.outcome, other.detail)
+    (done,) = redrive(process, source, ledger=MemoryLedger(), scope="follow", streams=LetterShard([raw]))
+    assert ("handled", True, {}) == (done.outcome, done.removed, source.texts)
+    with pytest.raises(NotAStreamEvent, match="got the dead letter of a pipe without its records: redrive"):
+        process(json.loads(pipe_letter(raw)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    count: int = 0
+
+
+def add(state: Sum, _: Event[Session]) -> Result[Sum, str]:
+    return Success(state)
+
+
+def emit(_: Window, state: Sum) -> Result[int, str]:
+    return Success(state.count)
+
+
+def test_a_document_of_a_window_is_told_what_it_is() -> None:
+    """A document of a tumbling window, given to the function that failed on it, said to set TumblingWindowInSeconds.
+
+    That was set. Now both the function and a redrive say what it is.
+    """
+    raw = {**removal("7", {}), "dynamodb": {"SequenceNumber": "7", "Keys": {}}}
+    bare = {**json.loads(document([raw])), "timeWindowInfo": {"window": {}, "shardId": "s"}}
+    whole = {**bare, "payload": {"Records": [raw], "window": {}, "state": {}, "isFinalInvokeForWindow": False}}
+    function = window_handler(Table("prod-Card", Session), add, Sum(), emit)
+    with pytest.raises(NotAStreamEvent, match="got an OnFailure document: the event that failed is its payload"):
+        function(whole, None)
+    with pytest.raises(NotAStreamEvent, match="of a tumbling window without its records: they have to be read"):
+        function(bare, None)
+    for each in (whole, bare):
+        (told,) = redrive(sessions_of("t"), Texts({"one": json.dumps(each)}), ledger=MemoryLedger())
+        assert "unreadable" == told.outcome
+        assert told.detail.startswith("the document is about a batch of a tumbling window")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_letters_documents_and_checkpoints_that_a_tool_saved_anew_are_read(
+    tmp_path: Path, encoding: str
+) -> None:
+    """Windows' tools save with a byte order mark, or in UTF-16, and what they saved was no JSON any more."""
+    assert json.loads(document([removal("7", TTL)])) == read_json(document([removal("7", TTL)]).encode(encoding))
+    mark = "\ufeff"
+    raw = removal("7", TTL)
+    process = sessions_of(STREAM.split("/")[1])
+    source = Texts({"one": mark + document([raw])})
+    (done,) = redrive(process, source, ledger=MemoryLedger(), streams=LetterShard([raw]))
+    assert "handled" == done.outcome
+    checkpoints = FileCheckpoints(tmp_path / "at.json")
+    checkpoints.save(ARN, {"shard": Drained()})
+    text = (tmp_path / "at.json").read_text()
+    (tmp_path / "at.json").write_bytes(text.encode(encoding))
+    assert {"shard": Drained()} == checkpoints.load(ARN)
+    checkpoints.release(ARN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError
 from typing_extensions import override
 
 from streamfn import Table
+from streamfn._get_records import as_lambda_sends
 from streamfn._misuse import Misuse
 from streamfn.sources import (
     After,
@@ -101,7 +103,8 @@ def test_what_the_function_gets_is_what_lambda_would_send(here: Setting) -> None
     payloads: list[object] = []
     here.reader().run(lambda payload, _: payloads.append(payload), signals=False)
     (record,) = here.stream.shards["s"].records
-    assert payloads == [{"Records": [{**record, "eventSourceARN": ARN}]}]
+    assert payloads == [{"Records": [as_lambda_sends(record, ARN)]}]
+    assert payloads == json.loads(json.dumps(payloads))
 
 
 def test_a_batch_has_up_to_so_many_records_of_one_shard(here: Setting) -> None:

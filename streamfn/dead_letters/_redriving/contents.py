@@ -18,6 +18,11 @@ _LARGEST: Final = 16 * 1024 * 1024
 """How many characters a portion has before no more is added: a document from a bucket has up to six million."""
 
 
+_OF_WINDOW: Final = (
+    "the document is about a batch of a tumbling window, whose state has gone on without it: fold its records anew"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FoundLetter:
     """A letter, and the record that it carries."""
@@ -70,7 +75,10 @@ Found: TypeAlias = FoundLetter | FoundDocument
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose letters and documents are meant: those of a scope, and of a function of this name; None is anybody's."""
+    """Whose letters and documents are meant: those of a scope, and of a function of this name; None is anybody's.
+
+    The name is that of the pipe for the documents of one.
+    """
 
     scope: str | None
     function: str | None
@@ -95,10 +103,22 @@ class Whose:
             return FoundNothing(received, str(wrong))
         if document is None:
             return FoundNothing(received, problem)
+        if document.function is None:
+            return self._document_of_pipe(received, document)
         function = self.scope if self.function is None else self.function
         if function not in {None, document.function}:
-            return Foreign(received, None, document.function)
+            return Foreign(received, None, document.owner)
+        if document.is_of_window:
+            return FoundNothing(received, _OF_WINDOW)
         return FoundDocument(received, document, document.function if self.scope is None else self.scope)
+
+    def _document_of_pipe(self, received: Received, document: Document) -> FoundDocument | Foreign | FoundNothing:
+        """Take the document of a pipe, which does not name the function: with the scope, nobody has to guess that."""
+        if self.function not in {None, document.pipe}:
+            return Foreign(received, None, document.owner)
+        if self.scope is None:
+            return FoundNothing(received, f"{document.owner} does not name its function: say whose ledger, with scope=")
+        return FoundDocument(received, document, self.scope)
 
 
 def portion_of(receiving: Iterator[Received], most: int) -> list[Received]:

@@ -1,7 +1,8 @@
-"""The documents that Lambda sends of batches that it gives up, to a function's OnFailure destination.
+"""The documents about batches that are given up: Lambda's, of a function's OnFailure destination, and those of a pipe.
 
 Their shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS
 Lambda Developer Guide. A queue and a topic are told the range of the shard alone; a bucket gets the records too.
+A pipe of EventBridge sends the like to its dead-letter queue, and names itself there where Lambda names the function.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Final
 
 from typing_extensions import override
 
-from streamfn._envelopes import NotAStreamEvent, about_a_batch
+from streamfn._entries import member
+from streamfn._envelopes import NotAStreamEvent, about_a_batch, is_of_a_window
 from streamfn._payloads import read
 from streamfn._records import Record
 from streamfn._texts import read_json
 from streamfn._wire import as_sequence_number, as_text, is_map
 
+_PIPE_ARN: Final = re.compile(r"arn:[^:]+:pipes:[^:]*:[^:]*:pipe/(?P<name>.+)")
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(:[^:]+)?")
 
 
@@ -28,45 +31,63 @@ class NotADocument(ValueError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
-    """A batch that Lambda gave up.
+    """A batch that Lambda or a pipe gave up.
 
-    `function` is the function's name. `size` says how many records the batch had. They lie in the `shard` of
+    `function` is the function's name, or None where it was a `pipe`, whose name that is. `is_of_window` says that the
+    mapping has a tumbling window. `size` says how many records the batch had. They lie in the `shard` of
     the `stream`, in the range from `start` to `end`, with others between them if the mapping has parallel lanes
     or a filter. `records` are the batch's, where the document carries them.
     """
 
-    function: str
+    function: str | None
     stream: str
     shard: str
     start: str
     end: str
     size: int
     records: tuple[Record, ...] | None
+    pipe: str | None = None
+    is_of_window: bool = False
+
+    @property
+    def owner(self) -> str:
+        """Whose it is: the name of the function, or of the pipe."""
+        return self.function or f"the pipe {self.pipe}"
 
     @override
     def __repr__(self) -> str:
-        return f"Document({self.function!r}, {self.shard!r}, {self.start!r} to {self.end!r})"
+        return f"Document({self.owner!r}, {self.shard!r}, {self.start!r} to {self.end!r})"
 
 
 def read_document(text: str) -> Document | None:
-    """Read a document of Lambda's; None for whatever has another shape. Fails with `NotADocument`."""
+    """Read a document of Lambda's or of a pipe; None for whatever has another shape. Fails with `NotADocument`."""
     try:
         told = read_json(text)
     except (ValueError, RecursionError):
         return None
     if not is_map(told) or (batch := about_a_batch(told)) is None:
         return None
-    context = told.get("requestContext")
-    arn = as_text(context.get("functionArn")) if is_map(context) else None
-    function = None if arn is None else _FUNCTION_ARN.fullmatch(arn)
+    function = _FUNCTION_ARN.fullmatch(as_text(member(told.get("requestContext"), "functionArn")) or "")
+    pipe = _PIPE_ARN.fullmatch(as_text(member(told.get("context"), "partnerResourceArn")) or "")
     stream, shard = as_text(batch.get("streamArn")), as_text(batch.get("shardId"))
     start, end = (as_sequence_number(batch.get(f"{end}SequenceNumber")) for end in ("start", "end"))
     size = batch.get("batchSize")
-    if function is None or stream is None or shard is None or start is None or end is None:
+    is_named = function is not None or pipe is not None
+    if not is_named or stream is None or shard is None or start is None or end is None:
         raise NotADocument("the document does not name its function, its stream, or the range of its shard")
     if not isinstance(size, int):
         raise NotADocument("the document does not say how many records there were")
-    return Document(function["name"], stream, shard, start, end, size, _records(told))
+    return Document(
+        None if function is None else function["name"],
+        stream,
+        shard,
+        start,
+        end,
+        size,
+        _records(told),
+        None if pipe is None else pipe["name"],
+        is_of_a_window(told),
+    )
 
 
 def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
