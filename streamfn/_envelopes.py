@@ -72,7 +72,10 @@ def _document(payload: Mapping[str, object]) -> Envelope:
         raise NotAStreamEvent(f"{_EXPECTED}, got {what}")
     if "payload" not in payload:
         if is_of_a_window(payload):
-            what, then = "an OnFailure document of a tumbling window", "they have to be read from the stream again"
+            what, then = (
+                "an OnFailure document of a tumbling window",
+                "they have to be read from the stream again",
+            )
         elif is_map(payload.get("context")):
             what, then = "the dead letter of a pipe", "redrive() reads them from the stream"
         else:

@@ -17,7 +17,11 @@ from streamfn._entries import member, record_of
 from streamfn._records import MalformedRecord, Record, is_one_change
 from streamfn._wire import as_number, as_sequence_number, as_text, is_map, unit_of
 
-_UNITS: Final[Mapping[object, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000, "NANOSECOND": 1_000_000_000}
+_UNITS: Final[Mapping[object, int]] = {
+    "MILLISECOND": 1_000,
+    "MICROSECOND": 1_000_000,
+    "NANOSECOND": 1_000_000_000,
+}
 """How many of them a second has, by the name that a record gives the precision of its time."""
 
 

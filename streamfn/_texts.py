@@ -33,9 +33,9 @@ def decoded(content: bytes) -> str:
 
 
 def read_json(text: str | bytes) -> object:
-    """Read a document of JSON, with or without a byte order mark. Fails with `ValueError` and `RecursionError`.
+    r"""Read a document of JSON, with or without a byte order mark. Fails with `ValueError` and `RecursionError`.
 
-    >>> read_json("\\ufeff[1]"), read_json("[1]".encode("utf-16"))
+    >>> read_json("\ufeff[1]"), read_json("[1]".encode("utf-16"))
     ([1], [1])
     """
     read: object = json.loads(text.removeprefix(_MARK) if isinstance(text, str) else text)

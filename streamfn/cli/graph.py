@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from streamfn.cli._exits import ExitCode
 from streamfn.cli._pipelines import Name, named
 from streamfn.cli._printing import AsJson, print_json, write

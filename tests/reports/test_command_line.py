@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -54,9 +53,11 @@ def linger(event: InsertEvent[Card]) -> Result[int, str]:
         log.write(f"{event.new_image.id}\\n")
     if "MENDED" not in os.environ:
         if event.new_image.id % 1_000 == 3:
-            print("linger", file=sys.stderr, flush=True)
+            os.write(2, b"linger\\n")
             while not Path(os.environ["REPLAY_GO"]).exists():
                 sleep(0.01)
+        if event.new_image.id % 1_000 > 3:
+            sleep(0.1)  # as a request takes
     return Success(event.new_image.id)
 
 
@@ -136,10 +137,14 @@ def test_a_payload_on_standard_input_may_have_a_byte_order_mark(tmp_path: Path) 
         check=False,
     )
     assert (0, 2) == (done.returncode, json.loads(done.stdout)["handled"])
-    in_place = call("invoke", "tests.cli.app:process", "-", "--json", stdin="\ufeff" + json.dumps(event(record(1))))
+    in_place = call(
+        "invoke", "tests.cli.app:process", "-", "--json", stdin="\ufeff" + json.dumps(event(record(1)))
+    )
     assert 2 == in_place.document["handled"]
     (tmp_path / "half").write_bytes(json.dumps(event(record(1))).encode("utf-16")[:-1])
-    assert "is no text in UTF-8 or UTF-16" in call("invoke", "tests.cli.app:process", str(tmp_path / "half")).err
+    assert (
+        "is no text in UTF-8 or UTF-16" in call("invoke", "tests.cli.app:process", str(tmp_path / "half")).err
+    )
 
 
 def lingering(folder: Path, place: Path, processes: int, **more: str) -> subprocess.Popen[str]:
@@ -173,14 +178,14 @@ def test_the_first_interrupt_of_a_replay_is_answered_and_ends_it_soon(noisy: Pat
 
     Now there is a word at once, the handler that runs is the last one, and the next replay runs the rest once.
     """
-    place = write_export(noisy, [[item(1_000 * file + number) for number in range(50)] for file in range(processes)])
+    place = write_export(
+        noisy, [[item(1_000 * file + number) for number in range(50)] for file in range(processes)]
+    )
     with lingering(noisy, place, processes) as running:
         for _ in range(processes):
             heard(running, "linger")
         running.send_signal(signal.SIGINT)
         heard(running, "no handler is started any more")
-        if processes > 1:  # it takes a moment until all processes have heard of it
-            heard_of_it(noisy)
         (noisy / "go").touch()
         out, _ = running.communicate()
     assert 130 == running.returncode
@@ -190,13 +195,6 @@ def test_the_first_interrupt_of_a_replay_is_answered_and_ends_it_soon(noisy: Pat
     done = streamfn("replay", "noisy:lingering", str(place), "--json", cwd=noisy, **once_more(noisy))
     assert (0, {"linger": 50 * processes}) == (done.code, done.document["handled"])
     assert {1} == set(calls(noisy).values())
-
-
-def heard_of_it(_: Path) -> None:
-    """Give the workers the time in which they look."""
-    from time import sleep
-
-    sleep(1)
 
 
 def once_more(folder: Path) -> dict[str, str]:
@@ -209,7 +207,9 @@ def test_the_second_interrupt_ends_it_at_once_and_keeps_what_was_done(noisy: Pat
 
     Now nothing is repeated but what the handler was at.
     """
-    place = write_export(noisy, [[item(1_000 * file + number) for number in range(50)] for file in range(processes)])
+    place = write_export(
+        noisy, [[item(1_000 * file + number) for number in range(50)] for file in range(processes)]
+    )
     with lingering(noisy, place, processes) as running:
         for _ in range(processes):
             heard(running, "linger")
@@ -218,10 +218,11 @@ def test_the_second_interrupt_ends_it_at_once_and_keeps_what_was_done(noisy: Pat
         running.send_signal(signal.SIGINT)
         running.communicate()
     assert 130 == running.returncode
-    assert dict.fromkeys([1_000 * file + number for file in range(processes) for number in range(4)], 1) == calls(noisy)
+    assert dict.fromkeys(
+        [1_000 * file + number for file in range(processes) for number in range(4)], 1
+    ) == calls(noisy)
     done = streamfn("replay", "noisy:lingering", str(place), "--json", cwd=noisy, **once_more(noisy))
     assert (0, {"linger": 50 * processes}) == (done.code, done.document["handled"])
     assert {number for number, count in calls(noisy).items() if count > 1} == {
         1_000 * file + 3 for file in range(processes)
     }
-    assert os.path.exists(place)

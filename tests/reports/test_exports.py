@@ -81,7 +81,9 @@ def test_a_count_that_is_not_that_of_the_file_is_told_in_each_run(tmp_path: Path
     for chunk in (2, 10, 10):
         done = replay(place, process, chunk=chunk)
         assert not done.is_complete
-        assert [f"has 3 lines, and the manifest says {count}" in why for why in done.unfinished.values()] == [True]
+        assert [f"has 3 lines, and the manifest says {count}" in why for why in done.unfinished.values()] == [
+            True
+        ]
     assert dict.fromkeys(range(1, min(count, 3) + 1), 1) == seen
 
 

@@ -115,7 +115,11 @@ def test_a_deletion_by_time_to_live_is_one_on_every_way_from_get_records() -> No
 
 def test_a_user_who_deletes_is_not_the_time_to_live() -> None:
     """The names alone are put right: another principal, or another type, stays what it is."""
-    others: list[dict[str, object]] = [{**TTL, "PrincipalId": "AIDA"}, {**TTL, "Type": "User"}, {"Type": "Service"}]
+    others: list[dict[str, object]] = [
+        {**TTL, "PrincipalId": "AIDA"},
+        {**TTL, "Type": "User"},
+        {"Type": "Service"},
+    ]
     for identity in others:
         process = pipeline(expirations("prod-Card"), on_remove(log_out))
         assert [] == process({"Records": [{**removal("7", identity), "eventSourceARN": ARN}]})
@@ -133,7 +137,7 @@ def test_a_reader_hands_over_what_lambda_sends() -> None:
     stream.add("shard")
     stream.shards["shard"].records.append(raw)
     stream.switch_off()
-    (batch,) = StreamReader(ARN, client=stream, clock=Clock()).batches()
+    batch = next(StreamReader(ARN, client=stream, clock=Clock()).batches())
     (record,) = batch.payload["Records"]
     assert {"principalId": "dynamodb.amazonaws.com", "type": "Service"} == record["userIdentity"]
     told = record["dynamodb"]
@@ -176,7 +180,9 @@ def test_a_time_is_read_by_its_size_and_as_text(written: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["now", "", "1e999", "²", True, [], {}, 10**400, 1e300, float("nan"), float("-inf"), None], ids=lambda each: repr(each)[:20]
+    "written",
+    ["now", "", "1e999", "²", True, [], {}, 10**400, 1e300, float("nan"), float("-inf"), None],
+    ids=lambda each: repr(each)[:20],
 )
 def test_a_time_that_nobody_can_read_is_none(written: object) -> None:
     """A record whose time could not be read counted as malformed, and its handlers never ran. Now the time is None."""
@@ -270,11 +276,18 @@ def test_a_document_of_a_window_is_told_what_it_is() -> None:
     """
     raw = {**removal("7", {}), "dynamodb": {"SequenceNumber": "7", "Keys": {}}}
     bare = {**json.loads(document([raw])), "timeWindowInfo": {"window": {}, "shardId": "s"}}
-    whole = {**bare, "payload": {"Records": [raw], "window": {}, "state": {}, "isFinalInvokeForWindow": False}}
+    whole = {
+        **bare,
+        "payload": {"Records": [raw], "window": {}, "state": {}, "isFinalInvokeForWindow": False},
+    }
     function = window_handler(Table("prod-Card", Session), add, Sum(), emit)
-    with pytest.raises(NotAStreamEvent, match="got an OnFailure document: the event that failed is its payload"):
+    with pytest.raises(
+        NotAStreamEvent, match="got an OnFailure document: the event that failed is its payload"
+    ):
         function(whole, None)
-    with pytest.raises(NotAStreamEvent, match="of a tumbling window without its records: they have to be read"):
+    with pytest.raises(
+        NotAStreamEvent, match="of a tumbling window without its records: they have to be read"
+    ):
         function(bare, None)
     for each in (whole, bare):
         (told,) = redrive(sessions_of("t"), Texts({"one": json.dumps(each)}), ledger=MemoryLedger())
@@ -287,7 +300,9 @@ def test_letters_documents_and_checkpoints_that_a_tool_saved_anew_are_read(
     tmp_path: Path, encoding: str
 ) -> None:
     """Windows' tools save with a byte order mark, or in UTF-16, and what they saved was no JSON any more."""
-    assert json.loads(document([removal("7", TTL)])) == read_json(document([removal("7", TTL)]).encode(encoding))
+    assert json.loads(document([removal("7", TTL)])) == read_json(
+        document([removal("7", TTL)]).encode(encoding)
+    )
     mark = "\ufeff"
     raw = removal("7", TTL)
     process = sessions_of(STREAM.split("/")[1])

@@ -19,7 +19,8 @@ _LARGEST: Final = 16 * 1024 * 1024
 
 
 _OF_WINDOW: Final = (
-    "the document is about a batch of a tumbling window, whose state has gone on without it: fold its records anew"
+    "the document is about a batch of a tumbling window, whose state has gone on without it: "
+    "fold its records anew"
 )
 
 
@@ -112,12 +113,16 @@ class Whose:
             return FoundNothing(received, _OF_WINDOW)
         return FoundDocument(received, document, document.function if self.scope is None else self.scope)
 
-    def _document_of_pipe(self, received: Received, document: Document) -> FoundDocument | Foreign | FoundNothing:
+    def _document_of_pipe(
+        self, received: Received, document: Document
+    ) -> FoundDocument | Foreign | FoundNothing:
         """Take the document of a pipe, which does not name the function: with the scope, nobody has to guess that."""
         if self.function not in {None, document.pipe}:
             return Foreign(received, None, document.owner)
         if self.scope is None:
-            return FoundNothing(received, f"{document.owner} does not name its function: say whose ledger, with scope=")
+            return FoundNothing(
+                received, f"{document.owner} does not name its function: say whose ledger, with scope="
+            )
         return FoundDocument(received, document, self.scope)
 
 

@@ -87,7 +87,8 @@ def redrive(
 
     `scope` is the one that the function's delivery was given, if it was, and `function` the function's name, if
     that is another. With them, what is of other functions stays, which a source that several share needs.
-    Without them, letters say their scope, and that of a document is the name of its function.
+    Without them, letters say their scope, and that of a document is the name of its function. The dead letter of a
+    pipe of EventBridge names the pipe alone: it needs `scope`, and `function` is the name of the pipe.
 
     A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
     ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and

@@ -58,7 +58,7 @@ def lines_of(export: Export, file: DataFile) -> Generator[bytes]:
 
 
 def _in_utf8(opened: gzip.GzipFile) -> Iterator[bytes]:
-    """Give lines in UTF-8 without a byte order mark, as DynamoDB writes them, though a tool may have saved them anew."""
+    """Give lines in UTF-8 without a byte order mark, as DynamoDB writes them; a tool may have saved them anew."""
     encoding = encoding_of(opened.peek(4)[:4])
     if encoding == "utf-8":
         return iter(opened)

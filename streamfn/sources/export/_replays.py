@@ -110,9 +110,9 @@ def replay(
 
     `progress` is where it is kept what has been run, a folder or ``s3://bucket/prefix``; by default that is a folder
     beside the manifest, named after the pipeline. Run again with the same, it goes on where it ended, and runs again
-    what failed, for the handlers that failed. A failure that nobody wants to run any more, because a pattern, a `where`,
-    a kind of change or the table's name is another one, stays open as ``"Unwanted"``, and one of a handler that is no
-    longer there stays as it is. What a process was at when it died, up to `chunk` lines, is repeated.
+    what failed, for the handlers that failed. A failure that nobody wants to run any more, because a pattern, a
+    `where`, a kind of change or the table's name is another one, stays open as ``"Unwanted"``, and one of a handler
+    that is no longer there stays as it is. What a process was at when it died, up to `chunk` lines, is repeated.
 
     `table_name` is the name under which the pipeline knows the table, if the export is of a copy. `on_progress` is told
     how far it has come, after each chunk.

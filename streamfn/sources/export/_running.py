@@ -92,32 +92,47 @@ def chunks_of(
             if stop():
                 return
             if before is not None and before.is_done_for(handlers):
-                lines.skip(last - first + 1)
-                run = replace(before, ends=_ends(before, file, lines))
-                if run != before:
-                    progress.keep(export, file, run)
+                run: Chunk | None = _skipped(before, lines, progress, make)
             else:
                 running = _Run(make, before, first, handlers, barred)
-                try:
-                    running.run(process, lines, last)
-                    if running.line < first:  # there was nothing to run, or nothing may start any more
-                        break
-                    run, *rest = running.parts()
-                    run = replace(run, ends=_ends(run, file, lines))
-                    # The last one first: only the first part takes the place of what was known of the chunk.
-                    for part in (*rest, run):
-                        progress.keep(export, file, part)
-                except BaseException:
-                    for part in reversed(running.parts()):
-                        progress.keep(export, file, part)
-                    raise
+                run = _run_and_kept(running, process, lines, last, progress)
+            if run is None:
+                break
             yield run
             if barred():
                 return
-        if barred():
-            return
-        if (problem := lines.end()) is not None:
+        if not barred() and (problem := lines.end()) is not None:
             raise problem
+
+
+def _skipped(before: Chunk, lines: _Lines, progress: ProgressStore, make: _RecordMaker) -> Chunk:
+    """Leave out the lines of a chunk that is done, and keep it anew if more is known of the end of the file."""
+    lines.skip(before.last - before.first + 1)
+    run = replace(before, ends=_ends(before, make.file, lines))
+    if run != before:
+        progress.keep(make.export, make.file, run)
+    return run
+
+
+def _run_and_kept(
+    running: _Run, process: Pipeline[object, object], lines: _Lines, last: int, progress: ProgressStore
+) -> Chunk | None:
+    """Run the lines of a chunk up to the last one, and keep what came of it; None where nothing was run."""
+    export, file = running.make.export, running.make.file
+    try:
+        running.run(process, lines, last)
+        if not (parts := running.parts()):  # the file is damaged, or nothing may start any more
+            return None
+        run, *rest = parts
+        run = replace(run, ends=_ends(run, file, lines))
+        # The last one first: only the first part takes the place of what was known of the chunk.
+        for part in (*rest, run):
+            progress.keep(export, file, part)
+    except BaseException:
+        for part in reversed(running.parts()):
+            progress.keep(export, file, part)
+        raise
+    return run
 
 
 def _ends(run: Chunk, file: DataFile, lines: _Lines) -> bool:
@@ -130,9 +145,7 @@ def _cover(known: Sequence[Chunk], file: DataFile) -> bool:
     return sum(each.last - each.first + 1 for each in known) == known[-1].last == file.items
 
 
-def _stretches(
-    known: Sequence[Chunk], file: DataFile, chunk: int
-) -> Iterator[tuple[Chunk | None, int, int]]:
+def _stretches(known: Sequence[Chunk], file: DataFile, chunk: int) -> Iterator[tuple[Chunk | None, int, int]]:
     """Give the chunks that were run, and those that are to come, each with its first line and its last."""
     first = 1
     for each in known:
@@ -217,7 +230,7 @@ class _Run:
     ) -> None:
         """Begin before the first line; of a new chunk nothing is known before."""
         self.line: int = first - 1
-        self._make = make
+        self.make = make
         self._is_new = before is None
         self._before = Chunk(first, first - 1, frozenset(), {}, ()) if before is None else before
         self._handlers = handlers
@@ -235,11 +248,17 @@ class _Run:
     def run(self, process: Pipeline[object, object], lines: _Lines, last: int) -> None:
         """Run the lines up to the last one, or fewer where there are no more, or nothing may start any more."""
         while self.line < last and not self._barred():
-            gate = _Recorder(self._barred) if self._is_new else ReplayGate(self._before, self._handlers, self._barred)
+            gate = (
+                _Recorder(self._barred)
+                if self._is_new
+                else ReplayGate(self._before, self._handlers, self._barred)
+            )
             records: list[Record] = []
-            while len(records) < BATCH and (taken := lines.take(min(_AT_ONCE, last - lines.number))):
+            while len(records) < BATCH and (
+                taken := lines.take(min(_AT_ONCE, BATCH - len(records), last - lines.number))
+            ):
                 numbered = enumerate(taken, lines.number - len(taken) + 1)
-                records += [self._make(number, line) for number, line in numbered if gate.wants(number)]
+                records += [self.make(number, line) for number, line in numbered if gate.wants(number)]
             if lines.number == self.line:
                 return
             try:
@@ -317,7 +336,8 @@ class _Run:
             named = [*sorted(self._handlers - self._before.handlers)]
         detail, event_id = detail_of(reason), record.event_id
         self._failures += [
-            Outcome(self._make.file.name, each, type(reason).__name__, detail, line, event_id) for each in named
+            Outcome(self.make.file.name, each, type(reason).__name__, detail, line, event_id)
+            for each in named
         ]
 
     def _wait(self, handler: str, line: int) -> None:
@@ -342,8 +362,8 @@ class _Run:
     def _unwanted(self, due: Due, detail: str | None) -> Outcome:
         """Say that nobody wants a pair any more that is still open, and what was known of it."""
         handler, line = due
-        file = self._make.file.name
-        event_id = event_id_of(self._make.export, self._make.file, line)
+        file = self.make.file.name
+        event_id = event_id_of(self.make.export, self.make.file, line)
         return Outcome(file, handler, Unwanted.__name__, detail, line, event_id)
 
     def _is_still_due(self, due: Due) -> bool:
