@@ -180,7 +180,7 @@ def as_number(value: object) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def unit_of(number: int | float) -> int:
+def unit_of(number: float) -> int:
     """Say how many of its unit a second has, for a time since 1970: by how large the number is.
 
     What a datetime can hold as seconds is that, up to the year 9999. Two units are a thousand times apart, and so one
@@ -197,12 +197,10 @@ def unit_of(number: int | float) -> int:
     return 1_000_000 if size < 100_000_000_000_000_000 else 1_000_000_000
 
 
-def moment_of(number: int | float, unit: int) -> datetime:
+def moment_of(number: float, unit: int) -> datetime:
     """Give the time that is so many units after 1970; a second has `unit` of them.
 
     Fails with `OverflowError` or `ValueError` for a time that a datetime cannot hold.
     """
-    if isinstance(number, float):
-        return _EPOCH + timedelta(seconds=number / unit)
-    seconds, rest = divmod(number, unit)
-    return _EPOCH + timedelta(seconds=seconds, microseconds=rest * 1_000_000 // unit)
+    seconds, rest = divmod(number, unit)  # so that whole numbers lose nothing
+    return _EPOCH + timedelta(seconds=seconds, microseconds=rest * 1_000_000 / unit)
