@@ -38,8 +38,11 @@ def on_the_wire(record: Mapping[str, object], stream_arn: str) -> WireRecord:
     {'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
     """
     plain: WireRecord = json.loads(json.dumps(record, default=_as_json))
-    if isinstance(identity := plain.get("userIdentity"), dict):
-        plain["userIdentity"] = {name[:1].lower() + name[1:]: value for name, value in identity.items()}
+    match plain.get("userIdentity"):
+        case {"PrincipalId": principal, "Type": kind}:
+            plain["userIdentity"] = {"principalId": principal, "type": kind}
+        case _:  # nobody is named, or as Lambda does
+            pass
     return {**plain, "eventSource": "aws:dynamodb", "eventSourceARN": stream_arn}
 
 

@@ -12,9 +12,8 @@ import typer
 from returns.result import Success
 
 from streamfn._misuse import Misuse
-from streamfn._signals import stopped_by_signals
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._exits import ExitCode, say_ending
+from streamfn.cli._exits import ExitCode
 from streamfn.cli._lines import json_lines, lines_for, tell
 from streamfn.cli._overheard import overheard
 from streamfn.cli._pipelines import Name, named
@@ -107,14 +106,8 @@ def tail(
     show = json_lines(values=show_values) if as_json else lines_for(process)
     following = Following(reader, lambda results: show(shown_results(results, values=show_values)))
     followed = overheard(followed_function(process, function, skips=skip_failures), following.listen)
-
-    def end() -> None:
-        reader.stop()
-        say_ending()
-
     try:
-        with stopped_by_signals(end):
-            reader.run(followed, signals=False)
+        reader.run(followed)
     except (CheckpointInUse, NoStream, NotACheckpoint) as error:
         raise Misuse(str(error)) from None
     except OSError as error:

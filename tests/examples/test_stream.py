@@ -105,9 +105,11 @@ def test_a_record_is_put_into_the_shape_of_a_lambda_event() -> None:
         "NewImage": {"all": {"L": [{"BS": [b"a", b"b"]}, {"M": {"x": {"BOOL": True}}}]}},
         "SizeBytes": 3,
     }
+    identity = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
 
     assert {
         "eventID": "1",
+        "userIdentity": {"principalId": "dynamodb.amazonaws.com", "type": "Service"},
         "eventSource": "aws:dynamodb",
         "eventSourceARN": ARN,
         "dynamodb": {
@@ -116,4 +118,4 @@ def test_a_record_is_put_into_the_shape_of_a_lambda_event() -> None:
             "NewImage": {"all": {"L": [{"BS": ["YQ==", "Yg=="]}, {"M": {"x": {"BOOL": True}}}]}},
             "SizeBytes": 3,
         },
-    } == on_the_wire({"eventID": "1", "dynamodb": change}, ARN)
+    } == on_the_wire({"eventID": "1", "userIdentity": identity, "dynamodb": change}, ARN)

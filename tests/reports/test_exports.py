@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from returns.result import Failure, Result, Success
 
-from streamfn import InsertEvent, RemoveEvent, Table, on_insert, on_remove, pipeline
+from streamfn import InsertEvent, RemoveEvent, StreamRecord, Table, on_insert, on_remove, pipeline
 from streamfn._pipeline import Pipeline
 from streamfn.sources.export import NotAnExport, Outcome, open_export, records_of, replay
 from streamfn.sources.export._workers import Work
@@ -62,14 +62,7 @@ def test_lines_beyond_the_count_of_the_manifest_are_told(tmp_path: Path, process
     for _ in range(2):
         ran = call("replay", PROCESS, str(place), "--processes", str(processes), "--json")
         assert 1 == ran.code
-        (told,) = dict(unfinished_in(ran.document)).values()
-        assert told.endswith("has 3 lines, and the manifest says 2")
-
-
-def unfinished_in(document: object) -> dict[str, str]:
-    told = json.loads(json.dumps(document))["unfinished"]
-    assert isinstance(told, dict)
-    return {str(name): str(why) for name, why in told.items()}
+        assert "has 3 lines, and the manifest says 2" in str(ran.document["unfinished"])
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 7])
@@ -242,8 +235,12 @@ def test_an_export_that_a_tool_saved_anew_is_read(tmp_path: Path, encoding: str)
     for name in ("manifest-files", "manifest-summary"):
         path = place / f"{name}.checksum"
         path.write_bytes(saved(path.read_bytes(), encoding))
-    titles = [record.new_image for record in records_of(open_export(place)) if hasattr(record, "new_image")]
-    assert ["grün", "hello"] == [json.loads(json.dumps(each))["title"]["S"] for each in titles]
+    images = [
+        record.peek("NewImage")
+        for record in records_of(open_export(place))
+        if isinstance(record, StreamRecord)
+    ]
+    assert [{"S": "grün"}, {"S": "hello"}] == [image["title"] for image in images if image is not None]
 
 
 def saved(content: bytes, encoding: str) -> bytes:
