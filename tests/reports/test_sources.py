@@ -274,12 +274,12 @@ def test_a_document_of_a_window_is_told_what_it_is() -> None:
 
     That was set. Now both the function and a redrive say what it is.
     """
-    raw = {**removal("7", {}), "dynamodb": {"SequenceNumber": "7", "Keys": {}}}
-    bare = {**json.loads(document([raw])), "timeWindowInfo": {"window": {}, "shardId": "s"}}
-    whole = {
-        **bare,
-        "payload": {"Records": [raw], "window": {}, "state": {}, "isFinalInvokeForWindow": False},
-    }
+    empty: dict[str, object] = {}
+    change: dict[str, object] = {"SequenceNumber": "7", "Keys": empty}
+    raw: dict[str, object] = {**removal("7", TTL), "dynamodb": change}
+    bare: dict[str, object] = {**json.loads(document([raw])), "timeWindowInfo": {"window": empty}}
+    payload: dict[str, object] = {"Records": [raw], "window": empty, "state": empty}
+    whole: dict[str, object] = {**bare, "payload": payload}
     function = window_handler(Table("prod-Card", Session), add, Sum(), emit)
     with pytest.raises(
         NotAStreamEvent, match="got an OnFailure document: the event that failed is its payload"
