@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 if TYPE_CHECKING:
     from boto3 import DynamoDBStreamsClient
@@ -38,11 +38,9 @@ def on_the_wire(record: Mapping[str, object], stream_arn: str) -> WireRecord:
     {'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
     """
     plain: WireRecord = json.loads(json.dumps(record, default=_as_json))
-    match plain.get("userIdentity"):
-        case {"PrincipalId": principal, "Type": kind}:
-            plain["userIdentity"] = {"principalId": principal, "type": kind}
-        case _:  # nobody is named, or as Lambda does
-            pass
+    if isinstance(identity := plain.get("userIdentity"), dict):
+        named = cast("WireRecord", identity)  # isinstance knows the dict, not what is in it
+        plain["userIdentity"] = {name[:1].lower() + name[1:]: value for name, value in named.items()}
     return {**plain, "eventSource": "aws:dynamodb", "eventSourceARN": stream_arn}
 
 
