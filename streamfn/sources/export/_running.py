@@ -426,7 +426,9 @@ class _Recorder(Gate):
         self.succeeded_turns.append(turn)
 
     @override
-    def failed(self, turn: Turn, reason: Reason[object], /, *, alone: bool = True) -> None:
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
         self.failed_turns.append((turn, reason))
 
     @override
