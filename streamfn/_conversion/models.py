@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,7 +27,7 @@ from typing import (
     get_type_hints,
 )
 
-from typing_extensions import get_original_bases
+from typing_extensions import Format, get_annotations, get_original_bases
 
 from streamfn._conversion.scalars import scalars
 from streamfn._conversion.types import (
@@ -138,15 +139,34 @@ def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
 def _resolved(cls: type) -> Mapping[str, Hint]:
     try:
         return get_type_hints(cls, include_extras=True)
-    except NameError as error:
-        annotations = inspect.get_annotations(cls)
-        name = next(
-            (each for each, text in annotations.items() if str(error.name) in str(text)), "a base's field"
+    except Exception as error:  # noqa: BLE001 (an annotation is a program of the user's, and may raise anything)
+        raise _unresolved(cls, error) from None
+
+
+def _unresolved(cls: type, error: Exception) -> Misuse:
+    """Make the error for annotations that cannot be evaluated; it names the field."""
+    # Python 3.14 evaluates annotations when somebody asks for them. This form leaves out what is not there.
+    annotations: Mapping[str, object] = get_annotations(cls, format=Format.FORWARDREF)
+    if isinstance(error, NameError | AttributeError) and error.name:
+        word = re.compile(rf"\b{re.escape(error.name)}\b")
+        found = [name for name, annotation in annotations.items() if word.search(str(annotation))]
+        problem = (
+            f"the type {error.name!r} cannot be found; define it, and the model, at the top of a module "
+            "rather than in a function, and import it outside of `if TYPE_CHECKING`"
         )
-        raise Misuse(
-            f"{cls.__name__}.{name}: the type {error.name!r} cannot be found; "
-            "define it, and the model, at the top of a module rather than in a function"
-        ) from None
+    else:
+        found = [name for name, annotation in annotations.items() if not _can_resolve(cls, annotation)]
+        problem = f"its annotation is no type: evaluating it raises {type(error).__name__}"
+    return Misuse(f"{cls.__name__}.{found[0] if found else 'a field of a base'}: {problem}")
+
+
+def _can_resolve(cls: type, annotation: object) -> bool:
+    alone = type(cls.__name__, (), {"__module__": cls.__module__, "__annotations__": {"field": annotation}})
+    try:
+        get_type_hints(alone, localns=dict(vars(cls)))
+    except Exception:  # noqa: BLE001 (as above)
+        return False
+    return True
 
 
 def _replaced(cls: type, name: str, hint: Hint, given: Mapping[object, Hint]) -> Hint:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field, make_dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
+from types import ModuleType
 from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, TypedDict
 
 import attrs
@@ -296,6 +298,103 @@ def test_a_local_type_that_cannot_be_found_names_its_field() -> None:
         Table("prod-Card", Outer)
     with pytest.raises(Misuse, match=f"Outer.{expected}"):
         Table("prod-Card", Derived)
+
+
+UNFINDABLE = {
+    "a dataclass": """
+@dataclass(frozen=True)
+class Model:
+    id: int
+    later: Later | None
+""",
+    "a dataclass with slots": """
+@dataclass(frozen=True, slots=True)
+class Model:
+    id: int
+    later: Later
+""",
+    "a dataclass of a base": """
+@dataclass(frozen=True)
+class Model:
+    id: int
+    later: Later
+
+@dataclass(frozen=True)
+class Derived(Model):
+    Laterally: int
+""",
+    "an attrs class": """
+@attrs.frozen
+class Model:
+    id: int
+    later: dict[str, Later]
+""",
+    "a TypedDict": """
+class Model(TypedDict):
+    id: int
+    later: NotRequired[Later]
+""",
+    "a model within a model": """
+@dataclass(frozen=True)
+class Model:
+    id: int
+    later: Annotated[list[Later], "said"]
+
+@dataclass(frozen=True)
+class Outer:
+    id: int
+    inner: Model
+""",
+    "a name of a module": """
+@dataclass(frozen=True)
+class Model:
+    laterally: int
+    later: types.Later
+""",
+}
+"""Models with a type that is not there when Python runs: one that type checkers alone import."""
+
+DEFERRED = {"as text": "from __future__ import annotations"}
+"""The first line of a module in which annotations are evaluated late."""
+if sys.hexversion >= 0x030E0000:  # a form that the type checkers do not take for code that is never reached
+    DEFERRED["in every module"] = ""
+
+
+def last_model_of(source: str, beginning: str, monkeypatch: pytest.MonkeyPatch) -> type:
+    """Run a module that defines models, and give the last of them."""
+    imports = (
+        "import types",
+        "from dataclasses import dataclass",
+        "from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict",
+        "import attrs",
+        "if TYPE_CHECKING: from elsewhere import Later",
+    )
+    module = ModuleType("models_of_a_user")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where text is evaluated
+    exec("\n".join((beginning, *imports, source)), vars(module))  # noqa: S102 (it is written above)
+    models = [each for each in vars(module).values() if isinstance(each, type)]
+    return models[-1]
+
+
+@pytest.mark.parametrize("beginning", DEFERRED.values(), ids=DEFERRED)
+@pytest.mark.parametrize("source", UNFINDABLE.values(), ids=UNFINDABLE)
+def test_a_type_that_only_type_checkers_import_names_its_field(
+    source: str, beginning: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = (
+        r"Model\.later: the type 'Later' cannot be found; .*, and import it outside of `if TYPE_CHECKING`"
+    )
+    with pytest.raises(Misuse, match=expected):
+        table_of(last_model_of(source, beginning, monkeypatch))
+
+
+@pytest.mark.parametrize("text", ["list[int", "int @ str", "{}['int']"])
+def test_an_annotation_that_is_no_type_names_its_field(text: str) -> None:
+    model = make_dataclass("Holder", [("id", int), ("value", text)], frozen=True)
+    with pytest.raises(
+        Misuse, match=r"Holder\.value: its annotation is no type: evaluating it raises \w+Error$"
+    ):
+        table_of(model)
 
 
 @pytest.mark.parametrize(
