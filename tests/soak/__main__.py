@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -11,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import Final, cast
 
-from tests.soak.laws import LawBroken, check
+from tests.soak.portions import run
 
 _PORTION: Final = 250
 _TOLD: Final = 5_000
@@ -42,18 +41,6 @@ def main() -> int:
                 print(f"{done:>9,} schedules, {rate:,.0f} a second", flush=True)
     print(f"A law was broken in {broken}." if broken else f"All laws held in {done:,} schedules.")
     return 1 if broken else 0
-
-
-def run(seeds: range) -> list[str]:
-    """Check schedules, and tell of those in which a law was broken."""
-    logging.disable(logging.CRITICAL)  # schedules are full of failures, and each would be logged
-    told: list[str] = []
-    for seed in seeds:
-        try:
-            check(seed)
-        except LawBroken as error:
-            told.append(f"--schedules 1 --seed {seed}:\n{error}\n")
-    return told
 
 
 if __name__ == "__main__":
