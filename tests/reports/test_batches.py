@@ -332,10 +332,10 @@ def test_coroutines_keep_their_loop_from_one_invocation_to_the_next() -> None:
 
     https://github.com/aws-powertools/powertools-lambda-python/pull/7798
     """
-    loops: set[int] = set()
+    loops: set[asyncio.AbstractEventLoop] = set()
 
     async def call(event: InsertEvent[Card]) -> Result[str, str]:
-        loops.add(id(asyncio.get_running_loop()))
+        loops.add(asyncio.get_running_loop())
         return Success(event.new_image.title)
 
     handler = lambda_handler(pipeline(cards, on_insert(call)), retry())
@@ -370,7 +370,8 @@ def test_slow_calls_of_different_items_run_side_by_side() -> None:
         waiting.append(event.new_image.title)
         if len(waiting) == 3:
             meeting.set()
-        await meeting.wait()
+        async with asyncio.timeout(60):  # a call that waits for those after it fails rather than hangs
+            await meeting.wait()
         return Success(event.new_image.title)
 
     side_by_side = pipeline(cards, on_insert(call), strategy=concurrent(workers=3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from streamfn._misuse import Misuse
 
@@ -44,6 +44,8 @@ class Settings:
             _check("maximum_retry_attempts", self.maximum_retry_attempts, 0, 10_000)
         if self.maximum_record_age is not None:
             _check("maximum_record_age", self.maximum_record_age, timedelta(minutes=1), timedelta(days=7))
+        if self.on_failure is not None and self.on_failure not in get_args(Destination):
+            raise Misuse(f"on_failure={self.on_failure!r} should be one of {get_args(Destination)}")
 
 
 def _check(name: str, value: int | timedelta, least: int | timedelta, most: int | timedelta) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 
@@ -262,6 +262,11 @@ def test_a_record_that_is_broken_otherwise_is_delivered() -> None:
         (lambda: EventSourceMapping(Function(), maximum_record_age=SECOND), "maximum_record_age=0:00:01"),
         (lambda: EventSourceMapping(Function(), shards=0), "shards=0"),
         (lambda: EventSourceMapping(Function(), timeout=16 * MINUTE), "timeout=0:16:00"),
+        (
+            # What a type checker would have told.
+            lambda: EventSourceMapping(Function(), on_failure=cast("Literal['S3']", "S3".lower())),
+            "on_failure='s3' should be one of",
+        ),
     ],
 )
 def test_settings_that_lambda_does_not_allow_are_refused(make: Callable[[], object], message: str) -> None:
