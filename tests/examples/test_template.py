@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
 
 from examples.cards import app
 from examples.cards.app import cards, handler
 from examples.demo.runs import as_deployed
 from streamfn.mappings._needs import needs_of
 from streamfn.mappings._rules import judge
-from tests.sam import InvalidDocumentException, ManualArgs, NoManagedPolicies, lint, transform, yaml_parse
+from tests.sam import NoManagedPolicies
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

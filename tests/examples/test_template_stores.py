@@ -1,8 +1,9 @@
 """The stores that the template deploys for the delivery: the ledger's table, and the queue for dead letters."""
 
+from samtranslator.yaml_helper import yaml_parse
+
 from streamfn.ledgers import DynamoDBLedger
 from tests.examples.test_template import SOURCE, deployed, listed, part, properties, variables
-from tests.sam import yaml_parse
 
 
 def test_the_deployed_ledger_is_the_one_that_the_function_uses() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from samtranslator.yaml_helper import yaml_parse
+
 from streamfn.ledgers import DynamoDBLedger
-from tests.sam import ManualArgs, lint, yaml_parse
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

@@ -68,7 +68,11 @@ def test_locks_fulfil_the_project(lock: str, extra: str) -> None:
         name = canonicalize_name(requirement.name)
         if name != "streamfn":
             assert name in pins, f"{requirement} is not locked: run `make lock`"
-            assert all(requirement.specifier.contains(version) for version in pins[name]), str(requirement)
+            # What is asked for on some Pythons only may have another version for the others.
+            accepts = all if requirement.marker is None else any
+            assert accepts(requirement.specifier.contains(version) for version in pins[name]), str(
+                requirement
+            )
 
 
 def test_locks_pin_what_is_asked_for_with_extras() -> None:
