@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from streamfn._conversion.factories import KINDS
 from streamfn._conversion.plain import read_plain
-from streamfn._conversion.scalars import scalars
+from streamfn._conversion.scalars import SCALARS_BY_TYPE
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -42,7 +42,7 @@ def configure_converter(converter: Converter) -> None:
 
     It has hooks then for all types that a model may have, and for no other: those are refused with `Misuse`.
     """
-    for cls, scalar in scalars().items():
+    for cls, scalar in SCALARS_BY_TYPE.items():
         converter.register_structure_hook(cls, scalar.read)
         converter.register_unstructure_hook(cls, scalar.write)
     for is_of_kind, reader_for, writer_for in KINDS:

@@ -220,14 +220,29 @@ class Table(Generic[T]):
         return success(decoder.hook(value, decoder.hint))
 
     def _keys(self) -> TableKeys:
-        """Find the marked keys; the models of a union have to agree, where they mark any."""
-        found = [keys_of(_name(model), model_fields(model, self._hooks)) for model in self._models]
-        marked = [keys for keys in found if keys.attributes or keys.time_to_live]
-        if any(keys != marked[0] for keys in marked):
-            raise Misuse(
-                f"the models of {self.name} mark different keys: a table has the same for all its items"
-            )
-        return marked[0] if marked else found[0]
+        """Find the marked keys. The models of a union have to agree, where they mark any.
+
+        One kind of item may have a time to live that another has not.
+        """
+        found = [
+            (_name(model), keys_of(_name(model), model_fields(model, self._hooks))) for model in self._models
+        ]
+        keyed = [(name, keys) for name, keys in found if keys.attributes]
+        for name, keys in keyed:
+            if keys.attributes != keyed[0][1].attributes:
+                raise Misuse(
+                    f"the models of {self.name} mark different keys, {keyed[0][0]} and {name}: "
+                    "a table has the same for all its items"
+                )
+        expiring = [(name, keys.time_to_live) for name, keys in found if keys.time_to_live is not None]
+        for name, attribute in expiring:
+            if attribute != expiring[0][1]:
+                raise Misuse(
+                    f"the models of {self.name} mark different attributes TimeToLive, {expiring[0][0]} and {name}: "
+                    "a table has one, which need not be in each model"
+                )
+        keys = keyed[0][1] if keyed else found[0][1]
+        return keys._replace(time_to_live=expiring[0][1] if expiring else None)
 
     def _marked_keys(self) -> tuple[KeyAttribute, ...]:
         if not self.key_attributes.attributes:

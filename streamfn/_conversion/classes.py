@@ -10,7 +10,9 @@ from typing_extensions import override
 from streamfn._conversion.containers import entries
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField
-from streamfn._conversion.problems import Composite, Part, Place, Unfit
+from streamfn._conversion.problems import Composite, Part, Place, Unfit, unknown_attributes
+from streamfn._failures import Problem
+from streamfn._misuse import Misuse
 
 _ABSENT = object()
 
@@ -47,7 +49,7 @@ class ReadModel(Composite):
     def __call__(self, value: object, hint: object = None, /) -> object:
         image = entries(value)
         if self.forbids and not self.attributes.issuperset(image):
-            _unknown(image)
+            raise Unfit("the model does not have all of these attributes")
         values: dict[str, object] = {}
         for field, hook, optional in self.fields:
             found = image.get(field.attribute, _ABSENT)
@@ -59,7 +61,7 @@ class ReadModel(Composite):
         return make(**values)
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part]:
+    def parts(self, value: object, place: Place) -> Iterator[Part | Problem]:
         image = entries(value)
         for field, hook, optional in self.fields:
             found = image.get(field.attribute, _ABSENT)
@@ -67,9 +69,9 @@ class ReadModel(Composite):
                 yield Part(hook, field.hint, found, place.attribute(field.attribute))
             elif field.required and not optional:
                 yield Part(_missing, field.hint, None, place.attribute(field.attribute))
-        for name in image if self.forbids else ():
-            if name not in self.attributes:
-                yield Part(_unknown, None, image[name], place.entry(name))
+        if self.forbids:
+            unknown = {name: each for name, each in image.items() if name not in self.attributes}
+            yield from unknown_attributes(unknown, place)
 
 
 class ReadByCattrs:
@@ -113,6 +115,8 @@ class WriteModel:
                     yield field.attribute, hook(held)
                 except ValueError as error:
                     raise Unstorable(f"{self._name}.{field.name}: {error}") from None
+                except Misuse as misuse:
+                    raise Misuse(f"{self._name}.{field.name}: {misuse}") from None
 
 
 def _get(value: object, name: str) -> object:
@@ -123,7 +127,3 @@ def _get(value: object, name: str) -> object:
 
 def _missing(_value: object, _hint: object = None) -> object:
     raise Unfit("missing")
-
-
-def _unknown(_value: object, _hint: object = None) -> object:
-    raise Unfit("the model has no such attribute")

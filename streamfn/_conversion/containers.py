@@ -101,10 +101,13 @@ class ReadMap(Composite):
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
-        return {
-            self.key_hook({"S": key}, self.key): self.hook(each, self.entry)
-            for key, each in entries(value).items()
+        found = entries(value)
+        made = {
+            self.key_hook({"S": key}, self.key): self.hook(each, self.entry) for key, each in found.items()
         }
+        if len(made) != len(found):  # two spellings of one UUID, say, or two texts that an Enum does not know
+            raise Unfit("expected keys that differ, got several that mean the same")
+        return made
 
     @override
     def parts(self, value: object, place: Place) -> Iterator[Part]:

@@ -17,17 +17,22 @@ from streamfn._conversion.containers import (
     write_tuple,
 )
 from streamfn._conversion.epochs import epoch_of
+from streamfn._conversion.generics import is_alias
 from streamfn._conversion.hooks import Hooks, StructureHook, UnstructureHook
 from streamfn._conversion.lookup import (
     is_ours,
     model_fields,
+    read_alias,
     read_model,
     reader,
     unsupported,
+    unwritable,
+    write_alias,
     write_model,
     writer,
 )
 from streamfn._conversion.plain import read_plain, write_plain
+from streamfn._conversion.scalars import Scalar, is_named_scalar, scalar_of
 from streamfn._conversion.tags import KEY_TAGS
 from streamfn._conversion.types import (
     LISTS,
@@ -152,8 +157,31 @@ def _write_untyped(_hint: Hint, _: Hooks) -> UnstructureHook:
     return write_plain
 
 
+def _read_scalar(hint: Hint, _: Hooks) -> StructureHook:
+    return _scalar(hint).read
+
+
+def _write_scalar(hint: Hint, _: Hooks) -> UnstructureHook:
+    return _scalar(hint).write
+
+
+def _scalar(hint: Hint) -> Scalar:
+    scalar = scalar_of(hint)
+    assert scalar is not None  # noqa: S101 (is_named_scalar has said so)
+    return scalar
+
+
 def _refuse(hint: Hint, _: Hooks) -> Never:
     raise unsupported(hint)
+
+
+def _refuse_to_write(hint: Hint, _: Hooks) -> UnstructureHook:
+    """Make the hook of a type that can only be read, for all that is known; nothing is refused before it is called."""
+
+    def refuse(_value: object) -> Never:
+        raise unwritable(hint)
+
+    return refuse
 
 
 KINDS: Final[
@@ -165,7 +193,8 @@ KINDS: Final[
         ]
     ]
 ] = (
-    (lambda _: True, _refuse, _refuse),
+    (lambda _: True, _refuse, _refuse_to_write),
+    (is_named_scalar, _read_scalar, _write_scalar),
     (lambda hint: hint in UNTYPED, _read_untyped, _write_untyped),
     (is_model, read_model, write_model),
     (lambda hint: origin(hint) in MAPS, _read_map, _write_map),
@@ -176,5 +205,6 @@ KINDS: Final[
     (lambda hint: origin(hint) is Literal, _read_choice, _write_choice),
     (lambda hint: peeled(hint) is not hint, _read_layered, _write_layered),
     (lambda hint: len(members(hint)) > 1, _read_union, _write_union),
+    (is_alias, read_alias, write_alias),
 )
 """From the general to the particular: cattrs asks those that come last first."""

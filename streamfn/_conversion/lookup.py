@@ -5,10 +5,12 @@ A model that refers to itself finds its own hook while that is still being built
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import RLock
 from types import NoneType
 from typing import Final, cast
 
+from streamfn._conversion.aliases import ReadAlias, WriteAlias
 from streamfn._conversion.choices import ReadChoice
 from streamfn._conversion.classes import ReadByCattrs, ReadField, ReadModel, WriteModel
 from streamfn._conversion.epochs import EPOCHS
@@ -16,30 +18,35 @@ from streamfn._conversion.hooks import Hooks, StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField, fields_of
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite
-from streamfn._conversion.scalars import scalars
-from streamfn._conversion.types import Hint, bare, is_enum, is_model, members, name_of_type, origin
+from streamfn._conversion.scalars import SCALARS, scalar_of
+from streamfn._conversion.types import Hint, bare, is_enum, is_model, members, name_of_type, origin, peeled
 from streamfn._misuse import Misuse
 
 _lock: Final = RLock()
-_building: Final[dict[tuple[int, Hint], ReadModel]] = {}
-_building_writers: Final[dict[tuple[int, Hint], WriteModel]] = {}
-"""The models that are being built, by where hooks are found: where they refer to themselves, they are found here."""
+_building: Final[dict[tuple[int, Hint], ReadModel | ReadAlias]] = {}
+_building_writers: Final[dict[tuple[int, Hint], WriteModel | WriteAlias]] = {}
+"""What is being built, by where hooks are found: models and aliases that refer to themselves are found here."""
 
+_DEEPEST: Final = 16
+"""How deep a generic model or alias may stand within itself, each time with other arguments."""
 
 _OURS: Final = (
     read_plain,
     *(scalar.read for _, scalar in EPOCHS),
+    *(scalar.read for scalar in SCALARS),
 )
-"""The hooks that are plain functions, besides those of scalars."""
+"""The hooks that are plain functions."""
 
 
 def reader(hint: Hint, hooks: Hooks) -> StructureHook:
     """Find the hook that structures a type. Fails with `Misuse` if there is none."""
     if (building := _building.get((id(hooks), hint))) is not None:
+        if isinstance(building, ReadAlias):
+            building.is_used = True
         return building
     hook = hooks.get_structure_hook(hint)
-    is_a_scalars = any(hook is scalar.read for scalar in scalars().values())
-    if is_a_scalars and isinstance(hint, type) and hint not in scalars():
+    is_a_scalars = any(hook is scalar.read for scalar in SCALARS)
+    if is_a_scalars and isinstance(hint, type) and scalar_of(hint) is None:
         return _reader_of_subclass(hint)
     if is_model(hint) and hasattr(hook, "overrides"):
         return ReadByCattrs(hook)
@@ -63,22 +70,24 @@ def model_fields(model: Hint, hooks: Hooks) -> tuple[ModelField, ...]:
     hook: object = building or hooks.get_structure_hook(model)
     overrides: dict[str, object] = getattr(hook, "overrides", {})
     renamed = {name: getattr(override, "rename", None) for name, override in overrides.items()}
+    left_out = {name for name, override in overrides.items() if getattr(override, "omit", None)}
     return tuple(
-        field._replace(attribute=renamed.get(field.name) or field.attribute) for field in fields_of(model)
+        field._replace(attribute=renamed.get(field.name) or field.attribute)
+        for field in fields_of(model)
+        if field.name not in left_out
     )
 
 
 def is_ours(hook: StructureHook) -> bool:
     """Whether a hook reads what the type's tags say; one of the user's own may read anything."""
-    return isinstance(hook, Composite | ReadChoice | ReadByCattrs) or any(
-        hook is each for each in (*_OURS, *(scalar.read for scalar in scalars().values()))
-    )
+    return isinstance(hook, Composite | ReadChoice | ReadByCattrs) or any(hook is each for each in _OURS)
 
 
 def read_model(model: Hint, hooks: Hooks) -> StructureHook:
     """Make the hook that structures a model."""
     key = (id(hooks), model)
     with _lock:
+        _check_depth(model, _building)
         hook = _building[key] = ReadModel(
             cast("type", origin(model)),
             forbids=hooks.forbid_extra_keys,  # a model's origin is a class
@@ -96,16 +105,55 @@ def write_model(model: Hint, hooks: Hooks) -> UnstructureHook:
     with _lock:
         hook = _building_writers[key] = WriteModel(name_of_type(model))
         try:
-            hook.resolve([(field, writer(field.hint, hooks)) for field in fields_of(model)])
+            hook.resolve([(field, field.write or writer(field.hint, hooks)) for field in fields_of(model)])
         finally:
             del _building_writers[key]
     return hook
+
+
+def read_alias(alias: Hint, hooks: Hooks) -> StructureHook:
+    """Find the hook that structures what a type alias stands for; one that leads back to itself has its own."""
+    key = (id(hooks), alias)
+    with _lock:
+        _check_depth(alias, _building)
+        found = _building[key] = ReadAlias()
+        try:
+            hook = reader(peeled(alias), hooks)
+        finally:
+            del _building[key]
+        found.resolve(hook, peeled(alias))
+    return found if found.is_used else hook
+
+
+def write_alias(alias: Hint, hooks: Hooks) -> UnstructureHook:
+    """Find the hook that unstructures what a type alias stands for."""
+    key = (id(hooks), alias)
+    with _lock:
+        found = _building_writers[key] = WriteAlias()
+        try:
+            found.resolve(writer(peeled(alias), hooks))
+        finally:
+            del _building_writers[key]
+    return found
+
+
+def _check_depth(hint: Hint, building: Mapping[tuple[int, Hint], object]) -> None:
+    """Refuse a generic type that holds itself with ever more arguments, whose hooks would have no end."""
+    if sum(origin(each) == origin(hint) for _, each in building) >= _DEEPEST:
+        raise Misuse(f"{getattr(origin(hint), '__name__', hint)} holds itself with ever longer arguments")
 
 
 def unsupported(hint: Hint) -> Misuse:
     """Make the error for a type that there is no hook for."""
     return Misuse(
         f"{name_of_type(hint)} is not supported: use a supported type, or register hooks for it on a converter"
+    )
+
+
+def unwritable(hint: Hint) -> Misuse:
+    """Make the error for a type that a user's hook reads, where it is to be written and nothing says how."""
+    return Misuse(
+        f"nothing says how {name_of_type(hint)} is written: register an unstructure hook for it on the converter"
     )
 
 
@@ -118,8 +166,7 @@ def _reader_of_subclass(hint: type) -> StructureHook:
 
 def _read_field(model: Hint, field: ModelField, hooks: Hooks) -> ReadField:
     try:
-        return ReadField(
-            field, reader(field.hint, hooks), optional=NoneType in map(bare, members(field.hint))
-        )
+        optional = NoneType in map(bare, members(field.hint))
+        return ReadField(field, field.read or reader(field.hint, hooks), optional=optional)
     except Misuse as misuse:
         raise Misuse(f"{name_of_type(origin(model))}.{field.name}: {misuse}") from None

@@ -11,16 +11,14 @@ import dataclasses
 import inspect
 import re
 from collections import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import (
     Final,
     Literal,
     NamedTuple,
     NotRequired,
-    Protocol,
     Required,
-    TypeVar,
     cast,
     get_args,
     get_origin,
@@ -29,7 +27,16 @@ from typing import (
 
 from typing_extensions import Format, get_annotations, get_original_bases
 
-from streamfn._conversion.scalars import scalars
+from streamfn._conversion.generics import (
+    completed,
+    given_for,
+    substituted,
+    variables_in,
+    with_self,
+)
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._conversion.overrides import Override, is_override_within, without_overrides
+from streamfn._conversion.scalars import scalar_of
 from streamfn._conversion.types import (
     Hint,
     annotations_in,
@@ -38,8 +45,10 @@ from streamfn._conversion.types import (
     is_dataclass,
     is_enum,
     is_model,
+    is_typed_dict,
     members,
     origin,
+    peeled,
 )
 from streamfn._markers import Attribute
 from streamfn._misuse import Misuse
@@ -54,7 +63,8 @@ class ModelField(NamedTuple):
     """A field of a model, its type, and the name of its attribute.
 
     `parameter`: the name by which the class takes it. `required`: the class has no default for it. `omitted`:
-    a default that is left out when it is written, None or an empty set, which DynamoDB does not store.
+    a default that is left out when it is written: None or an empty set, which DynamoDB does not store, or one that
+    cattrs' ``override`` names. `read` and `write`: the hooks that such an override has for this field alone.
     """
 
     name: str
@@ -63,15 +73,27 @@ class ModelField(NamedTuple):
     attribute: str
     required: bool
     omitted: tuple[object, ...] = ()
+    read: StructureHook | None = None
+    write: UnstructureHook | None = None
+
+
+class _Default(NamedTuple):
+    """What a class has for a field that is not given: a value, what makes one, or `missing`, which is nothing."""
+
+    value: object
+    missing: object
+    is_factory: bool = False
+    takes_self: bool = False
 
 
 def fields_of(model: Hint) -> tuple[ModelField, ...]:
     """List the fields of a model, in the order in which it declares them.
 
-    Fails with `Misuse`, naming the field, where a type cannot be resolved or two fields have one attribute.
+    A field that is marked ``override(omit=True)`` is none of them. Fails with `Misuse`, naming the field, where
+    a type cannot be resolved or two fields have one attribute.
     """
     cls = cast("type", origin(model))  # a model's origin is a class
-    found = tuple(_declared(cls, _hints(cls, get_args(model))))
+    found = tuple(_declared(cls, _Hints(cls, model)))
     taken: dict[str, str] = {}
     for field in found:
         if (other := taken.setdefault(field.attribute, field.name)) != field.name:
@@ -79,66 +101,174 @@ def fields_of(model: Hint) -> tuple[ModelField, ...]:
     return found
 
 
-def _declared(cls: type, hints: Mapping[str, Hint]) -> Iterator[ModelField]:
+class _Hints:
+    """The types of a model's fields, as they are once its type variables are replaced and it is named for ``Self``."""
+
+    def __init__(self, cls: type, model: Hint) -> None:
+        self._cls, self._model = cls, model
+        self._found = _hints(cls, get_args(model))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __getitem__(self, name: str) -> Hint:
+        return self.get(name, self._found[name])
+
+    def get(self, name: str, otherwise: Hint) -> Hint:
+        """Give the type of a field, or of one that has no annotation."""
+        hint = self._found.get(name, otherwise)
+        try:
+            return with_self(completed(hint, self._advice(hint)), self._model)
+        except Misuse as misuse:
+            raise Misuse(f"{self._cls.__name__}.{name}: {misuse}") from None
+
+    def _advice(self, hint: Hint) -> str:
+        """Say what to write if nothing is given for the type variables of a type.
+
+        Fails with `Misuse` where nobody can tell: before Python 3.12, a TypedDict forgets its bases.
+        """
+        own: tuple[object, ...] = getattr(self._cls, "__parameters__", ())
+        if {*variables_in(hint)} <= {*own}:
+            return f"write {self._cls.__name__}[…]"
+        if is_typed_dict(self._cls) and get_original_bases(self._cls) == (dict,):
+            raise Misuse("nothing tells what its base was given: take TypedDict from typing_extensions")
+        return f"say what it is where {self._cls.__name__} names its base"
+
+    def as_declared(self, name: str) -> Hint:
+        """Give the type of a field with the type variables that nothing was given for."""
+        return self._found.get(name)
+
+
+def _declared(cls: type, hints: _Hints) -> Iterator[ModelField]:
     if is_dataclass(cls):
-        for name, hint in hints.items():
-            if isinstance(hint, dataclasses.InitVar):
+        for name in hints:
+            if isinstance(hints.as_declared(name), dataclasses.InitVar):
                 raise Misuse(
                     f"{cls.__name__}.{name} is an InitVar, which no attribute can give back: make it a field"
                 )
         for each in dataclasses.fields(cls):
-            if each.init:
-                given: object = each.default_factory if each.default is dataclasses.MISSING else each.default
-                yield _field(each.name, each.name, hints[each.name], given, dataclasses.MISSING)
+            if not each.init:
+                _check_left_out(cls, each.name, hints.as_declared(each.name))
+                continue
+            is_factory = each.default_factory is not dataclasses.MISSING
+            given: object = each.default_factory if is_factory else each.default
+            default = _Default(given, dataclasses.MISSING, is_factory)
+            yield from _field(cls, each.name, each.name, hints[each.name], default)
     elif is_attrs(cls):
         import attrs  # loaded by the model's module, and by no other
 
         for field in attrs.fields(cls):
-            if field.init:
-                default: object = getattr(field.default, "factory", field.default)
-                hint = hints.get(field.name, field.type or object)
-                yield _field(field.name, field.alias or field.name, hint, default, attrs.NOTHING)
+            hint = hints.get(field.name, field.type or object)
+            if not field.init:
+                _check_left_out(cls, field.name, hint)
+                continue
+            default = _Default(
+                getattr(field.default, "factory", field.default),
+                attrs.NOTHING,
+                is_factory=hasattr(field.default, "factory"),
+                takes_self=getattr(field.default, "takes_self", False),
+            )
+            yield from _field(cls, field.name, field.alias or field.name, hint, default)
     else:
         required: frozenset[str] = getattr(cls, "__required_keys__", frozenset())
-        for name, hint in hints.items():
-            is_required = get_origin(hint) is Required or (
-                get_origin(hint) is not NotRequired and name in required
-            )
-            yield _field(name, name, hint, default=_NOTHING if is_required else None, missing=_NOTHING)
+        for name in hints:
+            hint = hints[name]
+            default = _Default(_NOTHING if _is_required(hint, otherwise=name in required) else None, _NOTHING)
+            yield from _field(cls, name, name, hint, default)
 
 
-def _field(name: str, parameter: str, hint: Hint, default: object, missing: object) -> ModelField:
-    renames = [each.name for each in annotations_in(hint) if isinstance(each, Attribute)]
-    is_empty_set = (
-        default is set or default is frozenset or (isinstance(default, AbstractSet) and not default)
-    )
-    return ModelField(
+def _field(cls: type, name: str, parameter: str, hint: Hint, default: _Default) -> Iterator[ModelField]:
+    """Describe a field; nothing is told of one that is to be left out."""
+    place = f"{cls.__name__}.{name}"
+    if hint is Final:
+        if default.value is default.missing or default.is_factory:
+            raise Misuse(f"{place} is Final of no type: write Final[…]")
+        hint = type(default.value)
+    hint, override = without_overrides(place, hint)
+    if is_override_within(hint):
+        raise Misuse(
+            f"{place}: override(…) is for a field as a whole: write Annotated[…, override(…)] around its type"
+        )
+    is_required = default.value is default.missing
+    if override.omit:
+        if is_required:
+            raise Misuse(f"{place} is left out by override(omit=True), and has no default")
+        return
+    yield ModelField(
         name=name,
         parameter=parameter,
         hint=hint,
-        attribute=renames[0] if renames else name,
-        required=default is missing,
-        omitted=(None,) if default is None else (_EMPTY,) if is_empty_set else (),
+        attribute=_attribute(place, name, hint, override),
+        required=is_required,
+        omitted=_omitted(place, default, override),
+        read=override.struct_hook,
+        write=override.unstruct_hook,
     )
+
+
+def _attribute(place: str, name: str, hint: Hint, override: Override) -> str:
+    """Find the name of a field's attribute."""
+    names = [each.name for each in annotations_in(hint) if isinstance(each, Attribute)]
+    if override.rename is not None:
+        names.append(override.rename)
+    if len({*names}) > 1:
+        raise Misuse(f"{place} has two names for its attribute, {names[0]!r} and {names[1]!r}: write one")
+    return names[0] if names else name
+
+
+def _omitted(place: str, default: _Default, override: Override) -> tuple[object, ...]:
+    """Find the default that a field is not written with."""
+    value = default.value
+    if value is default.missing or override.omit_if_default is False:
+        return ()
+    if override.omit_if_default:
+        if default.takes_self:
+            raise Misuse(
+                f"{place}: override(omit_if_default=True) is for a default that is the same for all items"
+            )
+        return (cast("Callable[[], object]", value)() if default.is_factory else value,)
+    is_empty_set = value is set or value is frozenset or (isinstance(value, AbstractSet) and not value)
+    return (None,) if value is None else (_EMPTY,) if is_empty_set else ()
+
+
+def _check_left_out(cls: type, name: str, hint: Hint) -> None:
+    """Check a field that the class takes no value for, which is neither read nor written."""
+    _, override = without_overrides(f"{cls.__name__}.{name}", hint)
+    if override.omit is False:
+        raise Misuse(
+            f"{cls.__name__}.{name} has init=False, so that it cannot be read: override(omit=False) is not supported"
+        )
+
+
+def _is_required(hint: Hint, *, otherwise: bool) -> bool:
+    """Whether a TypedDict's key has to be there; the qualifier may stand within others."""
+    while get_origin(hint) not in {Required, NotRequired}:
+        if (inner := peeled(hint)) is hint:
+            return otherwise
+        hint = inner
+    return get_origin(hint) is Required
 
 
 def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
     """Resolve the annotations of a class and its bases, their type variables replaced by what is given for them."""
-    parameters: tuple[object, ...] = getattr(cls, "__parameters__", ())
-    given = dict(zip(parameters, arguments, strict=False))
+    given = given_for(getattr(cls, "__parameters__", ()), arguments)
     hints: dict[str, Hint] = {}
+    inherited: dict[str, object] = {}
     for base in reversed(get_original_bases(cls)):
         if isinstance(origin(base), type) and origin(base) is not object:
-            replaced = [_replaced(cls, "its base", argument, given) for argument in get_args(base)]
+            replaced = [substituted(argument, given) for argument in get_args(base)]
             hints |= _hints(cast("type", origin(base)), replaced)
+            inherited |= inspect.get_annotations(cast("type", origin(base)))
     resolved = _resolved(cls)
     own = inspect.get_annotations(cls)
-    return hints | {name: _replaced(cls, name, resolved[name], given) for name in own}
+    if is_typed_dict(cls):  # which has the annotations of its bases as well
+        own = {name: each for name, each in own.items() if inherited.get(name, _NOTHING) is not each}
+    return hints | {name: substituted(resolved[name], given) for name in own}
 
 
 def _resolved(cls: type) -> Mapping[str, Hint]:
     try:
-        return get_type_hints(cls, include_extras=True)
+        return get_type_hints(cls, None, _type_parameters(cls), include_extras=True)
     except Exception as error:  # noqa: BLE001 (an annotation is a program of the user's, and may raise anything)
         raise _unresolved(cls, error) from None
 
@@ -169,25 +299,10 @@ def _can_resolve(cls: type, annotation: object) -> bool:
     return True
 
 
-def _replaced(cls: type, name: str, hint: Hint, given: Mapping[object, Hint]) -> Hint:
-    """Put what is given for type variables into a type, or what bounds them."""
-    if isinstance(hint, TypeVar):
-        if (found := given.get(hint, hint.__bound__)) is None:
-            raise Misuse(
-                f"{cls.__name__}.{name}: nothing is given for {hint.__name__}; write {cls.__name__}[…]"
-            )
-        return found
-    parameters: Sequence[object] = () if isinstance(hint, type) else getattr(hint, "__parameters__", ())
-    if not parameters:
-        return hint
-    generic = cast("_Generic", hint)  # it has parameters
-    return generic[tuple(_replaced(cls, name, parameter, given) for parameter in parameters)]
-
-
-class _Generic(Protocol):
-    """A type that takes arguments."""
-
-    def __getitem__(self, arguments: tuple[Hint, ...], /) -> Hint: ...
+def _type_parameters(cls: type) -> dict[str, object] | None:
+    """The names that a class statement with type parameters gives them; Python 3.12.1 does not find them itself."""
+    names = {str(each): each for base in cls.__mro__ for each in getattr(base, "__type_params__", ())}
+    return {**vars(cls), **names} if names else None
 
 
 def is_immutable(hint: Hint) -> bool:
@@ -201,14 +316,15 @@ def is_immutable(hint: Hint) -> bool:
 def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
     inner = bare(hint)
     cls = origin(inner)
-    if inner in above or cls in scalars() or cls is Literal or is_enum(inner):
+    if inner in above or scalar_of(cls) is not None or cls is Literal or is_enum(inner):
         return True
+    above |= {inner}
     if len(members(inner)) > 1:
         return all(_is_immutable(member, above) for member in members(inner))
     if cls in _IMMUTABLE:
         return all(each is Ellipsis or _is_immutable(each, above) for each in get_args(inner) or (object,))
     if is_model(inner) and is_frozen(cast("type", cls)):  # a model's origin is a class
-        return all(_is_immutable(field.hint, above | {inner}) for field in fields_of(inner))
+        return all(_is_immutable(field.hint, above) for field in fields_of(inner))
     return False
 
 

@@ -11,7 +11,14 @@ from typing import cast
 
 from streamfn._conversion.numbers import read_decimal
 from streamfn._conversion.problems import Unfit
-from streamfn._conversion.scalars import read_bool, read_bytes, read_none, read_text, scalars
+from streamfn._conversion.scalars import (
+    read_bool,
+    read_bytes,
+    read_none,
+    read_text,
+    scalar_of_value,
+    write_binary,
+)
 from streamfn._conversion.tags import SET_TAGS, tagged
 from streamfn._wire import is_map
 
@@ -49,10 +56,15 @@ def write_plain(value: object) -> dict[str, object]:
         entries = cast("Mapping[object, object]", value).items()
         return {"M": {_map_key(key): write_plain(each) for key, each in entries}}
     if isinstance(value, AbstractSet):
+        if not value:
+            raise ValueError(
+                "DynamoDB stores no empty set, and nothing says here that there is one: leave it out"
+            )
         return write_set([write_plain(each) for each in cast("AbstractSet[object]", value)])
-    for cls, scalar in scalars().items():
-        if isinstance(value, cls):
-            return cast("dict[str, object]", scalar.write(value))  # what all scalars write
+    if isinstance(value, bytearray | memoryview):
+        return write_binary(cast("object", value))  # whatever a memoryview is of
+    if (scalar := scalar_of_value(value)) is not None:
+        return cast("dict[str, object]", scalar.write(value))  # what all scalars write
     if isinstance(value, Sequence):
         return {"L": [write_plain(each) for each in cast("Sequence[object]", value)]}
     raise ValueError(f"DynamoDB has no type for a {type(value).__name__}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from streamfn._conversion.hooks import StructureHook
@@ -33,6 +33,10 @@ class Place(NamedTuple):
         """The place of a model's attribute."""
         return self._replace(path=f"{self.path}.{name}")
 
+    def member(self, name: str) -> Place:
+        """The place of an attribute that an image has and its model has not, whatever its name is made of."""
+        return self.attribute(name) if name.isidentifier() else self._replace(path=f"{self.path}[{name!r}]")
+
     def element(self, index: int) -> Place:
         """The place of a list's element."""
         return self._replace(path=f"{self.path}[{index}]")
@@ -40,6 +44,11 @@ class Place(NamedTuple):
     def entry(self, key: str) -> Place:
         """The place of a map's entry, whose key is hidden like all data."""
         return self._replace(path=f"{self.path}[{key!r}]" if self.reveals else f"{self.path}[*]")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the place of the whole item."""
+        return self.path == "$"
 
     def problem(self, message: str, found: object) -> Problem:
         """Make the problem of what was found here."""
@@ -65,15 +74,18 @@ class Composite(ABC):
         """Structure a value. Fails with whatever the first bad part fails with."""
 
     @abstractmethod
-    def parts(self, value: object, place: Place) -> Iterable[Part]:
-        """Take a value apart. Fails with `Unfit` if it has no parts of the wanted kind."""
+    def parts(self, value: object, place: Place) -> Iterable[Part | Problem]:
+        """Take a value apart. Fails with `Unfit` if it has no parts of the wanted kind.
+
+        It gives the problems that are none of a part as they are.
+        """
 
 
 def problems_of(hook: StructureHook, hint: object, value: object, place: Place) -> Iterator[Problem]:
     """Give every problem that a hook has with a value, in the order of its parts."""
     try:
         parts = hook.parts(value, place) if isinstance(hook, Composite) else ()
-        found = [problem for part in parts for problem in problems_of(*part)]
+        found = [problem for part in parts for problem in _problems_of_part(part)]
         if not found:
             hook(value, hint)
     except Exception as exception:  # noqa: BLE001 (a user's hook may raise anything)
@@ -82,9 +94,18 @@ def problems_of(hook: StructureHook, hint: object, value: object, place: Place) 
         yield from found
 
 
+def _problems_of_part(part: Part | Problem) -> Iterator[Problem]:
+    if isinstance(part, Problem):
+        yield part
+    else:
+        yield from problems_of(*part)
+
+
 def _problems_in(exception: BaseException, value: object, place: Place) -> Iterator[Problem]:
     """Take the problems out of what a hook raised, which for cattrs' own hooks is a tree."""
-    if (tree := _tree_of_cattrs(exception)) is not None:
+    if (names := _forbidden_by_cattrs(exception)) is not None:
+        yield from unknown_attributes(dict.fromkeys(names), place)
+    elif (tree := _tree_of_cattrs(exception)) is not None:
         for each in tree.exceptions:
             yield from _problems_in(each, value, _place_in(each, place))
     elif isinstance(exception, RecursionError):
@@ -93,6 +114,29 @@ def _problems_in(exception: BaseException, value: object, place: Place) -> Itera
         yield place.problem(str(exception), value)
     else:
         yield place.problem(f"refused with {type(exception).__name__}", value)
+
+
+def unknown_attributes(unknown: Mapping[str, object], place: Place) -> Iterator[Problem]:
+    """Give the problems with the attributes that a model does not have.
+
+    Those of the item itself are named, since they belong to the table's schema. Further within, the names in a map may
+    be data, so they are counted, unless the place reveals them.
+    """
+    if place.is_whole or place.reveals:
+        for name, value in unknown.items():
+            yield place.member(name).problem("the model has no such attribute", value)
+    elif unknown:
+        count = f"{len(unknown)} attributes" if len(unknown) > 1 else "an attribute"
+        yield Problem(place.path, f"found {count} that the model does not have")
+
+
+def _forbidden_by_cattrs(exception: BaseException) -> Iterable[str] | None:
+    """The names in what cattrs raises for attributes that a model does not have; None for any other exception."""
+    if "cattrs" not in sys.modules:
+        return None
+    from cattrs.errors import ForbiddenExtraKeysError
+
+    return sorted(exception.extra_fields) if isinstance(exception, ForbiddenExtraKeysError) else None
 
 
 def _tree_of_cattrs(exception: BaseException) -> BaseValidationError | None:

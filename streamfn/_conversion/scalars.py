@@ -10,9 +10,8 @@ import sys
 from binascii import Error as BadBase64
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_BINARY: Final = ("boto3.dynamodb.types", "Binary")
+"""The module and the name of boto3's type for binary values."""
 
 
 def read_text(value: object, _: object = None) -> str:
@@ -93,9 +92,24 @@ def read_date(value: object, _: object = None) -> date:
 
 def read_uuid(value: object, _: object = None) -> UUID:
     """Structure a `UUID`."""
-    from uuid import UUID  # see `scalars`
+    from uuid import UUID  # loaded by whoever has a field of it
 
     return _parsed(value, UUID, "UUID")
+
+
+def read_binary(value: object, _: object = None) -> object:
+    """Structure a `Binary`, boto3's own type for binary values."""
+    # Whoever has a field of it has loaded its module, which nothing here may import.
+    make: Callable[[bytes], object] = vars(sys.modules[_BINARY[0]])[_BINARY[1]]
+    return make(read_bytes(value))
+
+
+def write_binary(value: object) -> dict[str, object]:
+    """Unstructure what holds bytes, boto3's `Binary` among it. Fails with `ValueError` for anything else."""
+    held: object = getattr(value, "value", None) if _name_of(type(value)) == _BINARY else value
+    if isinstance(held, bytes | bytearray | memoryview):
+        return {"B": bytes(cast("bytes", held))}  # whatever a memoryview is of
+    raise ValueError(f"expected bytes, got {type(value).__name__}")
 
 
 def _write_none(_: object) -> dict[str, object]:
@@ -122,29 +136,45 @@ def _writer(tag: str, form: Callable[[V], object]) -> UnstructureHook:
     return lambda value: {tag: form(cast("V", value))}
 
 
-_SCALARS: Final[Mapping[type, Scalar]] = {
+SCALARS_BY_TYPE: Final[Mapping[type, Scalar]] = {
     bool: Scalar("BOOL", read_bool, _writer("BOOL", bool)),
     str: Scalar("S", read_text, _writer("S", str.__str__)),
     int: Scalar("N", read_int, write_number),
     float: Scalar("N", read_float, write_number),
     Decimal: Scalar("N", read_decimal, write_number),
-    bytes: Scalar("B", read_bytes, _writer("B", bytes)),
+    bytes: Scalar("B", read_bytes, write_binary),
     NoneType: Scalar("NULL", read_none, _write_none),
     datetime: Scalar("S", read_datetime, _write_datetime),
     date: Scalar("S", read_date, _writer("S", date.isoformat)),
 }
 
 
-def scalars() -> Mapping[type, Scalar]:
-    """List the types of one value each, and how they are read and written; a subclass stands before its class.
+_NAMED_SCALARS: Final[Mapping[tuple[str, str], Scalar]] = {
+    ("uuid", "UUID"): Scalar("S", read_uuid, _writer("S", str)),
+    _BINARY: Scalar("B", read_binary, write_binary),
+}
+"""Types of modules that are heavy, or not there: known by module and name, so that nothing has to load them."""
 
-    The module of `UUID` is heavy, so it is not loaded here: a model that has a field of it has done so.
-    """
-    return _with_uuid() if "uuid" in sys.modules else _SCALARS
+SCALARS: Final = (*SCALARS_BY_TYPE.values(), *_NAMED_SCALARS.values())
+"""How types of one value each are read and written."""
 
 
-@cache
-def _with_uuid() -> Mapping[type, Scalar]:
-    from uuid import UUID
+def scalar_of(hint: object) -> Scalar | None:
+    """Find how a type of one value is read and written; None for other types, subclasses of one among them."""
+    if not isinstance(hint, type):
+        return None
+    return SCALARS_BY_TYPE.get(hint) or _NAMED_SCALARS.get(_name_of(hint))
 
-    return {**_SCALARS, UUID: Scalar("S", read_uuid, _writer("S", str))}
+
+def is_named_scalar(hint: object) -> bool:
+    """Whether a type is of one value, and known by its name."""
+    return isinstance(hint, type) and _name_of(hint) in _NAMED_SCALARS
+
+
+def _name_of(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def scalar_of_value(value: object) -> Scalar | None:
+    """Find how a value is written, by its class or one of its bases; None if that is no type of one value."""
+    return next((each for each in map(scalar_of, type(value).__mro__) if each is not None), None)

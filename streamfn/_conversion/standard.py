@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streamfn._conversion.factories import KINDS
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._conversion.scalars import scalars
+from streamfn._conversion.scalars import scalar_of
 from streamfn._conversion.types import Hint, is_model
 
 
@@ -24,7 +24,7 @@ class StandardHooks:
 
     def get_structure_hook(self, hint: Hint, /) -> StructureHook:
         """Find the hook that structures a type; a model has one, wherever it stands."""
-        if isinstance(hint, type) and (scalar := scalars().get(hint)) is not None:
+        if (scalar := scalar_of(hint)) is not None:
             return scalar.read
         if not is_model(hint):
             return self._make(hint)
@@ -34,7 +34,7 @@ class StandardHooks:
 
     def get_unstructure_hook(self, hint: Hint, /) -> UnstructureHook:
         """Find the hook that unstructures a type."""
-        if isinstance(hint, type) and (scalar := scalars().get(hint)) is not None:
+        if (scalar := scalar_of(hint)) is not None:
             return scalar.write
         return next(writer_for for is_of_kind, _, writer_for in reversed(KINDS) if is_of_kind(hint))(
             hint, self

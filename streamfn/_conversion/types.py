@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -24,10 +25,11 @@ from typing import (
     is_typeddict,
 )
 
-from typing_extensions import TypeAliasType
+from typing_extensions import ReadOnly
 from typing_extensions import is_typeddict as is_backported_typeddict
 
-from streamfn._conversion.scalars import scalars
+from streamfn._conversion.generics import aliased, is_alias
+from streamfn._conversion.scalars import scalar_of
 from streamfn._conversion.tags import TAGS
 from streamfn._markers import EpochMilliseconds, EpochSeconds
 
@@ -55,6 +57,11 @@ MAPS: Final = frozenset[Hint]({dict, abc.Mapping, abc.MutableMapping})
 _UNIONS: Final = frozenset[Hint]({UnionType, Union})  # pyright: ignore[reportDeprecated] (as above)
 """What ``get_origin`` says of a union, by the form in which it was written."""
 
+_QUALIFIERS: Final = frozenset[Hint](
+    {Annotated, Final, Required, NotRequired, ReadOnly, getattr(typing, "ReadOnly", ReadOnly)}
+)
+"""What says more of a field than its type, and stands around it, in any order."""
+
 UNTYPED: Final = frozenset[Hint]({object, Any})
 """What says nothing of a value's type: plain Python values are made."""
 
@@ -65,7 +72,7 @@ def origin(hint: Hint) -> Hint:
 
 
 def annotations_in(hint: Hint) -> tuple[object, ...]:
-    """What ``Annotated`` says of a type, or of what is within it: a union's members, a field's ``Required`` type.
+    """What ``Annotated`` says of a type, or of what is within it: a union's members, what an alias stands for.
 
     >>> annotations_in(Annotated[int, "seconds"] | None)
     ('seconds',)
@@ -73,9 +80,9 @@ def annotations_in(hint: Hint) -> tuple[object, ...]:
     if get_origin(hint) is Annotated:
         inner, *said = get_args(hint)
         return (*said, *annotations_in(inner))
-    if get_origin(hint) in {*_UNIONS, Required, NotRequired}:
+    if get_origin(hint) in _UNIONS:
         return tuple(each for member in get_args(hint) for each in annotations_in(member))
-    return ()
+    return () if (inner := peeled(hint)) is hint else annotations_in(inner)
 
 
 def says(annotations: tuple[object, ...], marker: type) -> bool:
@@ -87,13 +94,13 @@ def says(annotations: tuple[object, ...], marker: type) -> bool:
 
 
 def peeled(hint: Hint) -> Hint:
-    """Take one layer off that is no type of its own: NewType, a type alias, ``Annotated``, ``Required``."""
-    if get_origin(hint) in {Annotated, Required, NotRequired}:
+    """Take one layer off that is no type of its own: NewType, a type alias, ``Annotated``, ``Final``, ``Required``."""
+    if get_origin(hint) in _QUALIFIERS:
         return cast("Hint", get_args(hint)[0])
     if isinstance(hint, NewType):
         return hint.__supertype__
-    if isinstance(hint, TypeAliasType):
-        return cast("Hint", hint.__value__)
+    if is_alias(hint):
+        return aliased(hint)
     return NoneType if hint is None else hint
 
 
@@ -110,10 +117,12 @@ def bare(hint: Hint) -> Hint:
 
 def members(hint: Hint) -> tuple[Hint, ...]:
     """The members of a union, those of unions within it included; any other type is its own only member."""
-    inner = bare(hint)
+    inner, said = hint, tuple[object, ...]()
+    while (next_one := peeled(inner)) is not inner:
+        said = (*get_args(inner)[1:], *said) if get_origin(inner) is Annotated else said
+        inner = next_one
     if get_origin(inner) not in _UNIONS:
         return (hint,)
-    said = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     found = (each for member in get_args(inner) for each in members(member))
     return tuple(Annotated[(each, *said)] if said else each for each in found)
 
@@ -176,7 +185,7 @@ def tags_of(hint: Hint) -> frozenset[str]:
     if cls in SETS:
         elements: Sequence[Hint] = get_args(inner) or (object,)
         return frozenset(f"{tag}S" for tag in _union(map(tags_of, elements))) & TAGS
-    scalar = scalars().get(cls) if isinstance(cls, type) else None
+    scalar = scalar_of(cls)
     return frozenset() if scalar is None else frozenset({scalar.tag})
 
 

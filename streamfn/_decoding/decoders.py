@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from streamfn._conversion.aliases import ReadAlias
 from streamfn._conversion.classes import ReadModel
 from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.types import Hint, name_of_type
@@ -32,6 +33,9 @@ def decoder_of(hook: StructureHook, hint: Hint) -> Decoder:
     A hook of the user's own is called as it is.
     """
     source = Source()
+    outer = hook
+    while isinstance(hook, ReadAlias):
+        hook = hook.hook
     if isinstance(hook, ReadModel):
         entry = source.function_of(hook)
     elif isinstance(hook, ReadUnion) and hook.models is not None and can_be_chosen(hook.models):
@@ -42,10 +46,10 @@ def decoder_of(hook: StructureHook, hint: Hint) -> Decoder:
             source.line('"""Read an image as the model that it is meant for."""')
             write_choice(source, hook.models, "image", "return {}".format)
     else:
-        return calling(hook, hint)
+        return calling(outer, hint)
     for model in source.models:  # which grows by the models within
         write_model(source, model)
-    return Decoder(source.run(name_of_type(hint))[entry], source.text, hook, hint)
+    return Decoder(source.run(name_of_type(hint))[entry], source.text, outer, hint)
 
 
 def calling(hook: StructureHook, hint: Hint) -> Decoder:

@@ -6,6 +6,7 @@ What is filled is a `twin` of the class, which becomes an instance of the class 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from types import FunctionType, MemberDescriptorType
 from typing import Generic
 
@@ -31,6 +32,11 @@ def is_fillable(cls: type) -> bool:
         )
         and all(field.init and not _computes(cls, field.name) for field in dataclasses.fields(cls))
     )
+
+
+def fills_all(cls: type, names: Iterable[str]) -> bool:
+    """Whether these are all fields of a dataclass; one that a model leaves out gets its default by a call."""
+    return {*names} >= {field.name for field in dataclasses.fields(cls)}
 
 
 def default_of(cls: type, name: str) -> tuple[object, bool]:

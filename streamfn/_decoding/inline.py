@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from streamfn._conversion.epochs import EPOCHS
 from streamfn._conversion.hooks import StructureHook
 from streamfn._conversion.numbers import EXACT, LONGEST
-from streamfn._conversion.scalars import read_uuid, scalars
+from streamfn._conversion.scalars import SCALARS_BY_TYPE, read_uuid
 from streamfn._markers import EpochMilliseconds
 
 
@@ -91,7 +91,7 @@ _SECONDS: Final = Inline(
 )
 
 _INLINE: Final[Sequence[tuple[StructureHook, Inline]]] = (
-    *((scalars()[cls].read, inline) for cls, inline in _BY_TYPE.items()),
+    *((SCALARS_BY_TYPE[cls].read, inline) for cls, inline in _BY_TYPE.items()),
     *((scalar.read, _SECONDS) for marker, scalar in EPOCHS if marker is not EpochMilliseconds),
 )
 

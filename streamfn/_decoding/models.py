@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamfn._conversion.classes import ReadField, ReadModel
 from streamfn._conversion.types import is_typed_dict
-from streamfn._decoding.filling import default_of, is_fillable
+from streamfn._decoding.filling import default_of, fills_all, is_fillable
 from streamfn._decoding.source import Source, assign, quoted
 from streamfn._decoding.values import Spot, write_value
 from streamfn._frozen import new_twin
@@ -25,7 +25,7 @@ def write_model(source: Source, model: ReadModel) -> None:
         if model.forbids:
             known = source.name(f"attributes_of_{cls.__name__}", model.attributes)
             source.refuse_if(f"not {known}.issuperset(image)")
-        if is_fillable(cls):
+        if is_fillable(cls) and fills_all(cls, (read.field.name for read in model.fields)):
             _write_filling(source, model)
         else:
             _write_calling(source, model)

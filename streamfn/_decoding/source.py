@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from keyword import iskeyword
 from typing import TypeAlias, cast
 
+from streamfn._conversion.aliases import ReadAlias
 from streamfn._conversion.classes import ReadModel
 from streamfn._conversion.problems import Unfit
 
@@ -29,11 +30,13 @@ class Source:
     """Takes lines at the current indentation, and gives objects names that are not taken.
 
     `models` are those that functions are called for, in the order in which they were named; each is to have one.
+    `aliases` are those of which the hooks are being written.
     """
 
     def __init__(self) -> None:
         """Begin with an empty module."""
         self.models: list[ReadModel] = []
+        self.aliases: list[ReadAlias] = []
         self._names: dict[str, object] = {"Unfit": Unfit, **{each.__name__: each for each in _BUILTINS}}
         self._meanings: dict[str, str] = {}
         self._lines: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from streamfn._conversion.aliases import ReadAlias
 from streamfn._conversion.choices import ReadChoice
 from streamfn._conversion.classes import ReadByCattrs, ReadModel
 from streamfn._conversion.containers import ReadList, ReadMap, ReadSet, ReadTuple
@@ -52,7 +53,8 @@ def write_value(source: Source, spot: Spot) -> None:
         source.refuse_if(f"len({spot.value}) != 1")
         source.line(spot.give(f'{source.function_of(hook)}({spot.value}["M"])'))
     elif isinstance(hook, ReadChoice) and _is_of_text(hook):
-        choices = {text: choice for (_, text), choice in hook.choices.items()}
+        choices: dict[object, object] = OpenChoices(hook) if hook.is_open else {}
+        choices |= {text: choice for (_, text), choice in hook.choices.items()}
         table = source.name(f"choices_of_{spot.field}", choices, "what it may be, by its text")
         source.refuse_if(f"len({spot.value}) != 1")
         source.line(spot.give(f'{table}[{spot.value}["S"]]'))
@@ -66,8 +68,25 @@ def write_value(source: Source, spot: Spot) -> None:
         _write_map(source, spot, hook)
     elif isinstance(hook, ReadUnion):
         _write_union(source, spot, hook)
+    elif isinstance(hook, ReadAlias) and hook not in source.aliases:
+        source.aliases.append(hook)  # where it leads back to itself, the hook goes on
+        write_value(source, spot._replace(hook=hook.hook, hint=hook.hint))
+        source.aliases.remove(hook)
     else:
         source.line(spot.give(_call_of_hook(source, spot)))
+
+
+class OpenChoices(dict[object, object]):
+    """The members of an Enum by their text, where the Enum itself is asked for other text."""
+
+    def __init__(self, hook: ReadChoice) -> None:
+        """Begin with no member."""
+        super().__init__()
+        self._hook = hook
+
+    def __missing__(self, text: object) -> object:
+        """Have the hook call the Enum."""
+        return self._hook({"S": text})
 
 
 def _call_of_hook(source: Source, spot: Spot) -> str:

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from typing_extensions import TypeForm, TypeVar
 
+from streamfn._conversion.generics import is_alias
 from streamfn._conversion.models import fields_of
+from streamfn._conversion.scalars import scalar_of
 from streamfn._conversion.types import (
     LISTS,
     MAPS,
@@ -31,6 +33,7 @@ from streamfn._conversion.types import (
     is_model,
     members,
     origin,
+    peeled,
     says,
 )
 from streamfn._markers import PartitionKey, SortKey, TimeToLive
@@ -41,7 +44,7 @@ from streamfn.testing._attributes import as_json
 T = TypeVar("T")
 
 Made: TypeAlias = dict[Hint, SearchStrategy[object]]
-"""The strategies of models that have been met, where a model that refers to itself finds its own."""
+"""The strategies of models and aliases that have been met, where one that refers to itself finds its own."""
 
 _DIGITS: Final = 10**38 - 1
 """DynamoDB's numbers have 38 significant digits, and magnitudes from 1E-130 to 9.9E+125."""
@@ -70,6 +73,14 @@ def images(table: Table[T]) -> SearchStrategy[dict[str, AttributeValue]]:
 
 
 def _of(hint: Hint, made: Made) -> SearchStrategy[object]:
+    if not is_alias(hint):
+        return _of_type(hint, made)
+    if hint not in made:
+        made[hint] = st.deferred(lambda: _of(peeled(hint), made))
+    return made[hint]
+
+
+def _of_type(hint: Hint, made: Made) -> SearchStrategy[object]:
     inner = bare(hint)
     cls = origin(inner)
     if len(members(inner)) > 1:
@@ -77,7 +88,7 @@ def _of(hint: Hint, made: Made) -> SearchStrategy[object]:
     if cls is Literal:
         return st.sampled_from(get_args(inner))
     if is_enum(inner):
-        return st.sampled_from(list(cast("type[Enum]", inner)))  # is_enum has said so
+        return st.sampled_from(cast("type[Enum]", inner))  # is_enum has said so; of a Flag, combined ones too
     if inner in UNTYPED:
         return _plain()
     if is_model(inner):
@@ -86,6 +97,8 @@ def _of(hint: Hint, made: Made) -> SearchStrategy[object]:
         return _container(inner, made)
     if inner in _SCALARS:
         return _scalar(hint, inner)
+    if isinstance(inner, type) and scalar_of(inner) is not None:
+        return st.binary().map(inner)  # boto3's Binary
     return st.from_type(cast("type[object]", inner))  # a class with hooks of the user's own
 
 

@@ -1,0 +1,172 @@
+"""Type variables, type aliases and ``Self``: what stands in their places once a type is asked for."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Mapping, Sequence
+from types import NoneType, SimpleNamespace, UnionType
+from typing import (
+    Annotated,
+    Final,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    TypeVarTuple,
+    Unpack,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from typing_extensions import NoDefault, TypeAliasType
+
+from streamfn._misuse import Misuse
+
+_ALIASES: Final[tuple[type, ...]] = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
+"""What the statement ``type X = …`` makes, and what stands in for it: before Python 3.14 they are two classes."""
+
+_LAYERS: Final = 100
+"""The most layers that an alias may have before it reaches a type."""
+
+
+class _Generic(Protocol):
+    """A type that takes arguments."""
+
+    def __getitem__(self, arguments: object, /) -> object: ...
+
+
+class _Alias(Protocol):
+    """A type alias. Its value is found when it is asked for, so that it may name what is defined later."""
+
+    __name__: str
+    __module__: str
+    __value__: object
+    __type_params__: tuple[object, ...]
+
+
+def is_alias(hint: object) -> bool:
+    """Whether a type is an alias that has a name of its own, generic or not."""
+    return isinstance(get_origin(hint) or hint, _ALIASES)
+
+
+def aliased(hint: object) -> object:
+    """Find the type that an alias stands for, with the arguments that it is given.
+
+    Fails with `Misuse`, naming the alias, if it stands for itself, or for a type that cannot be found.
+    """
+    value, layers = _value_of(hint), 0
+    within = [value]
+    while within:  # what is no container of its own: unions, and aliases of them
+        each, layers = within.pop(), layers + 1
+        if each == hint or layers > _LAYERS:
+            raise Misuse(f"the type alias {_alias(hint).__name__} stands for itself")
+        if is_alias(each):
+            within.append(_value_of(each))
+        elif get_origin(each) in {UnionType, typing.Union, Annotated}:  # pyright: ignore[reportDeprecated] (users write it)
+            within.extend(get_args(each))
+    return value
+
+
+def _alias(hint: object) -> _Alias:
+    return cast("_Alias", get_origin(hint) or hint)  # is_alias has said so
+
+
+def _value_of(hint: object) -> object:
+    alias = _alias(hint)
+    parameters = alias.__type_params__
+    names = {alias.__name__: alias, **{str(each): each for each in parameters}}
+    try:
+        # A value may name types as text, as it does before Python 3.12 where it names itself.
+        holder = SimpleNamespace(__annotations__={"value": alias.__value__})
+        space = vars(sys.modules.get(alias.__module__, typing))
+        value: object = get_type_hints(holder, {**space, **names}, include_extras=True)["value"]
+    except NameError as error:
+        raise Misuse(
+            f"the type alias {alias.__name__} names the type {error.name!r}, which cannot be found"
+        ) from None
+    given = given_for(parameters, get_args(hint))
+    return completed(substituted(value, given), f"write {alias.__name__}[…]")
+
+
+def given_for(parameters: Sequence[object], arguments: Sequence[object]) -> dict[object, object]:
+    """Find what is given for type variables, by arguments or else by their defaults (PEP 696)."""
+    given: dict[object, object] = {}
+    rest = list(arguments)
+    for index, parameter in enumerate(parameters):
+        if rest and isinstance(parameter, TypeVarTuple):
+            count = len(rest) - (len(parameters) - index - 1)
+            given[parameter], rest = tuple(rest[:count]), rest[count:]
+        elif rest:
+            given[parameter] = rest.pop(0)
+        elif (default := _default_of(parameter)) is not NoDefault:
+            given[parameter] = substituted(default, given)
+    return given
+
+
+def substituted(hint: object, given: Mapping[object, object]) -> object:
+    """Put what is given for type variables into a type; those that nothing is given for stay."""
+    if isinstance(hint, TypeVar):
+        return given.get(hint, hint)
+    parameters = variables_in(hint)
+    if not any(each in given for each in parameters):
+        return hint
+    arguments: list[object] = []
+    for each in parameters:
+        if not isinstance(each, TypeVarTuple):
+            arguments.append(given.get(each, each))
+        elif each in given:
+            arguments.extend(cast("tuple[object, ...]", given[each]))  # see `given_for`
+        else:
+            arguments.append(Unpack[each])
+    return cast("_Generic", hint)[tuple(arguments)]  # it has parameters
+
+
+def completed(hint: object, advice: str) -> object:
+    """Put defaults and bounds in the place of the type variables of a type that nothing was given for.
+
+    Fails with `Misuse`, which ends in the advice, for a variable that has neither.
+    """
+    given: dict[object, object] = {}
+    for each in variables_in(hint):
+        found: object = _default_of(each)
+        if found is NoDefault:
+            found = getattr(each, "__bound__", None)
+        if found is None:
+            raise Misuse(f"nothing is given for {getattr(each, '__name__', each)}; {advice}")
+        given[each] = found
+    return completed(substituted(hint, given), advice) if given else hint
+
+
+def variables_in(hint: object) -> tuple[object, ...]:
+    """The type variables in a type. A class has parameters, which are none of those of an annotation."""
+    if isinstance(hint, TypeVar):
+        return (hint,)
+    return () if isinstance(hint, type) else tuple(getattr(hint, "__parameters__", ()))
+
+
+def with_self(hint: object, model: object) -> object:
+    """Put a model in the place of ``Self``, wherever that stands in a type."""
+    if hint is Self:
+        return model
+    arguments = get_args(hint)
+    if not arguments or get_origin(hint) is Literal:
+        return hint
+    kept = arguments[:1] if get_origin(hint) is Annotated else arguments
+    changed = tuple(with_self(each, model) for each in kept)
+    if all(one is other for one, other in zip(kept, changed, strict=True)):
+        return hint
+    if get_origin(hint) is UnionType:
+        return typing.Union[changed]  # pyright: ignore[reportDeprecated] (of types that are not known before)
+    if get_origin(hint) is Annotated:
+        return Annotated[(changed[0], *arguments[1:])]
+    generic = cast("_Generic", get_origin(hint))  # it has arguments
+    (first, *more) = changed
+    return generic[changed if more else first]
+
+
+def _default_of(parameter: object) -> object:
+    default: object = getattr(parameter, "__default__", NoDefault)
+    return NoneType if default is None else default
