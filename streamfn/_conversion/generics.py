@@ -99,10 +99,12 @@ def given_for(parameters: Sequence[object], arguments: Sequence[object]) -> dict
         if rest and isinstance(parameter, TypeVarTuple):
             count = len(rest) - (len(parameters) - index - 1)
             given[parameter], rest = tuple(rest[:count]), rest[count:]
-        elif rest:
-            given[parameter] = rest.pop(0)
-        elif (default := _default_of(parameter)) is not NoDefault:
-            given[parameter] = substituted(default, given)
+        else:
+            default = _default_of(parameter)
+            # typing may have filled in a default as it is, with the variables before it.
+            found = rest.pop(0) if rest else default
+            if found is not NoDefault:
+                given[parameter] = substituted(found, given) if found is default else found
     return given
 
 
@@ -141,10 +143,10 @@ def completed(hint: object, advice: str) -> object:
 
 
 def variables_in(hint: object) -> tuple[object, ...]:
-    """The type variables in a type. A class has parameters, which are none of those of an annotation."""
+    """The type variables in a type. A class, and an alias, has parameters, which are none of those of an annotation."""
     if isinstance(hint, TypeVar):
         return (hint,)
-    return () if isinstance(hint, type) else tuple(getattr(hint, "__parameters__", ()))
+    return () if isinstance(hint, (type, *_ALIASES)) else tuple(getattr(hint, "__parameters__", ()))
 
 
 def with_self(hint: object, model: object) -> object:
@@ -159,7 +161,7 @@ def with_self(hint: object, model: object) -> object:
     if all(one is other for one, other in zip(kept, changed, strict=True)):
         return hint
     if get_origin(hint) is UnionType:
-        return typing.Union[changed]  # pyright: ignore[reportDeprecated] (of types that are not known before)
+        return typing.Union[changed]  # noqa: UP007 # pyright: ignore[reportDeprecated] (made at run time)
     if get_origin(hint) is Annotated:
         return Annotated[(changed[0], *arguments[1:])]
     generic = cast("_Generic", get_origin(hint))  # it has arguments

@@ -7,14 +7,17 @@ kept and the type variables of a generic model replaced, since cattrs loses both
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import inspect
 import re
+import sys
 from collections import abc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import (
     Final,
+    Generic,
     Literal,
     NamedTuple,
     NotRequired,
@@ -118,9 +121,11 @@ class _Hints:
         """Give the type of a field, or of one that has no annotation."""
         hint = self._found.get(name, otherwise)
         try:
-            return with_self(completed(hint, self._advice(hint)), self._model)
+            found = with_self(completed(hint, self._advice(hint)), self._model)
+            bare(found)  # which looks into its aliases
         except Misuse as misuse:
             raise Misuse(f"{self._cls.__name__}.{name}: {misuse}") from None
+        return found
 
     def _advice(self, hint: Hint) -> str:
         """Say what to write if nothing is given for the type variables of a type.
@@ -130,7 +135,7 @@ class _Hints:
         own: tuple[object, ...] = getattr(self._cls, "__parameters__", ())
         if {*variables_in(hint)} <= {*own}:
             return f"write {self._cls.__name__}[…]"
-        if is_typed_dict(self._cls) and get_original_bases(self._cls) == (dict,):
+        if is_typed_dict(self._cls) and {*get_original_bases(self._cls)} <= {dict, Generic}:
             raise Misuse("nothing tells what its base was given: take TypedDict from typing_extensions")
         return f"say what it is where {self._cls.__name__} names its base"
 
@@ -268,7 +273,7 @@ def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
 
 def _resolved(cls: type) -> Mapping[str, Hint]:
     try:
-        return get_type_hints(cls, None, _type_parameters(cls), include_extras=True)
+        return get_type_hints(cls, None, _names_in(cls), include_extras=True)
     except Exception as error:  # noqa: BLE001 (an annotation is a program of the user's, and may raise anything)
         raise _unresolved(cls, error) from None
 
@@ -293,16 +298,29 @@ def _unresolved(cls: type, error: Exception) -> Misuse:
 def _can_resolve(cls: type, annotation: object) -> bool:
     alone = type(cls.__name__, (), {"__module__": cls.__module__, "__annotations__": {"field": annotation}})
     try:
-        get_type_hints(alone, localns=dict(vars(cls)))
+        get_type_hints(alone, None, _names_in(cls))
     except Exception:  # noqa: BLE001 (as above)
         return False
     return True
 
 
-def _type_parameters(cls: type) -> dict[str, object] | None:
-    """The names that a class statement with type parameters gives them; Python 3.12.1 does not find them itself."""
-    names = {str(each): each for base in cls.__mro__ for each in getattr(base, "__type_params__", ())}
-    return {**vars(cls), **names} if names else None
+def _names_in(cls: type) -> dict[str, object]:
+    """The names that annotations of a class may use besides those of its module, which go first.
+
+    Python finds those in the body of a class by itself, but then a function in an annotation does not find its module,
+    and before Python 3.12.4 the parameters of a class statement are not found.
+    """
+    space = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+    names: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        names |= {
+            name: each
+            for name, each in vars(base).items()
+            if not (name.startswith("__") or name in space or hasattr(builtins, name))
+        }
+    for base in reversed(cls.__mro__):
+        names |= {each.__name__: each for each in getattr(base, "__type_params__", ())}
+    return names
 
 
 def is_immutable(hint: Hint) -> bool:

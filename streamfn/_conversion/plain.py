@@ -12,6 +12,7 @@ from typing import cast
 from streamfn._conversion.numbers import read_decimal
 from streamfn._conversion.problems import Unfit
 from streamfn._conversion.scalars import (
+    is_binary,
     read_bool,
     read_bytes,
     read_none,
@@ -61,8 +62,8 @@ def write_plain(value: object) -> dict[str, object]:
                 "DynamoDB stores no empty set, and nothing says here that there is one: leave it out"
             )
         return write_set([write_plain(each) for each in cast("AbstractSet[object]", value)])
-    if isinstance(value, bytearray | memoryview):
-        return write_binary(cast("object", value))  # whatever a memoryview is of
+    if is_binary(value):
+        return write_binary(value)
     if (scalar := scalar_of_value(value)) is not None:
         return cast("dict[str, object]", scalar.write(value))  # what all scalars write
     if isinstance(value, Sequence):

@@ -112,6 +112,11 @@ def write_binary(value: object) -> dict[str, object]:
     raise ValueError(f"expected bytes, got {type(value).__name__}")
 
 
+def is_binary(value: object) -> bool:
+    """Whether a value holds bytes that can be written, without being `bytes`."""
+    return isinstance(value, bytearray | memoryview) or _name_of(type(value)) == _BINARY
+
+
 def _write_none(_: object) -> dict[str, object]:
     return {"NULL": True}
 

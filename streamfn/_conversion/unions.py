@@ -20,6 +20,7 @@ from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite, Part, Place, Unfit
+from streamfn._conversion.scalars import is_binary
 from streamfn._conversion.tags import SCALAR_TAGS, TAGS, tagged
 from streamfn._conversion.types import SETS, UNTYPED, Hint, bare, is_model, is_typed_dict, members, origin
 from streamfn._failures import Problem
@@ -353,7 +354,11 @@ def _is_of_its_class(value: object, hint: Hint, _: Sequence[ModelField]) -> bool
     cls = origin(inner)
     if not isinstance(cls, type) or is_typed_dict(cls):
         return False
-    is_one = isinstance(value, cls) or (cls is float and isinstance(value, int))
+    is_one = (
+        isinstance(value, cls)
+        or (cls is float and isinstance(value, int))
+        or (cls is bytes and is_binary(value))
+    )
     return is_one and (cls not in SETS or _has_parts(value, inner, ()))
 
 
