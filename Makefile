@@ -17,6 +17,9 @@ BENCH := $(VENV)/.bench-$(VERSION)
 # Spark has a virtual environment of its own, since it is larger than all the rest together.
 SPARK_VENV := $(VENV)-spark
 SPARK := $(SPARK_VENV)/.spark-$(VERSION)
+# So have the lowest versions of the dependencies, which are none of those in the other locks.
+LOWEST_VENV := $(VENV)-lowest
+LOWEST := $(LOWEST_VENV)/.lowest-$(VERSION)
 
 RUN := $(VENV)/bin/python -m
 PIP := $(RUN) pip install --disable-pip-version-check --quiet --quiet
@@ -25,12 +28,22 @@ COMPILE := $(RUN) uv pip compile --universal --python-version 3.11 --generate-ha
 	--no-strip-extras --no-config --default-index https://pypi.org/simple --custom-compile-command 'make lock' --quiet
 LOCK := $(COMPILE) pyproject.toml --group build
 
+# What `make lowest` runs: the tests of what depends on boto3, cattrs, returns and typing_extensions.
+LOWEST_TESTS := tests/conversion tests/decoding/test_explain.py tests/decoding/test_filling.py tests/test_structuring.py \
+	tests/handlers tests/execution tests/test_pipeline.py tests/test_lambda.py tests/test_loading.py \
+	tests/ledgers tests/dead_letters/test_sqs.py tests/dead_letters/test_s3.py tests/dead_letters/test_redrive_ministack.py \
+	tests/sources/test_reader.py tests/sources/test_checkpoints.py tests/sources/test_ministack.py \
+	tests/testing/test_events.py tests/testing/test_payloads.py tests/testing/test_results.py tests/reports/test_models.py
+# What takes long, or needs tools that are of no concern here.
+LOWEST_LEFT_OUT := --ignore tests/ledgers/test_template.py \
+	-k 'not (killed_at_random or item_comes_back or items_fit or test_entries_of_the_same_pair or test_many_entries)'
+
 # pytest comes last, so that its summary ends the output.
 CHECKS := lint format mypy pyright verifytypes imports pytest
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test $(CHECKS) spark million docs bench fuzz soak lock clean
+.PHONY: help demo test $(CHECKS) lowest spark million docs bench fuzz soak lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +83,11 @@ pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch c
 	@echo '==> pytest'
 	@$(RUN) pytest --cov
 
+lowest: RUN := $(LOWEST_VENV)/bin/python -m
+lowest: $(LOWEST) ## Test with the lowest versions of the dependencies that pyproject.toml allows (two minutes; apart from the tests).
+	@echo '==> pytest, with the lowest versions'
+	@$(RUN) pytest -p no:cacheprovider $(LOWEST_TESTS) $(LOWEST_LEFT_OUT)
+
 # What is measured here is what `make pytest` leaves out, since it runs without Spark.
 spark: RUN := $(SPARK_VENV)/bin/python -m
 spark: $(SPARK) ## Run the tests of replays on Spark, which needs Java 17 (300 MB at the first time; apart from the tests).
@@ -101,6 +119,7 @@ lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.
 	@$(LOCK) --extra local --constraint requirements/dev.txt --output-file requirements/local.txt
 	@$(LOCK) --group bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	@$(LOCK) --extra spark --group spark --constraint requirements/dev.txt --no-emit-package pyspark --output-file requirements/spark.txt
+	@$(LOCK) --group lowest --resolution lowest-direct --output-file requirements/lowest.txt
 	@$(COMPILE) --group pyspark --no-deps --output-file requirements/pyspark.txt
 	@echo 'Renewed all of requirements/.'
 
@@ -117,6 +136,14 @@ $(VENV)/.python-$(VERSION):
 $(LOCAL) $(DEV) $(BENCH): $(VENV)/.%-$(VERSION): requirements/%.txt pyproject.toml | $(VENV)/.python-$(VERSION)
 	@echo 'Installing requirements/$*.txt into $(VENV); each file is checked by its hash.'
 	@$(PIP) --only-binary :all: --require-hashes --requirement requirements/$*.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(LOWEST): PIP := $(LOWEST_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --quiet
+$(LOWEST): requirements/lowest.txt pyproject.toml
+	@echo 'Installing requirements/lowest.txt into $(LOWEST_VENV); each file is checked by its hash.'
+	@$(PYTHON) -m venv --clear $(LOWEST_VENV)
+	@$(PIP) --only-binary :all: --require-hashes --requirement requirements/lowest.txt
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 

@@ -9,6 +9,7 @@ from typing import TypedDict, cast
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -96,3 +97,13 @@ def test_locks_agree() -> None:
     """`make demo` runs on the very versions that `make test` checked."""
     local, dev = (_pins(ROOT / "requirements" / name) for name in ("local.txt", "dev.txt"))
     assert {name: dev.get(name) for name in local} == local
+
+
+def test_the_lowest_lock_has_the_lowest_versions() -> None:
+    """`make lowest` tests the very versions from which on pyproject.toml allows each dependency."""
+    pins = _pins(ROOT / "requirements" / "lowest.txt")
+    for requirement in map(Requirement, _project()["dependencies"]):
+        (bound,) = requirement.specifier
+        assert bound.operator == ">=", f"{requirement} has no lowest version"
+        (pinned,) = map(Version, pins[canonicalize_name(requirement.name)])
+        assert Version(bound.version) == pinned, f"{requirement}: run `make lock`"
