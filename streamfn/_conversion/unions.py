@@ -337,8 +337,8 @@ def _is_exactly(value: object, hint: Hint, fields: Sequence[ModelField]) -> bool
         return any(type(each) is type(value) and each == value for each in get_args(inner))
     if is_typed_dict(origin(inner)):
         return isinstance(value, dict) and _is_typed_dict(cast("dict[str, object]", value), fields)
-    cls: object = type(value)
-    return cls is origin(inner) and _has_parts(value, inner, fields)
+    cls = origin(inner)
+    return isinstance(cls, type) and type(value) is cls and _has_parts(value, inner, fields)
 
 
 def _is_instance(value: object, hint: Hint, fields: Sequence[ModelField]) -> bool:

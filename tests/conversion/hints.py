@@ -10,16 +10,18 @@ from collections import abc
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum, Flag, IntEnum, IntFlag, StrEnum
 from typing import (
     Annotated,
     Any,
+    Final,
     Generic,
     Literal,
     NewType,
     NotRequired,
     Optional,
     Required,
+    Self,
     TypedDict,
     Union,
     get_args,
@@ -27,12 +29,15 @@ from typing import (
 from uuid import UUID
 
 import attrs
-from typing_extensions import TypeAliasType, TypeVar
+from cattrs.gen import override
+from typing_extensions import ReadOnly, TypeAliasType, TypeVar
 from typing_extensions import TypedDict as BackportedTypedDict
 
 from streamfn import Attribute, EpochMilliseconds, EpochSeconds, TimeToLive
 
 T = TypeVar("T")
+D = TypeVar("D", default=int)
+L = TypeVar("L", default=list[D])
 
 
 class Suit(Enum):
@@ -55,6 +60,32 @@ class Colour(StrEnum):
 
     RED = "red"
     BLACK = "black"
+
+
+class Permission(Flag):
+    """A Flag, whose members go together."""
+
+    READ = 1
+    WRITE = 2
+    ALL = 3
+
+
+class Access(IntFlag):
+    """A Flag that is a number."""
+
+    READ = 1
+    WRITE = 2
+
+
+class Status(StrEnum):
+    """An Enum that has a member for values that are added later."""
+
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status:  # noqa: ARG003 (as Enum calls it)
+        return cls.UNKNOWN
 
 
 CardId = NewType("CardId", int)
@@ -154,6 +185,111 @@ class MoreOptions(BackportedTypedDict, total=False):
     names: list[str]
 
 
+class Locked(TypedDict):
+    """A TypedDict with keys that are not to be changed."""
+
+    size: ReadOnly[Required[Annotated[int, Attribute("SIZE")]]]
+    colour: NotRequired[ReadOnly[str]]
+    name: Annotated[ReadOnly[NotRequired[str]], "said of a type"]
+
+
+class Sized(BackportedTypedDict, Generic[T]):
+    """A generic TypedDict."""
+
+    size: T
+    sizes: list[T]
+
+
+class SizedByNumbers(Sized[int]):
+    """One of numbers."""
+
+    name: str
+
+
+class SizedAndNamed(SizedByNumbers):
+    """A child of that."""
+
+    owner: str
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A model whose fields are final."""
+
+    id: Final[Annotated[int, "said of a type"]]
+    sizes: Annotated[Final[tuple[int, ...]], "said of a type"] = ()
+    number: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Generic[T]):
+    """A model that refers to itself as ``Self``."""
+
+    value: T
+    next: Self | None = None
+    others: dict[str, tuple[Annotated[Self, "said of a type"], int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chained(Chain[int]):
+    """A child, which is what ``Self`` means in it."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaulted(Generic[D, L]):
+    """A generic model whose variables have defaults."""
+
+    one: D
+    many: L
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A change that one Literal tells."""
+
+    op: Literal[1]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A change that two Literals tell."""
+
+    op: Literal[0]
+    kind: Literal["name"]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Another one."""
+
+    op: Literal[0]
+    kind: Literal["place"]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[T, D]):
+    """A model of which one type argument tells another one."""
+
+    kind: T
+    body: D
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A model with what cattrs says of its fields."""
+
+    id: Annotated[int, override(rename="ID")]
+    size: Annotated[int, override(omit_if_default=True)] = 3
+    names: Annotated[list[str], override(omit_if_default=True)] = field(default_factory=list)
+    cache: Annotated[int, override(omit=True)] = 0
+    owner: Annotated[str | None, override(omit_if_default=False)] = None
+
+
 SCALARS: list[object] = [
     str,
     int,
@@ -172,6 +308,9 @@ SCALARS: list[object] = [
     Suit,
     Rank,
     Colour,
+    Permission,
+    Access,
+    Status,
     Literal["a", 1, True, None],  # noqa: PYI061 (what users write)
     Literal[Colour.RED, "red wine"],
 ]
@@ -220,6 +359,11 @@ UNIONS: list[object] = [
     Circle | str,
     Colour | int,
     Colour | str,
+    Status | int | None,
+    Permission | int,
+    set[str] | set[int] | frozenset[bytes],
+    set[UUID] | set[Permission] | None,
+    frozenset[str] | list[int],
     Literal["a", "b"] | Suit,
     Literal["a", 1] | datetime,
     set[str] | str,
@@ -228,6 +372,7 @@ UNIONS: list[object] = [
     Annotated[datetime | None, EpochMilliseconds],
     Options | int,
     list[Owner | Bot | None],
+    Opened | Renamed | Moved | None,
     str | object,
 ]
 
@@ -243,6 +388,16 @@ MODELS: list[object] = [
     Point,
     Options,
     MoreOptions,
+    Locked,
+    SizedAndNamed,
+    Constant,
+    Chain[str],
+    Chained,
+    Defaulted,
+    Defaulted[str],
+    Opened | Renamed | Moved,
+    Message[Literal["a"], int] | Message[Literal["b"], str],
+    Overridden,
 ]
 
 

@@ -1,0 +1,86 @@
+"""Type aliases: they stand for their types wherever those may stand, and have names in messages."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from returns.result import Success
+
+from streamfn import Image, Misuse, Table, make_converter
+from streamfn.testing.strategies import images
+from tests.conversion.aliases import MODULES
+from tests.conversion.holders import holder, table_of
+
+MODULE = pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.__name__))
+
+
+def named(module: ModuleType, name: str) -> object:
+    """Find a type of a module by its name."""
+    return cast("object", vars(module)[name])
+
+
+@MODULE
+@pytest.mark.parametrize("model", ["Card", "Shape", "Circle"])
+def test_decoders_hooks_and_cattrs_agree_on_models_with_aliases(module: ModuleType, model: str) -> None:
+    generated = table_of(named(module, model))
+    called: Table[object] = Table("prod-Card", cast("type[object]", generated.model), generated=False)
+    converted: Table[object] = Table(
+        "prod-Card", cast("type[object]", generated.model), converter=make_converter()
+    )
+
+    @settings(max_examples=25)
+    @given(images(generated))
+    def law(image: Image) -> None:
+        item = generated.decode(image)
+        assert called.structure(image) == converted.structure(image) == Success(item)
+        assert called.structure(generated.unstructure(item)) == Success(item)
+        assert converted.unstructure(item) == generated.unstructure(item)
+
+    law()
+
+
+@MODULE
+def test_marks_within_an_alias_are_found(module: ModuleType) -> None:
+    keys = table_of(named(module, "Card")).key_attributes
+    assert ("PK", "expiry") == (keys.partition and keys.partition.name, keys.time_to_live)
+
+
+@MODULE
+@pytest.mark.parametrize(
+    ("alias", "message"),
+    [
+        ("Loop", "Holder.value: the type alias Loop stands for itself"),
+        ("Twice", "Holder.value: nothing is given for A; write Twice[…]"),
+        ("Lost", "Holder.value: the type alias Lost names the type 'Nowhere', which cannot be found"),
+    ],
+)
+def test_an_alias_of_no_type_is_refused_by_its_field(module: ModuleType, alias: str, message: str) -> None:
+    with pytest.raises(Misuse) as raised:
+        holder(named(module, alias))
+    assert message == str(raised.value)
+
+
+@MODULE
+def test_an_alias_that_grows_for_ever_is_refused(module: ModuleType) -> None:
+    longer = vars(module)["Longer"][int]
+    with pytest.raises(Misuse, match=r"Holder\.value: Longer holds itself with ever longer arguments"):
+        holder(longer)
+
+
+@MODULE
+def test_problems_within_a_recursive_alias_have_their_paths(module: ModuleType) -> None:
+    table = holder(named(module, "Json"))
+    image: Image = {"value": {"L": [{"S": "a"}, {"L": [{"B": "aGk="}]}]}}
+    assert "$.value[1][0]: expected BOOL or L or M or N or NULL or S, got B" == str(
+        table.structure(image).failure()
+    )
+
+
+@MODULE
+def test_what_is_immutable_is_known_behind_an_alias(module: ModuleType) -> None:
+    assert table_of(named(module, "Circle")).immutable
+    assert table_of(named(module, "Shape")).immutable
+    assert not table_of(named(module, "Card")).immutable
