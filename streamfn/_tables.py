@@ -62,7 +62,8 @@ class Table(Generic[T]):
 
         `model` is a dataclass, an attrs class, a TypedDict, a generic one with its arguments, or a union of
         them. `converter` is one from `make_converter`, with hooks of your own. `forbid_unknown_attributes`
-        has images not fit that hold more than the model does; with a converter of your own, say
+        has images not fit that hold more than the model does; problems name such attributes of the item itself, and
+        count those of a map within it, whose names may be data. With a converter of your own, say
         ``forbid_extra_keys`` there. `include_values` puts values into problems: leave it off where logs may
         be read by many. Images are read by functions that are generated for the model, which `explain` shows;
         with `generated` False its hooks read them, to the same effect and slower. `pattern` is

@@ -342,7 +342,7 @@ def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
     if cls in _IMMUTABLE:
         return all(each is Ellipsis or _is_immutable(each, above) for each in get_args(inner) or (object,))
     if is_model(inner) and is_frozen(cast("type", cls)):  # a model's origin is a class
-        return all(_is_immutable(field.hint, above) for field in fields_of(inner))
+        return all(field.read is None and _is_immutable(field.hint, above) for field in fields_of(inner))
     return False
 
 

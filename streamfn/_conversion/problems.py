@@ -2,7 +2,8 @@
 
 A `Composite` hook gives its parts, each of which is looked at, where structuring stops at the first bad one;
 any other hook is called again, and what it raises is taken. Nothing of the image gets into a problem unless
-the place is asked to reveal it: not a value, and not a map's key, which is data as well.
+the place is asked to reveal it: not a value, and not a map's key, which is data as well. Only the names of the
+item's own attributes do, which belong to the table's schema.
 """
 
 from __future__ import annotations

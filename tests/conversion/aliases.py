@@ -10,7 +10,7 @@ _BEGINNING: Final = """
 from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Generic, Literal, Self
 from typing_extensions import TypeAliasType, TypeVar
 from streamfn import Attribute, EpochSeconds, PartitionKey, TimeToLive
 
@@ -31,6 +31,11 @@ type Shape = Circle | Square
 type Loop = int | Loop
 type Longer[A] = int | list[Longer[list[A]]]
 type Lost = list[Nowhere]
+
+@dataclass(frozen=True)
+class Page[A]:
+    items: list[A]
+    next: Maybe[Page[A]] = None
 """
 
 _CALLS: Final = """
@@ -46,6 +51,11 @@ Shape = TypeAliasType("Shape", "Circle | Square")
 Loop = TypeAliasType("Loop", "int | Loop")
 Longer = TypeAliasType("Longer", "int | list[Longer[list[A]]]", type_params=(A,))
 Lost = TypeAliasType("Lost", "list[Nowhere]")
+
+@dataclass(frozen=True)
+class Page(Generic[A]):
+    items: list[A]
+    next: Maybe[Page[A]] = None
 """
 
 _MODELS: Final = """
@@ -73,6 +83,8 @@ class Card:
     shapes: list[Shape]
     tags: frozenset[Id] = frozenset()
     expiry: Expiry = None
+    page: Page[Id] | None = None
+    final: Annotated[Final[int], "which type checkers refuse, and Python does not"] = 0
 """
 
 

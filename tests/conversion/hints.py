@@ -29,8 +29,8 @@ from typing import (
 from uuid import UUID
 
 import attrs
-from cattrs.gen import override
-from typing_extensions import ReadOnly, TypeAliasType, TypeVar
+from cattrs.gen import override as attribute_override
+from typing_extensions import ReadOnly, TypeAliasType, TypeVar, override
 from typing_extensions import TypedDict as BackportedTypedDict
 
 from streamfn import Attribute, EpochMilliseconds, EpochSeconds, TimeToLive
@@ -84,7 +84,8 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
     @classmethod
-    def _missing_(cls, value: object) -> Status:  # noqa: ARG003 (as Enum calls it)
+    @override
+    def _missing_(cls, value: object) -> Status:
         return cls.UNKNOWN
 
 
@@ -217,7 +218,7 @@ class Constant:
     """A model whose fields are final."""
 
     id: Final[Annotated[int, "said of a type"]]
-    sizes: Annotated[Final[tuple[int, ...]], "said of a type"] = ()
+    sizes: Final[tuple[int, ...]] = ()
     number: Final = 3
 
 
@@ -283,11 +284,11 @@ class Message(Generic[T, D]):
 class Overridden:
     """A model with what cattrs says of its fields."""
 
-    id: Annotated[int, override(rename="ID")]
-    size: Annotated[int, override(omit_if_default=True)] = 3
-    names: Annotated[list[str], override(omit_if_default=True)] = field(default_factory=list)
-    cache: Annotated[int, override(omit=True)] = 0
-    owner: Annotated[str | None, override(omit_if_default=False)] = None
+    id: Annotated[int, attribute_override(rename="ID")]
+    size: Annotated[int, attribute_override(omit_if_default=True)] = 3
+    names: Annotated[list[str], attribute_override(omit_if_default=True)] = field(default_factory=list)
+    cache: Annotated[int, attribute_override(omit=True)] = 0
+    owner: Annotated[str | None, attribute_override(omit_if_default=False)] = None
 
 
 SCALARS: list[object] = [

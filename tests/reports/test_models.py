@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated, Final, Generic, Literal, Self
 
 import pytest
-from cattrs.gen import override
+from cattrs.gen import override as attribute_override
 from returns.result import Success
-from typing_extensions import ReadOnly, TypedDict, TypeVar
+from typing_extensions import ReadOnly, TypedDict, TypeVar, override
 
 from streamfn import Image, Misuse, PartitionKey, SortKey, Table, TimeToLive, make_converter
 from tests.conversion.aliases import MODULES
@@ -89,11 +89,17 @@ def test_a_model_may_use_final_readonly_self_and_defaults_of_type_variables() ->
     assert {"id": {"S": "a"}} == table.keys(item)
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A model of anything."""
+
+    items: list[T]
+
+
 def test_a_type_variable_that_nothing_is_given_for_is_refused_by_its_field() -> None:
     """The refusal named "its base" as the field; now it names the field, and what to write."""
-    generic = make_dataclass("Page", [("items", list[T])], bases=(Generic[T],))  # type: ignore[valid-type] # pyright: ignore[reportGeneralTypeIssues] (T is the class's own, made at run time)
     with pytest.raises(Misuse) as raised:
-        Table("prod-Page", generic)
+        table_of(Page)
     assert "Page.items: nothing is given for T; write Page[…]" == str(raised.value)
 
 
@@ -104,7 +110,8 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
     @classmethod
-    def _missing_(cls, value: object) -> Status:  # noqa: ARG003 (as Enum calls it)
+    @override
+    def _missing_(cls, value: object) -> Status:
         return cls.UNKNOWN
 
 
@@ -220,14 +227,14 @@ def test_an_empty_set_in_an_untyped_field_is_refused() -> None:
 class Renaming:
     """A model with what cattrs says of its fields."""
 
-    id: Annotated[int, override(rename="ID")]
-    size: Annotated[int, override(struct_hook=lambda value, _: len(value["S"]))] = 0
-    cache: Annotated[int, override(omit=True)] = field(default=7)
+    id: Annotated[int, attribute_override(rename="ID")]
+    size: Annotated[int, attribute_override(struct_hook=lambda value, _: len(value["S"]))] = 0
+    cache: Annotated[int, attribute_override(omit=True)] = field(default=7)
 
 
 @pytest.mark.parametrize("generated", [True, False])
 def test_an_override_of_cattrs_in_a_type_counts(*, generated: bool) -> None:
-    """``Annotated[int, override(rename="ID")]`` was ignored without a word; now it renames the attribute."""
+    """``Annotated[int, attribute_override(rename="ID")]`` was ignored without a word; now it renames the attribute."""
     table = Table("prod-Renaming", Renaming, generated=generated)
     image: Image = {"ID": {"N": "1"}, "size": {"S": "abc"}, "cache": {"N": "1"}}
     assert Success(Renaming(1, 3, 7)) == table.structure(image)
