@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import typing
 from types import ModuleType
 from typing import Final
 
@@ -95,8 +96,10 @@ def _module(name: str, aliases: str) -> ModuleType:
     return module
 
 
-MODULES: Final = [
-    _module("tests_aliases_of_calls", _CALLS),
-    *([_module("tests_aliases_of_statements", _STATEMENTS)] if sys.version_info >= (3, 12) else []),
-]
+_FORMS: Final = {
+    "tests_aliases_of_calls": _CALLS,
+    **({"tests_aliases_of_statements": _STATEMENTS} if hasattr(typing, "TypeAliasType") else {}),
+}
+
+MODULES: Final[list[ModuleType]] = [_module(name, aliases) for name, aliases in _FORMS.items()]
 """A module for each form that this Python has: with the same aliases, and models that use them."""

@@ -361,7 +361,7 @@ UNIONS: list[object] = [
     Colour | int,
     Colour | str,
     Status | int | None,
-    Permission | int,
+    Permission | str,
     set[str] | set[int] | frozenset[bytes],
     set[UUID] | set[Permission] | None,
     frozenset[str] | list[int],

@@ -22,7 +22,7 @@ class Card:
     """A dataclass with every override."""
 
     id: Annotated[int, PartitionKey, override(rename="PK")]
-    size: Annotated[Final[int], override(omit_if_default=True)] = 3
+    size: Final[Annotated[int, override(omit_if_default=True)]] = 3
     names: Annotated[list[str], override(omit_if_default=True)] = field(default_factory=list)
     owner: Annotated[str | None, override(omit_if_default=False)] = None
     cache: Annotated[int, override(omit=True)] = 7
@@ -106,7 +106,10 @@ def make_hooked() -> type:
             list[Annotated[int, override(rename="x")]],
             "Holder.value: override(…) is for a field as a whole: write Annotated[…, override(…)] around its type",
         ),
-        (Annotated[int, override(rename="x")] | None, "Holder.value: override(…) is for a field as a whole"),
+        (
+            tuple[Annotated[int, override(rename="x")], ...],
+            "Holder.value: override(…) is for a field as a whole",
+        ),
         (
             Annotated[int, override(rename="x"), override(omit=False)],
             "Holder.value has two overrides: write one",
@@ -121,6 +124,18 @@ def test_an_override_that_cannot_count_is_refused(hint: object, message: str) ->
     with pytest.raises(Misuse) as raised:
         holder(hint)
     assert str(raised.value).startswith(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A model whose override stands on a member of a union."""
+
+    value: Annotated[int, override(rename="x")] | None
+
+
+def test_an_override_of_a_member_of_a_union_is_refused() -> None:
+    with pytest.raises(Misuse, match=r"Maybe\.value: override\(…\) is for a field as a whole"):
+        Table("prod-Maybe", Maybe)
 
 
 def test_one_name_may_be_said_twice() -> None:
@@ -148,33 +163,45 @@ def test_a_default_that_differs_by_item_cannot_be_left_out() -> None:
 
 
 def test_a_final_field_without_a_type_needs_a_default() -> None:
-    for given in ((), (field(default_factory=list),)):
+    made: list[object] = field(default_factory=list[object])
+    for model in (make_dataclass("Odd", [("made", Final)]), make_dataclass("Odd", [("made", Final, made)])):
         with pytest.raises(Misuse, match=r"Odd\.made is Final of no type: write Final\[…\]"):
-            table_of(make_dataclass("Odd", [("made", Final, *given)]))
+            table_of(model)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A model that cattrs' own function reads."""
+
+    id: int
+    cache: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """A model with one."""
+
+    inner: Made
 
 
 def test_what_cattrs_leaves_out_of_a_model_is_no_field_of_it() -> None:
     converter = make_converter()
-    made = make_dataclass("Made", [("id", Annotated[int, PartitionKey]), ("cache", int, 0)], frozen=True)
-    converter.register_structure_hook(
-        made, make_dict_structure_fn(made, converter, cache=override(omit=True))
-    )
-    table: Table[object] = Table("prod-Made", made, converter=converter)
-    assert Success(made(1)) == table.structure({"id": {"N": "1"}, "cache": {"N": "5"}})
+    hook = make_dict_structure_fn(Made, converter, cache=override(omit=True))
+    converter.register_structure_hook(Made, hook)
+    table = Table("prod-Made", Made, converter=converter)
+    assert Success(Made(1)) == table.structure({"id": {"N": "1"}, "cache": {"N": "5"}})
 
 
 def test_what_cattrs_forbids_is_named_or_counted() -> None:
-    inner = make_dataclass("Inner", [("id", int)], frozen=True)
     converter = make_converter()
-    hook = make_dict_structure_fn(inner, converter, _cattrs_forbid_extra_keys=True)
-    converter.register_structure_hook(inner, hook)
-    outer = make_dataclass("Outer", [("inner", inner)], frozen=True)
+    hook = make_dict_structure_fn(Made, converter, _cattrs_forbid_extra_keys=True)
+    converter.register_structure_hook(Made, hook)
     more: Image = {"id": {"N": "1"}, "a b": {"N": "1"}, "c": {"N": "1"}}
-    table: Table[object] = Table("prod-Inner", inner, converter=converter)
+    table = Table("prod-Made", Made, converter=converter)
     assert ["$['a b']: the model has no such attribute", "$.c: the model has no such attribute"] == [
         str(each) for each in table.structure(more).failure().problems
     ]
-    within: Table[object] = Table("prod-Outer", outer, converter=converter)
+    within = Table("prod-Outer", Outer, converter=converter)
     assert "$.inner: found 2 attributes that the model does not have" == str(
         within.structure({"inner": {"M": more}}).failure()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import field, make_dataclass
+from functools import reduce
 from typing import Annotated, Any, Literal, TypedDict, cast
 from uuid import UUID
 
@@ -33,10 +34,7 @@ def model(name: str, **fields: object) -> type:
 
 def union(*models: type) -> object:
     """Join models, which the type checkers know nothing of."""
-    joined: object = models[0]
-    for each in models[1:]:
-        joined = cast("type", joined) | each
-    return joined
+    return reduce(lambda joined, each: cast("type", joined | each), models)
 
 
 class Put(TypedDict):
@@ -252,5 +250,5 @@ def test_a_field_may_be_of_the_binary_of_boto3(hint: object) -> None:
 
 def test_a_model_whose_literals_hold_none_of_its_values_is_written_by_its_class() -> None:
     """Nothing checks a dataclass when it is made, and the image then says what was in it."""
-    written = write(Opened | Renamed | Moved, Opened(cast("Literal[1]", 5), 1))
+    written = write(Opened | Renamed | Moved, Opened(cast("Literal[1]", cast("object", 5)), 1))
     assert {"M": {"op": {"N": "5"}, "size": {"N": "1"}}} == written
