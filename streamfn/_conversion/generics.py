@@ -91,12 +91,21 @@ def _value_of(hint: object) -> object:
     return completed(substituted(value, given), f"write {alias.__name__}[…]")
 
 
+def arguments_of(hint: object, given: Mapping[object, object]) -> list[object]:
+    """The arguments of a generic type, with what is given for type variables; ``*Ts`` becomes several."""
+    arguments: list[object] = []
+    for each in get_args(hint):
+        found = substituted(each, given)
+        arguments.extend(cast("tuple[object, ...]", found) if isinstance(found, tuple) else (found,))
+    return arguments
+
+
 def given_for(parameters: Sequence[object], arguments: Sequence[object]) -> dict[object, object]:
     """Find what is given for type variables, by arguments or else by their defaults (PEP 696)."""
     given: dict[object, object] = {}
     rest = list(arguments)
     for index, parameter in enumerate(parameters):
-        if rest and isinstance(parameter, TypeVarTuple):
+        if arguments and isinstance(parameter, TypeVarTuple):
             count = len(rest) - (len(parameters) - index - 1)
             given[parameter], rest = tuple(rest[:count]), rest[count:]
         else:
@@ -117,23 +126,22 @@ def substituted(hint: object, given: Mapping[object, object]) -> object:
         return hint
     arguments: list[object] = []
     for each in parameters:
-        if not isinstance(each, TypeVarTuple):
-            arguments.append(given.get(each, each))
-        elif each in given:
-            arguments.extend(cast("tuple[object, ...]", given[each]))  # see `given_for`
+        if isinstance(each, TypeVarTuple):
+            # It is given a tuple; see `given_for`.
+            arguments.extend(cast("tuple[object, ...]", given.get(each, (Unpack[each],))))
         else:
-            arguments.append(Unpack[each])
+            arguments.append(given.get(each, each))
     return cast("_Generic", hint)[tuple(arguments)]  # it has parameters
 
 
-def completed(hint: object, advice: str) -> object:
+def completed(hint: object, advice: str, *, is_free: bool = True) -> object:
     """Put defaults and bounds in the place of the type variables of a type that nothing was given for.
 
-    Fails with `Misuse`, which ends in the advice, for a variable that has neither.
+    Fails with `Misuse`, which ends in the advice, for a variable that has neither, or is not free to be anything.
     """
     given: dict[object, object] = {}
     for each in variables_in(hint):
-        found: object = _default_of(each)
+        found: object = _default_of(each) if is_free else None
         if found is NoDefault:
             found = getattr(each, "__bound__", None)
         if found is None:

@@ -31,6 +31,7 @@ from typing import (
 from typing_extensions import Format, get_annotations, get_original_bases
 
 from streamfn._conversion.generics import (
+    arguments_of,
     completed,
     given_for,
     substituted,
@@ -121,23 +122,25 @@ class _Hints:
         """Give the type of a field, or of one that has no annotation."""
         hint = self._found.get(name, otherwise)
         try:
-            found = with_self(completed(hint, self._advice(hint)), self._model)
+            is_free, advice = self._advice(hint)
+            found = with_self(completed(hint, advice, is_free=is_free), self._model)
             bare(found)  # which looks into its aliases
         except Misuse as misuse:
             raise Misuse(f"{self._cls.__name__}.{name}: {misuse}") from None
         return found
 
-    def _advice(self, hint: Hint) -> str:
-        """Say what to write if nothing is given for the type variables of a type.
+    def _advice(self, hint: Hint) -> tuple[bool, str]:
+        """Say whether the type variables of a type are free to be anything, and what to write if nothing is given.
 
-        Fails with `Misuse` where nobody can tell: before Python 3.12, a TypedDict forgets its bases.
+        They are not where nobody can tell: before Python 3.12, a TypedDict forgets its bases.
         """
         own: tuple[object, ...] = getattr(self._cls, "__parameters__", ())
+        name = self._cls.__name__
         if {*variables_in(hint)} <= {*own}:
-            return f"write {self._cls.__name__}[…]"
-        if is_typed_dict(self._cls) and {*get_original_bases(self._cls)} <= {dict, Generic}:
-            raise Misuse("nothing tells what its base was given: take TypedDict from typing_extensions")
-        return f"say what it is where {self._cls.__name__} names its base"
+            return True, f"write {name}[…]"
+        knows = not is_typed_dict(self._cls) or not {*get_original_bases(self._cls)} <= {dict, Generic}
+        where = f"say what it is where {name} names its base"
+        return knows, where if knows else f"{where}, and take TypedDict from typing_extensions"
 
     def as_declared(self, name: str) -> Hint:
         """Give the type of a field with the type variables that nothing was given for."""
@@ -261,8 +264,7 @@ def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
     inherited: dict[str, object] = {}
     for base in reversed(get_original_bases(cls)):
         if isinstance(origin(base), type) and origin(base) is not object:
-            replaced = [substituted(argument, given) for argument in get_args(base)]
-            hints |= _hints(cast("type", origin(base)), replaced)
+            hints |= _hints(cast("type", origin(base)), arguments_of(base, given))
             inherited |= inspect.get_annotations(cast("type", origin(base)))
     resolved = _resolved(cls)
     own = inspect.get_annotations(cls)

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, InitVar, dataclass, field, make_dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 from types import ModuleType
-from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, Self, TypedDict, TypeVarTuple
 
 import attrs
 import pytest
@@ -27,10 +27,13 @@ from streamfn import (
     Table,
     TimeToLive,
 )
+from streamfn._conversion.models import fields_of
 from tests.conversion.holders import holder, table_of
 
 T = TypeVar("T")
 N = TypeVar("N", bound=int)
+Ts = TypeVarTuple("Ts")
+Us = TypeVarTuple("Us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,3 +428,69 @@ def test_marks_that_dynamodb_does_not_allow_are_refused(
 ) -> None:
     with pytest.raises(Misuse, match=re.escape(message)):
         Table("prod-Card", make_dataclass("Keyed", fields, frozen=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[T, *Ts]):
+    """A generic model of as many types as one likes."""
+
+    first: T
+    cells: tuple[T, *Ts]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRow(Row[int, *Us], Generic[*Us]):
+    """A child that gives the first of them."""
+
+    others: tuple[*Us]
+
+
+@pytest.mark.parametrize(
+    ("model", "types"),
+    [
+        (Row[int, str, bool], {"first": int, "cells": tuple[int, str, bool]}),
+        (Row[int], {"first": int, "cells": tuple[int]}),
+        (NumberedRow[str], {"first": int, "cells": tuple[int, str], "others": tuple[str]}),
+    ],
+)
+def test_a_generic_model_may_be_of_any_number_of_types(model: object, types: dict[str, object]) -> None:
+    assert types == {each.name: each.hint for each in fields_of(model)}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Row, "Row.first: nothing is given for T; write Row[…]"),
+        (NumberedRow, "NumberedRow.cells: nothing is given for Us; write NumberedRow[…]"),
+    ],
+)
+def test_a_generic_model_of_nothing_is_refused(model: object, message: str) -> None:
+    with pytest.raises(Misuse) as raised:
+        table_of(model)
+    assert message == str(raised.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Deck(Page):  # type: ignore[type-arg] # pyright: ignore[reportMissingTypeArgument] (that is what is refused)
+    """A child that does not say what its base is of."""
+
+
+def test_a_base_of_nothing_is_refused_by_the_field_that_it_has() -> None:
+    with pytest.raises(
+        Misuse, match=r"Deck\.items: nothing is given for T; say what it is where Deck names its base"
+    ):
+        Table("prod-Deck", Deck)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A model that holds itself in a union of containers."""
+
+    name: str
+    members: list[Self] | str | None = None
+
+
+def test_a_model_may_hold_itself_in_a_union() -> None:
+    table = Table("prod-Family", Family)
+    family = Family("a", [Family("b"), Family("c", "nobody")])
+    assert Success(family) == table.structure(table.unstructure(family))

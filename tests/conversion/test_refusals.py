@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -217,6 +217,23 @@ def test_unknown_attributes_are_ignored_unless_the_table_forbids_them(*, generat
         strict.decode(more)
     assert str(strict.structure(more).failure()) == "$.colour: the model has no such attribute"
     assert strict.structure({"name": {"S": "ada"}}) == Success(Owner("ada"))
+
+
+def test_unknown_attributes_within_an_item_are_counted() -> None:
+    model = cast("type[object]", make_dataclass("Card", [("owner", Owner)]))
+    strict = Table("prod-Card", model, forbid_unknown_attributes=True)
+    shown = Table("prod-Card", model, forbid_unknown_attributes=True, include_values=True)
+
+    def found(table: Table[object], **owner: dict[str, object]) -> list[str]:
+        return [str(each) for each in table.structure({"owner": {"M": owner}}).failure().problems]
+
+    name: dict[str, object] = {"S": "ada"}
+    assert ["$.owner: found an attribute that the model does not have"] == found(strict, name=name, x=name)
+    assert ["$.owner: found 2 attributes that the model does not have"] == found(
+        strict, name=name, x=name, y=name
+    )
+    assert ["$.owner.age: expected N, got S"] == found(strict, name=name, age=name)
+    assert ["$.owner.x: the model has no such attribute: {'S': 'ada'}"] == found(shown, name=name, x=name)
 
 
 def test_a_table_that_includes_values_shows_them_with_their_keys() -> None:

@@ -108,6 +108,35 @@ def test_models_that_mark_different_keys_are_refused() -> None:
         Table("prod-Card", Card | Keyed)
 
 
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """An entity that expires."""
+
+    id: Annotated[int, PartitionKey]
+    title: Annotated[str, SortKey]
+    token: str
+    gone: Annotated[datetime, TimeToLive]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringElsewhere:
+    """One that says otherwise when."""
+
+    id: Annotated[int, PartitionKey]
+    title: Annotated[str, SortKey]
+    code: str
+    until: Annotated[datetime, TimeToLive]
+
+
+def test_the_models_of_a_union_share_their_time_to_live() -> None:
+    for model in (Owner | Expiring, Expiring | Owner):
+        assert "gone" == Table("prod-Card", model).key_attributes.time_to_live
+    with pytest.raises(
+        Misuse, match="mark different attributes TimeToLive, Expiring and ExpiringElsewhere: a table has one"
+    ):
+        Table("prod-Card", Owner | Expiring | ExpiringElsewhere)
+
+
 def test_keys_can_be_read_as_another_model() -> None:
     found = cards.structure_keys(Bare, {"id": {"N": "1"}, "title": {"S": "a"}})
     assert found == Success(Bare(1))

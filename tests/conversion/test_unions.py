@@ -97,6 +97,12 @@ TOLD = [
     union(model("A", k=(Literal["a", None], None), x=int), model("B", k=Literal["b"], x=int)),  # noqa: PYI061 (what users write)
     union(model("A", k=(Literal["a"] | None, None), x=int), model("B", k=Literal["b"], x=int)),
     union(model("A", k=Literal[Colour.RED, True], x=int), model("B", k=Literal[b"x", 2], x=int)),
+    union(
+        model("A", k=Literal["a"], x=int),
+        model("B", k=Literal["b"], one=int),
+        model("C", k=Literal["b"], two=int),
+        model("D", k=Literal["c"], x=int),
+    ),
     Put | Tag | Untag,
 ]
 
