@@ -26,6 +26,7 @@ from streamfn import (
     make_converter,
 )
 from tests.cards import Card, cards
+from tests.conversion.holders import table_of
 
 CardId = NewType("CardId", bytes)
 
@@ -130,7 +131,7 @@ class ExpiringElsewhere:
 
 def test_the_models_of_a_union_share_their_time_to_live() -> None:
     for model in (Owner | Expiring, Expiring | Owner):
-        assert "gone" == Table("prod-Card", model).key_attributes.time_to_live
+        assert "gone" == table_of(model).key_attributes.time_to_live
     with pytest.raises(
         Misuse, match="mark different attributes TimeToLive, Expiring and ExpiringElsewhere: a table has one"
     ):
