@@ -76,11 +76,11 @@ class Pipeline(Value, Generic[A_co, E_co]):
         Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, and with nothing else.
         """
         if self._ways.are_for_singles:
-            singles = Singles()
+            singles = Singles(self._ways.declared)
             read_for(self._ways, payload, singles.take)
             return cast("list[Result[Handled[A_co], Failed[E_co]]]", singles.results)
         gate = Gate()
-        passages = Passages(gate)
+        passages = Passages(gate, self._ways.declared)
         read_for(self._ways, payload, passages.take)
         return self._run(passages, gate)
 
@@ -89,7 +89,7 @@ class Pipeline(Value, Generic[A_co, E_co]):
 
         What the gate knows as settled has none.
         """
-        passages = Passages(gate)
+        passages = Passages(gate, self._ways.declared)
         take_for(self._ways, records, passages.take)
         return self._run(passages, gate)
 

@@ -22,7 +22,7 @@ from streamfn._failures import Failed
 from streamfn._ledger import Entry, Ledger, Stretch, stretch_of
 from streamfn._letters import DeadLetters
 from streamfn._records import Record
-from streamfn._reports import Report, send
+from streamfn._reports import Report, send, what_raised
 from streamfn._time import Clock
 
 E_contra = TypeVar("E_contra", contravariant=True)
@@ -85,7 +85,7 @@ class RetryWithLedger(Generic[E_contra]):
             return list(self.ledger.read(stretch, deadline.seconds_left))
         except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
             told = "the ledger could not be read, nothing is started: %s"
-            _log.error(told, type(error).__name__)
+            _log.error(told, what_raised(error))
             return None
 
     def _scope(self) -> str:

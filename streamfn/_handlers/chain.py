@@ -86,5 +86,6 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
             result = take(result.unwrap())
         return result
 
-    chained.__name__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
+    chained.__name__ = chained.__qualname__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
+    chained.__dict__["steps"] = steps  # so that a failure can say where the first of them is
     return chained

@@ -13,8 +13,9 @@ from typing_extensions import TypeVar
 from streamfn._delivery.answers import BatchFailed, BatchItemFailure, fail_whole
 from streamfn._entries import member
 from streamfn._events import Event
+from streamfn._execution.tasks import location_for
 from streamfn._execution.verdicts import call, verdict
-from streamfn._failures import Failed, Malformed, Raised, Reason, Unrouted
+from streamfn._failures import Failed, Malformed, NotAResult, Raised, Reason, Unrouted
 from streamfn._forks import may_match
 from streamfn._handlers.names import handler_name
 from streamfn._handlers.outcomes import Outcome
@@ -105,7 +106,8 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
             if self._is_wanted(record):
                 next_state = self._with(state, record, writes=writes)
                 if isinstance(next_state, Failure):
-                    failures.append(Failed(record, self.name, next_state.failure()))
+                    reason = next_state.failure()
+                    failures.append(Failed(record, self.name, reason, location_for(reason, self.fold)))
                     if self.on_failure == "raise":
                         break
                 else:
@@ -120,7 +122,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         if isinstance(record, MalformedRecord):
             return Failure(Malformed(record.problem))
         if record.table_name != self.table.name:
-            return Failure(Unrouted(record.event_source_arn, record.table_name))
+            return Failure(Unrouted(record.event_source_arn, record.table_name, (self.table.name,)))
         event = self._structure(record)
         if isinstance(event, Failure):
             return Failure(event.failure())
@@ -131,7 +133,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         next_state = outcome.unwrap()
         if not isinstance(next_state, type(self.initial)):
             told = f"the fold returned a Success of {type(next_state).__name__}, expected {type(self.initial).__name__}"
-            return Failure(Raised(TypeError(told)))
+            return Failure(Raised(NotAResult(told)))
         if writes:
             try:
                 self._states.kept(Folded(next_state, None))

@@ -84,7 +84,7 @@ def tail(
 
     With --json, a document a line, for each Result:
       {"eventName", "eventID", "sequenceNumber", "table", "handler", "detail",
-       "value" (with --show-values), "outcome"}
+       "location", "exception", "value" (with --show-values), "outcome"}
 
     Exit code:
       0  it was stopped, or the stream has ended, and no handler had failed

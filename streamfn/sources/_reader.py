@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
 from streamfn._misuse import Misuse
+from streamfn._reports import what_raised
 from streamfn._signals import stopped_by_signals
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints, MemoryCheckpoints
@@ -109,7 +110,7 @@ class StreamReader:
                 try:
                     answer = function(batch.payload, None)
                 except Exception as error:  # noqa: BLE001 (Lambda also delivers again, whatever it is)
-                    batch.refuse(f"the function raised {type(error).__name__}")
+                    batch.refuse(f"the function raised {what_raised(error)}")
                 else:
                     batch.settle(answer)
 
