@@ -227,12 +227,12 @@ def _placed(filename: str, path: tuple[str, ...]) -> tuple[str, bool]:
     absolute = _absolute(filename)
     if absolute.startswith(_LIBRARY + os.sep):
         return "/".join(("streamfn", *absolute.removeprefix(_LIBRARY + os.sep).split(os.sep))), False
-    roots = [root for each in (*path, os.environ.get("LAMBDA_TASK_ROOT", "")) if (root := _absolute(each)) != os.sep]
-    root = max((each for each in roots if absolute.startswith(each + os.sep)), key=len, default=None)
+    roots: list[str] = [root for each in (*path, os.environ.get("LAMBDA_TASK_ROOT", "")) if (root := _absolute(each)) != os.sep]
+    root = max((each for each in roots if absolute.startswith(each + os.sep)), key=len, default="")
     parts = absolute.split(os.sep)
-    shown = parts[-3:] if root is None else absolute.removeprefix(root + os.sep).split(os.sep)
+    shown = absolute.removeprefix(root + os.sep).split(os.sep) if root else parts[-3:]
     is_standard = absolute.startswith(_STANDARD_LIBRARY + os.sep)
-    is_installed = not _INSTALLED.isdisjoint(parts) or (root is not None and _is_of_a_package(root, shown[0]))
+    is_installed = not _INSTALLED.isdisjoint(parts) or _is_of_a_package(root, shown[0])
     return "/".join(shown), not (is_standard or is_installed)
 
 
@@ -245,7 +245,7 @@ def _absolute(path: str) -> str:
 
 def _is_of_a_package(root: str, name: str) -> bool:
     """Whether a folder or module was installed: a deployment package holds them beside the user's own."""
-    return name.removesuffix(".py").lower() in _packages(root)
+    return bool(root) and name.removesuffix(".py").lower() in _packages(root)
 
 
 @lru_cache(maxsize=64)

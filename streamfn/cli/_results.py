@@ -56,8 +56,7 @@ class Shown:
             "table": self.record.table_name,
             "handler": self.handler,
             "detail": self.detail,
-            "location": self.location,
-            "exception": self.exception,
+            **places(self.location, self.exception),
             **({"value": self.value} if values else {}),
             **({"traceback": self.traceback} if tracebacks else {}),
             "outcome": self.outcome,
@@ -72,6 +71,12 @@ class Shown:
     def event_name(self) -> str | None:
         """What happened to the item, if the record tells."""
         return self.record.event_name if isinstance(self.record, StreamRecord) else None
+
+
+def places(location: str | None, exception: Mapping[str, object] | None) -> dict[str, object]:
+    """Say for machines where in code a failure came about, as far as that is known."""
+    known: dict[str, object] = {"location": location, "exception": exception}
+    return {name: place for name, place in known.items() if place is not None}
 
 
 def with_place(detail: str | None, location: str | None) -> str:

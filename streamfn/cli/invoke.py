@@ -62,7 +62,7 @@ def invoke(
 
     With --json, one document:
       {"results": [{"eventName", "eventID", "sequenceNumber", "table",
-        "handler", "detail", "location", "exception",
+        "handler", "detail", "location" and "exception" (of failures),
         "value" (with --show-values), "traceback" (with --traceback),
         "outcome"}],
        "handled": 1, "failed": 0, "answer" (with --answer): {...}}

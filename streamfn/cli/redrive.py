@@ -16,7 +16,7 @@ from streamfn.cli._exits import ExitCode
 from streamfn.cli._letters import ledger_of, scope_of, source_of
 from streamfn.cli._pipelines import Name, function_named
 from streamfn.cli._printing import AsJson, Column, print_json, print_table, say
-from streamfn.cli._results import with_place
+from streamfn.cli._results import places, with_place
 
 if TYPE_CHECKING:
     from streamfn.dead_letters import Redriven
@@ -81,8 +81,8 @@ def redrive(
 
     With --json, one document:
       {"redriven": [{"name", "handler", "record", "outcome", "detail",
-        "location", "exception", "removed"}], "outcomes": {"handled": 1},
-       "interrupted": false}
+        "location" and "exception" (of failures), "removed"}],
+       "outcomes": {"handled": 1}, "interrupted": false}
 
     Exit code:
       0    nothing is left to do
@@ -167,8 +167,7 @@ def _document(redriven: Redriven[object]) -> dict[str, object]:
         "record": record,
         "outcome": redriven.outcome,
         "detail": _detail(redriven),
-        "location": _location(redriven),
-        "exception": _exception(redriven),
+        **places(_location(redriven), _exception(redriven)),
         "removed": redriven.removed,
     }
 

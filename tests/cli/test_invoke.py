@@ -27,8 +27,8 @@ def test_a_table_shows_a_result_for_each_record_and_handler(payload: str) -> Non
         ["handled", "announce", "INSERT", "1"],
         ["id-1"],
         ["handled", "back_up"],
-        ["Refused", "announce", "INSERT", "2", "SlackError"],
-        ["id-2"],
+        ["Refused", "announce", "INSERT", "2", "SlackError", "at", "tests/cli/app.py:62", "in"],
+        ["id-2", "announce"],
         ["handled", "back_up"],
         ["handled", "back_up", "REMOVE", "3"],
         ["id-3"],
@@ -41,7 +41,10 @@ def test_a_table_shows_a_result_for_each_record_and_handler(payload: str) -> Non
 
 def test_where_lines_are_long_each_result_has_one(payload: str) -> None:
     ran = call("invoke", PROCESS, payload, COLUMNS="200")
-    assert ran.out.splitlines()[3].split() == ["Refused", "announce", "INSERT", "2", "id-2", "SlackError"]
+    assert ran.out.splitlines()[3].split() == [
+        *("Refused", "announce", "INSERT", "2", "id-2"),
+        *("SlackError", "at", "tests/cli/app.py:62", "in", "announce"),
+    ]
     assert "\x1b" not in ran.out
     assert ran.out.isascii()
 

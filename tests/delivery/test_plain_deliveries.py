@@ -182,8 +182,9 @@ def test_a_report_that_raises_is_logged_and_changes_nothing_else(
     given = answer(process, make(report), lambda_event(A, B))
     assert given in (failing_at(), failing_at(A.record.sequence_number))
     assert [each.handler for each in reported] == ["tell", "mail"]
+    place = f"test_plain_deliveries.py:{report.__code__.co_firstlineno + 2} in {report.__qualname__}"
     assert [each.getMessage() for each in caplog.records] == [
-        f"the report raised ConnectionError on: {each!r}" for each in reported
+        f"the report raised ConnectionError at tests/delivery/{place} on: {each!r}" for each in reported
     ]
     assert "secret" not in caplog.text
 
@@ -202,10 +203,12 @@ def test_by_default_failures_are_logged_as_json_without_data(caplog: pytest.LogC
     with caplog.at_level(logging.ERROR, logger="streamfn"):
         answer(pipeline(cards, on_event(Slack("secret").tell)), retry(), lambda_event(changed))
     (line,) = caplog.records
+    place = f"tests/delivery/test_plain_deliveries.py:{Slack.tell.__code__.co_firstlineno} in Slack.tell"
     assert line.getMessage() == (
         '{"reason": "Refused", "detail": "int", "handler": "tell", "eventID": "id-7", "sequenceNumber": "700", '
         '"eventName": "MODIFY", '
-        '"eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"}'
+        '"eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000", '
+        f'"location": "{place}"}}'
     )
 
 
@@ -213,7 +216,7 @@ def test_by_default_failures_are_logged_as_json_without_data(caplog: pytest.LogC
     ("broken", "detail"),
     [
         (record(1, eventName="UPSERT"), '"reason": "Malformed", "detail": "eventName: expected INSERT'),
-        (record(1, eventSourceARN="arn"), '"reason": "Unrouted", "detail": null, "handler": null'),
+        (record(1, eventSourceARN="arn"), '"detail": "eventSourceARN is no ARN of a DynamoDB stream: \'arn\'; declared: prod-Card"'),
         (record(1, without="NewImage"), '"reason": "MissingImage", "detail": "NewImage"'),
         (
             record(1, change={"NewImage": {}}),
