@@ -231,9 +231,9 @@ class Handled(Value, Generic[A_co]):
 class Failed(Value, Generic[E_co]):
     """The handler named `handler` has no success on `record`, for `reason`.
 
-    `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`. `location` is the
-    place in code where the handler begins, such as ``app.py:12 in announce``, if it was called; it does not count when
-    failures are compared.
+    `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`. `location` is
+    the place in code where the handler begins, such as ``app.py:12 in announce``, if it was called; it does not count
+    when failures are compared.
     """
 
     record: StreamRecord | MalformedRecord

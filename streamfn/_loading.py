@@ -61,9 +61,8 @@ def load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]
     found = _unwrapped(found)
     if not isinstance(found, LambdaFunction | Pipeline):
         known = _listed(path, _names_in(module))
-        raise Misuse(
-            f"{name} is {_article(type(found).__name__)}: name what pipeline(), router() or lambda_handler() made{known}"
-        )
+        kind = _article(type(found).__name__)
+        raise Misuse(f"{name} is {kind}: name what pipeline(), router() or lambda_handler() made{known}")
     # isinstance knows what it is, not of which types.
     return cast("LambdaFunction[object, object] | Pipeline[object, object]", found)
 
@@ -92,7 +91,11 @@ def _listed(wrong: str, names: Iterable[str]) -> str:
     listed = [*close, *(name for name in there if name not in close)]
     if not listed:
         return ""
-    return f"; did you mean {listed[0]}? there is {', '.join(listed)}" if close else f"; there is {', '.join(listed)}"
+    return (
+        f"; did you mean {listed[0]}? there is {', '.join(listed)}"
+        if close
+        else f"; there is {', '.join(listed)}"
+    )
 
 
 def _module(name: str) -> object:
@@ -107,7 +110,9 @@ def _module(name: str) -> object:
             f"{name} could not be imported: there is no module {error.name}, which it needs{_place(error)}"
         ) from error
     except Misuse as error:
-        raise NotImported(f"{name} could not be imported: it raised Misuse: {error}{_place(error)}") from error
+        raise NotImported(
+            f"{name} could not be imported: it raised Misuse: {error}{_place(error)}"
+        ) from error
     except Exception as error:
         # The text of an exception may quote whatever the module was reading.
         raise NotImported(

@@ -19,12 +19,13 @@ from streamfn._conversion.lookup import model_fields, reader, writer
 from streamfn._conversion.models import is_immutable
 from streamfn._conversion.problems import Place, problems_of
 from streamfn._conversion.standard import StandardHooks
-from streamfn._conversion.types import Hint, bare, is_model, members, origin
+from streamfn._conversion.types import Hint, bare, is_model, is_typed_dict, members, origin
 from streamfn._converters import is_configured
 from streamfn._decoding.decoders import Decoder, calling, decoder_of
 from streamfn._definitions import TableDefinition, definition_of
 from streamfn._failures import Undecodable
 from streamfn._misuse import Misuse
+from streamfn._names import checked_table_name
 from streamfn._successes import success
 from streamfn._wire import AttributeValue, Image, StreamViewType
 
@@ -68,8 +69,10 @@ class Table(Generic[T]):
         with `generated` False its hooks read them, to the same effect and slower. `pattern` is
         an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
-        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into.
+        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into, and for a name
+        that no table has.
         """
+        checked_table_name(name, "Table")
         if converter is not None and forbid_unknown_attributes:
             raise Misuse(
                 "forbid_unknown_attributes is for tables without a converter: pass forbid_extra_keys to yours"
@@ -225,6 +228,14 @@ class Table(Generic[T]):
 def tables_of(model: type) -> tuple[Table[object], ...]:
     """Find the tables that were declared with a model, alone or in a union."""
     return tuple(_declared.get(model, ()))
+
+
+def tables_of_dicts() -> tuple[Table[object], ...]:
+    """Find the tables that were declared with TypedDicts: their items are dicts, which do not say of which model."""
+    found = {
+        id(table): table for model, tables in _declared.items() if is_typed_dict(model) for table in tables
+    }
+    return tuple(found.values())
 
 
 def undeclare(table: Table[T]) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from errno import errorcode
 from functools import lru_cache, partial
+from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Final, NamedTuple, cast
 
@@ -28,8 +29,8 @@ _MOST_INNER: Final = 5
 _MOST_EXCEPTIONS: Final = 8
 """How many exceptions of a chain are shown."""
 
-_LIBRARY: Final = os.path.dirname(os.path.abspath(__file__))
-_STANDARD_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__))
+_LIBRARY: Final = Path(__file__).absolute().parent
+_STANDARD_LIBRARY: Final = Path(os.__file__).absolute().parent
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
 
@@ -47,7 +48,7 @@ class Frame(NamedTuple):
 
 
 def place_of(function: object) -> str | None:
-    """Say where a function begins, through `functools.partial`, wrappers and `chain`; None for what Python has no code of.
+    """Say where a function begins, within wrappers and `chain`; None for what Python has no code of.
 
     >>> def announce() -> None: ...
     >>> place_of(announce)
@@ -59,7 +60,11 @@ def place_of(function: object) -> str | None:
         code = _code_of(function)
     except Exception:  # noqa: BLE001 (an attribute of the user's own object may raise whatever it likes)
         return None
-    return None if code is None else str(Frame(_shown(code.co_filename), code.co_firstlineno, code.co_qualname, own=True))
+    return (
+        None
+        if code is None
+        else str(Frame(_shown(code.co_filename), code.co_firstlineno, code.co_qualname, own=True))
+    )
 
 
 def raised_at(exception: BaseException) -> str | None:
@@ -146,7 +151,10 @@ def _described(exception: BaseException, *, errors: bool, seen: set[int]) -> dic
 
 def _related(exception: BaseException) -> Iterator[tuple[str, tuple[BaseException, ...]]]:
     if isinstance(exception, BaseExceptionGroup):
-        yield "members", cast("tuple[BaseException, ...]", exception.exceptions)  # isinstance knows no type of them
+        yield (
+            "members",
+            cast("tuple[BaseException, ...]", exception.exceptions),
+        )  # isinstance knows no type of them
     if exception.__cause__ is not None:
         yield "cause", (exception.__cause__,)
     elif exception.__context__ is not None and not exception.__suppress_context__:
@@ -167,7 +175,11 @@ def name_of_type(kind: type) -> str:
     >>> name_of_type(KeyError), name_of_type(JSONDecodeError)
     ('KeyError', 'json.decoder.JSONDecodeError')
     """
-    return kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ in {"builtins", "__main__"}
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def _lines(traceback: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
@@ -196,10 +208,12 @@ def _code_of(function: object) -> CodeType | None:
             function = inner
         elif isinstance(function, partial):
             function = cast("partial[object]", function).func  # isinstance drops the type
-        elif (inner := getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)) is not None:
+        elif (
+            inner := getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
+        ) is not None:
             function = inner
         else:
-            function = getattr(type(function), "__call__", None)
+            function = type(function).__call__ if callable(function) else None
     return None
 
 
@@ -224,35 +238,38 @@ def _placed(filename: str, path: tuple[str, ...]) -> tuple[str, bool]:
     """
     if filename.startswith("<"):  # made at run time
         return filename, False
-    absolute = _absolute(filename)
-    if absolute.startswith(_LIBRARY + os.sep):
-        return "/".join(("streamfn", *absolute.removeprefix(_LIBRARY + os.sep).split(os.sep))), False
-    roots: list[str] = [root for each in (*path, os.environ.get("LAMBDA_TASK_ROOT", "")) if (root := _absolute(each)) != os.sep]
-    root = max((each for each in roots if absolute.startswith(each + os.sep)), key=len, default="")
-    parts = absolute.split(os.sep)
-    shown = absolute.removeprefix(root + os.sep).split(os.sep) if root else parts[-3:]
-    is_standard = absolute.startswith(_STANDARD_LIBRARY + os.sep)
-    is_installed = not _INSTALLED.isdisjoint(parts) or _is_of_a_package(root, shown[0])
-    return "/".join(shown), not (is_standard or is_installed)
+    file = _absolute(filename)
+    if file.is_relative_to(_LIBRARY):
+        return f"streamfn/{file.relative_to(_LIBRARY).as_posix()}", False
+    folders = map(_absolute, (*path, os.environ.get("LAMBDA_TASK_ROOT", "")))
+    roots = [each for each in folders if each.parent != each and file.is_relative_to(each)]
+    if not roots:
+        return "/".join(file.parts[-3:]), not _is_installed(file)
+    root = max(roots, key=lambda each: len(each.parts))
+    shown = file.relative_to(root)
+    return shown.as_posix(), not (_is_installed(file) or _is_of_a_package(root, shown.parts[0]))
 
 
-def _absolute(path: str) -> str:
+def _absolute(path: str) -> Path:
     try:
-        return os.path.abspath(path)
+        return Path(path).absolute()
     except OSError:  # the folder that the process works in is gone
-        return path
+        return Path(path)
 
 
-def _is_of_a_package(root: str, name: str) -> bool:
+def _is_installed(file: Path) -> bool:
+    return file.is_relative_to(_STANDARD_LIBRARY) or not _INSTALLED.isdisjoint(file.parts)
+
+
+def _is_of_a_package(root: Path, name: str) -> bool:
     """Whether a folder or module was installed: a deployment package holds them beside the user's own."""
-    return bool(root) and name.removesuffix(".py").lower() in _packages(root)
+    return name.removesuffix(".py").lower() in _packages(root)
 
 
 @lru_cache(maxsize=64)
-def _packages(root: str) -> frozenset[str]:
+def _packages(root: Path) -> frozenset[str]:
+    # A wheel's folder is named so: "The .dist-info directory" in "Recording installed projects", PyPA specifications.
     try:
-        names = os.listdir(root)
+        return frozenset(each.name.partition("-")[0].lower() for each in root.glob("*.dist-info"))
     except OSError:
         return frozenset()
-    # A wheel's folder is named so: "The .dist-info directory" in "Recording installed projects", PyPA specifications.
-    return frozenset(name.partition("-")[0].lower() for name in names if name.endswith(".dist-info"))

@@ -21,6 +21,7 @@ from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
 from streamfn._ledger import Entry, Ledger, Stretch, stretch_of
 from streamfn._letters import DeadLetters
+from streamfn._misuse import Misuse
 from streamfn._records import Record
 from streamfn._reports import Report, send, what_raised
 from streamfn._time import Clock
@@ -72,6 +73,10 @@ class RetryWithLedger(Generic[E_contra]):
                 call_off()
         return self._reported(failures, [failed for failed in failures if gate.is_open(failed)], deadline)
 
+    def check(self) -> None:
+        """Check that the function has a scope here. Fails with `Misuse` if not; see `retry`."""
+        self._scope()
+
     def _reported(
         self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline
     ) -> Sequence[Failed[object]]:
@@ -89,5 +94,11 @@ class RetryWithLedger(Generic[E_contra]):
             return None
 
     def _scope(self) -> str:
-        """What was given, or else the function's name."""
-        return (function_name() or "") if self.scope is None else self.scope
+        """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
+        scope = function_name() if self.scope is None else self.scope
+        if scope or getattr(self.ledger, "needs_scope", False) is not True:
+            return scope or ""
+        raise Misuse(
+            "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
+            'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for that function'
+        )

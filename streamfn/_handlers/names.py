@@ -6,7 +6,7 @@ from functools import partial
 from typing import cast
 
 from streamfn._handlers.batched import Batched, BatchedEach
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, check_function, kind_of
 
 
 def name_of(f: object) -> str:
@@ -24,13 +24,17 @@ def name_of(f: object) -> str:
         inner = wrapper.func if isinstance(wrapper, partial) else wrapper.function
     if isinstance(name := getattr(inner, "__name__", None), str):
         return name
+    check_function(inner, "a handler", "on_insert(announce)")
     raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
 
 
-def handler_name(f: object, name: str | None) -> str:
-    """The name that was given to a handler, or else its function's.
+def handler_name(f: object, name: object) -> str:
+    """The name that was given to a handler, or else its function's. Fails with `Misuse` for what is neither.
 
     >>> handler_name(print, None), handler_name(print, "announce")
     ('print', 'announce')
     """
+    check_function(f, "a handler", "on_insert(announce)")
+    if not isinstance(name, str | None):
+        raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
     return name or name_of(f)

@@ -55,7 +55,9 @@ def _why(error: Exception) -> str:
     if cause is None or isinstance(cause, ModuleNotFoundError):
         return ""
     quoted = "" if isinstance(cause, Misuse) else f": {_quoted(cause)}"
-    while (cause := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)) is not None:
+    while (
+        cause := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    ) is not None:
         quoted += f"; before that, {type(cause).__name__}: {_quoted(cause)}"
     return quoted
 

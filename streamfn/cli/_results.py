@@ -88,9 +88,7 @@ def with_place(detail: str | None, location: str | None) -> str:
     return " at ".join(filter(None, (detail, location)))
 
 
-def shown_results(
-    results: Sequence[AnyResult], *, values: bool, tracebacks: bool = False
-) -> list[Shown]:
+def shown_results(results: Sequence[AnyResult], *, values: bool, tracebacks: bool = False) -> list[Shown]:
     """Take of Results what is shown: no image, and no value or text of an exception unless it is asked for."""
     return [_shown(result, values=values, tracebacks=tracebacks) for result in results]
 

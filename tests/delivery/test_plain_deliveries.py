@@ -216,7 +216,10 @@ def test_by_default_failures_are_logged_as_json_without_data(caplog: pytest.LogC
     ("broken", "detail"),
     [
         (record(1, eventName="UPSERT"), '"reason": "Malformed", "detail": "eventName: expected INSERT'),
-        (record(1, eventSourceARN="arn"), '"detail": "eventSourceARN is no ARN of a DynamoDB stream: \'arn\'; declared: prod-Card"'),
+        (
+            record(1, eventSourceARN="arn"),
+            '"detail": "eventSourceARN is no ARN of a DynamoDB stream: \'arn\'; declared: prod-Card"',
+        ),
         (record(1, without="NewImage"), '"reason": "MissingImage", "detail": "NewImage"'),
         (
             record(1, change={"NewImage": {}}),
