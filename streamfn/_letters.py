@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from streamfn._ledger import Pair
 from streamfn._time import SecondsLeft
-from streamfn._wire import as_text, is_map
+from streamfn._wire import as_text, is_map, json_type
 
 VERSION: Final = 1
 """The form of a letter's JSON. A reader refuses a version that it does not know, and leaves the letter where it is."""
@@ -111,7 +111,7 @@ def read_letter(text: str) -> DeadLetter:
     except (ValueError, RecursionError):
         raise NotADeadLetter("expected JSON") from None
     if not is_map(told):
-        raise NotADeadLetter(f"expected an object, got {type(told).__name__}")
+        raise NotADeadLetter(f"expected an object, got {json_type(told)}")
     if (version := _count(told.get("version"))) != VERSION:
         got = "something else" if version is None else version
         raise NotADeadLetter(f"expected a dead letter of version {VERSION}, got {got}")

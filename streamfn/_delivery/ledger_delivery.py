@@ -100,5 +100,5 @@ class RetryWithLedger(Generic[E_contra]):
             return scope or ""
         raise Misuse(
             "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
-            'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for that function'
+            'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
         )

@@ -106,7 +106,7 @@ class StreamReader:
         settled.
 
         Fails with `Misuse` if the function cannot work here, with `NoStream`, with what the checkpoints raise, and with
-        what boto3 raises that waiting does not help. The checkpoint has not moved past anything that is not settled then.
+        what boto3 raises that waiting does not help. The checkpoint has not moved past what is not settled then.
         """
         check_delivery(getattr(function, "delivery", None))
         with stopped_by_signals(self.stop) if signals else nullcontext(), closing(self.batches()) as batches:
