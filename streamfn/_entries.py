@@ -62,7 +62,5 @@ def _problem(entry: object) -> str | None:
 
 def _expected(path: str, what: str, found: object) -> str:
     return (
-        f"{path} is missing"
-        if found is None
-        else f"{path}: expected {what}, got another {json_type(found)}"
+        f"{path} is missing" if found is None else f"{path}: expected {what}, got another {json_type(found)}"
     )

@@ -19,14 +19,14 @@ def kind_of(value: object) -> str:
     """Name what stands where something else was expected, without its value.
 
     >>> kind_of(1), kind_of(None), kind_of(int), kind_of(kind_of)
-    ('int', 'None', 'the class int', 'the function kind_of')
+    ('int', 'None', 'class int', 'function kind_of')
     """
     if value is None:
         return "None"
     if isinstance(value, type):
-        return f"the class {value.__name__}"
+        return f"class {value.__name__}"
     if isinstance(name := getattr(value, "__name__", None), str) and hasattr(value, "__code__"):
-        return f"the function {name}"
+        return f"function {name}"
     return type(value).__name__
 
 

@@ -143,15 +143,16 @@ def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: Seconds
             return
         outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
         if isinstance(outcome, Raised):
-            _log.error("the report raised %s on: %r", what_raised(kept(outcome).exception), failed)
+            raised = kept(outcome).exception
+            _log.error("the report raised %s", what_raised(raised, f" on: {failed!r}"))
 
 
-def what_raised(error: BaseException) -> str:
-    """Name what was raised by its type or its service's code, and say where; its text may quote data."""
+def what_raised(error: BaseException, on: str = "") -> str:
+    """Name what was raised by its type or its service's code, say `on` what, and where; its text may quote data."""
     from streamfn._tracebacks import raised_at
 
     place = raised_at(error)
-    return named(error) if place is None else f"{named(error)} at {place}"
+    return f"{named(error)}{on}" if place is None else f"{named(error)}{on} at {place}"
 
 
 def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:

@@ -7,7 +7,7 @@ be.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Generic, cast
+from typing import TYPE_CHECKING, Final, Generic, cast, get_origin
 from weakref import WeakKeyDictionary, WeakSet
 
 from returns.result import Failure, Result
@@ -24,7 +24,7 @@ from streamfn._converters import is_configured
 from streamfn._decoding.decoders import Decoder, calling, decoder_of
 from streamfn._definitions import TableDefinition, definition_of
 from streamfn._failures import Undecodable
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, has_methods, kind_of
 from streamfn._names import checked_table_name
 from streamfn._successes import success
 from streamfn._wire import AttributeValue, Image, StreamViewType
@@ -79,6 +79,10 @@ class Table(Generic[T]):
             )
         self.name = name
         self.model = model
+        if converter is not None and not has_methods(converter, "get_structure_hook", "get_unstructure_hook"):
+            raise Misuse(
+                f"converter is one of cattrs, got {kind_of(converter)}: make it with make_converter()"
+            )
         if converter is not None and not is_configured(converter):
             raise Misuse("the converter does not know attribute values: make it with make_converter()")
         self.matcher: Matcher | None = None
@@ -91,7 +95,9 @@ class Table(Generic[T]):
         self._models = [bare(member) for member in members(model)]
         for each in self._models:
             if not is_model(each):
-                raise Misuse(f"a table's model is a dataclass, an attrs class or a TypedDict, got {each!r}")
+                raise Misuse(
+                    f"a table's model is a dataclass, an attrs class or a TypedDict, got {_shown(each)}"
+                )
         self._decoder_for: Callable[[StructureHook, Hint], Decoder] = decoder_of if generated else calling
         self._decoder = self._decoder_for(reader(model, self._hooks), model)
         # The decoder is the model's.
@@ -242,6 +248,11 @@ def undeclare(table: Table[T]) -> None:
     """Have `tables_of` not find a table: one that is no table of DynamoDB."""
     for tables in _declared.values():
         tables.discard(cast("Table[object]", table))  # it is taken out, and not used
+
+
+def _shown(model: Hint) -> str:
+    """Show what stands for a model; an instance of one by its class, since it may hold people's data."""
+    return repr(model) if isinstance(model, type | str) or get_origin(model) is not None else kind_of(model)
 
 
 def _name(model: Hint) -> str:

@@ -80,7 +80,12 @@ def test_records_come_in_the_order_of_the_batch() -> None:
                 record(change={"ApproximateCreationDateTime": written}),
                 f"dynamodb.ApproximateCreationDateTime: expected seconds since 1970, got another {name}",
             )
-            for written, name in [("now", "str"), (10**12, "int"), (1e300, "float"), (float("nan"), "float")]
+            for written, name in [
+                ("now", "string"),
+                (10**12, "number"),
+                (1e300, "number"),
+                (float("nan"), "number"),
+            ]
         ),
     ],
 )

@@ -7,6 +7,7 @@ from typing import cast
 
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._misuse import Misuse, check_function, kind_of
+from streamfn._values import Wrappable
 
 
 def name_of(f: object) -> str:
@@ -35,6 +36,8 @@ def handler_name(f: object, name: object) -> str:
     ('print', 'announce')
     """
     check_function(f, "a handler", "on_insert(announce)")
+    if isinstance(f, Wrappable) and not isinstance(f, Batched | BatchedEach):
+        raise Misuse(f"a handler is a function of an event, got {kind_of(f)}, which takes a payload")
     if not isinstance(name, str | None):
         raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
     return name or name_of(f)

@@ -101,4 +101,4 @@ def tell(report: Report, notice: Notice) -> None:
     try:
         report(notice)
     except Exception as error:  # noqa: BLE001 (whatever it is, the records go on)
-        _log.error("the report raised %s on: %r", what_raised(error), notice)
+        _log.error("the report raised %s", what_raised(error, f" on: {notice!r}"))

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
 from streamfn._delivery.delivery import check_delivery
-from streamfn._misuse import Misuse, kind_of
+from streamfn._misuse import Misuse, has_methods, kind_of
 from streamfn._names import checked_table_name
 from streamfn._reports import what_raised
 from streamfn._signals import stopped_by_signals
@@ -69,6 +69,7 @@ class StreamReader:
         if (stream_arn is None) == (table is None):
             raise Misuse("name either a stream by its ARN, or a table, whose newest stream is read")
         _check_names(stream_arn, table)
+        _check_settings(start, checkpoints, batch_size, poll)
         if not 1 <= batch_size <= _ONE_PAGE:
             raise Misuse(
                 f"batch_size={batch_size} should be from 1 to 1,000: DynamoDB gives no more at a time"
@@ -180,3 +181,17 @@ def _check_names(stream_arn: object, table: object) -> None:
     name: object = getattr(table, "name", table)
     if table is not None:
         checked_table_name(name, "StreamReader")
+
+
+def _check_settings(start: object, checkpoints: object, batch_size: object, poll: object) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    if start not in {"horizon", "latest"}:
+        raise Misuse(f'start is "horizon" or "latest", got {start!r}')
+    if checkpoints is not None and not has_methods(checkpoints, "load", "save", "release"):
+        raise Misuse(
+            f"checkpoints are a place, got {kind_of(checkpoints)}: make one, as in FileCheckpoints(path)"
+        )
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool):
+        raise Misuse(f"batch_size is a whole number, got {kind_of(batch_size)}")
+    if not isinstance(poll, timedelta):
+        raise Misuse(f"poll is a timedelta, got {kind_of(poll)}: write timedelta(seconds=1)")

@@ -13,9 +13,9 @@ from typing_extensions import TypeVar
 
 from streamfn._conversion.lookup import writer
 from streamfn._conversion.models import fields_of
-from streamfn._conversion.types import Hint, is_typed_dict, members
+from streamfn._conversion.types import Hint, is_model, is_typed_dict, members
 from streamfn._converters import make_converter
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, kind_of
 from streamfn._tables import Table, tables_of, tables_of_dicts
 from streamfn._wire import Image
 from streamfn.testing._attributes import first_key
@@ -45,8 +45,14 @@ def written(item: T, table: Table[T] | None) -> Item:
     item that could be its key; and with `ValueError`, which names the field, for a value that DynamoDB does not store.
     """
     if table is not None:
+        if not isinstance(cast("object", table), Table):
+            raise Misuse(f"table is a Table, got {kind_of(table)}: pass the one that was declared")
         return _written_by(cast("Table[object]", table), item)  # it only writes, and an item of T
     tables = _tables_for(item)
+    if not tables and not is_model(type(item)) and not isinstance(item, dict):
+        raise Misuse(
+            f"an item is an instance of a model, got {kind_of(item)}: make one, as in insert_event(Card(1))"
+        )
     if not tables:
         return written_bare(item, type(item).__name__)
     if len(tables) == 1:

@@ -184,7 +184,7 @@ def test_a_report_that_raises_is_logged_and_changes_nothing_else(
     assert [each.handler for each in reported] == ["tell", "mail"]
     place = f"test_plain_deliveries.py:{report.__code__.co_firstlineno + 2} in {report.__qualname__}"
     assert [each.getMessage() for each in caplog.records] == [
-        f"the report raised ConnectionError at tests/delivery/{place} on: {each!r}" for each in reported
+        f"the report raised ConnectionError on: {each!r} at tests/delivery/{place}" for each in reported
     ]
     assert "secret" not in caplog.text
 

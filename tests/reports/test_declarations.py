@@ -38,7 +38,7 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters, redrive
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 from streamfn.sources import StreamReader
-from streamfn.testing import insert_event, lambda_context, lambda_event, values
+from streamfn.testing import EventSourceMapping, insert_event, lambda_context, lambda_event, values
 from tests.cards import Card, CardKey, cards
 
 T = TypeVar("T")
@@ -54,6 +54,7 @@ class Loose:
     changed: Callable[..., object] = staticmethod(changed)
     concurrent: Callable[..., object] = staticmethod(concurrent)
     filter_criteria: Callable[..., object] = staticmethod(filter_criteria)
+    insert_event: Callable[..., object] = staticmethod(insert_event)
     lambda_handler: Callable[..., object] = staticmethod(lambda_handler)
     on_insert: Callable[..., object] = staticmethod(on_insert)
     on_keys: Callable[..., object] = staticmethod(on_keys)
@@ -62,6 +63,7 @@ class Loose:
     retry: Callable[..., object] = staticmethod(retry)
     router: Callable[..., object] = staticmethod(router)
     window_handler: Callable[..., object] = staticmethod(window_handler)
+    EventSourceMapping: Callable[..., object] = EventSourceMapping
     DynamoDBLedger: Callable[..., object] = DynamoDBLedger
     S3DeadLetters: Callable[..., object] = S3DeadLetters
     SqsDeadLetters: Callable[..., object] = SqsDeadLetters
@@ -137,7 +139,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "a table's name that is too short": (lambda: Table("ab", Card), "3 to 255"),
     "a table's name that is too long": (lambda: Table("a" * 256, Card), "3 to 255"),
     "a table's name with an umlaut": (lambda: Table("Kärtchen", Card), "3 to 255"),
-    "a table the wrong way round": (lambda: Loose.Table(Card, "prod-Card"), "as text, got the class Card"),
+    "a table the wrong way round": (lambda: Loose.Table(Card, "prod-Card"), "as text, got class Card"),
     "a queue's name": (lambda: SqsDeadLetters("letters"), "takes the URL of a queue, as https://"),
     "a queue's ARN": (
         lambda: SqsDeadLetters("arn:aws:sqs:eu-west-1:123456789012:letters"),
@@ -177,14 +179,14 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
         "not an ARN",
     ),
     "a table's name for a ledger": (lambda: Loose.retry(ledger="cards"), "ledger=DynamoDBLedger('cards')"),
-    "a class for a ledger": (lambda: Loose.retry(ledger=MemoryLedger), "got the class MemoryLedger"),
+    "a class for a ledger": (lambda: Loose.retry(ledger=MemoryLedger), "got class MemoryLedger"),
     "a queue's URL for letters": (
         lambda: Loose.retry(ledger=MemoryLedger(), dead_letters=URL),
         "dead_letters=SqsDeadLetters(queue_url)",
     ),
     "a class for letters": (
         lambda: Loose.retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters),
-        "got the class MemoryDeadLetters",
+        "got class MemoryDeadLetters",
     ),
     "attempts as text": (lambda: Loose.retry(max_attempts="5"), "max_attempts is a whole number, got str"),
     "attempts as a truth": (
@@ -203,12 +205,12 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
     ),
     "a delivery that was not made either": (
         lambda: Loose.lambda_handler(process, acknowledge),
-        "got the function acknowledge",
+        "got function acknowledge",
     ),
     "a ledger for a delivery": (lambda: Loose.lambda_handler(process, MemoryLedger()), "call retry()"),
     "a function for a pipeline": (
         lambda: Loose.lambda_handler(announce),
-        "got the function announce: make one",
+        "got function announce: make one",
     ),
     "a margin in seconds": (lambda: Loose.lambda_handler(process, margin=1), "write timedelta(seconds=1)"),
     "a handler of text": (lambda: Loose.on_insert("announce"), "a handler is a function, got str"),
@@ -262,6 +264,42 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "a redrive of a URL": (
         lambda: Loose.redrive(process, URL, ledger=MemoryLedger()),
         "as in SqsDeadLetters(queue_url)",
+    ),
+    "a converter that is none": (
+        lambda: Loose.Table("prod-Card", Card, converter="c"),
+        "make it with make_converter()",
+    ),
+    "an item for a model": (lambda: Loose.Table("prod-Card", Card(1, "hunter2")), "got Card"),
+    "a table for a pipeline": (
+        lambda: Loose.filter_criteria(cards),
+        "filter_criteria() takes a pipeline, got Table",
+    ),
+    "a pipeline for a handler": (lambda: Loose.on_insert(process), "got Pipeline, which takes a payload"),
+    "a reader that starts never": (
+        lambda: Loose.StreamReader(table=cards, start="never"),
+        'is "horizon" or "latest"',
+    ),
+    "a reader with a path": (
+        lambda: Loose.StreamReader(table=cards, checkpoints="c"),
+        "as in FileCheckpoints(path)",
+    ),
+    "a reader with a size of text": (
+        lambda: Loose.StreamReader(table=cards, batch_size="9"),
+        "batch_size is a whole",
+    ),
+    "a reader that polls in seconds": (
+        lambda: Loose.StreamReader(table=cards, poll=1),
+        "write timedelta(seconds=1)",
+    ),
+    "a reader of nothing known": (lambda: Loose.StreamReader(7), "got int: write StreamReader(table=…)"),
+    "an event of no item": (lambda: insert_event(7), "an item is an instance of a model, got int"),
+    "an event of a table's name": (
+        lambda: Loose.insert_event(Card(1, "a"), table="prod-Card"),
+        "table is a Table, got str",
+    ),
+    "a mapping of no function": (
+        lambda: Loose.EventSourceMapping("app"),
+        "the mapping calls a function, got str",
     ),
     "a redrive with a name": (
         lambda: Loose.redrive(process, MemoryDeadLetters(), ledger="cards"),
