@@ -208,9 +208,7 @@ def _code_of(function: object) -> CodeType | None:
             function = inner
         elif isinstance(function, partial):
             function = cast("partial[object]", function).func  # isinstance drops the type
-        elif (
-            inner := getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
-        ) is not None:
+        elif (inner := getattr(function, "__wrapped__", None)) is not None:
             function = inner
         else:
             function = type(function).__call__ if callable(function) else None
