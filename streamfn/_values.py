@@ -49,11 +49,13 @@ class Wrappable:
 
     __slots__ = ()
 
-    def _called(self) -> str:
-        """Say by which name the object goes where functions have theirs."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    if not TYPE_CHECKING:  # or a checker would believe that there is any name here
+        def _called(self) -> str:
+            """Say by which name the object goes where functions have theirs."""
+            ...
+
+    else:  # or a checker would believe that there is any name here
         # A class may have no other `__qualname__` than its own, so that no property can be one.
 
         def __getattr__(self, name: str) -> object:

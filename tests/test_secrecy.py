@@ -202,7 +202,7 @@ def raise_while(event: InsertEvent[Card]) -> Result[str, str]:
     """Raise while another exception is handled."""
     title = event.new_image.title
     try:
-        return Success({}[title])
+        return Success({"a": "b"}[title])
     except KeyError:
         raise ComplaintRaised(title)  # noqa: B904 (that is the point)
 

@@ -25,7 +25,6 @@ def name_of(f: object) -> str:
         inner = wrapper.func if isinstance(wrapper, partial) else wrapper.function
     if isinstance(name := getattr(inner, "__name__", None), str):
         return name
-    check_function(inner, "a handler", "on_insert(announce)")
     raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
 
 

@@ -6,8 +6,8 @@ was, a handler can be tested all the same: the item is written as by a table of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, cast
 
 from typing_extensions import TypeVar
 
@@ -23,6 +23,15 @@ from streamfn.testing._attributes import first_key
 T = TypeVar("T")
 
 _CONVERTER: Final = make_converter()
+
+
+class Attribute(Protocol):
+    """A field of an attrs class."""
+
+    @property
+    def name(self) -> str:
+        """The field's name."""
+        ...
 
 
 class Item(NamedTuple):
@@ -93,13 +102,19 @@ def _tables_for(item: object) -> Sequence[Table[object]]:
 
 
 def _fits(keys: frozenset[str], model: Hint) -> bool:
-    return is_typed_dict(model) and (
-        frozenset(field.name for field in fields_of(model) if field.required) <= keys <= _names(model)
+    if not is_typed_dict(model):
+        return False
+    fields = fields_of(model)
+    required = frozenset(field.name for field in fields if field.required)
+    return required <= keys <= frozenset(field.name for field in fields)
+
+
+def _names(model: type) -> frozenset[str]:
+    """Name the fields of a dataclass or an attrs class, whatever their types are."""
+    fields: Mapping[str, object] | Sequence[Attribute] = getattr(
+        model, "__attrs_attrs__", getattr(model, "__dataclass_fields__", {})
     )
-
-
-def _names(model: Hint) -> frozenset[str]:
-    return frozenset(field.name for field in fields_of(model))
+    return frozenset(fields if isinstance(fields, Mapping) else (field.name for field in fields))
 
 
 def written_bare(item: object, table_name: str) -> Item:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runpy import run_module
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from streamfn import Misuse, NotAStreamEvent, cli
 from streamfn.cli import main
@@ -202,3 +203,53 @@ def test_a_docstring_is_help_whose_examples_keep_their_lines() -> None:
     assert help_of(command) == "Do it.\n\n\b\nExamples:\n  streamfn it"
     command.__doc__ = None
     assert help_of(command) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoCredentialsError(), "(pass --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID)"),
+        (
+            ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "it is late"}}, "Query"),
+            "AWS refused: ExpiredTokenException: it is late (sign in again)",
+        ),
+        (BotoCoreError(), "BotoCoreError: An unspecified error occurred\n"),
+    ],
+    ids=["credentials", "token", "no hint"],
+)
+def test_what_to_do_about_aws_is_told(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise error
+
+    assert attempt(fail) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_client_made_at_import_without_a_region_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    (tmp_path / "without_region.py").write_text(
+        "import boto3\n\nboto3.session.Session().client('s3control')\n"
+    )
+    ran = call("graph", "without_region:process", cwd=tmp_path)
+    assert "it raised NoRegionError (without_region.py, line 3): You must specify a region." in ran.err
+    assert "(pass --region, or set AWS_REGION)" in ran.err
+
+
+def test_a_ledger_outside_of_lambda_is_told_of_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "unscoped.py").write_text(
+        "from streamfn import lambda_handler, retry\n"
+        "from streamfn.ledgers import DynamoDBLedger\n"
+        "from tests.cli.app import process\n\n"
+        "handler = lambda_handler(process, retry(ledger=DynamoDBLedger('card-ledger')))\n"
+    )
+    (tmp_path / "event.json").write_text('{"Records": [{"eventID": "1"}]}')
+    for arguments in (("tail", "unscoped:handler"), ("invoke", "unscoped:handler", "event.json", "--answer")):
+        ran = call(*arguments, cwd=tmp_path)
+        assert (2, "") == (ran.code, ran.out)
+        assert 'retry(ledger=…, scope="cards-worker")' in ran.err
