@@ -70,16 +70,20 @@ def load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]
 def _unwrapped(found: object) -> object:
     """Take what this library made out of the decorators that it was given to."""
     seen: set[int] = set()
-    while not isinstance(found, LambdaFunction | Pipeline) and id(found) not in seen:
+    while not _is_made_here(found) and id(found) not in seen:
         seen.add(id(found))
         found = getattr(found, "__wrapped__", found)
     return found
 
 
+def _is_made_here(found: object) -> bool:
+    return isinstance(found, LambdaFunction | Pipeline)
+
+
 def _names_in(module: object) -> list[str]:
     """Name the pipelines and functions of a module, which are what could have been meant."""
     members = cast("dict[str, object]", vars(module))
-    return [name for name, each in members.items() if isinstance(_unwrapped(each), LambdaFunction | Pipeline)]
+    return [name for name, each in members.items() if _is_made_here(_unwrapped(each))]
 
 
 def _listed(wrong: str, names: Iterable[str]) -> str:

@@ -35,8 +35,13 @@ def handler_name(f: object, name: object) -> str:
     ('print', 'announce')
     """
     check_function(f, "a handler", "on_insert(announce)")
-    if isinstance(f, Wrappable) and not isinstance(f, Batched | BatchedEach):
+    if _takes_a_payload(f):
         raise Misuse(f"a handler is a function of an event, got {kind_of(f)}, which takes a payload")
     if not isinstance(name, str | None):
         raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
     return name or name_of(f)
+
+
+def _takes_a_payload(f: object) -> bool:
+    """Whether a function is a pipeline, or one that Lambda calls."""
+    return isinstance(f, Wrappable) and not isinstance(f, Batched | BatchedEach)

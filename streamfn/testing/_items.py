@@ -58,7 +58,7 @@ def written(item: T, table: Table[T] | None) -> Item:
             raise Misuse(f"table is a Table, got {kind_of(table)}: pass the one that was declared")
         return _written_by(cast("Table[object]", table), item)  # it only writes, and an item of T
     tables = _tables_for(item)
-    if not tables and not is_model(type(item)) and not isinstance(item, dict):
+    if not tables and not is_model(type(item)) and not _is_dict(item):
         raise Misuse(
             f"an item is an instance of a model, got {kind_of(item)}: make one, as in insert_event(Card(1))"
         )
@@ -99,6 +99,10 @@ def _tables_for(item: object) -> Sequence[Table[object]]:
         if (tables := tables_of(base)) and (base is cls or _names(base) == _names(cls)):
             return tables
     return ()
+
+
+def _is_dict(item: object) -> bool:
+    return isinstance(item, dict)
 
 
 def _fits(keys: frozenset[str], model: Hint) -> bool:

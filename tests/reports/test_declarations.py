@@ -39,7 +39,7 @@ from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLette
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 from streamfn.sources import StreamReader
 from streamfn.testing import EventSourceMapping, insert_event, lambda_context, lambda_event, values
-from tests.cards import Card, CardKey, cards
+from tests.cards import STREAM, Card, CardKey, cards
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
         "not an ARN: write the part after table/, 'prod-Card'",
     ),
     "a stream's ARN": (
-        lambda: Table(cast("str", PAYLOAD["Records"][0]["eventSourceARN"]), Card),
+        lambda: Table(STREAM, Card),
         "'prod-Card'",
     ),
     "a table's name with a space": (lambda: Table("prod Card", Card), "got 'prod Card'"),
@@ -433,10 +433,14 @@ def test_a_function_of_lambda_can_be_decorated_as_functions_are() -> None:
         "announce_each": batched_each(announce_each),
     }
     for name, function in made.items():
-        wrapper = functools.wraps(function)(lambda *arguments: arguments)
+
+        def wrapper() -> None:
+            """Stand for what a tracer makes."""
+
+        functools.update_wrapper(wrapper, function)
         assert (name, name) == (wrapper.__name__, wrapper.__qualname__)
         assert wrapper.__module__.startswith("streamfn.")
-        assert wrapper.__doc__
+        assert function.__doc__ == wrapper.__doc__
         assert not hasattr(function, "__wrapped__")
         assert not inspect.iscoroutinefunction(function)
         with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
