@@ -12,7 +12,7 @@ from returns.result import Result, Success
 from streamfn._failures import Failed, Handled, Raised, Reason, Refused
 from streamfn._records import Record, StreamRecord
 from streamfn._reports import detail_of, exception_of, location_of, raised_in
-from streamfn.cli._printing import Column, console, print_table, say, shown
+from streamfn.cli._printing import Column, console, print_table, say, shown, with_place
 
 ShowValues: TypeAlias = Annotated[
     bool,
@@ -77,15 +77,6 @@ def places(location: str | None, exception: Mapping[str, object] | None) -> dict
     """Say for machines where in code a failure came about, as far as that is known."""
     known: dict[str, object] = {"location": location, "exception": exception}
     return {name: place for name, place in known.items() if place is not None}
-
-
-def with_place(detail: str | None, location: str | None) -> str:
-    """Say where in code something came about.
-
-    >>> with_place("KeyError", "app.py:12 in announce"), with_place(None, None)
-    ('KeyError at app.py:12 in announce', '')
-    """
-    return " at ".join(filter(None, (detail, location)))
 
 
 def shown_results(results: Sequence[AnyResult], *, values: bool, tracebacks: bool = False) -> list[Shown]:

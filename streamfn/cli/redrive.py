@@ -15,8 +15,8 @@ from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._exits import ExitCode
 from streamfn.cli._letters import ledger_of, scope_of, source_of
 from streamfn.cli._pipelines import Name, function_named
-from streamfn.cli._printing import AsJson, Column, print_json, print_table, say
-from streamfn.cli._results import places, with_place
+from streamfn.cli._printing import AsJson, Column, print_json, print_table, say, with_place
+from streamfn.cli._results import places
 
 if TYPE_CHECKING:
     from streamfn.dead_letters import Redriven

@@ -16,7 +16,7 @@ from streamfn._execution.gate import Gate, Turn
 from streamfn._failures import Failed
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
-from streamfn._reports import detail_of
+from streamfn._reports import detail_of, location_of
 from streamfn._routes import handler_names
 from streamfn.sources.export._lines import lines_of, record_of_line
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
@@ -143,7 +143,15 @@ def _failure(file: DataFile, failed: Failed[object]) -> Outcome:
     event_id = failed.record.event_id or ""
     line = int(event_id.rpartition("/")[2])  # as record_of_line numbers them
     reason = failed.reason
-    return Outcome(file.name, failed.handler, type(reason).__name__, detail_of(reason), line, event_id)
+    return Outcome(
+        file.name,
+        failed.handler,
+        type(reason).__name__,
+        detail_of(reason),
+        line,
+        event_id,
+        location=location_of(reason, failed.location),
+    )
 
 
 class ReplayGate(Gate):
