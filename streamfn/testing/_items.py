@@ -74,7 +74,7 @@ def written(item: T, table: Table[T] | None) -> Item:
         except Exception as problem:  # noqa: BLE001 (a hook of the user's own raises whatever it likes for another model)
             problems.append(problem)
     if not found:
-        raise problems[0]
+        raise next((each for each in problems if isinstance(each, ValueError)), problems[0])
     if any(other != found[0] for other in found):
         names = ", ".join(sorted({each.name for each in tables}))
         raise Misuse(f"{type(item).__name__} is the model of several tables ({names}): name one with table=")

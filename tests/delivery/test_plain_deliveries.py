@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from returns.result import Failure, Result, Success
@@ -241,3 +242,14 @@ def test_the_log_says_what_a_handler_raised(caplog: pytest.LogCaptureFixture) ->
     answer(pipeline(cards, on_event(break_down)), retry(), lambda_event(A))
     assert '"reason": "Raised", "detail": "LookupError", "handler": "break_down"' in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_the_log_says_what_a_handler_returned_instead_of_a_result(caplog: pytest.LogCaptureFixture) -> None:
+    """That is a type, and no data."""
+
+    def forget(event: Event[Card]) -> Result[None, int]:
+        return cast("Result[None, int]", cast("object", event.event_id))
+
+    answer(pipeline(cards, on_event(forget)), retry(), lambda_event(A))
+    assert '"detail": "TypeError: the handler returned str, expected a Result"' in caplog.text
+    assert f"test_plain_deliveries.py:{forget.__code__.co_firstlineno} in" in caplog.text

@@ -147,7 +147,14 @@ class Guest(TypedDict):
 
 
 deeds = [Table("prod-Deed", Deed[int]), Table("prod-Deed", Deed[str])]
-guests = Table("prod-Guest", Guest)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    name: str
+
+
+guests = [Table("prod-Guest", Guest), Table("prod-Guest", Host | Guest)]
 
 
 def test_only_tables_that_can_write_an_item_count() -> None:
