@@ -151,7 +151,7 @@ deeds = [Table("prod-Deed", Deed[int]), Table("prod-Deed", Deed[str])]
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    name: str
+    house: str
 
 
 guests = [Table("prod-Guest", Guest), Table("prod-Guest", Host | Guest)]
