@@ -52,7 +52,7 @@ from streamfn._misuse import Misuse
 from streamfn._payloads import read
 from streamfn._pipeline import Pipeline, pipeline, router
 from streamfn._records import MalformedRecord, StreamRecord
-from streamfn._reports import log_failure
+from streamfn._reports import log_failure, log_failures
 from streamfn._routes import Strategy
 from streamfn._structuring import structure
 from streamfn._tables import Table
@@ -125,6 +125,7 @@ __all__ = [
     "filter_criteria",
     "lambda_handler",
     "log_failure",
+    "log_failures",
     "make_converter",
     "on_event",
     "on_insert",

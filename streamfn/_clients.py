@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
@@ -51,8 +52,10 @@ def short_waits() -> Config:
     return Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
-def error_code(error: Exception) -> str | None:
+def error_code(error: BaseException) -> str | None:
     """Find the code with which a service refused a call; None where it gave no answer."""
+    if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
+        return None
     from botocore.exceptions import ClientError
 
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
@@ -85,6 +88,6 @@ def turned_away(error: Exception) -> str | None:
     return code if code in _TURNED_AWAY else None
 
 
-def named(error: Exception) -> str:
+def named(error: BaseException) -> str:
     """Name what a call raised, without its text, which may quote what was sent."""
     return error_code(error) or type(error).__name__

@@ -12,6 +12,7 @@ from streamfn._wire import (
     as_sequence_number,
     as_text,
     is_map,
+    json_type,
 )
 
 
@@ -41,7 +42,7 @@ def member(value: object, name: str) -> object:
 def _problem(entry: object) -> str | None:
     """Say why an entry is no stream record, or None if it is one. Says what is there, never its value."""
     if not is_map(entry):
-        return f"expected an object, got {type(entry).__name__}"
+        return f"expected an object, got {json_type(entry)}"
     change = entry.get("dynamodb")
     if not is_map(change):
         return _expected("dynamodb", "an object", change)
@@ -61,7 +62,5 @@ def _problem(entry: object) -> str | None:
 
 def _expected(path: str, what: str, found: object) -> str:
     return (
-        f"{path} is missing"
-        if found is None
-        else f"{path}: expected {what}, got another {type(found).__name__}"
+        f"{path} is missing" if found is None else f"{path}: expected {what}, got another {json_type(found)}"
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from streamfn._entries import member
-from streamfn._wire import EVENT_SOURCE, as_text, is_map
+from streamfn._wire import EVENT_SOURCE, as_text, is_map, json_type
 
 Sender: TypeAlias = Literal["mapping", "pipe", "destination"]
 """Whose shape the payload has: an event source mapping's, a pipe's, or that of a document in an OnFailure destination.
@@ -46,7 +46,7 @@ def opened(payload: object) -> Envelope:
     if isinstance(payload, list):
         return _envelope("pipe", cast("object", payload))  # isinstance knows the list, not what is in it
     if not is_map(payload):
-        raise NotAStreamEvent(f"{_EXPECTED}, got {type(payload).__name__}")
+        raise NotAStreamEvent(f"{_EXPECTED}, got {json_type(payload)}")
     if "Records" not in payload:
         return _document(payload)
     return _envelope("mapping", payload["Records"])
@@ -98,7 +98,7 @@ def _document(payload: Mapping[str, object]) -> Envelope:
 
 def _envelope(sender: Sender, records: object) -> Envelope:
     if not isinstance(records, list):
-        raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {type(records).__name__}")
+        raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {json_type(records)}")
     entries = cast("list[object]", records)  # isinstance knows the list, not what is in it
     through_kinesis = bool(entries) and _source(entries[0]) != EVENT_SOURCE and _is_of_kinesis(entries)
     return Envelope(sender, entries, through_kinesis)

@@ -22,8 +22,8 @@ error's text, because logs leak; the values themselves are in the fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, TypeAlias
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeAlias
 
 from typing_extensions import TypeVar, override
 
@@ -59,6 +59,10 @@ class Refused(Value, Generic[E_co]):
         return f"Refused({type(self.error).__name__})"
 
 
+class NotAResult(TypeError):
+    """A handler returned something else than a Result; the message names types alone, and so holds no data."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Raised(Value):
     """The handler or its `where` raised `exception`, or the handler returned something that is no finished Result."""
@@ -67,7 +71,10 @@ class Raised(Value):
 
     @override
     def __repr__(self) -> str:
-        return f"Raised({type(self.exception).__name__})"
+        from streamfn._tracebacks import raised_at  # here, because a cold start would pay for it
+
+        name, place = name_of_exception(self.exception), raised_at(self.exception)
+        return f"Raised({name})" if place is None else f"Raised({name} at {place})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -105,11 +112,44 @@ class Unrouted(Value):
     """No pipeline is there for the table.
 
     `event_source_arn` is the ARN of the stream, `table_name` the table's name; each is None if the record does not
-    tell it.
+    tell it. `declared` names the tables that there are pipelines for, and does not count when reasons are compared.
     """
 
     event_source_arn: str | None
     table_name: str | None = None
+    declared: tuple[str, ...] = field(default=(), compare=False)
+
+    @override
+    def __str__(self) -> str:
+        arn, table = self.event_source_arn, self.table_name
+        if table is not None:
+            problem = f"no pipeline is for the table {_shortened(table)}"
+        elif arn is None:
+            problem = "the record names neither a stream nor a table"
+        elif ":dynamodb:" in arn and ":table/" in arn and "/stream/" not in arn:
+            problem = f"eventSourceARN is the ARN of a table, not of a stream: {_shortened(arn)}"
+        else:
+            problem = f"eventSourceARN is no ARN of a DynamoDB stream: {_shortened(arn)}"
+        return f"{problem}; declared: {_listed(self.declared)}" if self.declared else problem
+
+
+def name_of_exception(exception: BaseException) -> str:
+    """Name the type of an exception as users know it."""
+    return TypeError.__name__ if isinstance(exception, NotAResult) else type(exception).__name__
+
+
+def _shortened(text: str) -> str:
+    """Show a name of the record's: one that a stream would have is not so long."""
+    return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…")
+
+
+_LONGEST_NAME: Final = 300
+_MOST_NAMES: Final = 10
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -196,9 +236,16 @@ class Failed(Value, Generic[E_co]):
     """The handler named `handler` has no success on `record`, for `reason`.
 
     `handler` is None where the record failed before any handler was asked: `Malformed` and `Unrouted`, and `Unwanted`
-    of a record that failed so and that no handler wants now.
+    of a record that failed so and that no handler wants now. `location` is the place in code where the handler begins,
+    such as ``app.py:12 in announce``, if it was called; it does not count when failures are compared.
     """
 
     record: StreamRecord | MalformedRecord
     handler: str | None
     reason: Reason[E_co]
+    location: str | None = field(default=None, compare=False)
+
+    @override
+    def __repr__(self) -> str:
+        place = "" if self.location is None else f", location={self.location!r}"
+        return f"Failed(record={self.record!r}, handler={self.handler!r}, reason={self.reason!r}{place})"

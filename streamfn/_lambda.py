@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from streamfn._delivery.answers import BatchFailed, BatchResponse, answer
 from streamfn._delivery.choices import retry
 from streamfn._delivery.delivery import Delivery
 from streamfn._envelopes import NotAStreamEvent, opened
 from streamfn._execution.deadline import Deadline
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, has_methods, kind_of, not_for_lambda
 from streamfn._payloads import records_in
 from streamfn._pipeline import Pipeline
 from streamfn._time import MACHINE_CLOCK, Clock
-from streamfn._values import Value
+from streamfn._values import Value, Wrappable
 from streamfn._wire import is_map
 
 A = TypeVar("A")
@@ -33,7 +33,7 @@ class LambdaContext(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LambdaFunction(Value, Generic[A, E]):
+class LambdaFunction(Value, Wrappable, Generic[A, E]):
     """A function that Lambda calls with each batch; `lambda_handler` makes it, and says what the fields are.
 
     `clock` is that of the machine, or a simulation's.
@@ -66,6 +66,10 @@ class LambdaFunction(Value, Generic[A, E]):
         )
         return answer(still_open, envelope.sender)
 
+    @override
+    def _called(self) -> str:
+        return "lambda_handler"
+
     def _deadline(self, context: LambdaContext | None) -> Deadline:
         if context is None:
             return Deadline()
@@ -74,6 +78,7 @@ class LambdaFunction(Value, Generic[A, E]):
         )
 
 
+@not_for_lambda("handler = lambda_handler(process)")
 def lambda_handler(
     process: Pipeline[A, E],
     delivery: Delivery[E] = retry(),  # noqa: B008 (frozen)
@@ -92,8 +97,25 @@ def lambda_handler(
     The function fails with `NotAStreamEvent` if the event is none of a DynamoDB stream, and with
     `BatchFailed` if it was called with less than `margin` left or if no answer can say what has to come
     again. Lambda then sends the whole batch again. `lambda_handler` itself fails with `Misuse` if the margin
-    is negative.
+    is negative, or an argument is none of what it should be.
     """
+    _check_types(process, delivery, margin)
     if margin < timedelta():
         raise Misuse(f"margin={margin} should not be negative")
     return LambdaFunction(process, delivery, margin)
+
+
+def _check_types(process: object, delivery: object, margin: object) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    if not isinstance(process, Pipeline):
+        raise Misuse(
+            f"lambda_handler() takes a pipeline first, got {kind_of(process)}: make one, as in "
+            "pipeline(table, on_insert(announce))"
+        )
+    if not has_methods(delivery, "deliver"):
+        raise Misuse(
+            f"lambda_handler() takes a delivery, got {kind_of(delivery)}: call retry() or acknowledge(), as in "
+            "lambda_handler(process, retry())"
+        )
+    if not isinstance(margin, timedelta):
+        raise Misuse(f"margin is a timedelta, got {kind_of(margin)}: write timedelta(seconds=1)")

@@ -82,7 +82,8 @@ class Ledger(Protocol):
     """Keeps entries for at least as long as a stream keeps records, which is 24 hours.
 
     Whatever a method raises, the ledger counts as unavailable for the invocation. Both may be called from
-    several threads at once, `write` also from an alarm while a handler runs.
+    several threads at once, `write` also from an alarm while a handler runs. A ledger that several processes share
+    says so with an attribute ``needs_scope = True``: functions without a scope are then refused.
     """
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from streamfn._ledger import Pair
 from streamfn._time import SecondsLeft
-from streamfn._wire import as_text, is_map
+from streamfn._wire import as_text, is_map, json_type
 
 VERSION: Final = 1
 """The form of a letter's JSON. A reader refuses a version that it does not know, and leaves the letter where it is."""
@@ -29,7 +29,9 @@ class DeadLetter:
 
     `record` is the raw record as JSON, with binaries as base64 text as in Lambda's events. `reason` and
     `detail` are those of the failure that gave it up, without data. `since` is when it first failed, if it
-    was tried before; `at` is when the letter was written, in UTC. `stream` is the stream's ARN, or empty.
+    was tried before; `at` is when the letter was written, in UTC. `stream` is the stream's ARN, or empty. `location`
+    is the place in code where that failure came about, such as ``app.py:12 in announce``, and `exception` describes
+    what was raised by types and frames, without a text; both are None where nobody knows, as in older letters.
     """
 
     scope: str
@@ -41,6 +43,8 @@ class DeadLetter:
     attempts: int
     since: datetime | None
     at: datetime
+    location: str | None = None
+    exception: Mapping[str, object] | None = None
 
     @property
     def id(self) -> str:
@@ -70,10 +74,17 @@ class DeadLetter:
                 "attempts": self.attempts,
                 "since": None if self.since is None else self.since.isoformat(),
                 "at": self.at.isoformat(),
+                **self.places,
                 "record": self.record,
             },
             default=_plain,
         )
+
+    @property
+    def places(self) -> dict[str, object]:
+        """What the letter knows of places in code: ``location`` and ``exception``, each if it has it."""
+        known: dict[str, object] = {"location": self.location, "exception": self.exception}
+        return {name: place for name, place in known.items() if place is not None}
 
     @override
     def __repr__(self) -> str:
@@ -101,12 +112,13 @@ def read_letter(text: str) -> DeadLetter:
     except (ValueError, RecursionError):
         raise NotADeadLetter("expected JSON") from None
     if not is_map(told):
-        raise NotADeadLetter(f"expected an object, got {type(told).__name__}")
+        raise NotADeadLetter(f"expected an object, got {json_type(told)}")
     if (version := _count(told.get("version"))) != VERSION:
         got = "something else" if version is None else version
         raise NotADeadLetter(f"expected a dead letter of version {VERSION}, got {got}")
     names = ("scope", "handler", "identity", "stream", "reason")
     texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
+    exception = told.get("exception")
     attempts, at = _count(told.get("attempts")), _moment(told.get("at"))
     if len(texts) < len(names) or attempts is None or at is None or "record" not in told:
         raise NotADeadLetter("a part of the letter is missing, or is not what it should be")
@@ -120,6 +132,8 @@ def read_letter(text: str) -> DeadLetter:
         attempts=attempts,
         since=_moment(told.get("since")),
         at=at,
+        location=as_text(told.get("location")),
+        exception=exception if is_map(exception) else None,
     )
 
 

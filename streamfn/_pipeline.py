@@ -6,12 +6,13 @@ and checks then all that can be checked; a call of it raises for nothing that a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import update_wrapper
 from typing import Final, Generic, Never, cast
 
 from returns.result import Result
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from streamfn._execution.gate import Gate
 from streamfn._execution.passages import Passages
@@ -20,13 +21,14 @@ from streamfn._execution.singles import Singles
 from streamfn._execution.tasks import Tasks
 from streamfn._failures import Failed, Handled
 from streamfn._handlers.registration import AnyHandler, Handler
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, kind_of, not_for_lambda
 from streamfn._payloads import read_for, take_for
 from streamfn._records import Record
 from streamfn._routes import Route, Strategy, Ways
 from streamfn._tables import Table
-from streamfn._values import Value
+from streamfn._values import Value, Wrappable
 
+F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 A_co = TypeVar("A_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
@@ -52,8 +54,22 @@ E9 = TypeVar("E9", default=Never)
 E10 = TypeVar("E10", default=Never)
 
 
+def _not_for_lambda(call: F) -> F:
+    """Have a pipeline say what to write where Lambda calls it, because a setting names the pipeline."""
+
+    def checked(process: object, payload: object, *context: object) -> object:
+        if context:
+            raise Misuse(
+                "Lambda has called a pipeline itself, whose failures nobody would hear of: write "
+                "handler = lambda_handler(process) in a module app, and set the function's handler to app.handler"
+            )
+        return call(process, payload)
+
+    return cast("F", update_wrapper(checked, call))  # it takes what the method takes
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Pipeline(Value, Generic[A_co, E_co]):
+class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
     """A function from a payload to a list of Results; `pipeline` and `router` make it.
 
     `A_co` is the union of what its handlers succeed with, `E_co` of what they fail with. `routes` tells what
@@ -67,20 +83,26 @@ class Pipeline(Value, Generic[A_co, E_co]):
         """Check the handlers' names, and sort the handlers by what they are for."""
         object.__setattr__(self, "_ways", Ways(self.routes))
 
+    @override
+    def _called(self) -> str:
+        return "pipeline"
+
+    @_not_for_lambda
     def __call__(self, payload: object) -> list[Result[Handled[A_co], Failed[E_co]]]:
         """Run all handlers on the records of a payload, and gather a Result for each wanted pair of the two.
 
         `payload` is the event that Lambda hands to a function. The Results are in the order of the records,
         and for one record in the order of the handlers. Everything runs, whatever fails.
 
-        Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, and with nothing else.
+        Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, with `Misuse` if Lambda calls it,
+        with a context beside the payload, and with nothing else.
         """
         if self._ways.are_for_singles:
-            singles = Singles()
+            singles = Singles(self._ways.declared)
             read_for(self._ways, payload, singles.take)
             return cast("list[Result[Handled[A_co], Failed[E_co]]]", singles.results)
         gate = Gate()
-        passages = Passages(gate)
+        passages = Passages(gate, self._ways.declared)
         read_for(self._ways, payload, passages.take)
         return self._run(passages, gate)
 
@@ -89,7 +111,7 @@ class Pipeline(Value, Generic[A_co, E_co]):
 
         What the gate knows as settled has none.
         """
-        passages = Passages(gate)
+        passages = Passages(gate, self._ways.declared)
         take_for(self._ways, records, passages.take)
         return self._run(passages, gate)
 
@@ -109,33 +131,30 @@ def _check_types(table: object, handlers: Sequence[object], strategy: object) ->
     """Tell those who work without a type checker what it would have told them."""
     if not isinstance(table, Table):
         raise Misuse(
-            f"pipeline() takes a Table first, got {_kind(table)}: declare it, as in Table(name, model)"
+            f"pipeline() takes a Table first, got {kind_of(table)}: declare it, as in Table(name, model)"
         )
     for handler in handlers:
         if not isinstance(handler, Handler):
             raise Misuse(
-                f"pipeline() takes handlers, got {_kind(handler)}: wrap the function, as in on_insert(announce)"
+                f"pipeline() takes handlers, got {kind_of(handler)}: wrap the function, as in on_insert(announce)"
             )
     if not isinstance(strategy, Strategy):
-        raise Misuse(f"a strategy is series or concurrent(workers=…), got {_kind(strategy)}")
+        raise Misuse(f"a strategy is series or concurrent(workers=…), got {kind_of(strategy)}")
 
 
 def _routes_of(joined: object) -> tuple[Route, ...]:
     if not isinstance(joined, Pipeline):
         raise Misuse(
-            f"router() takes pipelines, got {_kind(joined)}: make one, as in pipeline(table, handler)"
+            f"router() takes pipelines, got {kind_of(joined)}: make one, as in pipeline(table, handler)"
         )
     return joined.routes
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__
 
 
 _NONE: Final[Handler[object, Never, Never]] = Handler("", "event", print, None)
 _EMPTY: Final[Pipeline[Never, Never]] = Pipeline(())
 
 
+@not_for_lambda("handler = lambda_handler(pipeline(table, on_insert(announce)))")
 def pipeline(
     table: Table[T],
     h1: Handler[T, A1, E1],
@@ -174,6 +193,7 @@ def pipeline(
     return Pipeline((route,))
 
 
+@not_for_lambda("handler = lambda_handler(router(cards, decks))")
 def router(
     p1: Pipeline[A1, E1],
     p2: Pipeline[A2, E2] = _EMPTY,

@@ -1,7 +1,7 @@
 """Reports: what becomes of each failure that a delivery sees, besides its redelivery.
 
 A report is a function of one `Failed`. The default one logs a line of JSON that a log query can read, with
-identifiers alone: neither images nor the text of exceptions, which often quotes them.
+identifiers and places in code alone: neither images nor the text of exceptions, which often quotes them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from types import TracebackType
 from typing import Final, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
+from streamfn._clients import named
 from streamfn._execution.verdicts import call, kept
 from streamfn._failures import (
     Failed,
@@ -20,12 +22,15 @@ from streamfn._failures import (
     LedgerUnavailable,
     Malformed,
     MissingImage,
+    NotAResult,
     OutOfTime,
     Raised,
     Reason,
     Refused,
     Stopped,
     Undecodable,
+    Unrouted,
+    name_of_exception,
 )
 from streamfn._records import StreamRecord
 from streamfn._time import SecondsLeft, no_end
@@ -39,14 +44,33 @@ _log: Final = logging.getLogger("streamfn")
 
 
 def log_failure(failed: Failed[object]) -> None:
-    """Log a failure as one line of JSON, at the level ERROR of the logger ``streamfn``."""
+    """Log a failure as one line of JSON, at the level ERROR of the logger ``streamfn``.
+
+    ``location`` is the place in the user's code, and ``exception`` has the frames of what was raised and of its causes.
+    No image, no value and no text of an exception is in the line; `log_failures` can add the last.
+    """
     _log.error("%s", json.dumps(identifiers(failed)))
 
 
-def identifiers(failed: Failed[object]) -> dict[str, str | None]:
-    """Describe a failure by what identifies it: no image, no value, no text of an exception."""
+def log_failures(*, errors: bool = False) -> Callable[[Failed[object]], None]:
+    """Make a report that logs as `log_failure` does, and with `errors` also what the errors themselves say.
+
+    That is the `repr` of a `Refused` error, with its fields, and of each exception that was raised, with its notes.
+    Leave it off where an error may hold people's data and logs may be read by many.
+    """
+    if not errors:
+        return log_failure
+
+    def log_with_errors(failed: Failed[object]) -> None:
+        _log.error("%s", json.dumps(identifiers(failed, errors=True)))
+
+    return log_with_errors
+
+
+def identifiers(failed: Failed[object], *, errors: bool = False) -> dict[str, object]:
+    """Describe a failure by what identifies it: no image, no value, and without `errors` no text of an exception."""
     record, reason = failed.record, failed.reason
-    described = {
+    described: dict[str, object] = {
         "reason": type(reason).__name__,
         "detail": detail_of(reason),
         "handler": failed.handler,
@@ -55,7 +79,52 @@ def identifiers(failed: Failed[object]) -> dict[str, str | None]:
     }
     if isinstance(record, StreamRecord):
         described |= {"eventName": record.event_name, "eventSourceARN": record.event_source_arn}
+    described |= places_in(reason, failed.location, errors=errors)
+    if errors and isinstance(reason, Refused | Raised):
+        from streamfn._tracebacks import text_of  # here, because a cold start would pay for it
+
+        described["error"] = text_of(reason.error if isinstance(reason, Refused) else reason.exception)
     return described
+
+
+def places_in(reason: Reason[object], location: str | None, *, errors: bool = False) -> dict[str, object]:
+    """Say where in code a failure came about, as far as anybody knows; `location` is where its handler begins."""
+    places: dict[str, object] = {}
+    if (place := location_of(reason, location)) is not None:
+        places["location"] = place
+    if (exception := exception_of(reason, errors=errors)) is not None:
+        places["exception"] = exception
+    return places
+
+
+def exception_of(reason: Reason[object], *, errors: bool = False) -> dict[str, object] | None:
+    """Describe what was raised and its causes by types, error codes and frames, and with `errors` by their texts."""
+    if (exception := raised_in(reason)) is None:
+        return None
+    from streamfn._tracebacks import described
+
+    return described(exception, errors=errors)
+
+
+def location_of(reason: Reason[object], location: str | None) -> str | None:
+    """Name the place that tells most: where the user's code raised, or else where the handler begins."""
+    exception = raised_in(reason)
+    if exception is None:
+        return location
+    from streamfn._tracebacks import raised_at
+
+    return raised_at(exception) or location
+
+
+def raised_in(reason: Reason[object]) -> BaseException | None:
+    """Find what was raised; `safe` of `returns` makes it the error of a Failure."""
+    match reason:
+        case Raised(BaseException(__traceback__=TracebackType()) as exception):
+            return exception
+        case Refused(BaseException(__traceback__=TracebackType()) as error):
+            return error
+        case _:
+            return None
 
 
 def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:
@@ -74,7 +143,16 @@ def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: Seconds
             return
         outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
         if isinstance(outcome, Raised):
-            _log.error("the report raised %s on: %r", type(kept(outcome).exception).__name__, failed)
+            raised = kept(outcome).exception
+            _log.error("the report raised %s", what_raised(raised, f" on: {failed!r}"))
+
+
+def what_raised(error: BaseException, on: str = "") -> str:
+    """Name what was raised by its type or its service's code, say `on` what, and where; its text may quote data."""
+    from streamfn._tracebacks import raised_at
+
+    place = raised_at(error)
+    return f"{named(error)}{on}" if place is None else f"{named(error)}{on} at {place}"
 
 
 def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:
@@ -94,6 +172,8 @@ def detail_of(reason: Reason[object]) -> str | None:
     match reason:
         case Refused(error):
             return type(error).__name__
+        case Raised(NotAResult() as exception):
+            return f"{name_of_exception(exception)}: {exception}"
         case Raised(exception):
             return type(exception).__name__
         case Undecodable():
@@ -102,5 +182,7 @@ def detail_of(reason: Reason[object]) -> str | None:
             return image
         case Malformed(problem):
             return problem
+        case Unrouted():
+            return str(reason)
         case _:
             return None

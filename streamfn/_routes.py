@@ -77,6 +77,7 @@ class Ways:
             }
             for name, kinds in found.items()
         }
+        self.declared: tuple[str, ...] = tuple(found)
         batched = any(handler.batched for route in routes for handler in route.handlers)
         self.are_for_singles: bool = IS_AS_KNOWN and self.strategies == (series,) and not batched
         """Whether records can go the way of `Singles`."""

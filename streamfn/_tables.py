@@ -7,7 +7,7 @@ be.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Generic, cast
+from typing import TYPE_CHECKING, Final, Generic, cast, get_origin
 from weakref import WeakKeyDictionary, WeakSet
 
 from returns.result import Failure, Result
@@ -19,11 +19,12 @@ from streamfn._conversion.lookup import model_fields, reader, writer
 from streamfn._conversion.models import is_immutable
 from streamfn._conversion.problems import Place, problems_of
 from streamfn._conversion.standard import StandardHooks
-from streamfn._conversion.types import Hint, bare, is_model, members, origin
+from streamfn._conversion.types import Hint, bare, is_model, is_typed_dict, members, origin
 from streamfn._converters import is_configured
 from streamfn._decoding.decoders import Decoder, calling, decoder_of
 from streamfn._failures import Undecodable
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._names import checked_table_name
 from streamfn._successes import success
 from streamfn._wire import AttributeValue, Image, StreamViewType
 
@@ -69,15 +70,20 @@ class Table(Generic[T]):
         with `generated` False its hooks read them, to the same effect and slower. `pattern` is
         an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
-        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into, and, naming the
-        place, for a pattern that AWS would refuse or that no record of the table can match.
+        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into; naming the place,
+        for a pattern that AWS would refuse or that no record of the table can match; and for a name that no table has.
         """
+        checked_table_name(name, "Table")
         if converter is not None and forbid_unknown_attributes:
             raise Misuse(
                 "forbid_unknown_attributes is for tables without a converter: pass forbid_extra_keys to yours"
             )
         self.name = name
         self.model = model
+        if converter is not None and not has_methods(converter, "get_structure_hook", "get_unstructure_hook"):
+            raise Misuse(
+                f"converter is one of cattrs, got {kind_of(converter)}: make it with make_converter()"
+            )
         if converter is not None and not is_configured(converter):
             raise Misuse("the converter does not know attribute values: make it with make_converter()")
         self.matcher: Matcher | None = None
@@ -90,7 +96,9 @@ class Table(Generic[T]):
         self._models = [bare(member) for member in members(model)]
         for each in self._models:
             if not is_model(each):
-                raise Misuse(f"a table's model is a dataclass, an attrs class or a TypedDict, got {each!r}")
+                raise Misuse(
+                    f"a table's model is a dataclass, an attrs class or a TypedDict, got {_shown(each)}"
+                )
         self._decoder_for: Callable[[StructureHook, Hint], Decoder] = decoder_of if generated else calling
         self._decoder = self._decoder_for(reader(model, self._hooks), model)
         # The decoder is the model's.
@@ -260,10 +268,23 @@ def tables_of(model: type) -> tuple[Table[object], ...]:
     return tuple(_declared.get(model, ()))
 
 
+def tables_of_dicts() -> tuple[Table[object], ...]:
+    """Find the tables that were declared with TypedDicts: their items are dicts, which do not say of which model."""
+    found = {
+        id(table): table for model, tables in _declared.items() if is_typed_dict(model) for table in tables
+    }
+    return tuple(found.values())
+
+
 def undeclare(table: Table[T]) -> None:
     """Have `tables_of` not find a table: one that is no table of DynamoDB."""
     for tables in _declared.values():
         tables.discard(cast("Table[object]", table))  # it is taken out, and not used
+
+
+def _shown(model: Hint) -> str:
+    """Show what stands for a model; an instance of one by its class, since it may hold people's data."""
+    return repr(model) if isinstance(model, type | str) or get_origin(model) is not None else kind_of(model)
 
 
 def _name(model: Hint) -> str:

@@ -6,7 +6,7 @@ To compile them is a third of what a dataclass costs a cold start, and nothing t
 from __future__ import annotations
 
 from dataclasses import Field, fields
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
@@ -39,6 +39,31 @@ class Value:
     def __repr__(self) -> str:
         shown = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.repr)
         return f"{self.__class__.__qualname__}({', '.join(shown)})"
+
+
+class Wrappable:
+    """Has the names that decorators read of a function, for objects that are called as functions are.
+
+    Tracers and loggers ask for `__name__` and `__qualname__`, `functools.wraps` copies both.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def _called(self) -> str:
+            """Say by which name the object goes where functions have theirs."""
+            ...
+
+    else:  # or a checker would believe that there is any name here
+        # A class may have no other `__qualname__` than its own, so that no property can be one.
+
+        def __getattr__(self, name: str) -> object:
+            if name in {"__name__", "__qualname__"}:
+                return self._called()
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
 
 
 def _compared(value: Value) -> tuple[object, ...]:

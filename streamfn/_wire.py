@@ -90,6 +90,25 @@ def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(value, dict)
 
 
+def json_type(value: object) -> str:
+    """Name the type of a piece of a payload as JSON does; what JSON does not have goes by Python's name.
+
+    >>> [json_type(each) for each in (None, True, 1, 1.5, "a", [], {}, b"a")]
+    ['null', 'boolean', 'number', 'number', 'string', 'list', 'object', 'bytes']
+    """
+    return _JSON_TYPES.get(type(value), type(value).__name__)
+
+
+_JSON_TYPES: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    dict: "object",
+}
+
+
 def copied(value: T) -> T:
     """Copy what a payload is made of, objects and arrays, however deep they lie within one another.
 

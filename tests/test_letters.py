@@ -217,7 +217,7 @@ def test_a_record_of_get_records_says_in_a_letter_what_it_said_before(photo_from
         ("[" * 100_000, "expected JSON"),
         ("9" * 10_000, "expected JSON"),
         ("[]", "expected an object, got list"),
-        ("null", "expected an object, got NoneType"),
+        ("null", "expected an object, got null"),
         ("{}", "expected a dead letter of version 1, got something else"),
         (
             '{"version": "1.0", "DDBStreamBatchInfo": {}}',

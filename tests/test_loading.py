@@ -30,6 +30,13 @@ MODULE = """
 
     class Jobs:
         process = process
+
+    class Around:
+        # what a decorator leaves of a function
+        def __init__(self, wrapped: object) -> None:
+            self.__wrapped__ = wrapped
+
+    traced = Around(Around(handler))
 """
 
 
@@ -88,3 +95,36 @@ def test_what_is_no_pipeline_is_told_in_one_sentence(name: str, message: str) ->
 def test_an_integer_is_named_with_its_article() -> None:
     with pytest.raises(Misuse, match="is an int: name what"):
         load_pipeline("sys:maxsize")
+
+
+def test_a_function_within_decorators_is_found() -> None:
+    assert load_function("cards_to_load:traced") is load_function("cards_to_load:handler")
+    assert load_pipeline("cards_to_load:traced") is load_pipeline("cards_to_load:process")
+
+
+def test_names_that_are_near_and_all_others_are_told() -> None:
+    with pytest.raises(Misuse) as raised:
+        load_pipeline("cards_to_load:handlers")
+    assert str(raised.value).endswith("did you mean handler? there is handler, process, traced")
+    with pytest.raises(Misuse) as raised:
+        load_pipeline("cards_to_load:announce")
+    assert str(raised.value).endswith("; there is handler, process, traced")
+    with pytest.raises(Misuse) as raised:
+        load_pipeline("sys:nothing")
+    assert str(raised.value) == "sys has no nothing: name a pipeline in it, as in app:process"
+
+
+def test_modules_that_are_near_are_told() -> None:
+    with pytest.raises(Misuse, match=r"did you mean cards_to_load\?$"):
+        load_pipeline("cards_to_laod:process")
+    with pytest.raises(Misuse, match=r"did you mean json\.decoder\?$"):
+        load_pipeline("json.decodre:process")
+    with pytest.raises(Misuse, match=r"call this from the folder that holds it$"):
+        load_pipeline("no_such_parent.at_all:process")
+
+
+def test_a_module_that_raises_is_told_by_its_place(folder: Path) -> None:
+    (folder / "breaks_twice.py").write_text("import breaks\n")
+    with pytest.raises(Misuse) as raised:
+        load_pipeline("breaks_twice:process")
+    assert str(raised.value) == "breaks_twice could not be imported: it raised ValueError (breaks.py, line 1)"

@@ -17,12 +17,12 @@ from tests.cards import STREAM, Json, event, record
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        (None, 'expected the event of a DynamoDB stream, {"Records": [...]}, got NoneType'),
-        ("Records", 'expected the event of a DynamoDB stream, {"Records": [...]}, got str'),
+        (None, 'expected the event of a DynamoDB stream, {"Records": [...]}, got null'),
+        ("Records", 'expected the event of a DynamoDB stream, {"Records": [...]}, got string'),
         ({"detail-type": "Scheduled Event"}, "got an event of EventBridge"),
         ({}, 'expected the event of a DynamoDB stream, {"Records": [...]}, got an object without Records'),
-        ({"Records": None}, "got Records of type NoneType"),
-        ({"Records": {"eventID": "id-1"}}, "got Records of type dict"),
+        ({"Records": None}, "got Records of type null"),
+        ({"Records": {"eventID": "id-1"}}, "got Records of type object"),
         (event({"eventSource": "aws:sqs"}, {"eventSource": "aws:sqs"}), "got records of aws:sqs"),
         (event({"EventSource": "aws:sns"}), "got records of aws:sns"),
         ([{"eventSource": "aws:sqs"}], "got records of aws:sqs"),
@@ -59,22 +59,22 @@ def test_records_come_in_the_order_of_the_batch() -> None:
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        (None, "expected an object, got NoneType"),
-        ("text", "expected an object, got str"),
+        (None, "expected an object, got null"),
+        ("text", "expected an object, got string"),
         ({}, "dynamodb is missing"),
         (record(without="dynamodb"), "dynamodb is missing"),
-        (record(dynamodb="text"), "dynamodb: expected an object, got another str"),
+        (record(dynamodb="text"), "dynamodb: expected an object, got another string"),
         (record(without="eventID"), "eventID is missing"),
-        (record(eventID=""), "eventID: expected text, got another str"),
-        (record(eventID=7), "eventID: expected text, got another int"),
+        (record(eventID=""), "eventID: expected text, got another string"),
+        (record(eventID=7), "eventID: expected text, got another number"),
         (record(eventSource="aws:kinesis"), "eventSource: expected aws:dynamodb"),
         (record(without="eventName"), "eventName is missing"),
-        (record(eventName="UPSERT"), "eventName: expected INSERT, MODIFY or REMOVE, got another str"),
+        (record(eventName="UPSERT"), "eventName: expected INSERT, MODIFY or REMOVE, got another string"),
         (record(eventName=["INSERT"]), "eventName: expected INSERT, MODIFY or REMOVE, got another list"),
         (record(without="Keys"), "dynamodb.Keys is missing"),
         (record(change={"Keys": []}), "dynamodb.Keys: expected an object, got another list"),
-        (record(change={"NewImage": "text"}), "dynamodb.NewImage: expected an object, got another str"),
-        (record(change={"OldImage": 0}), "dynamodb.OldImage: expected an object, got another int"),
+        (record(change={"NewImage": "text"}), "dynamodb.NewImage: expected an object, got another string"),
+        (record(change={"OldImage": 0}), "dynamodb.OldImage: expected an object, got another number"),
     ],
 )
 def test_an_entry_that_is_no_record_stays_in_the_list_and_says_why(entry: object, problem: str) -> None:
@@ -177,7 +177,7 @@ def test_the_version_of_records_is_not_asked_for() -> None:
 def test_a_malformed_record_shows_identifiers_and_hashes_by_them() -> None:
     (one,), (other,) = (read(event(record(7, dynamodb="secret", eventName="UPSERT"))) for _ in range(2))
     assert repr(one) == (
-        "MalformedRecord(position=0, problem='dynamodb: expected an object, got another str', "
+        "MalformedRecord(position=0, problem='dynamodb: expected an object, got another string', "
         "event_id='id-7', sequence_number=None)"
     )
     assert {one} == {other}

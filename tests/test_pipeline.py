@@ -115,7 +115,7 @@ def test_a_failure_is_a_result_like_others() -> None:
 def test_entries_that_are_no_records_fail_before_any_handler() -> None:
     results = pipeline(cards, on_insert(announce))(event(record(1), "text", record(3)))
     (failed,) = failures(results)
-    assert (failed.handler, failed.reason) == (None, Malformed("expected an object, got str"))
+    assert (failed.handler, failed.reason) == (None, Malformed("expected an object, got string"))
     assert values(results) == ["hello", "hello"]
     assert [isinstance(each, Failure) for each in results] == [False, True, False], "in the batch's order"
 

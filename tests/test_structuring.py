@@ -165,12 +165,12 @@ def reason_of(process: Pipeline[object, object], raw: object) -> Reason[object]:
     ("title", "message"),
     [
         ({"N": "1"}, "expected S, got N"),
-        ({"S": 1}, "expected text in S, got int"),
+        ({"S": 1}, "expected text in S, got number"),
         ({}, "expected S, got an empty object"),
         ({"N": "1", "S": "x"}, "expected S, got an object of 2 types"),
         ({"X": "1"}, "expected S, got an unknown type"),
-        ("text", "expected S, got no object but str"),
-        (None, "expected S, got no object but NoneType"),
+        ("text", "expected S, got no object but string"),
+        (None, "expected S, got no object but null"),
     ],
 )
 def test_an_attribute_of_the_wrong_type_is_a_problem_at_its_path(title: object, message: str) -> None:
@@ -191,7 +191,7 @@ def test_an_attribute_of_the_wrong_type_is_a_problem_at_its_path(title: object, 
         ("1.5", "expected a whole number in N, got a fraction"),
         ("1" * 5000, "expected a number, got 5000 characters"),
         ("1" * 1000 + ".5", "expected a number, got 1002 characters"),
-        (1, "expected text in N, got int"),
+        (1, "expected text in N, got number"),
     ],
 )
 def test_what_is_no_whole_number_is_refused_for_an_int(number: object, message: str) -> None:

@@ -161,6 +161,6 @@ handler = lambda_handler(
     process,
     retry(
         ledger=DynamoDBLedger(os.environ.get("LEDGER_TABLE", "card-ledger")),
-        dead_letters=SqsDeadLetters(os.environ.get("DEAD_LETTERS_URL", "")),
+        dead_letters=SqsDeadLetters(os.environ.get("DEAD_LETTERS_URL", "https://sqs.example/letters")),
     ),
 )

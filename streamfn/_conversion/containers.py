@@ -13,7 +13,7 @@ from streamfn._conversion.plain import write_set
 from streamfn._conversion.problems import Composite, Part, Place, Unfit
 from streamfn._conversion.tags import SET_TAGS, content, tagged
 from streamfn._conversion.types import Hint
-from streamfn._wire import is_map
+from streamfn._wire import is_map, json_type
 
 
 class ReadList(Composite):
@@ -121,7 +121,7 @@ def elements(value: object, tag: str) -> list[object]:
     held = content(value, tag)
     if isinstance(held, list):
         return cast("list[object]", held)  # isinstance knows the list, not what is in it
-    raise Unfit(f"expected a list in {tag}, got {type(held).__name__}")
+    raise Unfit(f"expected a list in {tag}, got {json_type(held)}")
 
 
 def entries(value: object) -> Mapping[str, object]:
@@ -129,7 +129,7 @@ def entries(value: object) -> Mapping[str, object]:
     held = content(value, "M")
     if is_map(held):
         return held
-    raise Unfit(f"expected an object in M, got {type(held).__name__}")
+    raise Unfit(f"expected an object in M, got {json_type(held)}")
 
 
 def write_list(hook: UnstructureHook) -> UnstructureHook:

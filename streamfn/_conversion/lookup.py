@@ -5,7 +5,7 @@ A model that refers to itself finds its own hook while that is still being built
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from threading import RLock
 from types import NoneType
 from typing import Final, cast
@@ -84,14 +84,17 @@ def is_ours(hook: StructureHook) -> bool:
 
 
 def read_model(model: Hint, hooks: Hooks) -> StructureHook:
-    """Make the hook that structures a model."""
+    """Make the hook that structures a model. Fails with `Misuse` for an abstract one."""
     key = (id(hooks), model)
+    cls = cast("type", origin(model))  # a model's origin is a class
+    if abstract := sorted(cast("Iterable[str]", getattr(cls, "__abstractmethods__", ()))):
+        raise Misuse(
+            f"{cls.__name__} is abstract, nothing can be made of it without {', '.join(abstract)}: name the classes "
+            "that have that, or a union of them"
+        )
     with _lock:
         _check_depth(model, _building)
-        hook = _building[key] = ReadModel(
-            cast("type", origin(model)),
-            forbids=hooks.forbid_extra_keys,  # a model's origin is a class
-        )
+        hook = _building[key] = ReadModel(cls, forbids=hooks.forbid_extra_keys)
         try:
             hook.resolve([_read_field(model, field, hooks) for field in fields_of(model)])
         finally:

@@ -13,6 +13,7 @@ from typing import Final
 
 from streamfn._conversion.problems import Unfit
 from streamfn._conversion.tags import content
+from streamfn._wire import json_type
 
 _CHARACTERS: Final = frozenset("0123456789+-.eE")
 EXACT: Final = Context(traps=[InvalidOperation])
@@ -31,7 +32,7 @@ def number_text(value: object) -> str:
     """Take the text of a number out of an attribute value."""
     text = content(value, "N")
     if not isinstance(text, str):
-        raise Unfit(f"expected text in N, got {type(text).__name__}")
+        raise Unfit(f"expected text in N, got {json_type(text)}")
     return text
 
 

@@ -21,7 +21,7 @@ from streamfn._conversion.scalars import (
     write_binary,
 )
 from streamfn._conversion.tags import SET_TAGS, tagged
-from streamfn._wire import is_map
+from streamfn._wire import is_map, json_type
 
 _READERS = {"S": read_text, "N": read_decimal, "B": read_bytes, "BOOL": read_bool, "NULL": read_none}
 
@@ -38,9 +38,9 @@ def read_plain(value: object, _: object = None) -> object:
     if tag == "M":
         if is_map(held):
             return {key: read_plain(each) for key, each in held.items()}
-        raise Unfit(f"expected an object in M, got {type(held).__name__}")
+        raise Unfit(f"expected an object in M, got {json_type(held)}")
     if not isinstance(held, list):
-        raise Unfit(f"expected a list in {tag}, got {type(held).__name__}")
+        raise Unfit(f"expected a list in {tag}, got {json_type(held)}")
     elements = cast("list[object]", held)
     if tag == "L":
         return [read_plain(each) for each in elements]

@@ -21,6 +21,7 @@ from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.numbers import read_decimal, read_float, read_int, write_number
 from streamfn._conversion.problems import Unfit
 from streamfn._conversion.tags import content
+from streamfn._wire import json_type
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -36,7 +37,7 @@ def read_text(value: object, _: object = None) -> str:
     text = content(value, "S")
     if isinstance(text, str):
         return text
-    raise Unfit(f"expected text in S, got {type(text).__name__}")
+    raise Unfit(f"expected text in S, got {json_type(text)}")
 
 
 def read_bool(value: object, _: object = None) -> bool:
@@ -44,7 +45,7 @@ def read_bool(value: object, _: object = None) -> bool:
     truth = content(value, "BOOL")
     if type(truth) is bool:
         return truth
-    raise Unfit(f"expected true or false in BOOL, got {type(truth).__name__}")
+    raise Unfit(f"expected true or false in BOOL, got {json_type(truth)}")
 
 
 def read_bytes(value: object, _: object = None) -> bytes:
@@ -57,7 +58,7 @@ def read_bytes(value: object, _: object = None) -> bytes:
             return a2b_base64(held, strict_mode=True)
         except (BadBase64, ValueError):  # ValueError: text beyond ASCII
             raise Unfit("expected base64 in B, got other text") from None
-    raise Unfit(f"expected base64 in B, got {type(held).__name__}")
+    raise Unfit(f"expected base64 in B, got {json_type(held)}")
 
 
 def read_none(value: object, _: object = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias, get_args
 
 from streamfn._conversion.problems import Unfit
-from streamfn._wire import is_map
+from streamfn._wire import is_map, json_type
 
 TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 """All type tags of an attribute value (DynamoDB API Reference, `AttributeValue`)."""
@@ -50,7 +50,7 @@ def tagged(value: object) -> tuple[str, object]:
 def found_in(value: object) -> str:
     """Say what was found instead of an attribute value of the wanted tag."""
     if not is_map(value):
-        return f"no object but {type(value).__name__}"
+        return f"no object but {json_type(value)}"
     if len(value) != 1:
         return f"an object of {len(value)} types" if value else "an empty object"
     (tag,) = value

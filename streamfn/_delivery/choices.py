@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, check_function, has_methods, kind_of
 from streamfn._reports import Report, log_failure
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def acknowledge(report: Report[E] = log_failure) -> Delivery[E]:
     for. `report` gets the record, the name of the handler and the reason; by default they are logged, without
     data.
     """
+    check_function(report, "report", "report=log_failure")
     return Acknowledge(report)
 
 
@@ -55,15 +56,20 @@ def retry(
 
     `write` says when the ledger is written: ``"failures"`` once for each run that leaves failures behind,
     ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
-    the functions that share a ledger; by default it is the function's name.
+    the functions that share a ledger; by default it is the function's name. Outside of Lambda there is no such name: a
+    ledger that outlives the process, such as `DynamoDBLedger`, needs a `scope` there, and the function fails with
+    `Misuse` without one, before anything runs.
 
     The event source mapping needs ReportBatchItemFailures: without it Lambda takes every answer for a
     success. For a mapping that has to do without, ``whole_batch=True`` raises `BatchFailed` instead of
     answering.
 
-    Fails with `Misuse` for dead letters without a ledger, which is where attempts are counted, and for limits
-    that are none.
+    Fails with `Misuse` for dead letters without a ledger, which is where attempts are counted, for limits
+    that are none, and for arguments that are none of what they should be.
     """
+    _check_stores(ledger, dead_letters)
+    _check_settings(max_attempts, patience, scope, whole_batch)
+    check_function(report, "report", "report=log_failure")
     if max_attempts < 1 or patience < timedelta():
         raise Misuse(f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative")
     if write not in {"failures", "always"}:
@@ -78,3 +84,32 @@ def retry(
 
     limits = Limits(max_attempts, patience)
     return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch)
+
+
+def _check_stores(ledger: object, dead_letters: object) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    if ledger is not None and not has_methods(ledger, "read", "write"):
+        raise Misuse(
+            f"ledger is a ledger, got {kind_of(ledger)}: make one, as in "
+            f"ledger=DynamoDBLedger({ledger if isinstance(ledger, str) else 'card-ledger'!r})"
+        )
+    if dead_letters is not None and not has_methods(dead_letters, "send"):
+        raise Misuse(
+            f"dead_letters is a place for letters, got {kind_of(dead_letters)}: make one, as in "
+            "dead_letters=SqsDeadLetters(queue_url)"
+        )
+
+
+def _check_settings(max_attempts: object, patience: object, scope: object, whole_batch: object) -> None:
+    if not isinstance(max_attempts, int) or isinstance(max_attempts, bool):
+        raise Misuse(f"max_attempts is a whole number, got {kind_of(max_attempts)}")
+    if not isinstance(patience, timedelta):
+        raise Misuse(f"patience is a timedelta, got {kind_of(patience)}: write timedelta(minutes=5)")
+    if scope is not None and not isinstance(scope, str):
+        raise Misuse(f'scope is text, got {kind_of(scope)}: name the function, as in scope="follow-cards"')
+    if scope == "":
+        raise Misuse(
+            'scope is empty: name the function, as in scope="follow-cards", or leave it out on Lambda'
+        )
+    if not isinstance(whole_batch, bool):
+        raise Misuse(f"whole_batch is True or False, got {kind_of(whole_batch)}")

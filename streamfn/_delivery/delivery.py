@@ -38,3 +38,10 @@ def failures_among(results: Iterable[Result[Handled[object], Failed[E]]]) -> lis
     """Take the failures out of Results, in their order."""
     # Asked that way round, `isinstance` has nothing to look for: what is exactly a Success is one.
     return [result.failure() for result in results if not isinstance(result, Success)]
+
+
+def check_delivery(delivery: object) -> None:
+    """Have a delivery check whether it can work in this process, if it knows how to. Fails with `Misuse`."""
+    check: object = getattr(delivery, "check", None)
+    if callable(check):
+        check()

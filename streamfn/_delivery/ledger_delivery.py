@@ -21,8 +21,9 @@ from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
 from streamfn._ledger import Entry, Ledger, Stretch, namesakes_among, stretch_of
 from streamfn._letters import DeadLetters
+from streamfn._misuse import Misuse
 from streamfn._records import Record
-from streamfn._reports import Report, send
+from streamfn._reports import Report, send, what_raised
 from streamfn._time import Clock
 
 E_contra = TypeVar("E_contra", contravariant=True)
@@ -79,6 +80,10 @@ class RetryWithLedger(Generic[E_contra]):
         still_open = [failed for failed in failures if gate.is_open(failed)]
         return self._reported([*failures, *dropped], still_open, deadline)
 
+    def check(self) -> None:
+        """Check that the function has a scope here. Fails with `Misuse` if not; see `retry`."""
+        self._scope()
+
     def _reported(
         self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline
     ) -> Sequence[Failed[object]]:
@@ -92,9 +97,15 @@ class RetryWithLedger(Generic[E_contra]):
             return list(self.ledger.read(stretch, deadline.seconds_left))
         except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
             told = "the ledger could not be read, nothing is started: %s"
-            _log.error(told, type(error).__name__)
+            _log.error(told, what_raised(error))
             return None
 
     def _scope(self) -> str:
-        """What was given, or else the function's name."""
-        return (function_name() or "") if self.scope is None else self.scope
+        """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
+        scope = function_name() if self.scope is None else self.scope
+        if scope or getattr(self.ledger, "needs_scope", False) is not True:
+            return scope or ""
+        raise Misuse(
+            "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
+            'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
+        )

@@ -21,6 +21,7 @@ from streamfn._delivery.under_way import UnderWay
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
 from streamfn._execution.items import Place
+from streamfn._execution.tasks import location_for
 from streamfn._failures import (
     Failed,
     HeldBack,
@@ -39,7 +40,7 @@ from streamfn._failures import (
 from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of, pair_of
 from streamfn._letters import DeadLetter
 from streamfn._records import Record
-from streamfn._reports import detail_of
+from streamfn._reports import detail_of, exception_of, location_of, what_raised
 from streamfn._time import Clock, SecondsLeft
 
 _log: Final = logging.getLogger("streamfn")
@@ -167,7 +168,7 @@ class LedgerGate(Gate):
             hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
             gives_up = hopeless or (tried and self._limits_are_reached(self._book[pair]))
             if self._outbox is not None and gives_up:
-                self._outbox.put(turn, self._letter(pair, turn.record, reason))
+                self._outbox.put(turn, self._letter(pair, turn, reason))
             else:
                 self._hold(turn)
         if self._outbox is not None and self._outbox.full:
@@ -278,18 +279,21 @@ class LedgerGate(Gate):
                 else:
                     self._hold(turn)
 
-    def _letter(self, pair: Pair, record: Record, reason: Reason[object]) -> DeadLetter:
+    def _letter(self, pair: Pair, turn: Turn, reason: Reason[object]) -> DeadLetter:
         entry = self._book[pair]
+        location = location_for(reason, turn.function)
         return DeadLetter(
             scope=self._ground.stretch.scope,
             pair=pair,
             stream=self._ground.stretch.stream,
-            record=record.raw,
+            record=turn.record.raw,
             reason=type(reason).__name__,
             detail=detail_of(reason),
             attempts=entry.attempts,
             since=entry.since,
             at=self._ground.clock.now,
+            location=location_of(reason, location),
+            exception=exception_of(reason),
         )
 
     def _write(self, seconds_left: SecondsLeft) -> None:
@@ -301,7 +305,7 @@ class LedgerGate(Gate):
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
             self._ledger_fails = True
             told = "the ledger could not be written, what succeeded may be repeated: %s"
-            _log.error(told, type(error).__name__)
+            _log.error(told, what_raised(error))
         else:
             self._book.written()
 

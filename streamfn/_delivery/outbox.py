@@ -9,6 +9,7 @@ from typing import Final
 
 from streamfn._execution.gate import Turn
 from streamfn._letters import DeadLetter, DeadLetters
+from streamfn._reports import what_raised
 from streamfn._time import SecondsLeft
 
 _TOGETHER: Final = 10
@@ -50,7 +51,7 @@ class Outbox:
         try:
             stored = frozenset(self._dead_letters.send(letters, seconds_left))
         except Exception as error:  # noqa: BLE001 (whatever it is, the failures stay failures)
-            _log.error("dead letters could not be sent: %s", type(error).__name__)
+            _log.error("dead letters could not be sent: %s", what_raised(error))
             return ()
         for letter in letters:
             if letter.id in stored:
@@ -58,11 +59,12 @@ class Outbox:
         return stored
 
 
-def _told(letter: DeadLetter) -> dict[str, str | int | None]:
-    """Describe a letter by what identifies it."""
+def _told(letter: DeadLetter) -> dict[str, object]:
+    """Describe a letter by what identifies it, and by places in code."""
     return {
         "deadLetter": letter.id,
         "reason": letter.reason,
         "detail": letter.detail,
         "attempts": letter.attempts,
+        **letter.places,
     }

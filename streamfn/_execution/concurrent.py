@@ -12,7 +12,7 @@ from functools import partial
 from heapq import heappop
 from os import getpid
 from threading import Lock, local
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 from typing_extensions import override
@@ -22,7 +22,7 @@ from streamfn._execution.lanes import Lane, lanes_of
 from streamfn._execution.loop import Awaited, start
 from streamfn._execution.tasks import Call, Passage, Results
 from streamfn._failures import Raised
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, kind_of
 
 if TYPE_CHECKING:  # loaded by those that use the strategy
     from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +149,8 @@ def concurrent(*, workers: int = 8) -> Concurrent:
 
     Fails with `Misuse` if `workers` is less than 1.
     """
+    if not isinstance(cast("object", workers), int) or isinstance(workers, bool):
+        raise Misuse(f"workers is a whole number, got {kind_of(workers)}: write concurrent(workers=8)")
     if workers < 1:
         raise Misuse(f"workers={workers} should be 1 or more")
     return Concurrent(workers)

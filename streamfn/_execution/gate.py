@@ -48,6 +48,11 @@ class Turn(Protocol):
         """The handler and the item: of one place, nothing overtakes what came before."""
         ...
 
+    @property
+    def function(self) -> object:
+        """The handler's function; None for a record that reaches none."""
+        ...
+
 
 class Gate:
     """Says of each turn whether it may start, and learns what came of it."""

@@ -24,9 +24,10 @@ class Passages:
     `results` has a place for each Result that there may be.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        """Begin with no record."""
+    def __init__(self, gate: Gate, declared: tuple[str, ...]) -> None:
+        """Begin with no record; `declared` names the tables that there are."""
         self._gate = gate
+        self._declared = declared
         self.results: Results = []
         self.of_strategies: dict[int, list[Passage]] = {}
 
@@ -35,7 +36,7 @@ class Passages:
         if way is None or way is UNROUTED or not isinstance(record, StreamRecord):
             stray = Stray(position, record)
             if not self._gate.settled(stray):
-                failed = stray.failed()
+                failed = stray.failed(self._declared)
                 self._gate.failed(stray, failed.reason)
                 self.results.append(Failure(failed))
             return
@@ -63,9 +64,14 @@ class Stray:
         """No handler, and the item."""
         return self.name, item_of(self.record)
 
-    def failed(self) -> Failed[object]:
-        """Say why it reaches none."""
+    @property
+    def function(self) -> None:
+        """No handler."""
+        return None
+
+    def failed(self, declared: tuple[str, ...]) -> Failed[object]:
+        """Say why it reaches none; `declared` names the tables that there are."""
         record = self.record
         if isinstance(record, MalformedRecord):
             return Failed(record, None, Malformed(record.problem))
-        return Failed(record, None, Unrouted(record.event_source_arn, record.table_name))
+        return Failed(record, None, Unrouted(record.event_source_arn, record.table_name, declared))

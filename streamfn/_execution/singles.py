@@ -5,6 +5,7 @@ It comes to what `streamfn._execution.tasks` comes to step by step, and is there
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from returns.result import Failure, Success
@@ -27,27 +28,28 @@ class Singles:
     Only where what `streamfn._execution.successes` knows of a Success holds.
     """
 
-    __slots__ = ("results",)
+    __slots__ = ("_declared", "results")
 
-    def __init__(self) -> None:
-        """Begin with no record."""
+    def __init__(self, declared: tuple[str, ...]) -> None:
+        """Begin with no record; `declared` names the tables that there are."""
+        self._declared = declared
         self.results: list[HandlerResult] = []
 
     def take(self, position: int, record: Record, way: Way | None) -> None:
         """Take a record, its index in the batch, and its way; that is None for a malformed one."""
         results = self.results
         if way is None or way is UNROUTED or not isinstance(record, StreamRecord):
-            results.append(Failure(Stray(position, record).failed()))
+            results.append(Failure(Stray(position, record).failed(self._declared)))
             return
         items = way.items.copy()
         for event_of, where, function, name in way.steps:
             event = event_of(record, items)
             if type(event) is Unfit:
-                results.append(failure(record, name, event.reason))
+                results.append(failure(record, name, event.reason, function))
                 continue
             if where is not None and (wanted := wants(where, event)) is not True:
                 if wanted is not False:
-                    results.append(_result(record, name, wanted))
+                    results.append(_result(record, name, wanted, function))
                 continue
             try:
                 answer = function(event)
@@ -56,7 +58,7 @@ class Singles:
             kind = type(answer)  # a checker would narrow the answer to a Success of nothing known
             given: Any = answer
             if kind is not Success or type(given._inner_value) not in FINISHED:  # noqa: SLF001 (as in `filled`)
-                results.append(_result(record, name, answer))
+                results.append(_result(record, name, answer, function))
                 continue
             # What `success` does, without the call of it.
             handled = handled_twin()
@@ -70,9 +72,11 @@ class Singles:
             results.append(made)
 
 
-def _result(record: StreamRecord, handler: str, answer: object) -> HandlerResult:
+def _result(
+    record: StreamRecord, handler: str, answer: object, function: Callable[[object], object]
+) -> HandlerResult:
     """Read an answer that is no plain Success."""
     found = verdict(waited(answer))
     if isinstance(found, Success):
         return success(record, handler, found)
-    return failure(record, handler, found.failure())
+    return failure(record, handler, found.failure(), function)

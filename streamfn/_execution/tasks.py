@@ -7,7 +7,7 @@ want it, or gives the event to call the handler with.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from returns.result import Failure, Success
@@ -18,7 +18,7 @@ from streamfn._execution.items import Item, Place, item_of
 from streamfn._execution.stops import Stop
 from streamfn._execution.successes import HandlerResult, success
 from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts, wants
-from streamfn._failures import Failed, Reason
+from streamfn._failures import Failed, Raised, Reason, Refused, TimedOut
 from streamfn._records import StreamRecord
 from streamfn._structuring import Items, Unfit
 
@@ -76,6 +76,11 @@ class Task:
     def place(self) -> Place:
         """The handler and the item."""
         return self.name, self.subject.item
+
+    @property
+    def function(self) -> object:
+        """The handler's function."""
+        return self.stop.function
 
 
 class Tasks:
@@ -143,12 +148,23 @@ def fail(
 ) -> None:
     """Settle a task as failed, as `settle` does."""
     gate.failed(task, reason, alone=alone, isolated=isolated)
-    results[task.result] = failure(task.record, task.name, reason)
+    results[task.result] = failure(task.record, task.name, reason, task.stop.function)
 
 
-def failure(record: StreamRecord, handler: str, reason: Reason[object]) -> HandlerResult:
+def failure(
+    record: StreamRecord, handler: str, reason: Reason[object], function: Callable[[object], object]
+) -> HandlerResult:
     """Say that a handler has not succeeded on a record."""
-    return Failure(Failed(record, handler, reason))
+    return Failure(Failed(record, handler, reason, location_for(reason, function)))
+
+
+def location_for(reason: Reason[object], function: object) -> str | None:
+    """Say where a handler begins, if it was called and failed."""
+    if not isinstance(reason, Refused | Raised | TimedOut):
+        return None
+    from streamfn._tracebacks import place_of  # here, because a cold start would pay for it
+
+    return place_of(function)
 
 
 class Due:

@@ -2,7 +2,7 @@
 
 `returns` makes such a Success where `safe` decorates a coroutine function, or where `.map(f)` stands for `.bind(f)`. A
 handler's answer is looked at when it comes (`unfinished`), and what its annotations and decorators tell is looked at
-before any record comes (`check_function`).
+before any record comes (`check_finished`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def unfinished(value: object) -> str | None:
     return None
 
 
-def check_function(name: str, function: object) -> None:
+def check_finished(name: str, function: object) -> None:
     """Refuse a handler of which it can be told that its Success would hold something unfinished.
 
     Fails with `Misuse`, which names the handler.

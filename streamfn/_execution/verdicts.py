@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 
 from streamfn._execution.loop import CANNOT_START, submit
 from streamfn._execution.unfinished import FINISHED, unfinished
-from streamfn._failures import Raised, Refused
+from streamfn._failures import NotAResult, Raised, Refused
 
 if TYPE_CHECKING:
     from returns.io import IO
@@ -60,7 +60,7 @@ def wants(where: Callable[[object], object], event: object) -> bool | Raised:
         if isinstance(answer, Raised):
             return answer
         if (found := unfinished(answer)) is not None:
-            return Raised(TypeError(f"the where returned {found.partition(':')[0]}, expected True or False"))
+            return Raised(NotAResult(f"the where returned {found.partition(':')[0]}, expected True or False"))
         return bool(answer)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)
         return Raised(exception)
@@ -85,11 +85,11 @@ def verdict(returned: object) -> Verdict:
             value = success.unwrap()
             if type(value) in FINISHED or (found := unfinished(value)) is None:
                 return success
-            raised = Raised(TypeError(f"the handler returned a Success of {found}"))
+            raised = Raised(NotAResult(f"the handler returned a Success of {found}"))
         elif isinstance(plain, Failure):
             return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
         else:
-            raised = plain if isinstance(plain, Raised) else _not(plain, "a Result")
+            raised = plain if isinstance(plain, Raised) else _not(_kind(returned, plain), "a Result")
     except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
         raised = Raised(exception)
     return Failure(kept(raised))
@@ -110,15 +110,21 @@ def _answers(returned: object, count: int) -> tuple[object, ...] | Raised:
     if isinstance(returned, Raised):
         return returned
     if not isinstance(returned, Sequence):
-        return _not(returned, "a sequence of Results")
+        return _not(type(returned).__name__, "a sequence of Results")
     answers = tuple(cast("Sequence[object]", returned))  # isinstance drops the type
     if len(answers) != count:
-        return Raised(TypeError(f"the handler returned {len(answers)} Results for {count} events"))
+        return Raised(NotAResult(f"the handler returned {len(answers)} Results for {count} events"))
     return answers
 
 
-def _not(returned: object, expected: str) -> Raised:
-    return Raised(TypeError(f"the handler returned {type(returned).__name__}, expected {expected}"))
+def _not(kind: str, expected: str) -> Raised:
+    return Raised(NotAResult(f"the handler returned {kind}, expected {expected}"))
+
+
+def _kind(returned: object, plain: object) -> str:
+    """Name the type of what a handler returned, and of what that holds if it is an IO."""
+    name = type(returned).__name__
+    return name if plain is returned else f"{name}[{type(plain).__name__}]"
 
 
 def _wait(returned: Awaitable[object]) -> object:

@@ -8,7 +8,7 @@ from typing import Final, TypedDict
 from typing_extensions import TypeVar
 
 from streamfn._events import EVENTS
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, kind_of
 from streamfn._pipeline import Pipeline
 from streamfn._routes import Route
 from streamfn._tables import Table
@@ -67,6 +67,7 @@ def filter_criteria(
     >>> filter_criteria(pipeline(Table("prod-Card", Card), on_insert(announce)))
     {'Filters': [{'Pattern': '{"eventName":["INSERT"]}'}]}
     """
+    _check_type(process)
     # Few functions compute their own filters.
     from streamfn._filters.packing import packed
     from streamfn._filters.wanted import for_a_pipe, of_table, of_table_in_kinesis
@@ -123,3 +124,10 @@ def _wants(routes: Sequence[Route]) -> Iterator[tuple[EventName, Mapping[str, ob
         for name in EVENT_NAMES:
             if name in kinds:
                 yield name, pattern
+
+
+def _check_type(process: object) -> None:
+    if not isinstance(process, Pipeline):
+        raise Misuse(
+            f"filter_criteria() takes a pipeline, got {kind_of(process)}: pass what pipeline() or router() made"
+        )

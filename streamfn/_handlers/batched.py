@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Generic
 
 from returns.result import Result
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from streamfn._handlers.outcomes import Outcome, Outcomes
-from streamfn._misuse import Misuse
-from streamfn._values import Value
+from streamfn._misuse import Misuse, check_function, kind_of
+from streamfn._values import Value, Wrappable
 
+F = TypeVar("F", bound=Callable[..., object])
 X = TypeVar("X")
 A = TypeVar("A")
 E = TypeVar("E")
@@ -26,22 +27,30 @@ E_co = TypeVar("E_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Batched(Value, Generic[X_contra, A_co, E_co]):
+class Batched(Value, Wrappable, Generic[X_contra, A_co, E_co]):
     """A function of a chunk of events with one outcome for all of them; `batched` makes it."""
 
     function: Callable[[Sequence[X_contra]], Outcome[A_co, E_co]]
     size: int | None
+
+    @override
+    def _called(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     def __call__(self, event: X_contra, /) -> Outcome[A_co, E_co]:
         return self.function([event])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BatchedEach(Value, Generic[X_contra, A_co, E_co]):
+class BatchedEach(Value, Wrappable, Generic[X_contra, A_co, E_co]):
     """A function of a chunk of events with an outcome for each of them; `batched_each` makes it."""
 
     function: Callable[[Sequence[X_contra]], Outcomes[A_co, E_co]]
     size: int | None
+
+    @override
+    def _called(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     def __call__(self, event: X_contra, /) -> Outcome[A_co, E_co]:
         results = self.function([event])
@@ -65,7 +74,7 @@ def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = Non
     >>> total(5)
     <Success: 5>
     """
-    return Batched(f, _checked(size))
+    return Batched(_function(f, "batched"), _checked(size))
 
 
 def batched_each(
@@ -84,11 +93,24 @@ def batched_each(
     >>> doubled(5)
     <Success: 10>
     """
-    return BatchedEach(f, _checked(size))
+    return BatchedEach(_function(f, "batched_each"), _checked(size))
 
 
-def _checked(size: int | None) -> int | None:
-    if size is not None and size < 1:
+def _function(f: F, factory: str) -> F:
+    check_function(f, f"the argument of {factory}()", f"{factory}(announce)")
+    if isinstance(f, Batched | BatchedEach):
+        raise Misuse(
+            f"{factory}() takes a function of events, got one that is batched already: leave one of them out"
+        )
+    return f
+
+
+def _checked(size: object) -> int | None:
+    if size is None:
+        return None
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise Misuse(f"size is a whole number or None, got {kind_of(size)}")
+    if size < 1:
         raise Misuse(
             f"a chunk holds at least one event: size={size} should be 1 or more, or None for no limit"
         )

@@ -9,6 +9,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
 from streamfn._handlers.names import name_of
+from streamfn._misuse import Misuse, check_function
 
 X = TypeVar("X")
 A = TypeVar("A")
@@ -66,6 +67,8 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
     The first failure ends the chain. What comes out is a function like its parts, whose error type is the
     union of theirs, named after the first and the last of them.
 
+    Fails with `Misuse` for what is no function, and for fewer than two of them.
+
     >>> from returns.result import Failure, Result, Success
     >>> def parse(text: str) -> Result[int, str]:
     ...     return Success(int(text)) if text.isdecimal() else Failure("no number")
@@ -75,6 +78,10 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
     >>> [parse_and_halve(text) for text in ("8", "7", "x")]
     [<Success: 4>, <Failure: odd>, <Failure: no number>]
     """
+    if len(steps) < 2:
+        raise Misuse(f"chain() joins two functions or more, got {len(steps)}")
+    for step in steps:
+        check_function(step, "a step of chain()", "chain(parse, announce)")
 
     def chained(value: object) -> Result[object, object]:
         result: Result[object, object] = Success(value)
@@ -86,5 +93,6 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
             result = take(result.unwrap())
         return result
 
-    chained.__name__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
+    chained.__name__ = chained.__qualname__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
+    chained.__dict__["steps"] = steps  # so that a failure can say where the first of them is
     return chained

@@ -6,7 +6,8 @@ from functools import partial
 from typing import cast
 
 from streamfn._handlers.batched import Batched, BatchedEach
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, check_function, kind_of
+from streamfn._values import Wrappable
 
 
 def name_of(f: object) -> str:
@@ -27,10 +28,20 @@ def name_of(f: object) -> str:
     raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
 
 
-def handler_name(f: object, name: str | None) -> str:
-    """The name that was given to a handler, or else its function's.
+def handler_name(f: object, name: object) -> str:
+    """The name that was given to a handler, or else its function's. Fails with `Misuse` for what is neither.
 
     >>> handler_name(print, None), handler_name(print, "announce")
     ('print', 'announce')
     """
+    check_function(f, "a handler", "on_insert(announce)")
+    if _takes_a_payload(f):
+        raise Misuse(f"a handler is a function of an event, got {kind_of(f)}, which takes a payload")
+    if not isinstance(name, str | None):
+        raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
     return name or name_of(f)
+
+
+def _takes_a_payload(f: object) -> bool:
+    """Whether a function is a pipeline, or one that Lambda calls."""
+    return isinstance(f, Wrappable) and not isinstance(f, Batched | BatchedEach)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Never, TypeAlias
+from typing import Generic, Never, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
@@ -17,10 +17,12 @@ from streamfn._events import Event, InsertEvent, KeysEvent, Kind, ModifyEvent, R
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.names import handler_name
 from streamfn._handlers.outcomes import Outcome
+from streamfn._misuse import Misuse, check_function, kind_of
 from streamfn._values import Value
 
 T = TypeVar("T")
 K = TypeVar("K")
+W = TypeVar("W")
 A = TypeVar("A")
 E = TypeVar("E")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -75,7 +77,7 @@ def on_insert(
     >>> on_insert(announce).name
     'announce'
     """
-    return Handler(handler_name(f, name), "insert", f, where)
+    return Handler(handler_name(f, name), "insert", f, _checked(where))
 
 
 def on_modify(
@@ -86,7 +88,7 @@ def on_modify(
     where: Callable[[ModifyEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
     """Have `f` handle each item that changes; see `on_insert`. ``where=changed(…)`` asks what changed."""
-    return Handler(handler_name(f, name), "modify", f, where)
+    return Handler(handler_name(f, name), "modify", f, _checked(where))
 
 
 def on_remove(
@@ -97,7 +99,7 @@ def on_remove(
     where: Callable[[RemoveEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
     """Have `f` handle each item that leaves the table, removed by a client or expired; see `on_insert`."""
-    return Handler(handler_name(f, name), "remove", f, where)
+    return Handler(handler_name(f, name), "remove", f, _checked(where))
 
 
 def on_upsert(
@@ -111,7 +113,7 @@ def on_upsert(
 
     This is the one for streams of the view type NEW_IMAGE.
     """
-    return Handler(handler_name(f, name), "upsert", f, where)
+    return Handler(handler_name(f, name), "upsert", f, _checked(where))
 
 
 def on_event(
@@ -122,7 +124,7 @@ def on_event(
     where: Callable[[Event[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
     """Have `f` handle every change: it is given an insert, a modify or a remove event; see `on_insert`."""
-    return Handler(handler_name(f, name), "event", f, where)
+    return Handler(handler_name(f, name), "event", f, _checked(where))
 
 
 def on_keys(
@@ -137,7 +139,11 @@ def on_keys(
 
     It lives on every stream, those of the view type KEYS_ONLY included.
     """
-    return Handler(handler_name(f, name), "keys", f, where, model)
+    if not isinstance(cast("object", model), type) and not hasattr(model, "__origin__"):
+        raise Misuse(
+            f"on_keys() takes the model of the keys first, got {kind_of(model)}: write on_keys(CardKey, announce)"
+        )
+    return Handler(handler_name(f, name), "keys", f, _checked(where), model)
 
 
 def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
@@ -148,8 +154,15 @@ def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
     >>> changed(str.lower)(event), changed(str)(event)
     (False, True)
     """
+    check_function(get, "the argument of changed()", "changed(lambda card: card.title)")
 
     def differs(event: ModifyEvent[T]) -> bool:
         return get(event.old_image) != get(event.new_image)
 
     return differs
+
+
+def _checked(where: W) -> W:
+    if where is not None:
+        check_function(where, "where", "where=changed(lambda card: card.title)")
+    return where

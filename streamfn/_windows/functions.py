@@ -8,26 +8,27 @@ from functools import partial
 from typing import Generic, Literal, TypeAlias, TypedDict, cast
 
 from returns.result import Failure, Result
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from streamfn._delivery.answers import BatchFailed, BatchItemFailure, fail_whole
 from streamfn._entries import member
 from streamfn._events import Event
-from streamfn._execution.unfinished import check_function
+from streamfn._execution.tasks import location_for
+from streamfn._execution.unfinished import check_finished
 from streamfn._execution.verdicts import call, verdict
-from streamfn._failures import Failed, Malformed, Raised, Reason, Unrouted
+from streamfn._failures import Failed, Malformed, NotAResult, Raised, Reason, Unrouted
 from streamfn._forks import may_match
 from streamfn._handlers.names import handler_name
 from streamfn._handlers.outcomes import Outcome
 from streamfn._lambda import LambdaContext
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, check_function, kind_of, not_for_lambda
 from streamfn._payloads import records_in
 from streamfn._records import MalformedRecord, Record
 from streamfn._reports import Report, log_failure, send
 from streamfn._structuring import Structure, structurer
 from streamfn._successes import success
 from streamfn._tables import Table
-from streamfn._values import Value
+from streamfn._values import Value, Wrappable
 from streamfn._windows.events import Window, window_event
 from streamfn._windows.states import Folded, States
 from streamfn._wire import EVENT_NAMES, RawRecord, magnitude
@@ -50,7 +51,7 @@ class WindowResponse(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class WindowFunction(Value, Generic[T, S, A, E, E2]):
+class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
     """A function that Lambda calls with each batch of a window; `window_handler` makes it, and explains the fields."""
 
     table: Table[T]
@@ -83,6 +84,10 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
             return self._emitted(replace(window, terminated_early=True), folded)
         return {"state": kept, "batchItemFailures": []}
 
+    @override
+    def _called(self) -> str:
+        return "window_handler"
+
     def _kept(self, folded: Folded[S]) -> Mapping[str, object] | None:
         """Make what Lambda keeps of a state; None of one that holds what DynamoDB would not store."""
         try:
@@ -106,7 +111,8 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
             if self._is_wanted(record):
                 next_state = self._with(state, record, writes=writes)
                 if isinstance(next_state, Failure):
-                    failures.append(Failed(record, self.name, next_state.failure()))
+                    reason = next_state.failure()
+                    failures.append(Failed(record, self.name, reason, location_for(reason, self.fold)))
                     if self.on_failure == "raise":
                         break
                 else:
@@ -121,7 +127,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         if isinstance(record, MalformedRecord):
             return Failure(Malformed(record.problem))
         if record.table_name != self.table.name:
-            return Failure(Unrouted(record.event_source_arn, record.table_name))
+            return Failure(Unrouted(record.event_source_arn, record.table_name, (self.table.name,)))
         event = self._structure(record)
         if isinstance(event, Failure):
             return Failure(event.failure())
@@ -132,7 +138,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         next_state = outcome.unwrap()
         if not isinstance(next_state, type(self.initial)):
             told = f"the fold returned a Success of {type(next_state).__name__}, expected {type(self.initial).__name__}"
-            return Failure(Raised(TypeError(told)))
+            return Failure(Raised(NotAResult(told)))
         if writes:
             try:
                 self._states.kept(Folded(next_state, None))
@@ -167,6 +173,7 @@ class WindowFunction(Value, Generic[T, S, A, E, E2]):
         return self._states.kept(Folded(self._states.read({}).state, folded.watermark))
 
 
+@not_for_lambda("handler = window_handler(table, fold, initial, emit)")
 def window_handler(
     table: Table[T],
     fold: Callable[[S, Event[T]], Result[S, E]],
@@ -194,14 +201,25 @@ def window_handler(
     are in one batch.) `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
     same then.
 
-    Fails with `Misuse` if the initial state cannot be kept, if a function has no name, or if its Success would hold
-    work that has not run, a coroutine say.
+    Fails with `Misuse` if the initial state cannot be kept, if a function has no name, if an argument is none of what
+    it should be, or if a function's Success would hold work that has not run, a coroutine say.
     """
+    _check_table(table)
+    check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
+    check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
+    check_function(report, "report", "report=log_failure")
     if on_failure not in {"raise", "skip"}:
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
-    check_function(name, fold)
-    check_function("emit", emit)
+    check_finished(name, fold)
+    check_finished("emit", emit)
     return WindowFunction(
         table, fold, initial, emit, on_failure, report, name, States(initial), structurer(table)
     )
+
+
+def _check_table(table: object) -> None:
+    if not isinstance(table, Table):
+        raise Misuse(
+            f"window_handler() takes a Table first, got {kind_of(table)}: declare it, as in Table(name, model)"
+        )

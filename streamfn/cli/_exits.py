@@ -6,19 +6,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
+from streamfn._clients import named
 from streamfn._envelopes import NotAStreamEvent
 from streamfn._misuse import Misuse
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
-
-
-_HERE: Final = Path(__file__).parents[1]
-"""The folder of this library."""
 
 
 class ExitCode(IntEnum):
@@ -40,7 +35,7 @@ def attempt(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return complain("interrupted", ExitCode.INTERRUPTED)
     except (Misuse, NotAStreamEvent) as error:
-        return complain(f"{error}{_why(error.__cause__)}")
+        return complain(f"{error}{_why(error)}")
     except Exception as error:
         if (said := _of_aws(error)) is None:
             raise
@@ -63,19 +58,24 @@ def complain(said: str, code: ExitCode = ExitCode.MISUSE) -> int:
     return code
 
 
-def _why(cause: BaseException | None) -> str:
-    """Say where a module of the user's raised, and what, if that is known to hold no data."""
-    if cause is None:
+def _why(error: Exception) -> str:
+    """Quote what a module of the user's raised when it was imported, and from what; this is the user's own console."""
+    from streamfn._loading import NotImported
+
+    cause = error.__cause__ if isinstance(error, NotImported) else None
+    if cause is None or isinstance(cause, ModuleNotFoundError):
         return ""
-    said = f": {cause}" if isinstance(cause, Misuse) else ""
-    if isinstance(cause, SyntaxError):
-        return f" ({Path(cause.filename or '').name}, line {cause.lineno})"
-    frames = [each for each in extract_tb(cause.__traceback__) if _is_of_the_user(each.filename)]
-    return f"{said} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else said
+    quoted = "" if isinstance(cause, Misuse) else f": {_quoted(cause)}"
+    while (
+        cause := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    ) is not None:
+        quoted += f"; before that, {type(cause).__name__}: {_quoted(cause)}"
+    return quoted
 
 
-def _is_of_the_user(filename: str) -> bool:
-    return not filename.startswith("<frozen") and not Path(filename).is_relative_to(_HERE)
+def _quoted(error: BaseException) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{text}{hint_for(error)}"
 
 
 def _of_aws(error: Exception) -> str | None:
@@ -87,10 +87,36 @@ def _of_aws(error: Exception) -> str | None:
     if isinstance(error, ClientError):
         return f"AWS refused: {_told(error)}"
     if isinstance(error, BotoCoreError):
-        return f"AWS could not be asked: {type(error).__name__}: {error}"
+        return f"AWS could not be asked: {type(error).__name__}: {error}{hint_for(error)}"
     return None
+
+
+_HINTS: Final = {
+    "NoRegionError": "pass --region, or set AWS_REGION",
+    "NoCredentialsError": "pass --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
+    "PartialCredentialsError": "pass --profile, or set AWS_PROFILE",
+    "ProfileNotFound": "pass another --profile; `aws configure list-profiles` lists those that there are",
+    "EndpointConnectionError": "check --region, --endpoint-url and the network",
+    "TokenRetrievalError": "sign in with `aws sso login`",
+    "UnauthorizedSSOTokenError": "sign in with `aws sso login`",
+    "SSOTokenLoadError": "sign in with `aws sso login`",
+    "ExpiredTokenException": "sign in again",
+    "ExpiredToken": "sign in again",
+}
+"""What to do about errors of boto3, by their names or codes."""
+
+
+def hint_for(error: BaseException) -> str:
+    """Say what to do about an error of boto3, if that is known.
+
+    >>> hint_for(ValueError())
+    ''
+    """
+    hint = _HINTS.get(named(error)) if type(error).__module__.startswith("botocore.") else None
+    return "" if hint is None else f" ({hint})"
 
 
 def _told(error: ClientError) -> str:
     told = error.response["Error"]
-    return f"{told['Code']}: {told['Message']}" if told.get("Message") else told["Code"]
+    said = f"{told['Code']}: {told['Message']}" if told.get("Message") else told["Code"]
+    return f"{said}{hint_for(error)}"

@@ -45,7 +45,7 @@ def lines_for(process: Pipeline[object, object]) -> Callable[[Sequence[Shown]], 
                 f"{each.event_name or '':<6}",
                 each.record.sequence_number or "-",
                 each.record.event_id or "-",
-                *filter(None, (each.detail, each.value)),
+                *filter(None, (each.told, each.value)),
             )
             printer.print(Text(f"{each.outcome:<9}", style), Text(shown("  ".join(told))), soft_wrap=True)
         output().flush()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from streamfn._delivery.delivery import check_delivery
 from streamfn.cli._results import AnyResult
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class Overheard:
 
     delivery: Delivery[object]
     listen: Callable[[Sequence[AnyResult]], None]
+
+    def check(self) -> None:
+        """Have the other one check whether it can work here."""
+        check_delivery(self.delivery)
 
     def deliver(
         self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: Clock, /

@@ -163,3 +163,12 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     ('1 record', '2 records')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def with_place(detail: str | None, location: str | None) -> str:
+    """Say where in code something came about.
+
+    >>> with_place("KeyError", "app.py:12 in announce"), with_place(None, None)
+    ('KeyError at app.py:12 in announce', '')
+    """
+    return " at ".join(filter(None, (detail, location)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from streamfn.cli._printing import Column, counted, print_table, say
+from streamfn.cli._printing import Column, counted, print_table, say, with_place
 
 if TYPE_CHECKING:
     from streamfn.sources.export import Outcome
@@ -70,7 +70,13 @@ def show(summary: Summary) -> None:
                 Column("Detail", folds=True),
             ],
             [
-                [each.data_file, str(each.line or ""), each.handler or "", each.outcome, each.detail or ""]
+                [
+                    each.data_file,
+                    str(each.line or ""),
+                    each.handler or "",
+                    each.outcome,
+                    with_place(each.detail, each.location),
+                ]
                 for each in summary.failures
             ],
         )

@@ -19,7 +19,7 @@ from streamfn.cli._exits import ExitCode
 from streamfn.cli._overheard import overheard
 from streamfn.cli._pipelines import Name, function_named, pipeline_named
 from streamfn.cli._printing import AsJson, counted, print_json, say
-from streamfn.cli._results import AnyResult, ShowValues, print_results, shown_results
+from streamfn.cli._results import AnyResult, ShowValues, print_results, print_tracebacks, shown_results
 
 if TYPE_CHECKING:
     from streamfn._lambda import LambdaFunction
@@ -41,6 +41,13 @@ def invoke(
         ),
     ] = False,
     show_values: ShowValues = False,
+    traceback: Annotated[
+        bool,
+        typer.Option(
+            "--traceback",
+            help="Show Python's tracebacks of what was raised, whose texts may hold people's data.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
@@ -57,7 +64,9 @@ def invoke(
 
     With --json, one document:
       {"results": [{"eventName", "eventID", "sequenceNumber", "table",
-        "handler", "detail", "value" (with --show-values), "outcome"}],
+        "handler", "detail", "location" and "exception" (of failures),
+        "value" (with --show-values), "traceback" (with --traceback),
+        "outcome"}],
        "handled": 1, "failed": 0, "answer" (with --answer): {...}}
 
     Exit code:
@@ -68,17 +77,18 @@ def invoke(
     use_account(endpoint_url, region, profile)
     read = read_payload(payload)
     run = run_function(function_named(pipeline), read) if answer else Run(pipeline_named(pipeline)(read))
-    told = shown_results(run.results, values=show_values)
+    told = shown_results(run.results, values=show_values, tracebacks=traceback)
     handled = sum(each.outcome == "handled" for each in told)
     failed = len(told) - handled
     if as_json:
-        documents = [each.document(values=show_values) for each in told]
+        documents = [each.document(values=show_values, tracebacks=traceback) for each in told]
         last = {"answer": run.answer} if answer else {}
         print_json({"results": documents, "handled": handled, "failed": failed, **last})
     else:
         if told:
             print_results(told, values=show_values)
             say()
+        print_tracebacks(told)
         say(f"{counted(handled, 'success', 'successes')}, {counted(failed, 'failure')}")
         if answer:
             say(f"The answer to Lambda: {json.dumps(run.answer)}")

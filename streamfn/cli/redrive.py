@@ -15,7 +15,8 @@ from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._exits import ExitCode, say_ending
 from streamfn.cli._letters import ledger_of, scope_of, source_of
 from streamfn.cli._pipelines import Name, function_named
-from streamfn.cli._printing import AsJson, Column, print_json, print_table, say
+from streamfn.cli._printing import AsJson, Column, print_json, print_table, say, with_place
+from streamfn.cli._results import places
 
 if TYPE_CHECKING:
     from streamfn.dead_letters import Redriven
@@ -80,7 +81,8 @@ def redrive(
 
     With --json, one document:
       {"redriven": [{"name", "handler", "record", "outcome", "detail",
-        "removed"}], "outcomes": {"handled": 1}, "interrupted": false}
+        "location" and "exception" (of failures), "removed"}],
+       "outcomes": {"handled": 1}, "interrupted": false}
 
     Exit code:
       0    nothing is left to do
@@ -149,6 +151,19 @@ def _detail(redriven: Redriven[object]) -> str:
     return ": ".join(filter(None, (type(reason).__name__, detail_of(reason))))
 
 
+def _location(redriven: Redriven[object]) -> str | None:
+    from streamfn._reports import location_of
+
+    failed = redriven.failed
+    return None if failed is None else location_of(failed.reason, failed.location)
+
+
+def _exception(redriven: Redriven[object]) -> dict[str, object] | None:
+    from streamfn._reports import exception_of
+
+    return None if redriven.failed is None else exception_of(redriven.failed.reason)
+
+
 def _document(redriven: Redriven[object]) -> dict[str, object]:
     handler, record = redriven.pair or (None, None)
     return {
@@ -157,6 +172,7 @@ def _document(redriven: Redriven[object]) -> dict[str, object]:
         "record": record,
         "outcome": redriven.outcome,
         "detail": _detail(redriven),
+        **places(_location(redriven), _exception(redriven)),
         "removed": redriven.removed,
     }
 
@@ -177,7 +193,7 @@ def _print(redriven: Sequence[Redriven[object]]) -> None:
                 each.outcome if each.removed or each.outcome not in _FINE else f"{each.outcome}, stays",
                 *(each.pair or ("", "")),
                 each.name,
-                _detail(each),
+                with_place(_detail(each), _location(each)),
             ]
             for each in redriven
         ],

@@ -76,7 +76,7 @@ def replay(
     With --json, one document:
       {"handled": {"announce": 1}, "failed": [{"handler", "outcome", "count"}],
        "failures": [{"data_file", "line", "handler", "outcome", "detail",
-         "event_id", "count"}], "unfinished": {"file": "why"},
+         "event_id", "count", "location"}], "unfinished": {"file": "why"},
        "interrupted": false}
 
     Exit code:

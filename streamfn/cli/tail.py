@@ -83,7 +83,8 @@ def tail(
 
     With --json, a document a line, for each Result:
       {"eventName", "eventID", "sequenceNumber", "table", "handler", "detail",
-       "value" (with --show-values), "outcome"}
+       "location" and "exception" (of failures), "value" (with --show-values),
+       "outcome"}
 
     Exit code:
       0  it was stopped, or the stream has ended, and no handler had failed

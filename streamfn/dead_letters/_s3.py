@@ -6,13 +6,15 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code, named
 from streamfn._letters import DeadLetter
+from streamfn._misuse import Misuse, kind_of
+from streamfn._names import checked_bucket
 from streamfn._texts import decoded
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._clients import S3Client, make_s3
@@ -39,8 +41,10 @@ class S3DeadLetters:
     """
 
     def __init__(self, bucket: str, *, prefix: str = "", client: S3Client | None = None) -> None:
-        """Name the place. Nothing is called yet."""
-        self.bucket: Final = bucket
+        """Name the place. Nothing is called yet. Fails with `Misuse` for a name that no bucket has."""
+        self.bucket: Final = checked_bucket(bucket)
+        if not isinstance(cast("object", prefix), str):
+            raise Misuse(f"prefix is text, got {kind_of(prefix)}")
         self.prefix: Final = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
         self._client = OnFirstUse(make_s3, client)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from time import sleep
-from typing import Final
+from typing import Final, cast
 
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, named
 from streamfn._letters import DeadLetter
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, kind_of
+from streamfn._names import checked_queue_url
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._clients import SqsClient, make_sqs
 from streamfn.dead_letters._envelopes import unwrapped
@@ -54,7 +55,14 @@ class SqsDeadLetters:
         max_bytes: int = 262_144,
         client: SqsClient | None = None,
     ) -> None:
-        """Name the queue; nothing is called yet. Fails with `Misuse` for a limit that no queue has."""
+        """Name the queue; nothing is called yet. Fails with `Misuse` for what is no URL, or no limit of a queue."""
+        checked_queue_url(queue_url)
+        if overflow is not None and not isinstance(cast("object", overflow), S3DeadLetters):
+            raise Misuse(
+                f"overflow is a place in S3, got {kind_of(overflow)}: write overflow=S3DeadLetters(bucket)"
+            )
+        if not isinstance(cast("object", max_bytes), int):
+            raise Misuse(f"max_bytes is a whole number, got {kind_of(max_bytes)}")
         if not 1_024 <= max_bytes <= 1_048_576:
             raise Misuse(
                 f"a queue takes from 1,024 to 1,048,576 bytes: max_bytes={max_bytes} is not among them"

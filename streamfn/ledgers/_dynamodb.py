@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import sleep, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse
 from streamfn._environment import function_name
 from streamfn._ledger import Entry, Stretch
+from streamfn._names import checked_ledger_name
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._client import LedgerClient, make_client
 from streamfn.ledgers._segment_log import SegmentLog
@@ -29,14 +30,17 @@ class DynamoDBLedger:
     ``dynamodb:BatchWriteItem`` on the table.
     """
 
+    needs_scope: ClassVar[bool] = True
+    """The table may be shared, so that functions need a scope in it; see `retry`."""
+
     def __init__(self, table_name: str, *, client: LedgerClient | None = None) -> None:
         """Name the table, which several functions may share.
 
         `client` is ``boto3.client("dynamodb")`` with settings of your own; without one, the ledger makes a
         client that gives up within seconds: on Lambda at once, since each batch needs it and the init phase has
-        the full CPU, and elsewhere when it is first used.
+        the full CPU, and elsewhere when it is first used. Fails with `Misuse` for a name that no table has.
         """
-        self.table_name = table_name
+        self.table_name: str = checked_ledger_name(table_name)
         the_client = OnFirstUse(make_client, client)
         if function_name() is not None:
             the_client.prepare()

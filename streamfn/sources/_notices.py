@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
+from streamfn._reports import what_raised
+
 _log: Final = logging.getLogger("streamfn.sources")
 
 
@@ -99,4 +101,4 @@ def tell(report: Report, notice: Notice) -> None:
     try:
         report(notice)
     except Exception as error:  # noqa: BLE001 (whatever it is, the records go on)
-        _log.error("the report raised %s on: %r", type(error).__name__, notice)
+        _log.error("the report raised %s", what_raised(error, f" on: {notice!r}"))

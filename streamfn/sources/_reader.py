@@ -10,7 +10,10 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
-from streamfn._misuse import Misuse
+from streamfn._delivery.delivery import check_delivery
+from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._names import checked_table_name
+from streamfn._reports import what_raised
 from streamfn._signals import stopped_by_signals
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints, MemoryCheckpoints
@@ -65,6 +68,8 @@ class StreamReader:
         """Take the stream's name and how to read it; nothing is asked of AWS before a batch is."""
         if (stream_arn is None) == (table is None):
             raise Misuse("name either a stream by its ARN, or a table, whose newest stream is read")
+        _check_names(stream_arn, table)
+        _check_settings(start, checkpoints, batch_size, poll)
         if not 1 <= batch_size <= _ONE_PAGE:
             raise Misuse(
                 f"batch_size={batch_size} should be from 1 to 1,000: DynamoDB gives no more at a time"
@@ -101,15 +106,18 @@ class StreamReader:
         thread: what is under way is finished and saved. Returns also when the stream is switched off and all of it is
         settled.
 
-        Fails with `NoStream`, with what the checkpoints raise, and with what boto3 raises that waiting does not help.
-        The checkpoint has not moved past anything that is not settled then.
+        Fails with `Misuse` if the function cannot work here, with `NoStream`, with what the checkpoints raise, and with
+        what boto3 raises that waiting does not help. The checkpoint has not moved past what is not settled then.
         """
+        check_delivery(getattr(function, "delivery", None))
         with stopped_by_signals(self.stop) if signals else nullcontext(), closing(self.batches()) as batches:
             for batch in batches:
                 try:
                     answer = function(batch.payload, None)
+                except Misuse:  # the same batch would come again for ever
+                    raise
                 except Exception as error:  # noqa: BLE001 (Lambda also delivers again, whatever it is)
-                    batch.refuse(f"the function raised {type(error).__name__}")
+                    batch.refuse(f"the function raised {what_raised(error)}")
                 else:
                     batch.settle(answer)
 
@@ -161,3 +169,29 @@ class StreamReader:
     @override
     def __repr__(self) -> str:
         return f"StreamReader({self._stream_arn or self._table!r})"
+
+
+def _check_names(stream_arn: object, table: object) -> None:
+    """Check what names the stream. Fails with `Misuse`."""
+    if stream_arn is not None and not (isinstance(stream_arn, str) and "/stream/" in stream_arn):
+        got = repr(stream_arn) if isinstance(stream_arn, str) else kind_of(stream_arn)
+        raise Misuse(
+            f"stream_arn is the ARN of a table's stream, got {got}: write StreamReader(table=…) to name the table"
+        )
+    name: object = getattr(table, "name", table)
+    if table is not None:
+        checked_table_name(name, "StreamReader")
+
+
+def _check_settings(start: object, checkpoints: object, batch_size: object, poll: object) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    if start not in {"horizon", "latest"}:
+        raise Misuse(f'start is "horizon" or "latest", got {start!r}')
+    if checkpoints is not None and not has_methods(checkpoints, "load", "save", "release"):
+        raise Misuse(
+            f"checkpoints are a place, got {kind_of(checkpoints)}: make one, as in FileCheckpoints(path)"
+        )
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool):
+        raise Misuse(f"batch_size is a whole number, got {kind_of(batch_size)}")
+    if not isinstance(poll, timedelta):
+        raise Misuse(f"poll is a timedelta, got {kind_of(poll)}: write timedelta(seconds=1)")

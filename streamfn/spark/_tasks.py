@@ -13,9 +13,9 @@ from streamfn.sources.export._workers import Unfinished, Work, problem_of
 
 SCHEMA: Final = (
     "data_file STRING NOT NULL, handler STRING, outcome STRING NOT NULL, detail STRING, line BIGINT, event_id STRING, "
-    "count BIGINT NOT NULL"
+    "count BIGINT NOT NULL, location STRING"
 )
-_row: Final = attrgetter("data_file", "handler", "outcome", "detail", "line", "event_id", "count")
+_row: Final = attrgetter("data_file", "handler", "outcome", "detail", "line", "event_id", "count", "location")
 
 
 def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]:

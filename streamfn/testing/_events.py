@@ -10,7 +10,7 @@ from typing_extensions import TypeVar, Unpack
 
 from streamfn._events import InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
 from streamfn._tables import Table
-from streamfn.testing._items import written, written_bare
+from streamfn.testing._items import table_name_of, written, written_bare
 from streamfn.testing._records import Identity, record
 
 T = TypeVar("T")
@@ -72,11 +72,11 @@ def upsert_event(item: T, *, table: Table[T] | None = None, **identity: Unpack[I
 def keys_event(keys: K, *, table_name: str = "", **identity: Unpack[Identity]) -> KeysEvent[K]:
     """Make what an `on_keys` handler gets, here of an item that comes into the table.
 
-    `keys` is an instance of the model that the handler was registered with, and `table_name` by default the
-    name of that model. `identity` is as for `insert_event`.
+    `keys` is an instance of the model that the handler was registered with, and `table_name` by default that
+    of the table which has it for its model, or else the name of that model. `identity` is as for `insert_event`.
 
     For a whole pipeline, make the event of an item and send it with
     ``lambda_event(…, view_type=StreamViewType.KEYS_ONLY)``.
     """
-    item = written_bare(keys, table_name or type(keys).__name__)
+    item = written_bare(keys, table_name or table_name_of(keys))
     return KeysEvent(record("INSERT", item._replace(keys=item.image), identity), keys)

@@ -75,6 +75,7 @@ class Jobs:
             max_attempts=1 if self.outcome == "all are given up" else 5,
             patience=timedelta(),
             write=write,
+            scope="follow-cards",
             report=quiet,
         )
         return lambda_handler(pipeline(cards, announce, index, back_up), delivery)

@@ -10,6 +10,7 @@ from pathlib import Path
 from runpy import run_module
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from streamfn import Misuse, NotAStreamEvent, cli
 from streamfn.cli import main
@@ -100,21 +101,20 @@ def test_the_module_runs_when_it_is_called_and_not_when_it_is_imported(
 
 def test_modules_are_looked_for_where_the_command_is_called(tmp_path: Path) -> None:
     (tmp_path / "here.py").write_text("from tests.cli.app import process\n")
-    (tmp_path / "broken.py").write_text("\nraise KeyError('a secret')\n")
+    (tmp_path / "broken.py").write_text("\nraise KeyError('no_such_variable')\n")
     (tmp_path / "no_python.py").write_text("\n\ndef\n")
     assert streamfn("graph", "here:process", cwd=tmp_path).code == 0
     (tmp_path / "needy.py").write_text("import no_such_module\n")
     (tmp_path / "misused.py").write_text("from streamfn import Table\n\nTable('prod-Card', int)\n")
     for name, said in (
-        ("broken", "it raised KeyError (broken.py, line 2)"),
-        ("no_python", "it raised SyntaxError (no_python.py, line 3)"),
+        ("broken", "it raised KeyError (broken.py, line 2): 'no_such_variable'"),
+        ("no_python", "it raised SyntaxError (no_python.py, line 3): invalid syntax"),
         ("needy", "there is no module no_such_module, which it needs (needy.py, line 1)"),
         ("misused", "it raised Misuse: a table's model is a dataclass, an attrs class or a TypedDict"),
     ):
         ran = call("graph", f"{name}:process", cwd=tmp_path)
         assert (ran.code, ran.out) == (2, "")
         assert said in ran.err
-        assert "secret" not in ran.err
 
 
 def test_a_cause_that_was_never_raised_is_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,3 +203,53 @@ def test_a_docstring_is_help_whose_examples_keep_their_lines() -> None:
     assert help_of(command) == "Do it.\n\n\b\nExamples:\n  streamfn it"
     command.__doc__ = None
     assert help_of(command) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoCredentialsError(), "(pass --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID)"),
+        (
+            ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "it is late"}}, "Query"),
+            "AWS refused: ExpiredTokenException: it is late (sign in again)",
+        ),
+        (BotoCoreError(), "BotoCoreError: An unspecified error occurred\n"),
+    ],
+    ids=["credentials", "token", "no hint"],
+)
+def test_what_to_do_about_aws_is_told(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise error
+
+    assert attempt(fail) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_client_made_at_import_without_a_region_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    (tmp_path / "without_region.py").write_text(
+        "import boto3\n\nboto3.session.Session().client('s3control')\n"
+    )
+    ran = call("graph", "without_region:process", cwd=tmp_path)
+    assert "it raised NoRegionError (without_region.py, line 3): You must specify a region." in ran.err
+    assert "(pass --region, or set AWS_REGION)" in ran.err
+
+
+def test_a_ledger_outside_of_lambda_is_told_of_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "unscoped.py").write_text(
+        "from streamfn import lambda_handler, retry\n"
+        "from streamfn.ledgers import DynamoDBLedger\n"
+        "from tests.cli.app import process\n\n"
+        "handler = lambda_handler(process, retry(ledger=DynamoDBLedger('card-ledger')))\n"
+    )
+    (tmp_path / "event.json").write_text('{"Records": [{"eventID": "1"}]}')
+    for arguments in (("tail", "unscoped:handler"), ("invoke", "unscoped:handler", "event.json", "--answer")):
+        ran = call(*arguments, cwd=tmp_path)
+        assert (2, "") == (ran.code, ran.out)
+        assert 'retry(ledger=…, scope="cards-worker")' in ran.err

@@ -14,6 +14,7 @@ from streamfn._wire import is_map
 from streamfn.cli._pipelines import function_named
 from streamfn.cli.invoke import invoke, read_payload, run_function
 from tests.cards import event, record
+from tests.cli import app
 from tests.cli.commands import call, objects
 
 PROCESS = "tests.cli.app:process"
@@ -27,8 +28,17 @@ def test_a_table_shows_a_result_for_each_record_and_handler(payload: str) -> Non
         ["handled", "announce", "INSERT", "1"],
         ["id-1"],
         ["handled", "back_up"],
-        ["Refused", "announce", "INSERT", "2", "SlackError"],
-        ["id-2"],
+        [
+            "Refused",
+            "announce",
+            "INSERT",
+            "2",
+            "SlackError",
+            "at",
+            f"tests/cli/app.py:{app.announce.__code__.co_firstlineno}",
+            "in",
+        ],
+        ["id-2", "announce"],
         ["handled", "back_up"],
         ["handled", "back_up", "REMOVE", "3"],
         ["id-3"],
@@ -41,7 +51,10 @@ def test_a_table_shows_a_result_for_each_record_and_handler(payload: str) -> Non
 
 def test_where_lines_are_long_each_result_has_one(payload: str) -> None:
     ran = call("invoke", PROCESS, payload, COLUMNS="200")
-    assert ran.out.splitlines()[3].split() == ["Refused", "announce", "INSERT", "2", "id-2", "SlackError"]
+    assert ran.out.splitlines()[3].split() == [
+        *("Refused", "announce", "INSERT", "2", "id-2"),
+        *("SlackError", "at", f"tests/cli/app.py:{app.announce.__code__.co_firstlineno}", "in", "announce"),
+    ]
     assert "\x1b" not in ran.out
     assert ran.out.isascii()
 

@@ -255,7 +255,7 @@ def test_items_without_attributes_have_a_model_without_fields() -> None:
 )
 def test_a_time_to_live_is_a_datetime_if_all_samples_are(values: list[str], written: str) -> None:
     items: list[Image] = [{"expires": {"N": value}} for value in values]
-    source = module_of(proposed("t", items, Keys(None, None, "expires", {})))
+    source = module_of(proposed("things", items, Keys(None, None, "expires", {})))
     assert f"    expires: {written}\n" in source
     assert table_in(source).key_attributes.time_to_live == "expires"
 

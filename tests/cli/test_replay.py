@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -18,6 +20,7 @@ from streamfn.cli._on_spark import prepare_workers
 from streamfn.cli._summaries import summed
 from streamfn.sources import export
 from streamfn.sources.export import Outcome, Progress
+from tests.cli import app
 from tests.cli.commands import call, objects, streamfn
 from tests.sources.export.exports import EXPORT_ID, item, write_export
 
@@ -31,8 +34,15 @@ def place(tmp_path: Path) -> str:
 
 
 def test_a_summary_counts_for_each_handler_and_outcome(place: str) -> None:
-    ran = streamfn("replay", PROCESS, place)
+    ran = streamfn("replay", PROCESS, place, COLUMNS="120")
     assert (ran.code, ran.err) == (1, "")
+    announce = [
+        "SlackError",
+        "at",
+        f"tests/cli/app.py:{app.announce.__code__.co_firstlineno}",
+        "in",
+        "announce",
+    ]
     assert [line.split() for line in ran.out.splitlines()] == [
         ["Handler", "Outcome", "Records"],
         ["announce", "handled", "2"],
@@ -40,8 +50,8 @@ def test_a_summary_counts_for_each_handler_and_outcome(place: str) -> None:
         ["announce", "Refused", "2"],
         [],
         ["File", "Line", "Handler", "Outcome", "Detail"],
-        [f"file000{EXPORT_ID[-4:]}", "2", "announce", "Refused", "SlackError"],
-        [f"file001{EXPORT_ID[-4:]}", "1", "announce", "Refused", "SlackError"],
+        [f"file000{EXPORT_ID[-4:]}", "2", "announce", "Refused", *announce],
+        [f"file001{EXPORT_ID[-4:]}", "1", "announce", "Refused", *announce],
         [],
         ["6", "successes,", "2", "failures"],
     ]
@@ -214,3 +224,18 @@ def test_workers_find_what_the_command_finds() -> None:
         "PYSPARK_PYTHON": "python3.12",
         "PYTHONPATH": f"{Path.cwd()}{os.pathsep}/there",
     }
+
+
+def test_what_an_older_version_kept_of_failures_is_read_without_their_places(
+    place: str, tmp_path: Path
+) -> None:
+    """Progress is kept in files: those of before places were told have no place."""
+    kept = str(tmp_path / "progress")
+    assert 1 == call("replay", PROCESS, place, "--progress", kept, "--processes", "1").code
+    for file in Path(kept).rglob("*.json"):
+        told = cast("dict[str, object]", json.loads(file.read_text()))
+        assert told.pop("locations") is not None
+        file.write_text(json.dumps(told))
+    store, held = export.progress_at(kept), export.open_export(place)
+    outcomes = [each for file in held.files for chunk in store.chunks(held, file) for each in chunk.failures]
+    assert [("SlackError", None)] * 2 == [(each.detail, each.location) for each in outcomes]

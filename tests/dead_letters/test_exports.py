@@ -14,7 +14,7 @@ from streamfn import dead_letters
 def test_import_loads_neither_a_client_nor_what_reads_letters_back() -> None:
     program = (
         "import json, sys; from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters;"
-        "SqsDeadLetters('url', overflow=S3DeadLetters('bucket'));"
+        "SqsDeadLetters('https://sqs/letters', overflow=S3DeadLetters('bucket'));"
         "unwanted = {'boto3', 'botocore', 'streamfn.dead_letters._redriving'};"
         "print(json.dumps(sorted(unwanted & set(sys.modules))))"
     )

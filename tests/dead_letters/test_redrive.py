@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import cast
+from typing import ClassVar, cast
 
 import pytest
 from returns.result import Result, Success
@@ -469,6 +469,23 @@ def test_what_nobody_can_read_is_kept_with_the_reason(text: str, why: str) -> No
     (redriven,) = redrive(following(Job()), source, ledger=MemoryLedger())
     assert redriven == Redriven("x", None, "unreadable", detail=why)
     assert list(source.texts) == ["x"]
+
+
+class SharedLedger(MemoryLedger):
+    """A ledger that other processes could share."""
+
+    needs_scope: ClassVar[bool] = True
+
+
+def test_a_letter_without_a_scope_is_told_of_where_others_could_share_its_entries(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (first,) = letters(written("a1"))
+    for ledger in (MemoryLedger(), SharedLedger()):
+        redrive(following(Job()), box_of(replace(first, scope="")), ledger=ledger)
+    redrive(following(Job()), box_of(first), ledger=SharedLedger())
+    (line,) = caplog.messages
+    assert "names no function: what the ledger knows of it may be of any function without a scope" in line
 
 
 def test_letters_of_other_functions_stay_where_a_scope_is_asked_for() -> None:

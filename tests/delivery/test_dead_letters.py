@@ -230,6 +230,7 @@ def test_each_letter_is_logged_by_its_identifiers(caplog: pytest.LogCaptureFixtu
         "reason": "Refused",
         "detail": "str",
         "attempts": 1,
+        "location": f"tests/delivery/jobs.py:{Job.__call__.__code__.co_firstlineno} in Job.__call__",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from returns.result import Failure, Result, Success
@@ -182,8 +183,9 @@ def test_a_report_that_raises_is_logged_and_changes_nothing_else(
     given = answer(process, make(report), lambda_event(A, B))
     assert given in (failing_at(), failing_at(A.record.sequence_number))
     assert [each.handler for each in reported] == ["tell", "mail"]
+    place = f"test_plain_deliveries.py:{report.__code__.co_firstlineno + 2} in {report.__qualname__}"
     assert [each.getMessage() for each in caplog.records] == [
-        f"the report raised ConnectionError on: {each!r}" for each in reported
+        f"the report raised ConnectionError on: {each!r} at tests/delivery/{place}" for each in reported
     ]
     assert "secret" not in caplog.text
 
@@ -202,10 +204,12 @@ def test_by_default_failures_are_logged_as_json_without_data(caplog: pytest.LogC
     with caplog.at_level(logging.ERROR, logger="streamfn"):
         answer(pipeline(cards, on_event(Slack("secret").tell)), retry(), lambda_event(changed))
     (line,) = caplog.records
+    place = f"tests/delivery/test_plain_deliveries.py:{Slack.tell.__code__.co_firstlineno} in Slack.tell"
     assert line.getMessage() == (
         '{"reason": "Refused", "detail": "int", "handler": "tell", "eventID": "id-7", "sequenceNumber": "700", '
         '"eventName": "MODIFY", '
-        '"eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"}'
+        '"eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000", '
+        f'"location": "{place}"}}'
     )
 
 
@@ -213,7 +217,10 @@ def test_by_default_failures_are_logged_as_json_without_data(caplog: pytest.LogC
     ("broken", "detail"),
     [
         (record(1, eventName="UPSERT"), '"reason": "Malformed", "detail": "eventName: expected INSERT'),
-        (record(1, eventSourceARN="arn"), '"reason": "Unrouted", "detail": null, "handler": null'),
+        (
+            record(1, eventSourceARN="arn"),
+            '"detail": "eventSourceARN is no ARN of a DynamoDB stream: \'arn\'; declared: prod-Card"',
+        ),
         (record(1, without="NewImage"), '"reason": "MissingImage", "detail": "NewImage"'),
         (
             record(1, change={"NewImage": {}}),
@@ -235,3 +242,14 @@ def test_the_log_says_what_a_handler_raised(caplog: pytest.LogCaptureFixture) ->
     answer(pipeline(cards, on_event(break_down)), retry(), lambda_event(A))
     assert '"reason": "Raised", "detail": "LookupError", "handler": "break_down"' in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_the_log_says_what_a_handler_returned_instead_of_a_result(caplog: pytest.LogCaptureFixture) -> None:
+    """That is a type, and no data."""
+
+    def forget(event: Event[Card]) -> Result[None, int]:
+        return cast("Result[None, int]", cast("object", event.event_id))
+
+    answer(pipeline(cards, on_event(forget)), retry(), lambda_event(A))
+    assert '"detail": "TypeError: the handler returned str, expected a Result"' in caplog.text
+    assert f"test_plain_deliveries.py:{forget.__code__.co_firstlineno} in" in caplog.text

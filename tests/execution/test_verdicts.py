@@ -136,7 +136,7 @@ def returning(value: object) -> object:
 @BOTH
 @pytest.mark.parametrize(
     ("value", "name"),
-    [(None, "NoneType"), ("hello", "str"), (Success, "ABCMeta"), (IO(1), "int"), ([], "list")],
+    [(None, "NoneType"), ("hello", "str"), (Success, "ABCMeta"), (IO(1), "IO[int]"), ([], "list")],
 )
 def test_what_is_no_result_is_a_failure_that_says_so(value: object, name: str, strategy: Strategy) -> None:
     reason = reason_of(returning(value), strategy)

@@ -68,6 +68,7 @@ PUBLIC = [
     "filter_criteria",
     "lambda_handler",
     "log_failure",
+    "log_failures",
     "make_converter",
     "on_event",
     "on_insert",

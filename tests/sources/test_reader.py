@@ -27,6 +27,7 @@ from streamfn.sources import (
     Finished,
     MemoryCheckpoints,
     NoStream,
+    Notice,
     NotSettled,
     Position,
     Reading,
@@ -552,6 +553,33 @@ def test_a_record_without_a_number_ends_it(here: Setting) -> None:
     here.stream.shards["s"].records.append({"eventID": "a1", "dynamodb": {}})
     with pytest.raises(ValueError, match="a record without a sequence number"):
         here.read()
+
+
+def test_a_function_that_cannot_work_ends_it(here: Setting) -> None:
+    """The same batch would come again for ever."""
+    here.stream.add("s", "a1")
+
+    def misused(_: object, __: object) -> object:
+        raise Misuse("it cannot work")
+
+    with pytest.raises(Misuse, match="it cannot work"):
+        StreamReader(ARN, client=here.stream, clock=here.stream.clock).run(misused, signals=False)
+
+
+def test_a_function_that_raises_is_told_by_its_place(here: Setting) -> None:
+    here.stream.add("s", "a1")
+    notices: list[Notice] = []
+    reader = StreamReader(ARN, client=here.stream, clock=here.stream.clock, report=notices.append)
+
+    def broken(_: object, __: object) -> object:
+        reader.stop()
+        raise ValueError("secret")
+
+    reader.run(broken, signals=False)
+    line = broken.__code__.co_firstlineno + 2
+    place = f"tests/sources/test_reader.py:{line} in {broken.__qualname__}"
+    (reason,) = [notice.reason for notice in notices if isinstance(notice, NotSettled)]
+    assert reason == f"the function raised ValueError at {place}"
 
 
 def test_a_report_that_raises_changes_nothing(here: Setting, caplog: pytest.LogCaptureFixture) -> None:

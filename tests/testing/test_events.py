@@ -7,13 +7,17 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Generic, NotRequired, TypedDict
 
 import pytest
+from typing_extensions import TypeVar
 
-from streamfn import Misuse, StreamViewType
+from streamfn import Misuse, StreamViewType, Table
 from streamfn.testing import insert_event, keys_event, modify_event, remove_event, upsert_event
 from tests.cards import Card, CardKey
 from tests.testing.models import Board, Label, Note, Visit, past_visits
+
+T = TypeVar("T")
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 
@@ -122,6 +126,57 @@ def test_a_model_of_several_tables_needs_one_named() -> None:
     assert modify_event(Visit(1), Visit(1), table=past_visits).record.table_name == "prod-PastVisit"
     assert remove_event(Visit(1), table=past_visits).record.table_name == "prod-PastVisit"
     assert upsert_event(Visit(1), table=past_visits).record.table_name == "prod-PastVisit"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed(Generic[T]):
+    id: int
+    holder: T
+
+
+@dataclass(frozen=True, slots=True)
+class Estate(Deed[int]):
+    """A model with a field more."""
+
+    rooms: int = 1
+
+
+class Guest(TypedDict):
+    name: str
+    note: NotRequired[str]
+
+
+deeds = [Table("prod-Deed", Deed[int]), Table("prod-Deed", Deed[str])]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    house: str
+
+
+guests = [Table("prod-Guest", Guest), Table("prod-Guest", Host | Guest)]
+
+
+def test_only_tables_that_can_write_an_item_count() -> None:
+    assert insert_event(Deed(1, "ann")).record.table_name == "prod-Deed"
+    with pytest.raises(ValueError, match="holder"):
+        insert_event(Deed(1, 10**50 + 1))
+
+
+def test_a_dict_is_an_item_of_the_typed_dict_whose_keys_it_has() -> None:
+    assert insert_event(Guest(name="ann", note="late")).record.table_name == "prod-Guest"
+    assert insert_event({"name": "ann", "age": "7"}).record.table_name == "dict"
+    assert insert_event({"note": "late"}).record.table_name == "dict"
+
+
+def test_an_item_with_a_field_more_is_of_no_table() -> None:
+    assert insert_event(Estate(1, 2)).record.table_name == "Estate"
+
+
+def test_keys_are_of_the_table_that_has_their_class_for_its_model() -> None:
+    assert keys_event(Label("red", b"")).record.table_name == "Label"
+    assert keys_event(Board("a", 1)).record.table_name == insert_event(Board("a", 1)).record.table_name
+    assert keys_event(Visit(1)).record.table_name == "Visit"
 
 
 # What each item has: names in bytes (PK 2, version 7, photo 5, open 4), and PK "a" 1, version 2, photo 0, open 1.

@@ -16,6 +16,7 @@ at the place of its first record.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,7 +27,7 @@ from typing_extensions import TypeVar
 from streamfn._clients import OnFirstUse
 from streamfn._execution.deadline import Deadline
 from streamfn._ledger import Ledger
-from streamfn._misuse import Misuse
+from streamfn._misuse import Misuse, has_methods, kind_of
 from streamfn._pipeline import Pipeline
 from streamfn._reports import Report, log_failure
 from streamfn._time import SecondsLeft, no_end
@@ -51,6 +52,8 @@ from streamfn.dead_letters._sqs import SqsDeadLetters
 
 A = TypeVar("A")
 E = TypeVar("E")
+
+_log: Final = logging.getLogger("streamfn")
 
 _MARGIN: Final = 1.0
 """How much of the time that is left is kept for the ledger and the source, in seconds."""
@@ -99,9 +102,10 @@ def redrive(
     large; a queue has to hide its messages for as long as that many take. With less than a second of
     `seconds_left`, or once the ledger could not be read, nothing more starts. Failures go to `report`.
 
-    Fails with `Misuse` where `at_once` is less than 1, and raises what the source raises when it is read, but
-    nothing for what a handler, a letter, the stream or the ledger does.
+    Fails with `Misuse` where `at_once` is less than 1 or an argument is none of what it should be, and raises what
+    the source raises when it is read, but nothing for what a handler, a letter, the stream or the ledger does.
     """
+    _check_types(process, source, ledger)
     if at_once < 1:
         raise Misuse(f"at_once={at_once} should be 1 or more")
     replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), report)
@@ -135,6 +139,7 @@ class Redrive(Generic[A, E]):
                 pair = None if opened.letter is None else opened.letter.pair
                 redriven.append(Redriven(received.name, pair, "another function", detail=opened.owner))
             else:
+                self._warn_without_scope(opened)
                 found.append(opened)
         for _, group in groupby(sorted(found, key=by_place), key=_kind):
             together = list(group)
@@ -145,7 +150,29 @@ class Redrive(Generic[A, E]):
                     redriven += self.documents.run(each)
         return redriven
 
+    def _warn_without_scope(self, found: Found) -> None:
+        """Tell of a letter that an older version wrote outside of Lambda: others may share what the ledger knows."""
+        if not found.stretch.scope and getattr(self.letters.ledger, "needs_scope", False) is True:
+            _log.warning(
+                "%s names no function: what the ledger knows of it may be of any function without a scope",
+                found.received.name,
+            )
+
 
 def _kind(found: Found) -> tuple[bool, str, str]:
     """Put letters together that stand beside one another, and are of one scope and stream."""
     return isinstance(found, FoundLetter), found.stretch.scope, found.stretch.stream
+
+
+def _check_types(process: object, source: object, ledger: object) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    if not isinstance(process, Pipeline):
+        raise Misuse(
+            f"redrive() takes a pipeline first, got {kind_of(process)}: pass what pipeline() or router() made"
+        )
+    if not has_methods(source, "receive"):
+        raise Misuse(
+            f"redrive() takes a source of letters, got {kind_of(source)}: make one, as in SqsDeadLetters(queue_url)"
+        )
+    if not has_methods(ledger, "read", "write"):
+        raise Misuse(f"ledger is a ledger, got {kind_of(ledger)}: make one, as in DynamoDBLedger(name)")

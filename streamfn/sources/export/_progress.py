@@ -101,6 +101,7 @@ class ProgressStore:
             ],
             "due": chunk.due,
             "ends": chunk.ends,
+            "locations": [each.location for each in chunk.failures],
         }
         self.place.write(f"{file.name}/{chunk.first:012d}.json", json.dumps(told).encode())
 
@@ -116,12 +117,17 @@ class ProgressStore:
             )
         # Whoever wrote the version wrote the rest.
         failures = cast("Sequence[tuple[str | None, str, str | None, int, str]]", told["failures"])
+        # Older ones know no places.
+        locations = cast("Sequence[str | None]", told.get("locations", [None] * len(failures)))
         return Chunk(
             first,
             last,
             frozenset(cast("list[str]", told["handlers"])),
             cast("Mapping[str, int]", told["handled"]),
-            tuple(Outcome(file.name, *each) for each in failures),
+            tuple(
+                Outcome(file.name, *each, location=location)
+                for each, location in zip(failures, locations, strict=True)
+            ),
             tuple((handler, line) for handler, line in cast("Sequence[Due]", told.get("due", ()))),
             told.get("ends") is True,  # a chunk of an earlier release does not say
         )

@@ -16,7 +16,7 @@ from streamfn._execution.gate import Gate, Turn
 from streamfn._failures import Failed, Handled, OutOfTime, Reason, Unwanted
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
-from streamfn._reports import detail_of
+from streamfn._reports import detail_of, location_of
 from streamfn._routes import handler_names
 from streamfn.sources.export._lines import event_id_of, lines_of, record_of_line
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
@@ -303,7 +303,7 @@ class _Run:
         for result in results:
             if isinstance(result, Failure):
                 failed = result.failure()
-                self._fail(failed.handler, failed.record, failed.reason)
+                self._fail(failed.handler, failed.record, failed.reason, failed.location)
             else:
                 handled = result.unwrap()
                 self._succeed(handled.handler, handled.record)
@@ -324,7 +324,9 @@ class _Run:
         if not self._is_new:
             self._answered.add((handler, _line_of(record)))
 
-    def _fail(self, handler: str | None, record: Record, reason: Reason[object]) -> None:
+    def _fail(
+        self, handler: str | None, record: Record, reason: Reason[object], location: str | None = None
+    ) -> None:
         line = _line_of(record)
         if isinstance(reason, OutOfTime) and handler is not None:
             self._wait(handler, line)
@@ -334,11 +336,16 @@ class _Run:
         if handler is None and not self._is_new and (None, line) not in self._failed_before:
             # Others have run on the record: it is open for those that came later, and for no other.
             named = [*sorted(self._handlers - self._before.handlers)]
-        detail, event_id = detail_of(reason), record.event_id
-        self._failures += [
-            Outcome(self.make.file.name, each, type(reason).__name__, detail, line, event_id)
-            for each in named
-        ]
+        outcome = Outcome(
+            self.make.file.name,
+            handler,
+            type(reason).__name__,
+            detail_of(reason),
+            line,
+            record.event_id,
+            location=location_of(reason, location),
+        )
+        self._failures += [replace(outcome, handler=each) for each in named]
 
     def _wait(self, handler: str, line: int) -> None:
         """Note that a handler has yet to be called with a record; one that failed before counts as a failure."""

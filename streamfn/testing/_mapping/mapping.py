@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 from streamfn._events import Change
+from streamfn._misuse import Misuse, kind_of
 from streamfn._wire import StreamViewType
 from streamfn.testing._mapping.batches import (
     RETENTION,
@@ -81,6 +83,10 @@ class EventSourceMapping:
 
         Fails with `Misuse` for a setting that Lambda does not allow.
         """
+        if not callable(cast("object", function)):
+            raise Misuse(
+                f"the mapping calls a function, got {kind_of(function)}: pass what lambda_handler() made"
+            )
         self._settings = Settings(
             batch_size=batch_size,
             maximum_batching_window=maximum_batching_window,

@@ -67,7 +67,9 @@ def _watched(handler: AnyHandler, function: _Function, probe: Probe) -> _Functio
     async def watch_async(argument: object) -> object:
         return await cast("Awaitable[object]", watch(argument))  # which a coroutine function gives
 
-    return watch_async if iscoroutinefunction(function) else watch
+    watching: _Function = watch_async if iscoroutinefunction(function) else watch
+    watching.__dict__["__wrapped__"] = function  # so that a failure can say where the handler is
+    return watching
 
 
 @contextmanager
