@@ -10,7 +10,7 @@ from json import dumps
 from typing import get_type_hints
 
 import pytest
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result, Success, safe
 
 from streamfn import (
     BatchFailed,
@@ -18,6 +18,7 @@ from streamfn import (
     BatchResponse,
     Event,
     InsertEvent,
+    Misuse,
     Raised,
     Refused,
     Undecodable,
@@ -70,6 +71,24 @@ def three(*titles: str) -> list[InsertEvent[Card]]:
 
 
 process = pipeline(cards, on_insert(refuse_untitled))
+
+
+# Coroutines
+
+
+def test_a_decorator_for_plain_functions_on_a_coroutine_function_is_refused() -> None:
+    """`safe` takes no coroutine functions: what it makes of one holds a coroutine that never runs.
+
+    https://github.com/dry-python/returns/issues/60
+    """
+
+    @safe
+    async def announce(event: InsertEvent[Card]) -> str:
+        await asyncio.sleep(0)
+        return event.new_image.title
+
+    with pytest.raises(Misuse, match="future_safe instead of safe"):
+        pipeline(cards, on_insert(announce))
 
 
 # Which number is answered

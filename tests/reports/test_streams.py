@@ -315,6 +315,26 @@ def test_a_client_gives_the_time_as_a_datetime() -> None:
     found = only(record(change={"ApproximateCreationDateTime": moment}))
     in_lambda = only(record(change={"ApproximateCreationDateTime": moment.timestamp()}))
     assert moment == found.approximate_creation == in_lambda.approximate_creation
+    in_text = only(record(change={"ApproximateCreationDateTime": "2020-04-23T10:30:00.000Z"}))
+    assert moment == in_text.approximate_creation
+
+
+def test_a_time_in_milliseconds_is_read_and_condemns_no_record() -> None:
+    """A library failed on the whole event where the time was in milliseconds.
+
+    https://github.com/aws/aws-lambda-dotnet/issues/839
+    """
+    found = only(record(change={"ApproximateCreationDateTime": 1646158315209}))
+    assert datetime(2022, 3, 1, 18, 11, 55, 209000, tzinfo=UTC) == found.approximate_creation
+
+
+def test_a_time_may_be_text() -> None:
+    """The guide's own sample of a record has the seconds as text.
+
+    https://docs.aws.amazon.com/en_us/lambda/latest/dg/with-ddb-filtering.html
+    """
+    found = only(record(change={"ApproximateCreationDateTime": "1678831218.0"}))
+    assert datetime(2023, 3, 14, 22, 0, 18, tzinfo=UTC) == found.approximate_creation
 
 
 def test_the_time_of_a_change_through_kinesis_is_in_milliseconds() -> None:

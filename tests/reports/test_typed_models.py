@@ -27,6 +27,44 @@ class Suit(Enum):
 Level = TypeAliasType("Level", Literal[1, 2, 3])
 
 
+Many = TypeAliasType("Many", tuple[T, ...], type_params=(T,))
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """A model with a generic alias, and with an alias that names the attribute."""
+
+    numbers: Many[int]
+    id: ByName
+
+
+ByName = TypeAliasType("ByName", Annotated[str, PartitionKey, Attribute("PK")])
+
+
+@dataclass(frozen=True, slots=True)
+class Foo:
+    """One kind of box."""
+
+    kind: Literal["foo"] = "foo"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Another kind of box."""
+
+    kind: Literal["bar"] = "bar"
+
+
+FooBar = TypeAliasType("FooBar", Foo | Bar)
+
+
+@dataclass(frozen=True, slots=True)
+class Boxed:
+    """A model with an alias of a union."""
+
+    box: FooBar
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A model within a model, named in text since annotations are text here."""
@@ -275,6 +313,20 @@ def test_a_generic_model_stands_for_several_types() -> None:
         "texts": {"M": {"first": {"S": "a"}}},
     }
     assert Success(Pairs(Pair(1, (2,)), Pair("a"))) == Table("prod-Pairs", Pairs).structure(image)
+    aliased = Table("prod-Aliased", Aliased)
+    written: Image = {"numbers": {"L": [{"N": "1"}, {"N": "2"}]}, "PK": {"S": "a"}}
+    assert written == aliased.unstructure(Aliased((1, 2), "a"))
+    assert Success(Aliased((1, 2), "a")) == aliased.structure(written)
+
+
+def test_an_alias_of_a_union_tells_its_members_apart() -> None:
+    """A union of models was understood, and the same union under the name of a type alias was not.
+
+    https://github.com/python-attrs/cattrs/issues/478
+    """
+    boxed = Table("prod-Boxed", Boxed)
+    for box in (Boxed(Foo("foo")), Boxed(Bar("bar"))):
+        assert Success(box) == boxed.structure(boxed.unstructure(box))
 
 
 def test_a_model_may_refer_to_itself() -> None:
