@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final, NamedTuple, TypeAlias, cast
 
+from streamfn._misuse import Misuse
 from streamfn._patterns.alternatives import OR
-from streamfn._patterns.domains import TAGS
+from streamfn._patterns.domains import KEY_TAGS, TAGS
 from streamfn._patterns.operators import wanted_by
 from streamfn._patterns.plain import refused
 from streamfn._patterns.shapes import (
+    BY_TIME_TO_LIVE,
     DYNAMODB,
     EVENT_NAME,
     VIEW_TYPE,
@@ -40,7 +42,6 @@ Keys: TypeAlias = Mapping[str, str]
 Place: TypeAlias = tuple[str, ...]
 """Where an attribute value is: the part of the record, the attribute, and the names and tags on the way from there."""
 
-_KEY_TAGS: Final = ("S", "N", "B")
 _MOST_KEYS: Final = 2
 _DEEPEST: Final = 32
 """How deep DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
@@ -98,11 +99,12 @@ def check_possible(
     """Refuse a pattern, which AWS would take, with a part that no record of the tables can match, or that says nothing.
 
     `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. It
-    gives the fields that each alternative of the pattern asks for.
+    gives the fields that each alternative of the pattern asks for, of those that a record can match.
     """
     reader = _Reader(record_of(table_names, ways), keys)
     known: dict[str, Asked] = {}
-    alternatives: list[list[Asked]] = []
+    possible: list[list[Asked]] = []
+    impossible: list[list[Asked]] = []
     for alternative in _alternatives(pattern, (), ("$",)):
         asked: list[Asked] = []
         for field in alternative:
@@ -110,9 +112,13 @@ def check_possible(
             if place not in known:
                 known[place] = reader.asked(field)
             asked.append(known[place])
-        _check_together(asked, keys, ways)
-        alternatives.append(asked)
-    return alternatives
+        (possible if _is_possible(asked, keys, ways) else impossible).append(asked)
+    # Of two `$or`, each choice of the one need not go with each of the other.
+    useful = {each.field.places[-1] for asked in possible for each in asked}
+    for asked in impossible:
+        if not useful.issuperset(each.field.places[-1] for each in asked):
+            raise _never_together(asked, keys, ways)
+    return possible
 
 
 def _alternatives(
@@ -242,13 +248,14 @@ class _Reader:
         elif here is not None:
             yield Wrong(number, f"holds {TAGS[tag].told}, and no fields; write an array")
         else:
-            yield Reading(Leaf(TAGS[tag]), part, tags)
+            is_key = place[0] == "Keys" or (len(place) == 2 and place[1] in self._keys)
+            yield Reading(Leaf(KEY_TAGS[tag] if is_key else TAGS[tag]), part, tags)
 
     def _tags_of(self, place: Place) -> tuple[str, ...]:
         """List the type tags that an attribute value can have at its place."""
         if len(place) == 2 and place[1] in self._keys:
             return (self._keys[place[1]],)
-        return _KEY_TAGS if place[0] == "Keys" else (*TAGS, "L", "M")
+        return tuple(KEY_TAGS) if place[0] == "Keys" else (*TAGS, "L", "M")
 
 
 def _name(wrong: Wrong) -> int:
@@ -296,25 +303,28 @@ def _no_tag(name: str) -> str:
 # Fields together
 
 
-def _check_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> None:
-    """Refuse an alternative if no record has all that it wants, at the first field that is too much."""
-    if _is_possible(asked, keys, ways):
-        return
+def _never_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> Misuse:
+    """Say that no record has all that an alternative wants, at the first field that is too much."""
     count = next(count for count in range(1, len(asked) + 1) if not _is_possible(asked[:count], keys, ways))
     *others, last = asked[:count]
     told = ", ".join(other.field.places[-1] for other in others)
     with_others = f" together with what it wants at {told}" if told else ""
-    raise refused(
+    return refused(
         last.field.places[-1],
-        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, an "
-        "attribute value has one type tag, and a key does not change; write alternatives with $or",
+        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, only a "
+        "REMOVE by time to live has a userIdentity, an attribute value has one type tag, and a key does not change; "
+        "write alternatives with $or",
     )
 
 
 def _is_possible(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> bool:
     kinds = [variant for variant in variants() if variant.way in ways]
-    choices = islice(product(*(each.readings for each in asked)), _MOST_READINGS)
-    return any(_is_met(asked, readings, kind, keys) for readings in choices for kind in kinds)
+    choices = product(*(each.readings for each in asked))
+    if any(
+        _is_met(asked, readings, kind, keys) for readings in islice(choices, _MOST_READINGS) for kind in kinds
+    ):
+        return True
+    return next(choices, None) is not None  # there are more ways to read the names than are tried
 
 
 def _is_met(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
@@ -356,6 +366,8 @@ def _can_have(asked: Asked, reading: Reading, variant: Variant) -> bool:
         return True
     if leaf is EVENT_NAME:
         return asked.wanted.holds(comparable(variant.event_name))
+    if leaf is BY_TIME_TO_LIVE:
+        return variant.event_name == "REMOVE" and _has_a_value(leaf, asked.field.array)
     if leaf is VIEW_TYPE:
         return variant.view is not None and asked.wanted.holds(comparable(variant.view.value))
     return _has_a_value(leaf, asked.field.array)

@@ -22,6 +22,10 @@ WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
 """The ways of the records that a table's pattern is asked about."""
 
 
+_OF_ARN: Final = 5
+"""How many colons are before the resource of an ARN, which may have more."""
+
+
 class Leaf(NamedTuple):
     """A field that holds a value: on which ways a record may have it, and on which it always has.
 
@@ -97,6 +101,9 @@ _DE: Final[tuple[Way, ...]] = ("kinesis", "data", "export")
 _ALL: Final[tuple[Way, ...]] = (*WAYS, "data")
 
 EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=_ALL)
+BY_TIME_TO_LIVE: Final = Leaf(TEXT, ("stream", "kinesis", "data"))
+"""Who removed an item whose time to live was over; records of nothing else say who (`Record` in the same reference)."""
+
 VIEW_TYPE: Final = Leaf(one_of(*(view.value for view in StreamViewType)), ("stream", "export"), _S)
 
 _KINESIS: Final[Mapping[str, Node]] = {
@@ -150,7 +157,7 @@ def _record_of(table_names: Sequence[str]) -> Mapping[str, Node]:
         "awsRegion": Leaf(REGION, nothing=("export",)),
         "eventSourceARN": Leaf(_stream_of(table_names), _SK, _SK),
         "userIdentity": Fields(
-            {"type": Leaf(TEXT, _SD), "principalId": Leaf(TEXT, _SD)},
+            {"type": BY_TIME_TO_LIVE, "principalId": BY_TIME_TO_LIVE},
             Leaf(Domain("an object of type and principalId, or null through Kinesis", (None,)), _D),
         ),
         "dynamodb": Fields(DYNAMODB),
@@ -161,9 +168,42 @@ def _record_of(table_names: Sequence[str]) -> Mapping[str, Node]:
 
 
 def _stream_of(table_names: Sequence[str]) -> Domain:
-    """Make the domain of the ARNs of the tables' streams, and of Kinesis streams."""
+    """Make the domain of the ARNs of the tables' streams, and of Kinesis streams.
+
+    These are ``arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL`` and
+    ``arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME`` ("Actions, resources, and condition keys" of each service in
+    the Service Authorization Reference).
+    """
+    resources = {
+        "dynamodb": [f"table/{name}/stream/" for name in table_names],
+        "kinesis": ["stream/"],
+    }
 
     def has(text: str) -> bool:
-        return ":kinesis:" in text or any(f":table/{name}/stream/" in text for name in table_names)
+        return ":kinesis:" in text or any(f":{resource}" in text for resource in resources["dynamodb"])
 
-    return text_like(f"the ARN of a stream of {' or '.join(table_names)}, or of a Kinesis stream", has)
+    def begins(text: str) -> bool:
+        prefix, _, service, _, _, resource, *_ = *text.split(":", _OF_ARN), *[""] * _OF_ARN
+        whole = text.count(":")
+        return _leads(prefix, ["arn"], is_whole=whole > 0) and any(
+            _leads(service, [name], is_whole=whole > 2)
+            and any(known.startswith(resource) or resource.startswith(known) for known in known_resources)
+            for name, known_resources in resources.items()
+        )
+
+    def ends(text: str) -> bool:
+        start, slash, _ = text.rpartition("/")
+        return not slash or any(
+            known.endswith(f"{start}/") or f"{start}/".endswith(f":{known}")
+            for each in resources.values()
+            for known in each
+        )
+
+    return text_like(
+        f"the ARN of a stream of {' or '.join(table_names)}, or of a Kinesis stream", has, begins, ends
+    )
+
+
+def _leads(text: str, names: Sequence[str], *, is_whole: bool) -> bool:
+    """Whether text is one of some names, or may become one."""
+    return any(name == text if is_whole else name.startswith(text) for name in names)
