@@ -19,6 +19,7 @@ from streamfn._patterns.operators import wanted_by
 from streamfn._patterns.plain import refused
 from streamfn._patterns.shapes import (
     BY_TIME_TO_LIVE,
+    DATA,
     DYNAMODB,
     EVENT_NAME,
     VIEW_TYPE,
@@ -29,6 +30,7 @@ from streamfn._patterns.shapes import (
     Node,
     Variant,
     Way,
+    entry_of,
     record_of,
     variants,
 )
@@ -98,10 +100,33 @@ def check_possible(
 ) -> list[list[Asked]]:
     """Refuse a pattern, which AWS would take, with a part that no record of the tables can match, or that says nothing.
 
-    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. It
+    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. A
+    pattern of the way `data` is one of Kinesis's entries, which have the record in their ``data``. It
     gives the fields that each alternative of the pattern asks for, of those that a record can match.
     """
-    reader = _Reader(record_of(table_names, ways), keys)
+    possible, impossible = _parted(pattern, table_names, keys, ways)
+    # Of two `$or`, each choice of the one need not go with each of the other.
+    useful = {each.field.places[-1] for asked in possible for each in asked}
+    for asked in impossible:
+        if not useful.issuperset(each.field.places[-1] for each in asked):
+            raise _never_together(asked, keys, ways)
+    return possible
+
+
+def possible_alternatives(
+    pattern: Mapping[str, object], table_names: Sequence[str], keys: Keys
+) -> list[list[Asked]]:
+    """Give the fields that each alternative of a pattern asks for, of those that a record can match."""
+    possible, _ = _parted(pattern, table_names, keys, WAYS)
+    return possible
+
+
+def _parted(
+    pattern: Mapping[str, object], table_names: Sequence[str], keys: Keys, ways: Sequence[Way]
+) -> tuple[list[list[Asked]], list[list[Asked]]]:
+    """Give the alternatives that a record can match, and those whose fields no record has together."""
+    record = record_of(table_names, ways)
+    reader = _Reader(entry_of(record) if DATA in ways else record, keys)
     known: dict[str, Asked] = {}
     possible: list[list[Asked]] = []
     impossible: list[list[Asked]] = []
@@ -113,12 +138,7 @@ def check_possible(
                 known[place] = reader.asked(field)
             asked.append(known[place])
         (possible if _is_possible(asked, keys, ways) else impossible).append(asked)
-    # Of two `$or`, each choice of the one need not go with each of the other.
-    useful = {each.field.places[-1] for asked in possible for each in asked}
-    for asked in impossible:
-        if not useful.issuperset(each.field.places[-1] for each in asked):
-            raise _never_together(asked, keys, ways)
-    return possible
+    return possible, impossible
 
 
 def _alternatives(
@@ -280,7 +300,9 @@ def _unknown(name: str, fields: Mapping[str, Node], *, is_top: bool) -> str:
     for known in fields:
         if known.casefold() == name.casefold().replace("_", ""):
             return f"no record has a field {name!r} here; write {known}"
-    if is_top and name == "data":
+    if is_top and DATA in fields:
+        return f"no entry of Kinesis has a field {name!r}; write what is asked of a change within data"
+    if is_top and name == DATA:
         return (
             "a table's pattern is of the change itself; leave data out, which filter_criteria(through_kinesis=True) "
             "writes for a filter of Kinesis"

@@ -21,6 +21,9 @@ Way: TypeAlias = Literal["stream", "kinesis", "export", "data"]
 WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
 """The ways of the records that a table's pattern is asked about."""
 
+DATA: Final = "data"
+"""Where an entry of Kinesis has the record."""
+
 
 _OF_ARN: Final = 5
 """How many colons are before the resource of an ARN, which may have more."""
@@ -119,6 +122,13 @@ _KINESIS: Final[Mapping[str, Node]] = {
 }  # fmt: skip
 """What Lambda's event of a Kinesis stream, or a pipe's, says of an entry ("Kinesis record event" in the same guide)."""
 
+_ENTRY: Final[Mapping[str, Node]] = {
+    name: node._replace(ways=("data",))
+    for name, node in _KINESIS.items()
+    if isinstance(node, Leaf) and name != "eventName"  # which is that of the change to whoever asks for it
+}
+"""What a mapping's filter sees of an entry beside its data ("Using event filtering" with Kinesis in that guide)."""
+
 DYNAMODB: Final[Mapping[str, Node]] = {
     "Keys": Attributes("Keys"),
     "NewImage": Attributes("NewImage"),
@@ -134,6 +144,11 @@ DYNAMODB: Final[Mapping[str, Node]] = {
 def record_of(table_names: Sequence[str], ways: Collection[Way]) -> Fields:
     """List the fields that a record of one of these tables has on some of these ways."""
     return _on(ways, Fields(_record_of(table_names)))
+
+
+def entry_of(record: Fields) -> Fields:
+    """List the fields that an entry of Kinesis has, as the filter of a mapping sees it, with a record in its data."""
+    return Fields({DATA: record, **_ENTRY})
 
 
 def _on(ways: Collection[Way], whole: Fields) -> Fields:
