@@ -340,24 +340,33 @@ def _never_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> 
 
 
 def _is_possible(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> bool:
-    kinds = [variant for variant in variants() if variant.way in ways]
-    choices = product(*(each.readings for each in asked))
-    if any(
-        _is_met(asked, readings, kind, keys) for readings in islice(choices, _MOST_READINGS) for kind in kinds
-    ):
+    return any(_is_possible_in(asked, variant, keys) for variant in variants() if variant.way in ways)
+
+
+def _is_possible_in(asked: Sequence[Asked], variant: Variant, keys: Keys) -> bool:
+    """Whether a record of a kind can have all that is wanted, its names read in some way."""
+    choices = product(
+        *(
+            [
+                reading
+                for reading in each.readings
+                if _can_lack(each.wanted, reading, variant, keys) or _can_have(each, reading, variant)
+            ]
+            for each in asked
+        )
+    )
+    if any(_go_together(asked, readings, variant, keys) for readings in islice(choices, _MOST_READINGS)):
         return True
     return next(choices, None) is not None  # there are more ways to read the names than are tried
 
 
-def _is_met(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
-    """Whether a record of a kind can have all that is wanted, its names read in one way."""
+def _go_together(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
+    """Whether fields, each of which a record can have or lack as is wanted, do not contradict each other."""
     tags: dict[Place, str] = {}
     of_keys: dict[str, list[Wanted]] = {}
     for each, reading in zip(asked, readings, strict=True):
         if _can_lack(each.wanted, reading, variant, keys):
             continue
-        if not _can_have(each, reading, variant):
-            return False
         for place, tag in reading.tags:
             if tags.setdefault(place, tag) != tag:
                 return False

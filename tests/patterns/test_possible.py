@@ -398,6 +398,7 @@ def test_names_with_more_readings_than_are_tried_are_not_refused() -> None:
     """Each name is an attribute's or leads on into a map, and the last ways to read them are those that fit."""
     names = {f"{number}.M.a.S": ["x"] for number in range(11)}
     assert declared({"dynamodb": {"NewImage": {**names, "0": {"S": ["x"]}}}}).matcher is not None
+    assert "a REMOVE has no new image" in refusal({"eventName": ["REMOVE"], "dynamodb": {"NewImage": names}})
 
 
 def test_binary_keys_are_base64_text() -> None:
