@@ -156,6 +156,10 @@ def _is_base64(text: str) -> bool:
         return False
 
 
+def _is_base64_of_some(text: str) -> bool:
+    return text != "" and _is_base64(text)
+
+
 def one_of(*values: object) -> Domain:
     """Make the domain of some values."""
     return Domain(" or ".join(dumps(value) for value in values), values)
@@ -194,9 +198,7 @@ NUMBER: Final = text_like(
     lambda part: _NUMBERS_END.fullmatch(part) is not None,
 )
 BINARY: Final = text_like("base64 text", _is_base64, lambda part: _IN_BASE64.fullmatch(part) is not None)
-KEY_BINARY: Final = BINARY._replace(
-    told="base64 text that is not empty", has=lambda text: text != "" and _is_base64(text)
-)
+KEY_BINARY: Final = BINARY._replace(told="base64 text that is not empty", has=_is_base64_of_some)
 
 TAGS: Final[Mapping[str, Domain]] = {
     "S": TEXT, "N": NUMBER, "B": BINARY, "BOOL": one_of(*(True, False)), "NULL": one_of(*(True,)),

@@ -109,7 +109,7 @@ BY_TIME_TO_LIVE: Final = Leaf(TEXT, ("stream", "kinesis", "data"))
 
 VIEW_TYPE: Final = Leaf(one_of(*(view.value for view in StreamViewType)), ("stream", "export"), _S)
 
-_KINESIS: Final[Mapping[str, Node]] = {
+_KINESIS: Final[Mapping[str, Leaf]] = {
     **{
         name: Leaf(TEXT, _K)
         for name in (
@@ -125,7 +125,7 @@ _KINESIS: Final[Mapping[str, Node]] = {
 _ENTRY: Final[Mapping[str, Node]] = {
     name: node._replace(ways=("data",))
     for name, node in _KINESIS.items()
-    if isinstance(node, Leaf) and name != "eventName"  # which is that of the change to whoever asks for it
+    if name != "eventName"  # which is that of the change to whoever asks for it
 }
 """What a mapping's filter sees of an entry beside its data ("Using event filtering" with Kinesis in that guide)."""
 
