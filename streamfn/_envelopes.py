@@ -71,15 +71,12 @@ def _document(payload: Mapping[str, object]) -> Envelope:
         what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
         raise NotAStreamEvent(f"{_EXPECTED}, got {what}")
     if "payload" not in payload:
+        what = "the dead letter of a pipe" if is_map(payload.get("context")) else "an OnFailure document"
+        then = "redrive() reads them from the stream"
         if is_of_a_window(payload):
-            what, then = (
-                "an OnFailure document of a tumbling window",
-                "they have to be read from the stream again",
-            )
-        elif is_map(payload.get("context")):
-            what, then = "the dead letter of a pipe", "redrive() reads them from the stream"
-        else:
-            what, then = "an OnFailure document", "redrive() reads them from the stream"
+            what, then = f"{what} of a tumbling window", "they have to be read from the stream again"
+        elif "KinesisBatchInfo" in payload:
+            what, then = f"{what} of a Kinesis stream", "they have to be read from the stream again"
         raise NotAStreamEvent(f"{_EXPECTED}, got {what} without its records: {then}")
     event = payload["payload"]
     if isinstance(event, str):

@@ -27,6 +27,14 @@ from tests.cards import STREAM, Json, event, record
         (event({"EventSource": "aws:sns"}), "got records of aws:sns"),
         ([{"eventSource": "aws:sqs"}], "got records of aws:sqs"),
         ({"DDBStreamBatchInfo": {}}, "got an OnFailure document without its records: redrive() reads them"),
+        (
+            {"KinesisBatchInfo": {}},
+            "got an OnFailure document of a Kinesis stream without its records: they have to be read from the stream",
+        ),
+        (
+            {"KinesisBatchInfo": {}, "context": {}},
+            "got the dead letter of a pipe of a Kinesis stream without its records: they have to be read",
+        ),
         ({"DDBStreamBatchInfo": {}, "payload": "{"}, "an OnFailure document whose payload is no JSON"),
         ({"KinesisBatchInfo": {}, "payload": []}, "an OnFailure document whose payload has no Records"),
         ({"KinesisBatchInfo": [], "payload": event()}, "got an object without Records"),

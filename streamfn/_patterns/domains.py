@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from json import dumps
 from typing import Final, NamedTuple
 
@@ -20,9 +20,14 @@ from streamfn._patterns.values import LARGEST, comparable
 from streamfn._wire import is_map
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?([eE]-[0-9]+)?")
-_IN_NUMBERS: Final = re.compile(r"[-0-9.eE]*")
+_NUMBERS_BEGIN: Final = re.compile(r"-?((0|[1-9][0-9]*)(\.[0-9]*)?([eE](-[0-9]*)?)?)?")
+_NUMBERS_END: Final = re.compile(r"-?[0-9]*(\.[0-9]*[1-9])?([eE]-[0-9]+)?")
+_MOST_DIGITS: Final = 38
+"""How many digits of a number count ("Number" in the same place)."""
+
 _IN_BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _REGION: Final = re.compile(r"[a-z0-9-]+")
+_EXACT: Final = Context(prec=2_000)
 
 
 def _any(_: str) -> bool:
@@ -32,15 +37,16 @@ def _any(_: str) -> bool:
 class Domain(NamedTuple):
     """What a field can hold: one of some `values`, or numbers from 0 on that are multiples of `step`, or text.
 
-    `told` says so for people. Of text, `has` says whether it can be all of the text, and `part` whether it can be
-    at the beginning or the end of it.
+    `told` says so for people. Of text, `has` says whether it can be all of the text, `begins` and `ends` whether it can
+    be the beginning or the end of it.
     """
 
     told: str
     values: tuple[object, ...] = ()
     step: Decimal | None = None
     has: Callable[[str], bool] = _any
-    part: Callable[[str], bool] = _any
+    begins: Callable[[str], bool] = _any
+    ends: Callable[[str], bool] = _any
 
     def lacks(self, element: object) -> str | None:
         """Say why no value satisfies an element of an array that is well formed; None if one does.
@@ -86,7 +92,8 @@ class Domain(NamedTuple):
         if operator == IGNORE_CASE:
             return any(map(self.has, spellings))
         # The quotes around text are seen by a beginning or an end.
-        return any(self.part(spelling.replace('"', "")) for spelling in spellings)
+        can_be = self.begins if operator == "prefix" else self.ends
+        return any(can_be(spelling.replace('"', "")) for spelling in spellings)
 
     def _here(self, element: object) -> str:
         """Say what is there, and what to write instead where that can be told."""
@@ -149,17 +156,33 @@ def _is_base64(text: str) -> bool:
         return False
 
 
+def _is_base64_of_some(text: str) -> bool:
+    return text != "" and _is_base64(text)
+
+
 def one_of(*values: object) -> Domain:
     """Make the domain of some values."""
     return Domain(" or ".join(dumps(value) for value in values), values)
 
 
-def text_like(told: str, has: Callable[[str], bool], part: Callable[[str], bool] = _any) -> Domain:
-    """Make the domain of some texts."""
-    return Domain(told, has=has, part=part)
+def text_like(
+    told: str,
+    has: Callable[[str], bool],
+    begins: Callable[[str], bool],
+    ends: Callable[[str], bool] | None = None,
+) -> Domain:
+    """Make the domain of some texts. What can begin them can end them, unless `ends` says otherwise."""
+    return Domain(told, has=has, begins=begins, ends=ends or begins)
+
+
+def _is_number(text: str) -> bool:
+    if text == "-0" or _NUMBER.fullmatch(text) is None:
+        return False
+    return len(Decimal(text).normalize(_EXACT).as_tuple().digits) <= _MOST_DIGITS
 
 
 TEXT: Final = Domain("text")
+KEY_TEXT: Final = Domain("text that is not empty", has=bool)
 COUNT: Final = Domain("a whole number that is not negative", step=Decimal(1))
 TIME: Final = Domain("a number of seconds since 1970", step=Decimal("0.000001"))
 DIGITS: Final = text_like("a number as text", str.isdecimal, lambda part: not part or part.isdecimal())
@@ -170,13 +193,18 @@ REGION: Final = text_like(
 )
 NUMBER: Final = text_like(
     'a number as text, in DynamoDB\'s own form, such as "1" and "0.5"',
-    lambda text: text != "-0" and _NUMBER.fullmatch(text) is not None,
-    lambda part: _IN_NUMBERS.fullmatch(part) is not None,
+    _is_number,
+    lambda part: _NUMBERS_BEGIN.fullmatch(part) is not None,
+    lambda part: _NUMBERS_END.fullmatch(part) is not None,
 )
 BINARY: Final = text_like("base64 text", _is_base64, lambda part: _IN_BASE64.fullmatch(part) is not None)
+KEY_BINARY: Final = BINARY._replace(told="base64 text that is not empty", has=_is_base64_of_some)
 
 TAGS: Final[Mapping[str, Domain]] = {
     "S": TEXT, "N": NUMBER, "B": BINARY, "BOOL": one_of(*(True, False)), "NULL": one_of(*(True,)),
     "SS": TEXT, "NS": NUMBER, "BS": BINARY,
 }  # fmt: skip
 """What is at the end of a path within an image, by the type tag there; of a set, its members."""
+
+KEY_TAGS: Final[Mapping[str, Domain]] = {"S": KEY_TEXT, "N": NUMBER, "B": KEY_BINARY}
+"""What a key attribute is, which cannot be empty ("Constraints" in the same guide)."""

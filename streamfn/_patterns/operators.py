@@ -86,6 +86,12 @@ def _anything_but(where: str, operand: object) -> Wanted:
         )
     else:
         values = one_or_many(where, operand)
+        for at, each in values:
+            if each is None or isinstance(each, bool):
+                told = (
+                    "anything-but excludes texts or numbers; list the values that are wanted, such as [true]"
+                )
+                raise refused(at, told)
         take = as_number if is_number(values[0][1]) else _as_quoted
         excluded = Wanted(values=frozenset(take(at, each) for at, each in values))
 

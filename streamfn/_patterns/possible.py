@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final, NamedTuple, TypeAlias, cast
 
+from streamfn._misuse import Misuse
 from streamfn._patterns.alternatives import OR
-from streamfn._patterns.domains import TAGS
+from streamfn._patterns.domains import KEY_TAGS, TAGS
 from streamfn._patterns.operators import wanted_by
 from streamfn._patterns.plain import refused
 from streamfn._patterns.shapes import (
+    BY_TIME_TO_LIVE,
+    DATA,
     DYNAMODB,
     EVENT_NAME,
     VIEW_TYPE,
@@ -27,6 +30,7 @@ from streamfn._patterns.shapes import (
     Node,
     Variant,
     Way,
+    entry_of,
     record_of,
     variants,
 )
@@ -40,7 +44,6 @@ Keys: TypeAlias = Mapping[str, str]
 Place: TypeAlias = tuple[str, ...]
 """Where an attribute value is: the part of the record, the attribute, and the names and tags on the way from there."""
 
-_KEY_TAGS: Final = ("S", "N", "B")
 _MOST_KEYS: Final = 2
 _DEEPEST: Final = 32
 """How deep DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
@@ -97,12 +100,36 @@ def check_possible(
 ) -> list[list[Asked]]:
     """Refuse a pattern, which AWS would take, with a part that no record of the tables can match, or that says nothing.
 
-    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. It
-    gives the fields that each alternative of the pattern asks for.
+    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. A
+    pattern of the way `data` is one of Kinesis's entries, which have the record in their ``data``. It
+    gives the fields that each alternative of the pattern asks for, of those that a record can match.
     """
-    reader = _Reader(record_of(table_names, ways), keys)
+    possible, impossible = _parted(pattern, table_names, keys, ways)
+    # Of two `$or`, each choice of the one need not go with each of the other.
+    useful = {each.field.places[-1] for asked in possible for each in asked}
+    for asked in impossible:
+        if not useful.issuperset(each.field.places[-1] for each in asked):
+            raise _never_together(asked, keys, ways)
+    return possible
+
+
+def possible_alternatives(
+    pattern: Mapping[str, object], table_names: Sequence[str], keys: Keys
+) -> list[list[Asked]]:
+    """Give the fields that each alternative of a pattern asks for, of those that a record can match."""
+    possible, _ = _parted(pattern, table_names, keys, WAYS)
+    return possible
+
+
+def _parted(
+    pattern: Mapping[str, object], table_names: Sequence[str], keys: Keys, ways: Sequence[Way]
+) -> tuple[list[list[Asked]], list[list[Asked]]]:
+    """Give the alternatives that a record can match, and those whose fields no record has together."""
+    record = record_of(table_names, ways)
+    reader = _Reader(entry_of(record) if DATA in ways else record, keys)
     known: dict[str, Asked] = {}
-    alternatives: list[list[Asked]] = []
+    possible: list[list[Asked]] = []
+    impossible: list[list[Asked]] = []
     for alternative in _alternatives(pattern, (), ("$",)):
         asked: list[Asked] = []
         for field in alternative:
@@ -110,9 +137,8 @@ def check_possible(
             if place not in known:
                 known[place] = reader.asked(field)
             asked.append(known[place])
-        _check_together(asked, keys, ways)
-        alternatives.append(asked)
-    return alternatives
+        (possible if _is_possible(asked, keys, ways) else impossible).append(asked)
+    return possible, impossible
 
 
 def _alternatives(
@@ -242,13 +268,14 @@ class _Reader:
         elif here is not None:
             yield Wrong(number, f"holds {TAGS[tag].told}, and no fields; write an array")
         else:
-            yield Reading(Leaf(TAGS[tag]), part, tags)
+            is_key = place[0] == "Keys" or (len(place) == 2 and place[1] in self._keys)
+            yield Reading(Leaf(KEY_TAGS[tag] if is_key else TAGS[tag]), part, tags)
 
     def _tags_of(self, place: Place) -> tuple[str, ...]:
         """List the type tags that an attribute value can have at its place."""
         if len(place) == 2 and place[1] in self._keys:
             return (self._keys[place[1]],)
-        return _KEY_TAGS if place[0] == "Keys" else (*TAGS, "L", "M")
+        return tuple(KEY_TAGS) if place[0] == "Keys" else (*TAGS, "L", "M")
 
 
 def _name(wrong: Wrong) -> int:
@@ -273,7 +300,9 @@ def _unknown(name: str, fields: Mapping[str, Node], *, is_top: bool) -> str:
     for known in fields:
         if known.casefold() == name.casefold().replace("_", ""):
             return f"no record has a field {name!r} here; write {known}"
-    if is_top and name == "data":
+    if is_top and DATA in fields:
+        return f"no entry of Kinesis has a field {name!r}; write what is asked of a change within data"
+    if is_top and name == DATA:
         return (
             "a table's pattern is of the change itself; leave data out, which filter_criteria(through_kinesis=True) "
             "writes for a filter of Kinesis"
@@ -296,36 +325,48 @@ def _no_tag(name: str) -> str:
 # Fields together
 
 
-def _check_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> None:
-    """Refuse an alternative if no record has all that it wants, at the first field that is too much."""
-    if _is_possible(asked, keys, ways):
-        return
+def _never_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> Misuse:
+    """Say that no record has all that an alternative wants, at the first field that is too much."""
     count = next(count for count in range(1, len(asked) + 1) if not _is_possible(asked[:count], keys, ways))
     *others, last = asked[:count]
     told = ", ".join(other.field.places[-1] for other in others)
     with_others = f" together with what it wants at {told}" if told else ""
-    raise refused(
+    return refused(
         last.field.places[-1],
-        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, an "
-        "attribute value has one type tag, and a key does not change; write alternatives with $or",
+        f"no record has what is wanted here{with_others}; a REMOVE has no new image, an INSERT no old one, only a "
+        "REMOVE by time to live has a userIdentity, an attribute value has one type tag, and a key does not change; "
+        "write alternatives with $or",
     )
 
 
 def _is_possible(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> bool:
-    kinds = [variant for variant in variants() if variant.way in ways]
-    choices = islice(product(*(each.readings for each in asked)), _MOST_READINGS)
-    return any(_is_met(asked, readings, kind, keys) for readings in choices for kind in kinds)
+    return any(_is_possible_in(asked, variant, keys) for variant in variants() if variant.way in ways)
 
 
-def _is_met(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
-    """Whether a record of a kind can have all that is wanted, its names read in one way."""
+def _is_possible_in(asked: Sequence[Asked], variant: Variant, keys: Keys) -> bool:
+    """Whether a record of a kind can have all that is wanted, its names read in some way."""
+    choices = product(
+        *(
+            [
+                reading
+                for reading in each.readings
+                if _can_lack(each.wanted, reading, variant, keys) or _can_have(each, reading, variant)
+            ]
+            for each in asked
+        )
+    )
+    if any(_go_together(asked, readings, variant, keys) for readings in islice(choices, _MOST_READINGS)):
+        return True
+    return next(choices, None) is not None  # there are more ways to read the names than are tried
+
+
+def _go_together(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
+    """Whether fields, each of which a record can have or lack as is wanted, do not contradict each other."""
     tags: dict[Place, str] = {}
     of_keys: dict[str, list[Wanted]] = {}
     for each, reading in zip(asked, readings, strict=True):
         if _can_lack(each.wanted, reading, variant, keys):
             continue
-        if not _can_have(each, reading, variant):
-            return False
         for place, tag in reading.tags:
             if tags.setdefault(place, tag) != tag:
                 return False
@@ -356,6 +397,8 @@ def _can_have(asked: Asked, reading: Reading, variant: Variant) -> bool:
         return True
     if leaf is EVENT_NAME:
         return asked.wanted.holds(comparable(variant.event_name))
+    if leaf is BY_TIME_TO_LIVE:
+        return variant.event_name == "REMOVE" and _has_a_value(leaf, asked.field.array)
     if leaf is VIEW_TYPE:
         return variant.view is not None and asked.wanted.holds(comparable(variant.view.value))
     return _has_a_value(leaf, asked.field.array)

@@ -21,6 +21,13 @@ Way: TypeAlias = Literal["stream", "kinesis", "export", "data"]
 WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
 """The ways of the records that a table's pattern is asked about."""
 
+DATA: Final = "data"
+"""Where an entry of Kinesis has the record."""
+
+
+_OF_ARN: Final = 5
+"""How many colons are before the resource of an ARN, which may have more."""
+
 
 class Leaf(NamedTuple):
     """A field that holds a value: on which ways a record may have it, and on which it always has.
@@ -97,9 +104,12 @@ _DE: Final[tuple[Way, ...]] = ("kinesis", "data", "export")
 _ALL: Final[tuple[Way, ...]] = (*WAYS, "data")
 
 EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=_ALL)
+BY_TIME_TO_LIVE: Final = Leaf(TEXT, ("stream", "kinesis", "data"))
+"""Who removed an item whose time to live was over; records of nothing else say who (`Record` in the same reference)."""
+
 VIEW_TYPE: Final = Leaf(one_of(*(view.value for view in StreamViewType)), ("stream", "export"), _S)
 
-_KINESIS: Final[Mapping[str, Node]] = {
+_KINESIS: Final[Mapping[str, Leaf]] = {
     **{
         name: Leaf(TEXT, _K)
         for name in (
@@ -111,6 +121,13 @@ _KINESIS: Final[Mapping[str, Node]] = {
     "approximateArrivalTimestamp": Leaf(TIME, _K),
 }  # fmt: skip
 """What Lambda's event of a Kinesis stream, or a pipe's, says of an entry ("Kinesis record event" in the same guide)."""
+
+_ENTRY: Final[Mapping[str, Node]] = {
+    name: node._replace(ways=("data",))
+    for name, node in _KINESIS.items()
+    if name != "eventName"  # which is that of the change to whoever asks for it
+}
+"""What a mapping's filter sees of an entry beside its data ("Using event filtering" with Kinesis in that guide)."""
 
 DYNAMODB: Final[Mapping[str, Node]] = {
     "Keys": Attributes("Keys"),
@@ -127,6 +144,11 @@ DYNAMODB: Final[Mapping[str, Node]] = {
 def record_of(table_names: Sequence[str], ways: Collection[Way]) -> Fields:
     """List the fields that a record of one of these tables has on some of these ways."""
     return _on(ways, Fields(_record_of(table_names)))
+
+
+def entry_of(record: Fields) -> Fields:
+    """List the fields that an entry of Kinesis has, as the filter of a mapping sees it, with a record in its data."""
+    return Fields({DATA: record, **_ENTRY})
 
 
 def _on(ways: Collection[Way], whole: Fields) -> Fields:
@@ -150,7 +172,7 @@ def _record_of(table_names: Sequence[str]) -> Mapping[str, Node]:
         "awsRegion": Leaf(REGION, nothing=("export",)),
         "eventSourceARN": Leaf(_stream_of(table_names), _SK, _SK),
         "userIdentity": Fields(
-            {"type": Leaf(TEXT, _SD), "principalId": Leaf(TEXT, _SD)},
+            {"type": BY_TIME_TO_LIVE, "principalId": BY_TIME_TO_LIVE},
             Leaf(Domain("an object of type and principalId, or null through Kinesis", (None,)), _D),
         ),
         "dynamodb": Fields(DYNAMODB),
@@ -161,9 +183,42 @@ def _record_of(table_names: Sequence[str]) -> Mapping[str, Node]:
 
 
 def _stream_of(table_names: Sequence[str]) -> Domain:
-    """Make the domain of the ARNs of the tables' streams, and of Kinesis streams."""
+    """Make the domain of the ARNs of the tables' streams, and of Kinesis streams.
+
+    These are ``arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL`` and
+    ``arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME`` ("Actions, resources, and condition keys" of each service in
+    the Service Authorization Reference).
+    """
+    resources = {
+        "dynamodb": [f"table/{name}/stream/" for name in table_names],
+        "kinesis": ["stream/"],
+    }
 
     def has(text: str) -> bool:
-        return ":kinesis:" in text or any(f":table/{name}/stream/" in text for name in table_names)
+        return ":kinesis:" in text or any(f":{resource}" in text for resource in resources["dynamodb"])
 
-    return text_like(f"the ARN of a stream of {' or '.join(table_names)}, or of a Kinesis stream", has)
+    def begins(text: str) -> bool:
+        prefix, _, service, _, _, resource, *_ = *text.split(":", _OF_ARN), *[""] * _OF_ARN
+        whole = text.count(":")
+        return _leads(prefix, ["arn"], is_whole=whole > 0) and any(
+            _leads(service, [name], is_whole=whole > 2)
+            and any(known.startswith(resource) or resource.startswith(known) for known in known_resources)
+            for name, known_resources in resources.items()
+        )
+
+    def ends(text: str) -> bool:
+        start, slash, _ = text.rpartition("/")
+        return not slash or any(
+            known.endswith(f"{start}/") or f"{start}/".endswith(f":{known}")
+            for each in resources.values()
+            for known in each
+        )
+
+    return text_like(
+        f"the ARN of a stream of {' or '.join(table_names)}, or of a Kinesis stream", has, begins, ends
+    )
+
+
+def _leads(text: str, names: Sequence[str], *, is_whole: bool) -> bool:
+    """Whether text is one of some names, or may become one."""
+    return any(name == text if is_whole else name.startswith(text) for name in names)

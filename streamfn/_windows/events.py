@@ -56,6 +56,11 @@ def window_event(event: object) -> WindowEvent:
             "expected the event of a tumbling window, got an OnFailure document: the event that failed is its payload, "
             "with the window and the state of then, and Lambda takes no state from an answer to it any more"
         )
+    if envelope.sender == "pipe":
+        raise NotAStreamEvent(
+            "expected the event of a tumbling window, got the list of a pipe, which has no windows: make the function "
+            "with lambda_handler(), or have an event source mapping call it"
+        )
     if not is_map(event) or "isFinalInvokeForWindow" not in event:
         raise NotAStreamEvent(
             "expected the event of a tumbling window: set TumblingWindowInSeconds on the event source mapping"

@@ -78,10 +78,8 @@ def _findings_of_read(
     tables = followed if own is None else [own]
     alternatives: list[list[Asked]] = []
     for each in read:
-        if each.inner is None:
-            continue
         try:
-            alternatives += check_possible(each.inner, tables, _keys(routes or (), tables), ways)
+            alternatives += check_possible(each.matcher.pattern, tables, _keys(routes or (), tables), ways)
         except Misuse as problem:
             text = json.dumps(each.matcher.pattern)
             wanted = "a pattern of what records have"

@@ -17,9 +17,8 @@ from streamfn._execution.verdicts import wants
 from streamfn._filters.wanted import EVENT_NAME, for_kind
 from streamfn._forks import may_match
 from streamfn._handlers.registration import AnyHandler
-from streamfn._misuse import Misuse
 from streamfn._patterns.plain import is_array
-from streamfn._patterns.possible import Asked, check_possible
+from streamfn._patterns.possible import Asked, possible_alternatives
 from streamfn._patterns.values import comparable
 from streamfn._records import stream_record
 from streamfn._routes import Route
@@ -101,10 +100,7 @@ def _wanted(
     rest = for_kind(pattern, event_name)
     if rest is None:
         return []
-    try:
-        return check_possible({EVENT_NAME: [event_name], **rest}, [table_name], keys)
-    except Misuse:  # it asks for a new image of what was removed, say
-        return []
+    return possible_alternatives({EVENT_NAME: [event_name], **rest}, [table_name], keys)
 
 
 def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
@@ -131,8 +127,12 @@ def _records(
 ) -> Iterator[RawRecord]:
     """Make records of one kind that some alternative of the table's pattern may match, and no filter."""
     samples = samples_of(route.table)
-    befores = [*samples, *(_changed(route, each) for each in samples)]
-    for sample, before in product(samples, befores if event_name == "MODIFY" else befores[:1]):
+    changed = [_changed(route, each) for each in samples]
+    pairs = chain(
+        product(samples, [*samples, *changed] if event_name == "MODIFY" else samples[:1]),
+        zip(changed, samples, strict=True),
+    )
+    for sample, before in pairs:
         for alternative in wanted:
             satisfying = [_satisfying(route, each) for each in alternative]
             evading = [

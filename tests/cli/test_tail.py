@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -137,6 +137,11 @@ def test_failures_can_be_skipped(running: str, table: str, tmp_path: Path) -> No
     assert outcomes == [("Refused", "SlackError(status=400)"), ("handled", "'announced b'")]
 
 
+def missing(titles: Sequence[str], seen: Sequence[object]) -> set[str]:
+    """Give the titles that no line has told of yet."""
+    return {title for title in titles if f"'announced {title}'" not in seen}
+
+
 def test_killed_at_any_moment_and_started_again_it_skips_no_record(
     running: str, table: str, tmp_path: Path
 ) -> None:
@@ -149,7 +154,11 @@ def test_killed_at_any_moment_and_started_again_it_skips_no_record(
     for _ in range(4):
         with following(running, tmp_path, *arguments) as process:
             shown = lines(process)
-            seen += [told(next(shown))["value"] for _ in range(random.randrange(1, 30))]
+            # A checkpoint may stand behind lines that were not read before the end, so that fewer are left.
+            for _ in range(random.randrange(1, 30)):
+                if not missing(titles, seen):
+                    break
+                seen.append(told(next(shown))["value"])
             process.kill()
             # What it wrote before it died counts; the last line may be half of one.
             seen += [told(line)["value"] for line in shown if line.endswith("}")]
@@ -157,11 +166,12 @@ def test_killed_at_any_moment_and_started_again_it_skips_no_record(
         write(running, table, titles[-1])
     with following(running, tmp_path, *arguments) as process:
         shown = lines(process)
-        while set(seen) != {f"'announced {title}'" for title in titles}:
+        while missing(titles, seen):
             seen.append(told(next(shown))["value"])
         process.send_signal(signal.SIGTERM)
         process.wait()
     assert process.returncode == 0
+    assert set(seen) == {f"'announced {title}'" for title in titles}
 
 
 def test_it_ends_when_nobody_reads_on(running: str, table: str, tmp_path: Path) -> None:

@@ -104,3 +104,7 @@ def test_that_of_a_kinesis_stream_is_read_with_its_records_and_refused_without()
     assert len(read.records) == len(RECORDS)
     with pytest.raises(NotADocument, match="a bucket keeps them"):
         read_document(of_kinesis(document(RECORDS)))
+    of_a_pipe = of_kinesis(document(RECORDS)).replace("requestContext", "context")
+    of_a_pipe = of_a_pipe.replace("functionArn", "partnerResourceArn")
+    with pytest.raises(NotADocument, match="they have to be read from the stream again"):
+        read_document(of_a_pipe.replace(ARN, "arn:aws:pipes:eu-west-1:123456789012:pipe/cards"))

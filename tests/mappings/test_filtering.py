@@ -268,6 +268,38 @@ def test_a_kind_that_no_pattern_is_for_may_be_dropped() -> None:
     assert dropped(pipeline(inserts, on_insert(charge), on_remove(refund)), {"eventName": ["INSERT"]}) == ""
 
 
+IN_AN_IMAGE: Final = {"$or": [SHIPPED["dynamodb"], {"OldImage": {"status": {"S": ["shipped"]}}}]}
+
+
+def test_a_kind_that_goes_with_one_alternative_of_a_pattern_is_wanted() -> None:
+    """A removed item has no new image, and the other alternative asks for the old one."""
+    either = Table("prod-Card", Order, pattern={"dynamodb": IN_AN_IMAGE})
+    process = pipeline(either, on_insert(charge), on_modify(renew), on_remove(refund))
+    assert dropped(process, {"eventName": ["INSERT", "MODIFY"]}) == "REMOVE for refund"
+    assert dropped(process, SHIPPED) == "MODIFY for renew, REMOVE for refund"
+    assert dropped(process, {"dynamodb": IN_AN_IMAGE}) == ""
+
+
+def test_where_is_asked_of_more_than_the_plainest_values() -> None:
+    @dataclass(frozen=True)
+    class Bill:
+        id: Annotated[int, PartitionKey]
+        status: str
+        total: int
+        paid: bool
+
+    def collect(event: InsertEvent[Bill]) -> Result[int, str]:
+        return Success(event.new_image.total)
+
+    bills = Table("prod-Card", Bill)
+    for handler in (
+        on_insert(collect, where=lambda event: event.new_image.total > 100),
+        on_insert(collect, where=lambda event: not event.new_image.paid),
+    ):
+        assert dropped(pipeline(bills, handler), {"eventName": ["INSERT"], **SHIPPED}) == "INSERT for collect"
+        assert dropped(pipeline(bills, handler), {"eventName": ["INSERT"]}) == ""
+
+
 def test_a_kind_that_is_dropped_altogether_is_wanted_whatever_where_says() -> None:
     """No record that is made may be one that `where` wants; the handler is for some all the same."""
     picky = pipeline(orders, on_insert(charge, where=lambda event: event.new_image.note == "secret"))
@@ -312,6 +344,13 @@ def test_filters_of_kinesis_are_of_data() -> None:
     )
     assert dropped(ALL, {"data": {"tableName": ["prod-Card"]}}, stream=KINESIS) == ""
     assert check(ALL, {"partitionKey": ["1"], "data": {"eventName": ["INSERT"]}}, stream=KINESIS) == []
+    for outside in ({"eventName": ["INSERT"]}, {"dynamodb": {"Keys": {"id": {"N": ["1"]}}}}, {"body": ["x"]}):
+        (finding,) = check(ALL, outside, stream=KINESIS)
+        assert "no entry of Kinesis has a field" in finding.why
+        assert "write what is asked of a change within data" in finding.why
+    either = {"$or": [{"partitionKey": ["1"]}, {"data": {"eventname": ["INSERT"]}}]}
+    (finding,) = check(ALL, either, stream=KINESIS)
+    assert "$.$or[1].data.eventname: no record has a field 'eventname' here; write eventName" in finding.why
     (finding, *_) = check(ALL, {"data": {"dynamodb": {"StreamViewType": ["KEYS_ONLY"]}}}, stream=KINESIS)
     assert "no record has a field 'StreamViewType' here" in finding.why
 

@@ -122,6 +122,12 @@ CONTENTS: Final[list[tuple[dict[str, object], str]]] = [
     (new(a={"N": ["-0"]}), '…; write "0"'),
     (new(a={"N": ["007"]}), '…; write "7"'),
     (new(a={"N": ["1.5E2"]}), '…; write "150"'),
+    (new(a={"N": ["1" * 39]}), "… here is a number as text"),
+    (new(a={"N": ["0." + "1" * 39]}), "… here is a number as text"),
+    (new(a={"N": [{"prefix": "01"}]}), "… no value is so: here is a number as text"),
+    (new(a={"N": [{"prefix": "1.0.0"}]}), "… no value is so: here is a number as text"),
+    (new(a={"N": [{"suffix": ".0"}]}), "… no value is so: here is a number as text"),
+    (new(a={"N": [{"suffix": "1."}]}), "… no value is so: here is a number as text"),
     (new(a={"N": ["NaN"]}), '… nothing equals "NaN": here is a number'),
     (new(a={"N": ["1e999"]}), '… nothing equals "1e999": here is a number'),
     (new(a={"N": [1.5]}), '…; write "1.5"'),
@@ -167,6 +173,16 @@ CONTENTS: Final[list[tuple[dict[str, object], str]]] = [
         {"eventSourceARN": ["arn:aws:dynamodb:eu-west-1:1:table/other/stream/1"]},
         "… here is the ARN of a stream of prod-Card",
     ),
+    (
+        {"eventSourceARN": [{"prefix": "arn:aws:dynamodb:eu-west-1:1:table/other/"}]},
+        "$.eventSourceARN[0]: no value is so: here is the ARN of a stream of prod-Card",
+    ),
+    ({"eventSourceARN": [{"prefix": "arn:aws:dynamodb:eu-west-1:1:stream/"}]}, "… no value is so"),
+    ({"eventSourceARN": [{"prefix": "arn:aws:sqs:"}]}, "… no value is so"),
+    ({"eventSourceARN": [{"prefix": "arn:aws:dynamo:"}]}, "… no value is so"),
+    ({"eventSourceARN": [{"prefix": "prod-Card"}]}, "… no value is so"),
+    ({"eventSourceARN": [{"suffix": ":table/prod-Card"}]}, "… no value is so"),
+    ({"eventSourceARN": [{"suffix": "other/stream/2024"}]}, "… no value is so"),
     ({"tableName": ["other"]}, '… here is "prod-Card"; write "prod-Card"'),
     ({"userIdentity": ["Service"]}, '… nothing equals "Service": here is an object of type and principalId'),
     ({"dynamodb": {"StreamViewType": ["NEW_IMAGES"]}}, '… nothing equals "NEW_IMAGES"'),
@@ -192,6 +208,11 @@ KEYS: Final[list[tuple[dict[str, object], str]]] = [
     (keys(id={"S": ["1"]}), "$.dynamodb.Keys.id.S: the key 'id' is of the type N"),
     (keys(title={"SS": ["1"]}), "$.dynamodb.Keys.title.SS: the key 'title' is of the type S"),
     (new(id={"S": ["1"]}), "$.dynamodb.NewImage.id.S: the key 'id' is of the type N"),
+    (
+        keys(title={"S": [""]}),
+        '$.dynamodb.Keys.title.S[0]: nothing equals "": here is text that is not empty',
+    ),
+    (new(title={"S": [""]}), "$.dynamodb.NewImage.title.S[0]: … here is text that is not empty"),
     (keys(id={"N": [{"exists": False}]}), "$.dynamodb.Keys.id.N: no record has what is wanted here"),
 ]
 
@@ -199,6 +220,35 @@ TOGETHER: Final[list[tuple[dict[str, object], str]]] = [
     (
         {"eventName": ["REMOVE"], **new(a={"S": ["x"]})},
         "$.dynamodb.NewImage.a.S: … at $.eventName; a REMOVE has no",
+    ),
+    (
+        {"eventName": ["INSERT"], "userIdentity": {"type": ["Service"]}},
+        "$.userIdentity.type: … only a REMOVE by time to live has a userIdentity",
+    ),
+    (
+        {
+            "eventName": [{"anything-but": "REMOVE"}],
+            "userIdentity": {"principalId": ["dynamodb.amazonaws.com"]},
+        },
+        "$.userIdentity.principalId: ",
+    ),
+    ({**new(a={"S": ["x"]}), "userIdentity": {"type": ["Service"]}}, "$.userIdentity.type: "),
+    (
+        {
+            "$or": [{"eventName": ["INSERT"]}, {"eventName": ["MODIFY"]}],
+            "dynamodb": {"$or": [new(a={"S": ["x"]})["dynamodb"], {"StreamViewType": ["KEYS_ONLY"]}]},
+            "userIdentity": {"type": [{"exists": False}, "Service"]},
+            "tableName": ["prod-Card"],
+            "eventVersion": ["1.1"],
+        },
+        "$.eventVersion: ",
+    ),
+    (
+        {
+            "eventName": ["REMOVE"],
+            "dynamodb": {"$or": [new(a={"S": ["x"]})["dynamodb"], {"OldImage": {"a": {"S": ["x"]}}}]},
+        },
+        "$.dynamodb.$or[0].NewImage.a.S: ",
     ),
     ({"eventName": ["INSERT"], "dynamodb": {"OldImage": {"a": {"S": ["x"]}}}}, "$.dynamodb.OldImage.a.S: "),
     ({"eventName": [{"prefix": "REM"}], **new(a={"S": ["x"]})}, "$.dynamodb.NewImage.a.S: "),
@@ -299,6 +349,43 @@ ACCEPTED: Final[list[dict[str, object]]] = [
     {"dynamodb": {"SequenceNumber": [{"exists": False}]}},
     {"$or": [new(a={"S": ["x"]}), {"dynamodb": {"OldImage": {"a": {"S": ["x"]}}}}]},
     {"dynamodb": {"$or": [{"NewImage": {"a": {"S": ["x"]}}}, {"OldImage": {"a": {"S": ["x"]}}}]}},
+    {
+        "$or": [{"eventName": ["INSERT"]}, {"eventName": ["REMOVE"]}],
+        "dynamodb": {"$or": [{"NewImage": {"a": {"S": ["x"]}}}, {"OldImage": {"a": {"S": ["x"]}}}]},
+    },
+    {"eventName": ["INSERT"], "userIdentity": {"type": [{"exists": False}]}},
+    {"eventName": ["INSERT"], "userIdentity": [None]},
+    new(a={"N": [{"prefix": "-0"}, {"prefix": "0."}, {"prefix": "1e-"}, {"suffix": "0"}, {"suffix": ".05"}]}),
+    new(a={"N": ["1" * 38, "1" * 38 + "00", "0." + "0" * 40 + "1", {"suffix": "E-7"}, {"suffix": "-7"}]}),
+    new(title={"S": [{"prefix": ""}, {"anything-but": "x"}]}, other={"S": [""]}),
+    {"eventSourceARN": [{"prefix": "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card"}]},
+    {
+        "eventSourceARN": [
+            {"prefix": "arn:aws-cn:dynamodb:cn-north-1:1:table/prod-Card/stream/2024-01-01T00:"}
+        ]
+    },
+    {
+        "eventSourceARN": [
+            {"prefix": "arn:aws:dyn"},
+            {"prefix": "ar"},
+            {"prefix": ""},
+            {"prefix": "arn:aws:kinesis:"},
+        ]
+    },
+    {
+        "eventSourceARN": [
+            {"prefix": "arn:aws:kinesis:eu-west-1:1:stream/changes"},
+            {"suffix": "stream/changes"},
+        ]
+    },
+    {
+        "eventSourceARN": [
+            {"suffix": "table/prod-Card/stream/2024"},
+            {"suffix": "Card/stream/2024"},
+            {"suffix": "000"},
+        ]
+    },
+    {"eventSourceARN": [{"suffix": ":1:table/prod-Card/stream/2024"}, {"suffix": ":1:stream/changes"}]},
 ]
 
 
@@ -307,8 +394,16 @@ def test_what_a_record_can_match_is_not_refused(pattern: dict[str, object]) -> N
     assert declared(pattern).matcher is not None
 
 
+def test_names_with_more_readings_than_are_tried_are_not_refused() -> None:
+    """Each name is an attribute's or leads on into a map, and the last ways to read them are those that fit."""
+    names = {f"{number}.M.a.S": ["x"] for number in range(11)}
+    assert declared({"dynamodb": {"NewImage": {**names, "0": {"S": ["x"]}}}}).matcher is not None
+    assert "a REMOVE has no new image" in refusal({"eventName": ["REMOVE"], "dynamodb": {"NewImage": names}})
+
+
 def test_binary_keys_are_base64_text() -> None:
     declared(keys(hash={"B": ["aGk="]}, range={"S": [{"prefix": "x"}]}), Blob)
+    assert "base64 text that is not empty" in refusal(keys(hash={"B": [""]}), Blob)
     assert "of the type B" in refusal(keys(hash={"S": ["hi"]}), Blob)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from returns.result import Result, Success
 
-from streamfn import InsertEvent, RemoveEvent, lambda_handler, on_insert, on_remove, pipeline
+from streamfn import InsertEvent, RemoveEvent, Table, lambda_handler, on_insert, on_remove, pipeline
 from streamfn.mappings import check_mapping
 from tests.cards import Card, cards
 
@@ -87,3 +87,32 @@ def test_check_mapping_finds_settings_that_keep_records_from_the_handlers() -> N
         assert ["StartingPosition"] == [setting for setting, _ in found(StartingPosition=position)]
     elsewhere = found(EventSourceArn=STREAM.replace("prod-Card", "prod-Deck"))
     assert ["EventSourceMappings", "EventSourceArn"] == [setting for setting, _ in elsewhere]
+
+
+def test_filters_are_compared_with_each_alternative_of_a_pattern() -> None:
+    """A pattern that asks for a state in either image wants removals too, and a filter that drops them passed."""
+    title = {"title": {"S": ["hello"]}}
+    either = Table(
+        "prod-Card", Card, pattern={"dynamodb": {"$or": [{"NewImage": title}, {"OldImage": title}]}}
+    )
+    handler = lambda_handler(pipeline(either, on_insert(announce), on_remove(forget)))
+    for dropping, told in (
+        ({"eventName": ["INSERT"]}, "REMOVE for forget"),
+        ({"eventName": ["REMOVE"]}, "INSERT for announce"),
+    ):
+        (finding,) = check_mapping(Lambda(FilterCriteria=filters(dropping)), "follow-cards", handler)
+        assert finding.why.endswith(told)
+    fitting = Lambda(FilterCriteria=filters({"eventName": ["INSERT", "REMOVE"]}))
+    assert check_mapping(fitting, "follow-cards", handler) == []
+
+
+def test_a_filter_of_a_kinesis_stream_is_of_what_its_entries_have() -> None:
+    """A filter of changes that stood beside `data` matches no entry, and passed as one that nobody can judge."""
+    stream = "arn:aws:kinesis:eu-west-1:123456789012:stream/changes"
+    ((setting, why),) = found(
+        EventSourceArn=stream, FilterCriteria=filters({"eventName": ["INSERT", "REMOVE"]})
+    )
+    assert setting == "FilterCriteria"
+    assert "write what is asked of a change within data" in why
+    within = filters({"data": {"eventName": ["INSERT", "REMOVE"]}})
+    assert found(EventSourceArn=stream, FilterCriteria=within) == []

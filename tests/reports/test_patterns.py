@@ -78,6 +78,8 @@ WRONG: Final[Mapping[str, Mapping[str, object]]] = {
     "$.dynamodb.Keys.id.N[0]": {"dynamodb": {"Keys": {"id": {"N": [{"numeric": [">", 1]}]}}}},
     "$.dynamodb.Keys.id.S": {"dynamodb": {"Keys": {"id": {"S": ["1"]}}}},
     "$.dynamodb.NewImage.paid.BOOL[0]": {"dynamodb": {"NewImage": {"paid": {"BOOL": ["true"]}}}},
+    "$.eventSourceARN[0]": {"eventSourceARN": [{"prefix": "arn:aws:dynamodb:eu-west-1:1:table/other/"}]},
+    "$.userIdentity.type": {"eventName": ["INSERT"], "userIdentity": {"type": ["Service"]}},
     "$.body": {"body": {"eventName": ["INSERT"]}},
     "$.data": {"data": {"eventName": ["INSERT"]}},
 }
@@ -98,6 +100,15 @@ def test_a_pattern_that_no_record_can_match_is_refused_with_its_place() -> None:
         {"dynamodb": {"NewImage": {"unknown": {"M": {"a.b": {"NS": ["1"]}}}}}},
         {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}},
         {"tableName": ["orders"], "eventName": [{"anything-but": "REMOVE"}]},
+        {
+            "$or": [{"eventName": ["INSERT"]}, {"eventName": ["REMOVE"]}],
+            "dynamodb": {
+                "$or": [
+                    {"NewImage": {"status": {"S": ["open"]}}},
+                    {"OldImage": {"status": {"S": ["open"]}}},
+                ]
+            },
+        },
     ):
         assert Table("orders", Order, pattern=fitting).matcher is not None
 

@@ -419,7 +419,7 @@ def test_a_state_may_gain_fields_with_defaults() -> None:
     ("event", "message"),
     [
         (lambda_event(), "set TumblingWindowInSeconds on the event source mapping"),
-        ([], "set TumblingWindowInSeconds on the event source mapping"),
+        ([], "got the list of a pipe, which has no windows"),
         ({"detail-type": "x"}, "got an event of EventBridge"),
         (of_window(NO_RECORDS, window=None), "without its window or its state"),
         (of_window(NO_RECORDS, window={"start": "now", "end": "2024-01-01T00:00:00Z"}), "without its window"),

@@ -93,9 +93,13 @@ def read_document(text: str) -> Document | None:
 def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
     if "payload" not in told:
         if "KinesisBatchInfo" in told:
-            raise NotADocument(
-                "the document of a Kinesis stream carries no records: a bucket keeps them with it"
+            is_of_lambda = "requestContext" in told
+            where = (
+                "a bucket keeps them with it"
+                if is_of_lambda
+                else "they have to be read from the stream again"
             )
+            raise NotADocument(f"the document of a Kinesis stream carries no records: {where}")
         return None
     try:
         return tuple(read(told))

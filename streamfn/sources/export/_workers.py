@@ -53,6 +53,9 @@ class Unfinished:
     problem: str
 
 
+LISTENER: Final = "streamfn-replay-listener"
+"""The name of the thread of a worker that waits for the word to stop, and ends with it."""
+
 News = Chunk | Unfinished | None
 """What a worker tells: of a chunk, of a file that it could not finish, or that it is ready for the next one."""
 
@@ -150,7 +153,7 @@ def _work(connection: Wire, work: Work, stop: Event) -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # at once, and what is done is kept
     over = threading.Event()
     stopped = threading.Event()
-    listener = threading.Thread(target=_listen, args=(stop, stopped, over), daemon=True)
+    listener = threading.Thread(target=_listen, name=LISTENER, args=(stop, stopped, over), daemon=True)
     listener.start()
     try:
         with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
