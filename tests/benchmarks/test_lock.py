@@ -14,10 +14,15 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def _pins(name: str) -> dict[str, str]:
-    """Find the version of each locked project."""
+    """Find the version of each locked project for Python 3.14, the newest that everything in the locks supports."""
     lock = (ROOT / "requirements" / name).read_text(encoding="utf-8")
-    found: list[tuple[str, str]] = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", lock, re.MULTILINE)
-    return {canonicalize_name(project): version for project, version in found}
+    lines: list[str] = re.findall(r"^[\w.-]+(?:\[[^]]*\])?==[^\\]+", lock, re.MULTILINE)
+    newest = {"python_version": "3.14", "python_full_version": "3.14.0"}
+    return {
+        canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
+        for pin in map(Requirement, lines)
+        if pin.marker is None or pin.marker.evaluate(newest)
+    }
 
 
 def test_the_lock_fulfils_the_group() -> None:
