@@ -65,7 +65,7 @@ def test_records_come_in_the_order_of_the_batch() -> None:
         (record(without="dynamodb"), "dynamodb is missing"),
         (record(dynamodb="text"), "dynamodb: expected an object, got another string"),
         (record(without="eventID"), "eventID is missing"),
-        (record(eventID=""), "eventID: expected text, got another string"),
+        (record(eventID=""), "eventID: expected text, got an empty string"),
         (record(eventID=7), "eventID: expected text, got another number"),
         (record(eventSource="aws:kinesis"), "eventSource: expected aws:dynamodb"),
         (record(without="eventName"), "eventName is missing"),

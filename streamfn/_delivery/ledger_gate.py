@@ -129,6 +129,10 @@ class LedgerGate(Gate):
         return self._failed_in_a_row.get(handler, 0) < self._most_in_a_row
 
     @override
+    def tries(self, handler: str, /) -> bool:
+        return self.isolates(handler)
+
+    @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
         with self._lock:
             self._under_way.begin(call, turns)
@@ -160,12 +164,13 @@ class LedgerGate(Gate):
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
                 return
-            tried = isinstance(reason, Refused | Raised)
-            if tried:
+            if isinstance(reason, Refused | Raised):
                 self._enter_failure(pair, name, alone=alone, isolated=isolated)
             else:
                 self._book.waits(pair, name)
             hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
+            # A chunk that failed says nothing of the pair itself, which may have been sound for long.
+            tried = alone and isinstance(reason, Refused | Raised)
             gives_up = hopeless or (tried and self._limits_are_reached(self._book[pair]))
             if self._outbox is not None and gives_up:
                 self._outbox.put(turn, self._letter(pair, turn, reason))

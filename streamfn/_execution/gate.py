@@ -107,6 +107,10 @@ class Gate:
         """Whether a batched handler is called again, within the run, to find out which event of a chunk has failed."""
         return False
 
+    def tries(self, handler: str, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether a batched handler is called with what is to be tried alone, or that waits."""
+        return True
+
     def unwanted(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)
         """Learn that `where` does not want a turn; say why that is a failure, if it is one."""
         return None

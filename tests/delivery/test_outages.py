@@ -142,6 +142,27 @@ def test_what_is_refused_for_good_is_found_and_no_other_pays_for_it(
 
 
 @strategies
+def test_a_sound_note_is_not_given_up_for_its_neighbours(strategy: Strategy) -> None:
+    """An outage has used its attempts up, and when its patience is over a chunk fails for what others are."""
+    service, letters = Service(0, 1), MemoryDeadLetters()
+
+    def take(events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        return service.take_each(events) if service.is_down else service.raise_for_each(events)
+
+    process = pipeline(notes, on_insert(batched_each(take), name="take"), strategy=strategy)
+    patience = timedelta(minutes=1)
+    service.down_for = patience
+    delivery = retry(
+        ledger=MemoryLedger(), dead_letters=letters, max_attempts=1, patience=patience, report=quiet
+    )
+    service.mapping = EventSourceMapping(lambda_handler(process, delivery), batch_size=10)
+    service.begun = service.mapping.clock.now
+    service.mapping.deliver(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(10)))
+    assert [letter.pair.record for letter in letters.letters] == ["0", "1"]
+    assert sorted(service.taken) == list(range(2, 10))
+
+
+@strategies
 def test_in_an_outage_few_use_attempts_up(strategy: Strategy) -> None:
     """Only a failure alone is an attempt, and few are tried alone."""
     service, letters = Service(), MemoryDeadLetters()
