@@ -181,3 +181,8 @@ def test_a_malformed_record_shows_identifiers_and_hashes_by_them() -> None:
         "event_id='id-7', sequence_number=None)"
     )
     assert {one} == {other}
+
+
+def test_a_source_of_null_is_one_that_is_left_out() -> None:
+    """As tools write it that turn each field of GetRecords' answer into JSON."""
+    assert isinstance(record_of(record(eventSource=None), 0), StreamRecord)
