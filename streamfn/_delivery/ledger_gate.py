@@ -264,7 +264,7 @@ class LedgerGate(Gate):
     def _enter_failure(self, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False) -> None:
         now = self._ground.clock.now
         if not alone:
-            self._book.failed_with_others(pair, name, now)
+            self._book.failed_with_others(pair, name, now, isolated=isolated)
         elif pair not in self._counted:  # the alarm was first
             self._book.attempted(pair, name, now, isolated=isolated)
 

@@ -98,7 +98,7 @@ class Gate:
     def failed(
         self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
     ) -> None:
-        """Learn that a turn failed, `alone` or together with others in a chunk; `isolated` is one that was a chunk."""
+        """Learn that a turn failed, `alone` or together with others in a chunk; one that is `isolated` stays alone."""
 
     def answered(self, handler: str, /, *, succeeded: bool) -> None:
         """Learn whether a call of a batched handler has succeeded, on one event at least."""

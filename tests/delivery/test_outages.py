@@ -163,6 +163,40 @@ def test_a_sound_note_is_not_given_up_for_its_neighbours(strategy: Strategy) -> 
 
 
 @strategies
+@pytest.mark.parametrize("form", ["batched", "each, but raising"])
+@pytest.mark.parametrize("poison", [0, 3, 9])
+@pytest.mark.parametrize("seconds", [10, 20, 40])
+def test_a_slow_handler_goes_on_where_time_was_up(
+    seconds: int, poison: int, form: str, strategy: Strategy
+) -> None:
+    """An invocation has 60 s, and so time for five, two or one of the calls that lead to the poison."""
+    service, letters = Service(poison), MemoryDeadLetters()
+
+    def slow(events: Sequence[Event[Note]]) -> Result[str, str]:
+        mapping.clock.advance(timedelta(seconds=seconds))
+        return service.take(events)
+
+    def slow_each(events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        mapping.clock.advance(timedelta(seconds=seconds))
+        return service.raise_for_each(events)
+
+    handler = on_insert(batched(slow), name="take")
+    if form == "each, but raising":
+        handler = on_insert(batched_each(slow_each), name="take")
+    delivery = retry(
+        ledger=MemoryLedger(), dead_letters=letters, max_attempts=2, patience=timedelta(), report=quiet
+    )
+    function = lambda_handler(pipeline(notes, handler, strategy=strategy), delivery)
+    mapping = service.mapping = EventSourceMapping(function, timeout=timedelta(seconds=60))
+    service.begun = mapping.clock.now
+    history = mapping.deliver(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(10)))
+    assert history.discarded == []
+    assert [(letter.pair.record, letter.attempts) for letter in letters.letters] == [(str(poison), 2)]
+    assert sorted(service.taken) == [each for each in range(10) if each != poison], "each once"
+    assert len(service.calls) <= 15
+
+
+@strategies
 def test_in_an_outage_few_use_attempts_up(strategy: Strategy) -> None:
     """Only a failure alone is an attempt, and few are tried alone."""
     service, letters = Service(), MemoryDeadLetters()
