@@ -83,7 +83,9 @@ class LedgerGate(Gate):
         self._counted: set[Pair] = set()
         self._finished = False
         self._ledger_fails = False
-        self._failed_in_a_row: dict[str, int] = {}
+        # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
+        # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
+        self._failed_in_a_row: dict[tuple[str, bool], int] = {}
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
         self._most_in_a_row = ground.records.bit_length() + 2
         self._lock = RLock()
@@ -120,17 +122,24 @@ class LedgerGate(Gate):
         return entry is not None and entry.alone and not entry.settled
 
     @override
-    def answered(self, handler: str, /, *, succeeded: bool) -> None:
-        self._failed_in_a_row[handler] = 0 if succeeded else self._failed_in_a_row.get(handler, 0) + 1
+    def fails(self, turn: Turn, /) -> bool:
+        return self.alone(turn) and self._book[named(turn)].attempts >= self._ground.limits.attempts
+
+    @override
+    def answered(self, handler: str, /, *, succeeded: bool, fails: bool) -> None:
+        if succeeded:
+            self._failed_in_a_row[handler, True] = self._failed_in_a_row[handler, False] = 0
+        else:
+            self._failed_in_a_row[handler, fails] = self._failed_in_a_row.get((handler, fails), 0) + 1
 
     @override
     def isolates(self, handler: str, /) -> bool:
         # A handler of which call after call fails is out of order, and its service is not to be stormed.
-        return self._failed_in_a_row.get(handler, 0) < self._most_in_a_row
+        return self._failed_in_a_row.get((handler, False), 0) < self._most_in_a_row
 
     @override
-    def tries(self, handler: str, /) -> bool:
-        return self.isolates(handler)
+    def tries(self, turn: Turn, /) -> bool:
+        return self._failed_in_a_row.get((turn.name, self.fails(turn)), 0) < self._most_in_a_row
 
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:

@@ -100,14 +100,18 @@ class Gate:
     ) -> None:
         """Learn that a turn failed, `alone` or together with others in a chunk; one that is `isolated` stays alone."""
 
-    def answered(self, handler: str, /, *, succeeded: bool) -> None:
-        """Learn whether a call of a batched handler has succeeded, on one event at least."""
+    def fails(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether a turn of a batched handler has failed alone so often that its attempts are used up."""
+        return False
+
+    def answered(self, handler: str, /, *, succeeded: bool, fails: bool) -> None:
+        """Learn whether a batched handler has succeeded, on one event at least, and if it is one that `fails`."""
 
     def isolates(self, handler: str, /) -> bool:  # noqa: ARG002 (for those that remember)
         """Whether a batched handler is called again, within the run, to find out which event of a chunk has failed."""
         return False
 
-    def tries(self, handler: str, /) -> bool:  # noqa: ARG002 (for those that remember)
+    def tries(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
         """Whether a batched handler is called with what is to be tried alone, or that waits."""
         return True
 

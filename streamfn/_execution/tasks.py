@@ -219,7 +219,8 @@ class Call:
         answers_for_each = isinstance(found, list)
         of_each = found if isinstance(found, list) else [found] * count
         if stop.batched:
-            gate.answered(stop.name, succeeded=any(isinstance(each, Success) for each in of_each))
+            succeeded = any(isinstance(each, Success) for each in of_each)
+            gate.answered(stop.name, succeeded=succeeded, fails=count == 1 and gate.fails(self.tasks[0]))
         if isinstance(found, Failure) and count > 1 and gate.isolates(stop.name):
             middle = (count + 1) // 2
             first, second = self._dues[:middle], self._dues[middle:]

@@ -24,7 +24,7 @@ from streamfn import (
 )
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
-from streamfn.testing import EventSourceMapping, insert_event
+from streamfn.testing import EventSourceMapping, insert_event, lambda_event
 from tests.delivery.jobs import Note, notes, quiet
 
 strategies = pytest.mark.parametrize(
@@ -160,6 +160,35 @@ def test_a_sound_note_is_not_given_up_for_its_neighbours(strategy: Strategy) -> 
     service.mapping.deliver(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(10)))
     assert [letter.pair.record for letter in letters.letters] == ["0", "1"]
     assert sorted(service.taken) == list(range(2, 10))
+
+
+@strategies
+@pytest.mark.parametrize(("records", "poison"), [(10, 3), (10, 9), (100, 3), (100, 40)])
+def test_many_that_are_refused_in_a_row_do_not_keep_others_waiting_for_their_patience(
+    records: int, poison: int, strategy: Strategy
+) -> None:
+    """Those that have used their attempts up leave enough calls to find others."""
+    refused = range(poison)
+    calls: list[list[int]] = []
+    taken: set[int] = set()
+
+    def take(events: Sequence[Event[Note]]) -> Result[str, str]:
+        calls.append([int(event.event_id) for event in events])
+        if not taken.isdisjoint(calls[-1]) or not set(calls[-1]).isdisjoint(refused):
+            return Failure("no")
+        taken.update(calls[-1])
+        return Success("yes")
+
+    process = pipeline(notes, on_insert(batched(take)), strategy=strategy)
+    handler = lambda_handler(
+        process, retry(ledger=MemoryLedger(), max_attempts=2, scope="take", report=quiet)
+    )
+    batch = lambda_event(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(records)))
+    deliveries = 2 * poison + 1
+    for _ in range(deliveries):
+        handler(batch, None)
+    assert taken == set(range(poison, records))
+    assert len(calls) <= deliveries * (1 + 2 * (records.bit_length() + 2))
 
 
 @strategies

@@ -76,7 +76,7 @@ class RedriveGate(LedgerGate):
         return self._due is not None or super().alone(turn)
 
     @override
-    def tries(self, handler: str, /) -> bool:
+    def tries(self, turn: Turn, /) -> bool:
         return True  # nothing is given up here, and so what comes first would keep the rest waiting for good
 
     @override
