@@ -139,7 +139,8 @@ class LedgerGate(Gate):
 
     @override
     def tries(self, turn: Turn, /) -> bool:
-        return self._failed_in_a_row.get((turn.name, self.fails(turn)), 0) < self._most_in_a_row
+        in_a_row = self._failed_in_a_row.get((turn.name, self.fails(turn)), 0)
+        return in_a_row < self._most_in_a_row or not self.alone(turn)
 
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:

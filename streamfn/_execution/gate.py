@@ -112,7 +112,7 @@ class Gate:
         return False
 
     def tries(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a batched handler is called with what is to be tried alone, or that waits."""
+        """Whether a batched handler is called with a turn and those in its chunk, or they wait for the next run."""
         return True
 
     def unwanted(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)

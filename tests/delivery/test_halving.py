@@ -43,7 +43,8 @@ from tests.delivery.jobs import Note, notes, quiet
 
 Form = Literal["batched", "batched coroutine", "each, but raising"]
 
-CONCURRENT: Final = concurrent(workers=3)
+CONCURRENT: Final[Strategy] = concurrent(workers=3)
+STRATEGIES: Final[list[Strategy]] = [series, CONCURRENT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def plans(draw: st.DrawFn, most_poison: int) -> Plan:
         draw(st.frozensets(places, max_size=most_poison)),
         draw(st.sampled_from([None, 1, 2, 3, 5])),
         draw(st.sampled_from(["batched", "batched coroutine", "each, but raising"])),
-        draw(st.sampled_from([series, CONCURRENT])),
+        draw(st.sampled_from(STRATEGIES)),
         draw(st.booleans()),
     )
 
@@ -114,6 +115,11 @@ class Watched:
             return self.runs[-1]
 
         return self.delivery.deliver(records, watched, deadline, clock)
+
+
+def noted(_: Event[Note]) -> Result[str, str]:
+    """Succeed, with each event."""
+    return Success("noted")
 
 
 class Store:
@@ -169,7 +175,7 @@ class Store:
                 handler = on_insert(batched_each(self.raise_for_each, plan.size), name="take")
         # The other strategy runs beside it, with a handler of its own that always succeeds.
         other = series if plan.strategy is CONCURRENT else CONCURRENT
-        note = on_insert(lambda _: Success("noted"), name="note")
+        note = on_insert(noted)
         process = router(
             pipeline(notes, handler, strategy=plan.strategy), pipeline(notes, note, strategy=other)
         )
