@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
 from types import SimpleNamespace
@@ -293,6 +302,19 @@ def annotated_as_success(
     return Success(asyncio.sleep(0, event.new_image.title))
 
 
+def annotated_as_value(event: InsertEvent[Card]) -> Success[Awaitable[str]]:
+    return Success(asyncio.sleep(0, event.new_image.title))
+
+
+# Not as text, as in a module that does not put its annotations off.
+annotated_as_value.__annotations__["return"] = Annotated[Success[Annotated[Awaitable[str], "a"]], "b"]
+
+
+def mapped(event: InsertEvent[Card]) -> Mapping[str, Result[Awaitable[str], str]]:
+    """Return what is no Result, as the record's Result is going to say."""
+    return {event.new_image.title: Failure("no")}
+
+
 def annotated_as_context(event: InsertEvent[Card]) -> Result[RequiresContext[str, str], str]:
     return Success(RequiresContext.from_value(event.new_image.title))
 
@@ -414,6 +436,10 @@ REFUSED: Final[dict[str, tuple[Callable[[], Handler[Card, object, object]], str]
         lambda: on_insert(annotated_as_success),
         "annotated_as_success is annotated to return a Success of an Awaitable",
     ),
+    "annotation that is no text": (
+        lambda: on_insert(annotated_as_value),
+        "annotated_as_value is annotated to return a Success of an Awaitable",
+    ),
     "annotation with a context": (
         lambda: on_insert(annotated_as_context),
         "annotated_as_context is annotated to return a Success of a RequiresContext",
@@ -487,8 +513,18 @@ def answer_later(event: InsertEvent[Card]) -> FutureResult[str, str]:
         on_insert(answer_later),
         on_insert(lambda _: Success(1), name="unannotated"),
         on_insert(chain(letters, count)),
+        on_insert(cast("Callable[[InsertEvent[Card]], Result[object, object]]", mapped)),
     ],
-    ids=["unresolved", "generic", "safe", "future_safe", "future result", "unannotated", "chain"],
+    ids=[
+        "unresolved",
+        "generic",
+        "safe",
+        "future_safe",
+        "future result",
+        "unannotated",
+        "chain",
+        "no Result",
+    ],
 )
 def test_others_are_not(handler: Handler[Card, object, object]) -> None:
     assert len(pipeline(cards, handler)(HELLO)) == 1
