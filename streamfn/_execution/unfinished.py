@@ -128,7 +128,7 @@ def _parts(value: object) -> Iterable[object] | None:
         return cast("dict[object, object]", value).values()  # isinstance drops the type
     if isinstance(value, Result) or type(value).__module__ == "returns.maybe":
         # A Success, a Failure, a Some and a Nothing have their value there.
-        return (cast("object", value._inner_value),)  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        return (cast("object", value._inner_value),)  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
     return None
 
 
@@ -207,16 +207,22 @@ def _of_value(hint: object, container: type | None = None) -> str | None:
         return next(filter(None, (_of_value(each, container) for each in arguments)), None)
     if not isinstance(kind, type):
         return None
-    if issubclass(kind, Result) and container is None:
+    cls = cast("type[object]", kind)  # isinstance knows no parameters
+    if _is_a(cls, Result) and container is None:
         return f"a Result: {_BIND}"
-    found = None
-    if hasattr(kind, "__await__"):
-        found = f"{_named(kind)}, which nobody awaits: {_AWAIT}"
-    elif issubclass(kind, Iterator | AsyncIterator) and kind.__module__ in {"builtins", "collections.abc"}:
-        found = f"{_named(kind)}, which nobody runs: {_LIST}"
-    elif (found := _by_module(kind)) is None and issubclass(kind, (*_CONTAINERS, Sequence, Mapping)):
-        return next(filter(None, (_of_value(each, kind) for each in arguments)), None)
+    found: str | None
+    if hasattr(cls, "__await__"):
+        found = f"{_named(cls)}, which nobody awaits: {_AWAIT}"
+    elif _is_a(cls, Iterator, AsyncIterator) and cls.__module__ in {"builtins", "collections.abc"}:
+        found = f"{_named(cls)}, which nobody runs: {_LIST}"
+    elif (found := _by_module(cls)) is None and _is_a(cls, *_CONTAINERS, Sequence, Mapping):
+        return next(filter(None, (_of_value(each, cls) for each in arguments)), None)
     return found if found is None or container is None else f"{_named(container)} with {found}"
+
+
+def _is_a(kind: type[object], *classes: type) -> bool:
+    """Do what `issubclass` does, and leave a type checker's view of the kind as it is."""
+    return issubclass(kind, classes)
 
 
 def _plain(hint: object) -> object:

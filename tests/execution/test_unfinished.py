@@ -206,7 +206,11 @@ def test_a_list_that_holds_itself_is_handled() -> None:
 @pytest.mark.parametrize("answer", [Some(0), Nothing])
 def test_a_where_that_answers_a_maybe_is_a_failure(answer: object, strategy: Strategy) -> None:
     """Each Some is true, one of nothing much as well."""
-    where = cast("Callable[[InsertEvent[Card]], bool]", lambda _: answer)  # which a checker would reject
+
+    def perhaps(_: InsertEvent[Card]) -> object:
+        return answer
+
+    where = cast("Callable[[InsertEvent[Card]], bool]", perhaps)  # which a checker would reject
     process = pipeline(
         cards, on_insert(lambda _: Success(1), name="announce", where=where), strategy=strategy
     )

@@ -52,7 +52,7 @@ def test_changes_of_two_streams_that_share_all_names_are_not_one() -> None:
         lambda_event(insert_event(Card(1, "a"), event_id="1", sequence_number="101"))["Records"][0]
         for _ in range(2)
     )
-    second["eventSourceARN"] = str(first["eventSourceARN"]).replace("table/", "table/other-")
+    second["eventSourceARN"] = str(first.get("eventSourceARN")).replace("table/", "table/other-")
     called: list[str | None] = []
 
     def note(event: InsertEvent[Card]) -> Result[None, str]:
