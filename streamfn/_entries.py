@@ -18,7 +18,7 @@ from streamfn._wire import (
 
 def record_of(entry: object, position: int) -> Record:
     """Check one entry of a batch, at its index there; what is no stream record becomes a `MalformedRecord`."""
-    if is_map(entry) and is_map(identity := entry.get("userIdentity")) and "principalId" not in identity:
+    if is_map(entry) and is_map(entry.get("userIdentity")):
         from streamfn._get_records import with_identity  # few records tell who made the change
 
         entry = with_identity(entry)
@@ -48,7 +48,7 @@ def _problem(entry: object) -> str | None:
         return _expected("dynamodb", "an object", change)
     if not as_text(entry.get("eventID")):
         return _expected("eventID", "text", entry.get("eventID"))
-    if entry.get("eventSource", EVENT_SOURCE) != EVENT_SOURCE:
+    if (source := entry.get("eventSource")) is not None and source != EVENT_SOURCE:
         return f"eventSource: expected {EVENT_SOURCE}"
     if entry.get("eventName") not in EVENT_NAMES:
         return _expected("eventName", "INSERT, MODIFY or REMOVE", entry.get("eventName"))
@@ -61,6 +61,7 @@ def _problem(entry: object) -> str | None:
 
 
 def _expected(path: str, what: str, found: object) -> str:
-    return (
-        f"{path} is missing" if found is None else f"{path}: expected {what}, got another {json_type(found)}"
-    )
+    if found is None:
+        return f"{path} is missing"
+    got = "an empty string" if found == "" else f"another {json_type(found)}"
+    return f"{path}: expected {what}, got {got}"

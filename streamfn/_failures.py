@@ -13,7 +13,7 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── Unwanted       failed or waited before, and nothing wants it any more
     ├── OutOfTime      not started: the function's time was nearly up
     ├── HeldBack       not started: an earlier record of its item failed for the same handler
-    ├── Stopped        not started: an earlier record failed, and Lambda sends this one again
+    ├── Stopped        not started: an earlier record or call after call failed, and Lambda sends this one again
     └── LedgerUnavailable   not started: the ledger could not be read
 
 All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an
@@ -190,7 +190,7 @@ class HeldBack(NothingMore):
 
 
 class Stopped(NothingMore):
-    """The handler was not started, because an earlier record failed and Lambda sends this one again."""
+    """The handler was not started, since an earlier record failed, or call after call; Lambda sends this one again."""
 
     __slots__ = ()
 

@@ -40,7 +40,11 @@ def with_identity(record: Mapping[str, object]) -> Mapping[str, object]:
     identity = record.get("userIdentity")
     if not is_map(identity) or identity.keys().isdisjoint(_IDENTITY):
         return record
-    renamed = {_IDENTITY.get(name, name): value for name, value in identity.items()}
+    renamed: dict[str, object] = {}
+    for name, value in identity.items():
+        place = _IDENTITY.get(name, name)
+        if renamed.get(place) is None:  # a tool that knows both names may leave one of them empty
+            renamed[place] = value
     return {**record, "userIdentity": renamed}
 
 

@@ -108,7 +108,7 @@ def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
                 continue
             if way.choose is not None and (way := way.choose(entry)) is None:
                 identity = entry.get("userIdentity")
-                if identity is None or "principalId" in identity:
+                if identity is None or not ("PrincipalId" in identity or "Type" in identity):
                     continue  # and a record of GetRecords is chosen by the names that Lambda sends
             # What `_problem` asks, of a record as Lambda writes it, in the fewest steps; any other it judges itself.
             change = entry["dynamodb"]
@@ -123,7 +123,7 @@ def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
                 and type_of(change["Keys"]) is json_object
                 and type_of(change.get("NewImage", change)) is json_object
                 and type_of(change.get("OldImage", change)) is json_object
-                and (identity is entry or "principalId" in identity)
+                and (identity is entry or not ("PrincipalId" in identity or "Type" in identity))
             )
         except (KeyError, TypeError):
             way = None

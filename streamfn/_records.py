@@ -197,7 +197,7 @@ _PARTS: Final[tuple[ImageName, ...]] = ("Keys", "NewImage", "OldImage")
 
 
 def is_one_change(one: Record, other: Record) -> bool:
-    """Whether two records of one name tell of the same change.
+    """Whether two records of one name tell of the same change: to the same item, in the same stream.
 
     Kinesis gives a change that it carries twice two numbers. In a DynamoDB stream, two numbers are two changes.
     """
@@ -206,6 +206,7 @@ def is_one_change(one: Record, other: Record) -> bool:
     through_kinesis = all("kinesis" in each._raw for each in (one, other))  # noqa: SLF001 (of this module)
     return (
         one.event_name == other.event_name
+        and (one.event_source_arn, one.table_name) == (other.event_source_arn, other.table_name)
         and (through_kinesis or one.sequence_number == other.sequence_number)
         and all(one.peek(part) == other.peek(part) for part in _PARTS)
     )

@@ -73,7 +73,7 @@ def test_records_come_in_the_order_of_the_batch() -> None:
         (record(without="dynamodb"), "dynamodb is missing"),
         (record(dynamodb="text"), "dynamodb: expected an object, got another string"),
         (record(without="eventID"), "eventID is missing"),
-        (record(eventID=""), "eventID: expected text, got another string"),
+        (record(eventID=""), "eventID: expected text, got an empty string"),
         (record(eventID=7), "eventID: expected text, got another number"),
         (record(eventSource="aws:kinesis"), "eventSource: expected aws:dynamodb"),
         (record(without="eventName"), "eventName is missing"),
@@ -189,3 +189,8 @@ def test_a_malformed_record_shows_identifiers_and_hashes_by_them() -> None:
         "event_id='id-7', sequence_number=None)"
     )
     assert {one} == {other}
+
+
+def test_a_source_of_null_is_one_that_is_left_out() -> None:
+    """As tools write it that turn each field of GetRecords' answer into JSON."""
+    assert isinstance(record_of(record(eventSource=None), 0), StreamRecord)

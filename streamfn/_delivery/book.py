@@ -63,11 +63,15 @@ class Book:
             since = entry.since or now
             self._enter(replace(entry, attempts=attempts, since=since, reason=reason, alone=alone))
 
-    def failed_with_others(self, pair: Pair, reason: str, now: datetime) -> None:
-        """Enter that a pair failed in a chunk, which is no attempt of its own."""
+    def failed_with_others(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
+        """Enter that a pair failed in a chunk, which is no attempt of its own; one that is `isolated` stays alone."""
         entry = self[pair]
-        if entry.since is None:
-            self._enter(replace(entry, since=now, reason=reason))
+        alone = entry.alone or isolated
+        if entry.since is None or alone > entry.alone:
+            since = entry.since or now
+            self._enter(
+                replace(entry, since=since, reason=entry.reason if entry.since else reason, alone=alone)
+            )
 
     def suspected(self, pair: Pair, reason: str, since: datetime | None) -> None:
         """Enter that a pair was running when time was up, with others: it is to be tried alone, and has not failed."""

@@ -83,7 +83,9 @@ class LedgerGate(Gate):
         self._counted: set[Pair] = set()
         self._finished = False
         self._ledger_fails = False
-        self._failed_in_a_row: dict[str, int] = {}
+        # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
+        # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
+        self._failed_in_a_row: dict[tuple[str, bool], int] = {}
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
         self._most_in_a_row = ground.records.bit_length() + 2
         self._lock = RLock()
@@ -120,13 +122,25 @@ class LedgerGate(Gate):
         return entry is not None and entry.alone and not entry.settled
 
     @override
-    def answered(self, handler: str, /, *, succeeded: bool) -> None:
-        self._failed_in_a_row[handler] = 0 if succeeded else self._failed_in_a_row.get(handler, 0) + 1
+    def fails(self, turn: Turn, /) -> bool:
+        return self.alone(turn) and self._book[named(turn)].attempts >= self._ground.limits.attempts
+
+    @override
+    def answered(self, handler: str, /, *, succeeded: bool, fails: bool) -> None:
+        if succeeded:
+            self._failed_in_a_row[handler, True] = self._failed_in_a_row[handler, False] = 0
+        else:
+            self._failed_in_a_row[handler, fails] = self._failed_in_a_row.get((handler, fails), 0) + 1
 
     @override
     def isolates(self, handler: str, /) -> bool:
         # A handler of which call after call fails is out of order, and its service is not to be stormed.
-        return self._failed_in_a_row.get(handler, 0) < self._most_in_a_row
+        return self._failed_in_a_row.get((handler, False), 0) < self._most_in_a_row
+
+    @override
+    def tries(self, turn: Turn, /) -> bool:
+        in_a_row = self._failed_in_a_row.get((turn.name, self.fails(turn)), 0)
+        return in_a_row < self._most_in_a_row or not self.alone(turn)
 
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
@@ -160,12 +174,13 @@ class LedgerGate(Gate):
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
                 return
-            tried = isinstance(reason, Refused | Raised)
-            if tried:
+            if isinstance(reason, Refused | Raised):
                 self._enter_failure(pair, name, alone=alone, isolated=isolated)
             else:
                 self._book.waits(pair, name)
             hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
+            # A chunk that failed says nothing of the pair itself, which may have been sound for long.
+            tried = alone and isinstance(reason, Refused | Raised)
             gives_up = hopeless or (tried and self._limits_are_reached(self._book[pair]))
             if self._outbox is not None and gives_up:
                 self._outbox.put(turn, self._letter(pair, turn, reason))
@@ -259,7 +274,7 @@ class LedgerGate(Gate):
     def _enter_failure(self, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False) -> None:
         now = self._ground.clock.now
         if not alone:
-            self._book.failed_with_others(pair, name, now)
+            self._book.failed_with_others(pair, name, now, isolated=isolated)
         elif pair not in self._counted:  # the alarm was first
             self._book.attempted(pair, name, now, isolated=isolated)
 

@@ -47,7 +47,7 @@ class Chunk:
         What has to be tried alone waits for the next delivery once enough calls have failed.
         """
         dues: list[Due] = []
-        waits = self._alone and self._stop.batched and not self._gate.isolates(self._stop.name)
+        waits = self._stop.batched and bool(self._dues) and not self._gate.tries(self._dues[0].task)
         for due in self._dues:
             if (bar := Stopped() if waits else self._gate.bars(due.task)) is None:
                 dues.append(due)

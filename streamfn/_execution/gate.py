@@ -98,14 +98,22 @@ class Gate:
     def failed(
         self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
     ) -> None:
-        """Learn that a turn failed, `alone` or together with others in a chunk; `isolated` is one that was a chunk."""
+        """Learn that a turn failed, `alone` or together with others in a chunk; one that is `isolated` stays alone."""
 
-    def answered(self, handler: str, /, *, succeeded: bool) -> None:
-        """Learn whether a call of a batched handler has succeeded, on one event at least."""
+    def fails(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether a turn of a batched handler has failed alone so often that its attempts are used up."""
+        return False
+
+    def answered(self, handler: str, /, *, succeeded: bool, fails: bool) -> None:
+        """Learn whether a batched handler has succeeded, on one event at least, and if it is one that `fails`."""
 
     def isolates(self, handler: str, /) -> bool:  # noqa: ARG002 (for those that remember)
         """Whether a batched handler is called again, within the run, to find out which event of a chunk has failed."""
         return False
+
+    def tries(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
+        """Whether a batched handler is called with a turn and those in its chunk, or they wait for the next run."""
+        return True
 
     def unwanted(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)
         """Learn that `where` does not want a turn; say why that is a failure, if it is one."""

@@ -129,7 +129,7 @@ def settle(
     alone: bool = True,
     isolated: bool = False,
 ) -> None:
-    """Settle a task, `alone` or with others in a chunk, and let the gate know; `isolated` is one that was a chunk."""
+    """Settle a task, `alone` or with others in a chunk, and let the gate know; one that is `isolated` stays alone."""
     if isinstance(found, Success):
         gate.succeeded(task)
         results[task.result] = success(task.record, task.name, found)
@@ -219,12 +219,14 @@ class Call:
         answers_for_each = isinstance(found, list)
         of_each = found if isinstance(found, list) else [found] * count
         if stop.batched:
-            gate.answered(stop.name, succeeded=any(isinstance(each, Success) for each in of_each))
+            succeeded = any(isinstance(each, Success) for each in of_each)
+            gate.answered(stop.name, succeeded=succeeded, fails=count == 1 and gate.fails(self.tasks[0]))
         if isinstance(found, Failure) and count > 1 and gate.isolates(stop.name):
             middle = (count + 1) // 2
-            return [Half(stop, dues, found) for dues in (self._dues[:middle], self._dues[middle:])]
+            first, second = self._dues[:middle], self._dues[middle:]
+            return [Half(stop, first, found, is_second=False), Half(stop, second, found, is_second=True)]
         alone = answers_for_each or count == 1
-        isolated = stop.batched and not answers_for_each
+        isolated = count == 1 and stop.batched and not answers_for_each
         for task, each in zip(self.tasks, of_each, strict=True):
             settle(task, each, gate, results, alone=alone, isolated=isolated)
         return ()
@@ -233,13 +235,14 @@ class Call:
 class Half:
     """A half of a chunk that has failed as a whole, with that failure: for a call of its own."""
 
-    __slots__ = ("_dues", "_failure", "_stop")
+    __slots__ = ("_dues", "_failure", "_is_second", "_stop")
 
-    def __init__(self, stop: Stop, dues: Sequence[Due], failure: Verdict) -> None:
+    def __init__(self, stop: Stop, dues: Sequence[Due], failure: Verdict, *, is_second: bool) -> None:
         """Take the handler, what is due, and what the whole chunk came to."""
         self._stop = stop
         self._dues = dues
         self._failure = failure
+        self._is_second = is_second
 
     @property
     def place(self) -> int:
@@ -247,9 +250,15 @@ class Half:
         return self._dues[0].task.result
 
     def release(self, gate: Gate, results: Results) -> Call | None:
-        """Turn it into a call; where it may no longer start, the failure of the whole chunk is that of each event."""
-        if gate.isolates(self._stop.name) and all(gate.bars(due.task) is None for due in self._dues):
+        """Turn it into a call; where it may no longer start, the failure of the whole chunk is that of each event.
+
+        Where time has run out, the first event of a second half is isolated, so that the next run does not begin anew
+        with the chunk that has failed.
+        """
+        isolates = gate.isolates(self._stop.name)
+        if isolates and all(gate.bars(due.task) is None for due in self._dues):
             return Call(self._stop, self._dues)
-        for due in self._dues:
-            settle(due.task, self._failure, gate, results, alone=False)
+        for number, due in enumerate(self._dues):
+            isolated = isolates and self._is_second and number == 0
+            settle(due.task, self._failure, gate, results, alone=False, isolated=isolated)
         return None

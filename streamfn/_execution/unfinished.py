@@ -8,11 +8,20 @@ before any record comes (`check_finished`).
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import partial
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction
 from types import UnionType
-from typing import Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Union, cast, get_args, get_origin, get_type_hints
 
 from returns.result import Result
 
@@ -53,11 +62,7 @@ def unfinished(value: object) -> str | None:
         return found
     if isinstance(value, Result):
         return f"a Result: {_BIND}"
-    if isinstance(value, _CONTAINERS):
-        return _within(cast("Iterable[object]", value), kind)  # isinstance drops the type
-    if isinstance(value, dict):
-        return _within(cast("dict[object, object]", value).values(), kind)  # isinstance drops the type
-    return None
+    return None if _parts(value) is None else _within(value)
 
 
 def check_finished(name: str, function: object) -> None:
@@ -65,20 +70,30 @@ def check_finished(name: str, function: object) -> None:
 
     Fails with `Misuse`, which names the handler.
     """
+    _check(f"the handler {name}", function)
+
+
+def _check(who: str, function: object, *, ends: bool = True) -> None:
+    """Check a function; one that `ends` no chain may hand to the next what is not finished, an iterator say."""
     while isinstance(function, partial):
         function = cast("partial[object]", function).func  # isinstance drops the type
+    if isfunction(called := getattr(type(function), "__call__", None)):  # noqa: B004 (it is looked into)
+        function = called  # of an object that can be called
     layer = function
     while (wrapped := getattr(layer, "__wrapped__", None)) is not None:
         made_by = getattr(layer, "__globals__", {}).get("__name__")
         if made_by in _DECORATORS and iscoroutinefunction(wrapped):
-            raise Misuse(
-                f"the handler {name} would return a Success of a coroutine, which nobody awaits: {_AWAIT}"
-            )
-        if made_by in {"returns.future", *_DECORATORS} and (found := _of_wrapped(wrapped)) is not None:
-            raise Misuse(f"the handler {name} would return a Success of {found}")
+            raise Misuse(f"{who} would return a Success of a coroutine, which nobody awaits: {_AWAIT}")
+        is_made = ends and made_by in {"returns.future", *_DECORATORS}
+        if is_made and (found := _of_wrapped(wrapped)) is not None:
+            raise Misuse(f"{who} would return a Success of {found}")
         layer = wrapped
-    if (found := _of_answer(_return_hint(function))) is not None:
-        raise Misuse(f"the handler {name} is annotated to return a Success of {found}")
+    if ends and (found := _of_answer(_return_hint(function))) is not None:
+        raise Misuse(f"{who} is annotated to return a Success of {found}")
+    steps = cast("Sequence[object]", getattr(function, "steps", ()))  # of a chain
+    for number, step in enumerate(steps, 1):
+        name = getattr(step, "__name__", number)
+        _check(f"{who}, in its step {name},", step, ends=ends and number == len(steps))
 
 
 def _of_instance(value: object, kind: type) -> str | None:
@@ -87,11 +102,17 @@ def _of_instance(value: object, kind: type) -> str | None:
         if isinstance(value, Coroutine):
             value.close()  # or it would be warned of as never awaited
         return f"{_named(kind)}, which nobody awaits: {_AWAIT}"
+    is_lazy = isinstance(value, Iterator) and kind.__module__ in {"builtins", "itertools"}
+    if hasattr(kind, "__anext__") or is_lazy or isinstance(value, Generator):
+        return f"{_named(kind)}, which nobody runs: {_LIST}"
+    return _by_module(kind)
+
+
+def _by_module(kind: type) -> str | None:
+    """Say what is unfinished about values of a type, where the module that has it tells."""
     module = kind.__module__
     if module.startswith("concurrent.futures"):
         return "a Future, for which nobody waits: return its result()"
-    if hasattr(kind, "__anext__") or (isinstance(value, Iterator) and module in {"builtins", "itertools"}):
-        return f"{_named(kind)}, which nobody runs: {_LIST}"
     if module == "returns.io":
         return f"{_named(kind)}: {_PERFORM}"
     if module.startswith("returns.context"):
@@ -99,13 +120,36 @@ def _of_instance(value: object, kind: type) -> str | None:
     return None
 
 
-def _within(values: Iterable[object], container: type) -> str | None:
-    """Say what is unfinished among values. Results among them are data; nobody could tell which of them count."""
+def _parts(value: object) -> Iterable[object] | None:
+    """List what a container holds, at one level; None of what is no container."""
+    if isinstance(value, _CONTAINERS):
+        return cast("Iterable[object]", value)  # isinstance drops the type
+    if isinstance(value, dict):
+        return cast("dict[object, object]", value).values()  # isinstance drops the type
+    if isinstance(value, Result) or type(value).__module__ == "returns.maybe":
+        # A Success, a Failure, a Some and a Nothing have their value there.
+        return (cast("object", value._inner_value),)  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
+    return None
+
+
+def _within(container: object) -> str | None:
+    """Say what is unfinished in a container, at any depth.
+
+    Results in it are data, as nobody could tell which of them count; what they hold has to be finished.
+    """
     found = None
-    for value in values:
-        kind = type(value)
-        if kind not in FINISHED and (each := _of_instance(value, kind)) is not None and found is None:
-            found = f"{_named(container)} with {each}"  # the others are looked at too: coroutines are closed
+    inner, known = [container], {id(container)}  # which hold each other, perhaps
+    for outer in inner:  # which grows
+        for value in _parts(outer) or ():
+            kind = type(value)
+            if kind in FINISHED:
+                continue
+            if (each := _of_instance(value, kind)) is not None:
+                # The others are looked at too: coroutines are closed.
+                found = found or f"{_named(type(outer))} with {each}"
+            elif id(value) not in known and _parts(value) is not None:
+                known.add(id(value))
+                inner.append(value)
     return found
 
 
@@ -121,10 +165,12 @@ def _of_wrapped(function: object) -> str | None:
     return _of_value(_return_hint(function))
 
 
-_SUSPECT: Final = re.compile(r"Result|IO|Future|Awaitable|Coroutine|Task|Generator|Iterator")
+_SUSPECT: Final = re.compile(r"Result|Success|IO|Future|Awaitable|Coroutine|Task|Generator|Iterator")
 """Occurs in the text of an annotation that may be refused; others are not worth being resolved."""
 
 _UNIONS: Final = (Union, UnionType)
+
+_ANSWERS: Final = frozenset({"Result", "Success", "IOResult", "IOSuccess", "FutureResult"})
 
 
 def _return_hint(function: object) -> object:
@@ -140,29 +186,51 @@ def _return_hint(function: object) -> object:
 
 def _of_answer(hint: object) -> str | None:
     """Say what is unfinished about the value of the Result that a handler of this return annotation gives."""
+    hint = _plain(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in _UNIONS:
         return next(filter(None, map(_of_answer, arguments)), None)
     if not isinstance(origin, type) or not arguments:
         return None
-    if origin.__name__ in {"Result", "IOResult", "FutureResult"}:
+    if origin.__name__ in _ANSWERS:
         return _of_value(arguments[0])
     if issubclass(origin, Awaitable | Sequence):  # of a coroutine function, or of a function of many events
         return _of_answer(arguments[-1])
     return None
 
 
-def _of_value(hint: object) -> str | None:
-    """Say what is unfinished about values of a type."""
-    kind = get_origin(hint) or hint
+def _of_value(hint: object, container: type | None = None) -> str | None:
+    """Say what is unfinished about values of a type; Results in a container are data."""
+    hint = _plain(hint)
+    kind, arguments = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
-        return next(filter(None, map(_of_value, get_args(hint))), None)
+        return next(filter(None, (_of_value(each, container) for each in arguments)), None)
     if not isinstance(kind, type):
         return None
-    if issubclass(kind, Result):
+    cls = cast("type[object]", kind)  # isinstance knows no parameters
+    if _is_a(cls, Result) and container is None:
         return f"a Result: {_BIND}"
-    if hasattr(kind, "__await__"):
-        return f"{_named(kind)}, which nobody awaits: {_AWAIT}"
-    if issubclass(kind, Iterator | AsyncIterator) and kind.__module__ in {"builtins", "collections.abc"}:
-        return f"{_named(kind)}, which nobody runs: {_LIST}"
-    return f"{_named(kind)}: {_PERFORM}" if kind.__module__ == "returns.io" else None
+    found: str | None
+    if hasattr(cls, "__await__"):
+        found = f"{_named(cls)}, which nobody awaits: {_AWAIT}"
+    elif _is_a(cls, Iterator, AsyncIterator) and cls.__module__ in {"builtins", "collections.abc"}:
+        found = f"{_named(cls)}, which nobody runs: {_LIST}"
+    elif (found := _by_module(cls)) is None and _is_a(cls, *_CONTAINERS, Sequence, Mapping):
+        return next(filter(None, (_of_value(each, cls) for each in arguments)), None)
+    return found if found is None or container is None else f"{_named(container)} with {found}"
+
+
+def _is_a(kind: type[object], *classes: type) -> bool:
+    """Do what `issubclass` does, and leave a type checker's view of the kind as it is."""
+    return issubclass(kind, classes)
+
+
+def _plain(hint: object) -> object:
+    """Take off what says nothing of the type: `Annotated`, and the name of an alias."""
+    while True:
+        if get_origin(hint) is Annotated:
+            hint = get_args(hint)[0]
+        elif type(hint).__name__ == "TypeAliasType":
+            hint = getattr(hint, "__value__", None)
+        else:
+            return hint

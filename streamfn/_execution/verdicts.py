@@ -59,7 +59,8 @@ def wants(where: Callable[[object], object], event: object) -> bool | Raised:
         answer = waited(answer)
         if isinstance(answer, Raised):
             return answer
-        if (found := unfinished(answer)) is not None:
+        found = "a Maybe" if type(answer).__module__ == "returns.maybe" else unfinished(answer)
+        if found is not None:
             return Raised(NotAResult(f"the where returned {found.partition(':')[0]}, expected True or False"))
         return bool(answer)
     except BaseException as exception:  # noqa: BLE001 (the promise of this module)

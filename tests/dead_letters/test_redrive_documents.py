@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from returns.result import Result, Success
+from returns.result import Failure, Result, Success
 
 from streamfn import (
     Event,
@@ -20,6 +20,7 @@ from streamfn import (
     on_remove,
     pipeline,
 )
+from streamfn._ledger import Entry, Pair
 from streamfn._time import no_end
 from streamfn.dead_letters import Redriven, redrive
 from streamfn.ledgers import Ledger, MemoryLedger
@@ -381,3 +382,23 @@ def test_what_is_written_counts_for_the_scope_of_the_document() -> None:
         "a1": "handled",
         "b1": "handled",
     }
+
+
+def test_what_is_tried_alone_and_fails_keeps_nothing_that_comes_after_it_from_being_tried() -> None:
+    """A redrive gives nothing up, so that what fails would stand before the rest in each redrive."""
+    events = written(*(f"{item}1" for item in "abcdefgh"))
+    calls: list[list[str]] = []
+
+    def tell(chunk: Sequence[Event[Note]]) -> Result[str, str]:
+        calls.append([event.event_id for event in chunk])
+        return Success("yes") if calls[-1] == ["h1"] else Failure("no")
+
+    ledger = MemoryLedger()
+    entries = [Entry(Pair("tell", event.event_id), "open", alone=True) for event in events]
+    ledger.write(EVERYTHING, entries, no_end)
+    texts = source(document(raws(events), payload=True))
+    process = pipeline(notes, on_event(batched(tell), name="tell"))
+    outcomes = {name: outcome for _, name, outcome, _ in told(driven(process, texts, ledger))}
+    assert calls == [[event.event_id] for event in events]
+    assert outcomes.pop("h1") == "handled"
+    assert {*outcomes.values()} == {"failed"}

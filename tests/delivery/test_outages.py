@@ -24,7 +24,7 @@ from streamfn import (
 )
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
-from streamfn.testing import EventSourceMapping, insert_event
+from streamfn.testing import EventSourceMapping, insert_event, lambda_event
 from tests.delivery.jobs import Note, notes, quiet
 
 strategies = pytest.mark.parametrize(
@@ -139,6 +139,90 @@ def test_what_is_refused_for_good_is_found_and_no_other_pays_for_it(
     assert len(mapping.history.invocations) <= 2 * len(poison)
     longest = 2 * CHUNK.bit_length() + 2
     assert len(service.calls) <= 2 * CHUNKS + longest * len(poison)
+
+
+@strategies
+def test_a_sound_note_is_not_given_up_for_its_neighbours(strategy: Strategy) -> None:
+    """An outage has used its attempts up, and when its patience is over a chunk fails for what others are."""
+    service, letters = Service(0, 1), MemoryDeadLetters()
+
+    def take(events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        return service.take_each(events) if service.is_down else service.raise_for_each(events)
+
+    process = pipeline(notes, on_insert(batched_each(take), name="take"), strategy=strategy)
+    patience = timedelta(minutes=1)
+    service.down_for = patience
+    delivery = retry(
+        ledger=MemoryLedger(), dead_letters=letters, max_attempts=1, patience=patience, report=quiet
+    )
+    service.mapping = EventSourceMapping(lambda_handler(process, delivery), batch_size=10)
+    service.begun = service.mapping.clock.now
+    service.mapping.deliver(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(10)))
+    assert [letter.pair.record for letter in letters.letters] == ["0", "1"]
+    assert sorted(service.taken) == list(range(2, 10))
+
+
+@strategies
+@pytest.mark.parametrize(("records", "poison"), [(10, 3), (10, 9), (100, 3), (100, 40)])
+def test_many_that_are_refused_in_a_row_do_not_keep_others_waiting_for_their_patience(
+    records: int, poison: int, strategy: Strategy
+) -> None:
+    """Those that have used their attempts up leave enough calls to find others."""
+    refused = range(poison)
+    calls: list[list[int]] = []
+    taken: set[int] = set()
+
+    def take(events: Sequence[Event[Note]]) -> Result[str, str]:
+        calls.append([int(event.event_id) for event in events])
+        if not taken.isdisjoint(calls[-1]) or not set(calls[-1]).isdisjoint(refused):
+            return Failure("no")
+        taken.update(calls[-1])
+        return Success("yes")
+
+    process = pipeline(notes, on_insert(batched(take)), strategy=strategy)
+    handler = lambda_handler(
+        process, retry(ledger=MemoryLedger(), max_attempts=2, scope="take", report=quiet)
+    )
+    batch = lambda_event(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(records)))
+    deliveries = 2 * poison + 1
+    for _ in range(deliveries):
+        handler(batch, None)
+    assert taken == set(range(poison, records))
+    assert len(calls) <= deliveries * (1 + 2 * (records.bit_length() + 2))
+
+
+@strategies
+@pytest.mark.parametrize("form", ["batched", "each, but raising"])
+@pytest.mark.parametrize("poison", [0, 3, 9])
+@pytest.mark.parametrize("seconds", [10, 20, 40])
+def test_a_slow_handler_goes_on_where_time_was_up(
+    seconds: int, poison: int, form: str, strategy: Strategy
+) -> None:
+    """An invocation has 60 s, and so time for five, two or one of the calls that lead to the poison."""
+    service, letters = Service(poison), MemoryDeadLetters()
+
+    def slow(events: Sequence[Event[Note]]) -> Result[str, str]:
+        mapping.clock.advance(timedelta(seconds=seconds))
+        return service.take(events)
+
+    def slow_each(events: Sequence[Event[Note]]) -> list[Result[str, str]]:
+        mapping.clock.advance(timedelta(seconds=seconds))
+        return service.raise_for_each(events)
+
+    handler = on_insert(batched(slow), name="take")
+    if form == "each, but raising":
+        handler = on_insert(batched_each(slow_each), name="take")
+    delivery = retry(
+        ledger=MemoryLedger(), dead_letters=letters, max_attempts=2, patience=timedelta(), report=quiet
+    )
+    function = lambda_handler(pipeline(notes, handler, strategy=strategy), delivery)
+    mapping = service.mapping = EventSourceMapping(function, timeout=timedelta(seconds=60))
+    service.begun = mapping.clock.now
+    history = mapping.deliver(*(insert_event(Note(each, "x"), event_id=str(each)) for each in range(10)))
+    assert history.discarded == []
+    assert [(letter.pair.record, letter.attempts) for letter in letters.letters] == [(str(poison), 2)]
+    assert sorted(service.taken) == [each for each in range(10) if each != poison], "each once"
+    assert len(service.calls) <= 15
 
 
 @strategies

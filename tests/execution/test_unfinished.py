@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 import pytest
 from returns.context import RequiresContext
 from returns.future import FutureResult, FutureSuccess, future_safe
 from returns.io import IO, IOResult, IOSuccess, impure_safe
+from returns.maybe import Nothing, Some
 from returns.result import Failure, Result, Success, safe
+from typing_extensions import TypeAliasType, override
 
 from streamfn import (
     Handler,
@@ -24,6 +35,7 @@ from streamfn import (
     Strategy,
     batched,
     batched_each,
+    chain,
     concurrent,
     on_insert,
     pipeline,
@@ -60,6 +72,25 @@ class Ticket:
         return "done"
 
 
+class Steps(Generator[str]):
+    """A generator that no function has made."""
+
+    @override
+    def send(self, value: None, /) -> str:
+        raise StopIteration
+
+    @override
+    def throw(self, *_: object) -> str:
+        raise StopIteration
+
+
+def loop() -> list[object]:
+    """Make a list that holds itself."""
+    made: list[object] = []
+    made += [made, {"a": made}, 1]
+    return made
+
+
 def finished_elsewhere() -> object:
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(str, "done")
@@ -81,6 +112,10 @@ UNFINISHED: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "list of coroutines": (lambda: [1, later(), later()], "a list with a coroutine, which nobody awaits"),
     "tuple of generators": (lambda: ((each for each in "done"),), "a tuple with a generator"),
     "dict of coroutines": (lambda: {"a": later()}, "a dict with a coroutine, which nobody awaits"),
+    "coroutines within lists": (lambda: [1, [2, [later()]]], "a list with a coroutine, which nobody awaits"),
+    "coroutine within Results": (lambda: [Success(later())], "a Success with a coroutine"),
+    "coroutine that there may be": (lambda: Some(later()), "a Some with a coroutine"),
+    "generator of a class": (Steps, "a Steps, which nobody runs"),
 }
 
 
@@ -148,12 +183,40 @@ def test_batched_handlers_and_coroutine_functions_are_looked_at_too(name: str) -
         SimpleNamespace(),
         (1, "a"),
         {1},
+        [[1], {"a": (Card(1, "hello"),)}],
+        Some("done"),
+        Nothing,
+        [Success([1])],
     ],
 )
 def test_whatever_is_finished_is_handled(value: object) -> None:
     """Results within a list are data: a handler may tell so what came of its parts."""
     process = pipeline(cards, on_insert(lambda _: Success(value), name="announce"))
     assert values(process(HELLO)) == [value]
+
+
+def test_a_list_that_holds_itself_is_handled() -> None:
+    process = pipeline(cards, on_insert(lambda _: Success(loop()), name="announce"))
+    (made,) = values(process(HELLO))
+    assert isinstance(made, list)
+    assert made[0] is made
+
+
+@BOTH
+@pytest.mark.parametrize("answer", [Some(0), Nothing])
+def test_a_where_that_answers_a_maybe_is_a_failure(answer: object, strategy: Strategy) -> None:
+    """Each Some is true, one of nothing much as well."""
+
+    def perhaps(_: InsertEvent[Card]) -> object:
+        return answer
+
+    where = cast("Callable[[InsertEvent[Card]], bool]", perhaps)  # which a checker would reject
+    process = pipeline(
+        cards, on_insert(lambda _: Success(1), name="announce", where=where), strategy=strategy
+    )
+    (failed,) = failures(process(HELLO))
+    assert isinstance(failed.reason, Raised)
+    assert str(failed.reason.exception) == "the where returned a Maybe, expected True or False"
 
 
 @BOTH
@@ -233,6 +296,77 @@ def annotated_for_each(events: Sequence[InsertEvent[Card]]) -> Sequence[Result[A
     return [Success(asyncio.sleep(0, event.new_image.title)) for event in events]
 
 
+def annotated_with_a_list(event: InsertEvent[Card]) -> Result[dict[str, list[Awaitable[str]]], str]:
+    return Success({"a": [asyncio.sleep(0, event.new_image.title)]})
+
+
+def annotated_as_success(
+    event: InsertEvent[Card],
+) -> Annotated[Success[Annotated[Awaitable[str], "a remark"]], "another"]:
+    return Success(asyncio.sleep(0, event.new_image.title))
+
+
+def annotated_as_value(event: InsertEvent[Card]) -> Success[Awaitable[str]]:
+    return Success(asyncio.sleep(0, event.new_image.title))
+
+
+# Not as text, as in a module that does not put its annotations off.
+annotated_as_value.__annotations__["return"] = Annotated[Success[Annotated[Awaitable[str], "a"]], "b"]
+
+
+def mapped(event: InsertEvent[Card]) -> Mapping[str, Result[Awaitable[str], str]]:
+    """Return what is no Result, as the record's Result is going to say."""
+    return {event.new_image.title: Failure("no")}
+
+
+def annotated_as_context(event: InsertEvent[Card]) -> Result[RequiresContext[str, str], str]:
+    return Success(RequiresContext.from_value(event.new_image.title))
+
+
+def annotated_as_future(event: InsertEvent[Card]) -> Result[Future[str], str]:
+    return Failure(event.new_image.title)
+
+
+Later = TypeAliasType("Later", Awaitable[str])
+
+
+def annotated_by_an_alias(event: InsertEvent[Card]) -> Result[Later, str]:
+    return Failure(event.new_image.title)
+
+
+class Announcer:
+    """A handler that is an object."""
+
+    def __call__(self, event: InsertEvent[Card]) -> Result[Awaitable[str], str]:
+        return Success(asyncio.sleep(0, event.new_image.title))
+
+
+class Decorated:
+    """A handler that is an object, whose method is decorated."""
+
+    @safe
+    async def __call__(self, event: InsertEvent[Card]) -> str:
+        await asyncio.sleep(0)
+        return event.new_image.title
+
+    @safe
+    async def announce(self, event: InsertEvent[Card]) -> str:
+        await asyncio.sleep(0)
+        return event.new_image.title
+
+
+def untitled(_: object) -> Result[str, str]:
+    return Success("untitled")
+
+
+def letters(event: InsertEvent[Card]) -> Result[Iterator[str], str]:
+    return Success(iter(event.new_image.title))
+
+
+def count(letters: Iterator[str]) -> Result[int, str]:
+    return Success(len(list(letters)))
+
+
 @wraps(decorated)
 def decorated_again(event: InsertEvent[Card]) -> object:
     return decorated(event)
@@ -298,6 +432,47 @@ REFUSED: Final[dict[str, tuple[Callable[[], Handler[Card, object, object]], str]
         lambda: on_insert(batched_each(annotated_for_each)),
         "annotated_for_each is annotated to return a Success of an Awaitable",
     ),
+    "annotation with a list": (
+        lambda: on_insert(annotated_with_a_list),
+        "annotated_with_a_list is annotated to return a Success of a list with an Awaitable",
+    ),
+    "annotation of a Success": (
+        lambda: on_insert(annotated_as_success),
+        "annotated_as_success is annotated to return a Success of an Awaitable",
+    ),
+    "annotation that is no text": (
+        lambda: on_insert(annotated_as_value),
+        "annotated_as_value is annotated to return a Success of an Awaitable",
+    ),
+    "annotation with a context": (
+        lambda: on_insert(annotated_as_context),
+        "annotated_as_context is annotated to return a Success of a RequiresContext",
+    ),
+    "annotation with a future of a thread": (
+        lambda: on_insert(annotated_as_future),
+        "annotated_as_future is annotated to return a Success of a Future",
+    ),
+    "annotation by an alias": (
+        lambda: on_insert(annotated_by_an_alias),
+        "annotated_by_an_alias is annotated to return a Success of an Awaitable",
+    ),
+    "annotation of an object": (
+        lambda: on_insert(Announcer(), name="announce"),
+        "announce is annotated to return a Success of an Awaitable",
+    ),
+    "object": (
+        lambda: on_insert(Decorated(), name="announce"),
+        "announce would return a Success of a coroutine",
+    ),
+    "method": (lambda: on_insert(Decorated().announce), "announce would return a Success of a coroutine"),
+    "first step of a chain": (
+        lambda: on_insert(chain(decorated, untitled), name="announce"),
+        "announce, in its step decorated, would return a Success of a coroutine",
+    ),
+    "last step of a chain": (
+        lambda: on_insert(chain(Success, annotated), name="announce"),
+        "announce, in its step annotated, is annotated to return a Success of a Coroutine",
+    ),
 }
 
 
@@ -341,8 +516,19 @@ def answer_later(event: InsertEvent[Card]) -> FutureResult[str, str]:
         on_insert(fetch, name="fetch"),
         on_insert(answer_later),
         on_insert(lambda _: Success(1), name="unannotated"),
+        on_insert(chain(letters, count)),
+        on_insert(cast("Callable[[InsertEvent[Card]], Result[object, object]]", mapped)),
     ],
-    ids=["unresolved", "generic", "safe", "future_safe", "future result", "unannotated"],
+    ids=[
+        "unresolved",
+        "generic",
+        "safe",
+        "future_safe",
+        "future result",
+        "unannotated",
+        "chain",
+        "no Result",
+    ],
 )
 def test_others_are_not(handler: Handler[Card, object, object]) -> None:
     assert len(pipeline(cards, handler)(HELLO)) == 1

@@ -113,6 +113,22 @@ def test_a_deletion_by_time_to_live_is_one_on_every_way_from_get_records() -> No
     assert ["handled"] == [each.outcome for each in redriven]
 
 
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"principalId": TTL["PrincipalId"], "Type": "Service"},
+        {"PrincipalId": TTL["PrincipalId"], "type": "Service"},
+        {**TTL, "principalId": None, "type": None},
+        {"principalId": None, "type": None, **TTL},
+    ],
+    ids=str,
+)
+def test_an_identity_may_mix_both_kinds_of_names(identity: Mapping[str, object]) -> None:
+    """A tool that turns names into Lambda's may leave one as it is, or leave those empty that it does not fill."""
+    process = pipeline(expirations("prod-Card"), on_remove(log_out))
+    assert ["s7 expired"] == values(process({"Records": [{**removal("7", identity), "eventSourceARN": ARN}]}))
+
+
 def test_a_user_who_deletes_is_not_the_time_to_live() -> None:
     """The names alone are put right: another principal, or another type, stays what it is."""
     others: list[dict[str, object]] = [

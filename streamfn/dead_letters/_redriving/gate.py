@@ -76,8 +76,8 @@ class RedriveGate(LedgerGate):
         return self._due is not None or super().alone(turn)
 
     @override
-    def isolates(self, handler: str, /) -> bool:
-        return self._due is not None or super().isolates(handler)
+    def tries(self, turn: Turn, /) -> bool:
+        return True  # nothing is given up here, and so what comes first would keep the rest waiting for good
 
     @override
     def failed(
