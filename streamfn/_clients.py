@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Final, Generic, cast
 
 from typing_extensions import TypeVar
 
@@ -52,13 +53,26 @@ def short_waits() -> Config:
     return Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
+_CODE: Final = r"[A-Za-z0-9_.:-]{1,200}"
+"""The form of the codes that services give. Other text is no code, and may hold anything."""
+
+
 def error_code(error: BaseException) -> str | None:
-    """Find the code with which a service refused a call; None where it gave no answer."""
+    """Find the code with which a service refused a call; None where it gave no answer, or one without a code.
+
+    boto3 makes an error of whatever answer there was, and so does a test that makes one.
+    """
     if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
         return None
     from botocore.exceptions import ClientError
 
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+    if not isinstance(error, ClientError):
+        return None
+    try:
+        code = cast("object", error.response["Error"]["Code"])
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return code if isinstance(code, str) and re.fullmatch(_CODE, code) is not None else None
 
 
 _TURNED_AWAY: Final = frozenset(

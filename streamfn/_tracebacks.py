@@ -69,7 +69,10 @@ def place_of(function: object) -> str | None:
 
 def raised_at(exception: BaseException) -> str | None:
     """Say where the user's code raised, or called what raised; None where no code outside of this library did."""
-    frames = frames_of(exception)
+    try:
+        frames = frames_of(exception)
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return None
     if not frames or all(_is_of_this_library(frame.file) for frame in frames):
         return None
     return str(next((frame for frame in reversed(frames) if frame.own), frames[-1]))
@@ -98,7 +101,10 @@ def described(exception: BaseException, *, errors: bool = False) -> dict[str, ob
     ``cause`` is what it was raised from, ``context`` what was being handled, as Python's own tracebacks show them, and
     ``members`` are those of a group.
     """
-    return _described(exception, errors=errors, seen=set())
+    try:
+        return _described(exception, errors=errors, seen=set())
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return {"type": name_of_type(type(exception)), "frames": []}
 
 
 def traceback_of(exception: BaseException) -> str:
@@ -177,7 +183,7 @@ def name_of_type(kind: type) -> str:
     """
     return (
         kind.__qualname__
-        if kind.__module__ in {"builtins", "__main__"}
+        if kind.__module__ in {"builtins", "__main__", None}  # None is what some generated classes have
         else f"{kind.__module__}.{kind.__qualname__}"
     )
 
@@ -211,8 +217,16 @@ def _code_of(function: object) -> CodeType | None:
         elif (inner := getattr(function, "__wrapped__", None)) is not None:
             function = inner
         else:
-            function = type(function).__call__ if callable(function) else None
+            function = _called_by(function)
     return None
+
+
+def _called_by(value: object) -> object:
+    """Give what a call of an object calls: its method, or what `batched` was given."""
+    method: object = type(value).__call__ if callable(value) else None
+    code: object = getattr(method, "__code__", None)
+    is_made_here = isinstance(code, CodeType) and _is_of_this_library(_shown(code.co_filename))
+    return getattr(value, "function", method) if is_made_here else method
 
 
 def _is_of_this_library(file: str) -> bool:
@@ -242,7 +256,7 @@ def _placed(filename: str, path: tuple[str, ...]) -> tuple[str, bool]:
     folders = map(_absolute, (*path, os.environ.get("LAMBDA_TASK_ROOT", "")))
     roots = [each for each in folders if each.parent != each and file.is_relative_to(each)]
     if not roots:
-        return "/".join(file.parts[-3:]), not _is_installed(file)
+        return Path(*file.parts[-3:]).as_posix(), not _is_installed(file)
     root = max(roots, key=lambda each: len(each.parts))
     shown = file.relative_to(root)
     return shown.as_posix(), not (_is_installed(file) or _is_of_a_package(root, shown.parts[0]))

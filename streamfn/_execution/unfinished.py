@@ -60,11 +60,12 @@ def unfinished(value: object) -> str | None:
     return None
 
 
-def check_finished(name: str, function: object) -> None:
-    """Refuse a handler of which it can be told that its Success would hold something unfinished.
+def check_finished(name: str, function: object, kind: str = "handler") -> None:
+    """Refuse a function of which it can be told that its Success would hold something unfinished.
 
-    Fails with `Misuse`, which names the handler.
+    Fails with `Misuse`, which names the kind of function and its name.
     """
+    said = f"the {kind} {name}".rstrip()
     while isinstance(function, partial):
         function = cast("partial[object]", function).func  # isinstance drops the type
     layer = function
@@ -72,13 +73,13 @@ def check_finished(name: str, function: object) -> None:
         made_by = getattr(layer, "__globals__", {}).get("__name__")
         if made_by in _DECORATORS and iscoroutinefunction(wrapped):
             raise Misuse(
-                f"the handler {name} would return a Success of a coroutine, which nobody awaits: {_AWAIT}"
+                f"{said} would return a Success of a coroutine, which nobody awaits: {_AWAIT}"
             )
         if made_by in {"returns.future", *_DECORATORS} and (found := _of_wrapped(wrapped)) is not None:
-            raise Misuse(f"the handler {name} would return a Success of {found}")
+            raise Misuse(f"{said} would return a Success of {found}")
         layer = wrapped
     if (found := _of_answer(_return_hint(function))) is not None:
-        raise Misuse(f"the handler {name} is annotated to return a Success of {found}")
+        raise Misuse(f"{said} is annotated to return a Success of {found}")
 
 
 def _of_instance(value: object, kind: type) -> str | None:

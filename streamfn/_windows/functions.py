@@ -24,7 +24,7 @@ from streamfn._lambda import LambdaContext
 from streamfn._misuse import Misuse, check_function, kind_of, not_for_lambda
 from streamfn._payloads import records_in
 from streamfn._records import MalformedRecord, Record
-from streamfn._reports import Report, log_failure, send
+from streamfn._reports import Report, check_report, log_failure, send
 from streamfn._structuring import Structure, structurer
 from streamfn._successes import success
 from streamfn._tables import Table
@@ -207,8 +207,8 @@ def window_handler(
     _check_table(table)
     check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
     check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
-    check_function(report, "report", "report=log_failure")
-    if on_failure not in {"raise", "skip"}:
+    check_report(report, "log_failure")
+    if on_failure not in ("raise", "skip"):  # a set asks for what can be hashed
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
     check_finished(name, fold)

@@ -13,7 +13,7 @@ from streamfn._clients import OnFirstUse, error_code
 from streamfn._delivery.delivery import check_delivery
 from streamfn._misuse import Misuse, has_methods, kind_of
 from streamfn._names import checked_table_name
-from streamfn._reports import what_raised
+from streamfn._reports import check_report, what_raised
 from streamfn._signals import stopped_by_signals
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints, MemoryCheckpoints
@@ -70,6 +70,7 @@ class StreamReader:
             raise Misuse("name either a stream by its ARN, or a table, whose newest stream is read")
         _check_names(stream_arn, table)
         _check_settings(start, checkpoints, batch_size, poll)
+        check_report(report, "log_notice")
         if not 1 <= batch_size <= _ONE_PAGE:
             raise Misuse(
                 f"batch_size={batch_size} should be from 1 to 1,000: DynamoDB gives no more at a time"
@@ -185,7 +186,7 @@ def _check_names(stream_arn: object, table: object) -> None:
 
 def _check_settings(start: object, checkpoints: object, batch_size: object, poll: object) -> None:
     """Tell those who work without a type checker what it would have told them."""
-    if start not in {"horizon", "latest"}:
+    if start not in ("horizon", "latest"):  # a set asks for what can be hashed
         raise Misuse(f'start is "horizon" or "latest", got {start!r}')
     if checkpoints is not None and not has_methods(checkpoints, "load", "save", "release"):
         raise Misuse(
