@@ -200,12 +200,14 @@ def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:
 def detail_of(reason: Reason[object]) -> str | None:
     """Say more of a reason than its name, without data; None where there is no more."""
     match reason:
+        case Refused(BaseException() as error):
+            return _with_code(error)
         case Refused(error):
             return type(error).__name__
         case Raised(NotAResult() as exception):
             return f"{name_of_exception(exception)}: {exception}"
         case Raised(exception):
-            return type(exception).__name__
+            return _with_code(exception)
         case Undecodable():
             return str(reason)
         case MissingImage(image):
@@ -216,3 +218,11 @@ def detail_of(reason: Reason[object]) -> str | None:
             return str(reason)
         case _:
             return None
+
+
+def _with_code(error: BaseException) -> str:
+    """Name the type of an error, and the code that a service or the operating system gave."""
+    from streamfn._tracebacks import code_of
+
+    code = code_of(error)
+    return type(error).__name__ if code is None else f"{type(error).__name__} ({code})"
