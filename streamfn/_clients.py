@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Final, Generic, cast
 
 from typing_extensions import TypeVar
+
+from streamfn._misuse import Misuse, kind_of
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -24,7 +27,8 @@ class OnFirstUse(Generic[C]):
     """
 
     def __init__(self, make: Callable[[], C], client: C | None) -> None:
-        """Take a client, or the way to make one."""
+        """Take a client, or the way to make one. Fails with `Misuse` for what cannot be a client."""
+        check_client(client)
         self._make = make
         self._client = client
         self._lock = Lock()
@@ -40,6 +44,16 @@ class OnFirstUse(Generic[C]):
         """Make the client now, if it can be made; whatever prevents it is met again when somebody asks for it."""
         with suppress(Exception):
             self()
+
+
+def check_client(client: object) -> None:
+    """Check that something may be a client of boto3, or stand in for one. Fails with `Misuse`."""
+    is_resource = type(client).__module__.startswith("boto3.resources.")
+    if is_resource or isinstance(client, str | type | ModuleType | FunctionType | MethodType):
+        kind = "resource of boto3" if is_resource else kind_of(client)
+        raise Misuse(
+            f"a client is one of boto3's, got {kind}: pass what boto3.client(…) gives, or leave the argument out"
+        )
 
 
 def short_waits() -> Config:

@@ -33,7 +33,7 @@ from streamfn._failures import (
     Unrouted,
     name_of_exception,
 )
-from streamfn._misuse import Misuse, check_function
+from streamfn._misuse import Misuse, check_flag, check_function
 from streamfn._records import StreamRecord
 from streamfn._time import SecondsLeft, no_end
 
@@ -61,6 +61,7 @@ def log_failures(*, errors: bool = False) -> Callable[[Failed[object]], None]:
     That is the `repr` of a `Refused` error, with its fields, and of each exception that was raised, with its notes.
     Leave it off where an error may hold people's data and logs may be read by many.
     """
+    check_flag(errors, "errors")
     if not errors:
         return log_failure
 
@@ -140,7 +141,7 @@ def check_report(report: object, name: str) -> None:
         raise Misuse("the report is a generator function, which nobody runs: leave out yield")
 
 
-def tell(report: Callable[[Told], object], about: Told) -> None:
+def tell(report: Callable[[Told], object], about: Told, log: logging.Logger = _log) -> None:
     """Call a report and wait for it; that it raised or returned a Failure is logged, and changes nothing else.
 
     Fails with the KeyboardInterrupt or SystemExit that it raised.
@@ -151,13 +152,13 @@ def tell(report: Callable[[Told], object], about: Told) -> None:
     on = f" on: {about!r}"
     match reason:
         case Raised(NotAResult() as problem):
-            _log.error("%s (told of %r)", problem, about)
+            log.error("%s (told of %r)", problem, about)
         case Raised(exception):
-            _log.error("the report raised %s", what_raised(exception, on))
+            log.error("the report raised %s", what_raised(exception, on))
         case Refused(BaseException() as error):
-            _log.error("the report returned a Failure of %s", what_raised(error, on))
+            log.error("the report returned a Failure of %s", what_raised(error, on))
         case Refused(error):
-            _log.error("the report returned a Failure of %s%s", type(error).__name__, on)
+            log.error("the report returned a Failure of %s%s", type(error).__name__, on)
 
 
 def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:

@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
-from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
 from streamfn._reports import Report, check_report, log_failure
 
 if TYPE_CHECKING:
@@ -111,5 +111,4 @@ def _check_settings(max_attempts: object, patience: object, scope: object, whole
         raise Misuse(
             'scope is empty: name the function, as in scope="follow-cards", or leave it out on Lambda'
         )
-    if not isinstance(whole_batch, bool):
-        raise Misuse(f"whole_batch is True or False, got {kind_of(whole_batch)}")
+    check_flag(whole_batch, "whole_batch")

@@ -72,9 +72,7 @@ def check_finished(name: str, function: object, kind: str = "handler") -> None:
     while (wrapped := getattr(layer, "__wrapped__", None)) is not None:
         made_by = getattr(layer, "__globals__", {}).get("__name__")
         if made_by in _DECORATORS and iscoroutinefunction(wrapped):
-            raise Misuse(
-                f"{said} would return a Success of a coroutine, which nobody awaits: {_AWAIT}"
-            )
+            raise Misuse(f"{said} would return a Success of a coroutine, which nobody awaits: {_AWAIT}")
         if made_by in {"returns.future", *_DECORATORS} and (found := _of_wrapped(wrapped)) is not None:
             raise Misuse(f"{said} would return a Success of {found}")
         layer = wrapped

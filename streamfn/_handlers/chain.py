@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Never, cast, overload
 
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
+from streamfn._failures import NotAResult
 from streamfn._handlers.names import name_of
-from streamfn._misuse import Misuse, check_function
+from streamfn._misuse import Misuse, check_function, kind_of
 
 X = TypeVar("X")
 A = TypeVar("A")
@@ -82,12 +84,22 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
         raise Misuse(f"chain() joins two functions or more, got {len(steps)}")
     for step in steps:
         check_function(step, "a step of chain()", "chain(parse, announce)")
+    for step in steps[:-1]:
+        if iscoroutinefunction(step):
+            raise Misuse(
+                f"the step {name_of(step)} of chain() is a coroutine function, which the next step would not wait for: "
+                "await both in one handler"
+            )
 
     def chained(value: object) -> Result[object, object]:
         result: Result[object, object] = Success(value)
         for step in steps:
             if isinstance(result, Failure):
                 break
+            if not isinstance(result, Result):
+                raise NotAResult(
+                    f"a step of {chained.__name__} returned {kind_of(result)}, expected a Result"
+                )
             # The overloads have made each step take what the one before it gives.
             take = cast("Callable[[object], Result[object, object]]", step)
             result = take(result.unwrap())

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
+from streamfn._reports import tell as tell_report
 
 _log: Final = logging.getLogger("streamfn.sources")
 
@@ -93,3 +94,8 @@ def log_notice(notice: Notice) -> None:
         case _:
             assert_never(notice)
     _log.log(level, "%r", notice)
+
+
+def tell(report: Report, notice: Notice) -> None:
+    """Tell a report of a notice, and log if it fails."""
+    tell_report(report, notice, _log)

@@ -11,8 +11,9 @@ from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
 from streamfn._delivery.delivery import check_delivery
-from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._misuse import Misuse, check_function, has_methods, kind_of
 from streamfn._names import checked_table_name
+from streamfn._pipeline import Pipeline
 from streamfn._reports import check_report, what_raised
 from streamfn._signals import stopped_by_signals
 from streamfn.sources._batch import Batch
@@ -110,6 +111,13 @@ class StreamReader:
         Fails with `Misuse` if the function cannot work here, with `NoStream`, with what the checkpoints raise, and with
         what boto3 raises that waiting does not help. The checkpoint has not moved past what is not settled then.
         """
+        check_function(
+            function, "what a reader runs", "StreamReader(table=cards).run(lambda_handler(process))"
+        )
+        if isinstance(function, Pipeline):
+            raise Misuse(
+                "a reader runs a function that Lambda could call, got a pipeline: write lambda_handler(process)"
+            )
         check_delivery(getattr(function, "delivery", None))
         with stopped_by_signals(self.stop) if signals else nullcontext(), closing(self.batches()) as batches:
             for batch in batches:
@@ -179,8 +187,8 @@ def _check_names(stream_arn: object, table: object) -> None:
         raise Misuse(
             f"stream_arn is the ARN of a table's stream, got {got}: write StreamReader(table=…) to name the table"
         )
-    name: object = getattr(table, "name", table)
     if table is not None:
+        name = table if isinstance(table, str) else getattr(table, "name", table)
         checked_table_name(name, "StreamReader")
 
 

@@ -13,13 +13,12 @@ from itertools import islice
 from typing import Final, Literal, TypeAlias
 
 from streamfn._get_records import as_lambda_sends
-from streamfn._reports import tell
 from streamfn.sources._backoff import Backoff
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints
 from streamfn.sources._clock import Clock
 from streamfn.sources._lineage import at_the_end, childless, readable
-from streamfn.sources._notices import Finished, Notice, NotSettled, Reading, Report, Trimmed, TurnedAway
+from streamfn.sources._notices import Finished, Notice, NotSettled, Reading, Report, Trimmed, TurnedAway, tell
 from streamfn.sources._positions import Drained, Position
 from streamfn.sources._requests import (
     IteratorExpired,
