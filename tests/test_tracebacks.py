@@ -134,7 +134,7 @@ def test_what_was_raised_within_this_library_has_no_place_of_the_user_s() -> Non
     assert raised_at(raised.exception) is None
     (frame,) = frames_of(raised.exception)
     assert ("streamfn/_handlers/chain.py", False) == (frame.file, frame.own)
-    assert "Raised(AttributeError)" == repr(raised)
+    assert "Raised(TypeError)" == repr(raised)
     assert "AttributeError: 'NoneType'" in traceback_of(raised.exception)
 
 

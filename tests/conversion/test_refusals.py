@@ -129,7 +129,7 @@ def image(value: object) -> Image:
         (tuple[int, int], {"L": [{"N": "1"}]}, "expected 2 elements in L, got 1"),
         (set[str], {"L": [{"S": SECRET}]}, "expected SS, NS or BS, got L"),
         (set[str], {"SS": SECRET}, "expected a list in SS, got string"),
-        (dict[str, int], {"M": []}, "expected an object in M, got list"),
+        (dict[str, int], {"M": []}, "expected an object in M, got array"),
         (dict[str, int], {"L": []}, "expected M, got L"),
         (int | str, {"BOOL": True}, "expected N or S, got BOOL"),
         (int | Suit, {"S": SECRET}, "expected N or S, got another value"),
@@ -146,7 +146,7 @@ def image(value: object) -> Image:
         ),
         (Owner | Bot, {"M": {}}, "expected one of the attributes name, version, got none"),
         (Options, {"L": []}, "expected M, got L"),
-        (object, {"M": []}, "expected an object in M, got list"),
+        (object, {"M": []}, "expected an object in M, got array"),
         (object, {"L": {}}, "expected a list in L, got object"),
         (object, {"N": "x"}, "expected a number in N, got other text"),
         (object, {}, "expected an attribute value, got an empty object"),
@@ -186,7 +186,7 @@ def test_a_value_that_does_not_fit_is_refused(hint: object, value: object, messa
         (
             Circle | Square,
             {"M": {"kind": "circle"}},
-            ["$.value.kind: expected an attribute value, got no object but str"],
+            ["$.value.kind: expected an attribute value, got no object but string"],
         ),
         (
             Options,

@@ -117,6 +117,9 @@ def emit(_: Window, state: Sum) -> Result[int, str]:
     return Success(state.total)
 
 
+resource: Final = cast("Callable[..., object]", vars(boto3)["resource"])  # which the stubs here leave out
+
+
 async def announce_later(event: InsertEvent[Card]) -> Result[str, str]:
     """Announce a card when somebody waits for it."""
     return announce(event)
@@ -410,9 +413,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
         "a client is one of boto3's, got function client",
     ),
     "a resource for a client": (
-        lambda: Loose.DynamoDBLedger(
-            "card-ledger", client=boto3.resource("dynamodb", region_name="eu-west-1")
-        ),
+        lambda: Loose.DynamoDBLedger("card-ledger", client=resource("dynamodb", region_name="eu-west-1")),
         "a client is one of boto3's, got resource of boto3",
     ),
     "a report that never runs": (
