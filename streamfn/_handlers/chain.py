@@ -93,12 +93,13 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
 
     def chained(value: object) -> Result[object, object]:
         result: Result[object, object] = Success(value)
-        for step in steps:
+        for number, step in enumerate(steps):
             if isinstance(result, Failure):
                 break
-            if not isinstance(result, Result):
+            if type(result) is not Success and not isinstance(result, Result):
+                step_name = kind_of(steps[number - 1])
                 raise NotAResult(
-                    f"a step of {chained.__name__} returned {kind_of(result)}, expected a Result"
+                    f"a step of chain(), {step_name}, returned {kind_of(result)}, expected a Result"
                 )
             # The overloads have made each step take what the one before it gives.
             take = cast("Callable[[object], Result[object, object]]", step)

@@ -505,7 +505,9 @@ def test_a_step_of_a_chain_that_returns_no_result_is_told() -> None:
 
     (failed,) = failures(pipeline(cards, on_insert(chain(title_of, shout)))(HELLO))
     assert isinstance(failed.reason, Raised)
-    assert "a step of title_of_then_shout returned str, expected a Result" == str(failed.reason.exception)
+    assert "a step of chain(), function title_of, returned str, expected a Result" == str(
+        failed.reason.exception
+    )
 
 
 def test_a_batched_handler_that_a_tracer_wraps_leads_to_its_function() -> None:
