@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from errno import ENOENT
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import boto3
@@ -38,7 +39,7 @@ from streamfn import (
     retry,
 )
 from streamfn._tracebacks import traceback_of
-from streamfn.dead_letters import MemoryDeadLetters, NotADeadLetter, read_letter
+from streamfn.dead_letters import DeadLetters, MemoryDeadLetters, NotADeadLetter, read_letter
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 from streamfn.sources import Notice, Reading, StreamReader
 from streamfn.sources._notices import tell
@@ -525,3 +526,34 @@ def test_a_batched_handler_that_a_tracer_wraps_leads_to_its_function() -> None:
 def refuse_all(_: Sequence[InsertEvent[Card]]) -> Result[str, HttpError]:
     """Answer with one error for all."""
     return Failure(HttpError(422))
+
+
+async def store_later(*_: object) -> set[str]:
+    """Store nothing before somebody waits for that."""
+    return set()
+
+
+@pytest.mark.parametrize(
+    ("send", "kind"),
+    [
+        (store_later, "coroutine"),
+        (lambda *_: None, "None"),
+        (lambda *_: Success({"a"}), "Success"),
+        (lambda *_: True, "bool"),
+    ],
+)
+def test_a_place_for_letters_that_says_not_which_are_stored_is_named(
+    send: Callable[..., object], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A place for letters of one's own that returned something else was logged as "TypeError" alone."""
+    place = SimpleNamespace(send=send)
+    delivery: Delivery[object] = retry(
+        ledger=MemoryLedger(),
+        dead_letters=cast("DeadLetters", place),
+        max_attempts=1,
+        patience=timedelta(),
+    )
+    answer = lambda_handler(pipeline(cards, on_insert(refuse)), delivery)(HELLO, None)
+    assert 1 == len(answer["batchItemFailures"])
+    told = f"send() of SimpleNamespace returned {kind}, expected the ids of what is stored"
+    assert f"dead letters could not be sent: {told}" in caplog.messages
