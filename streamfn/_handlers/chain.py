@@ -96,7 +96,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
         for number, step in enumerate(steps):
             if isinstance(result, Failure):
                 break
-            if type(result) is not Success and not isinstance(result, Result):
+            if type(result) is not Success and not isinstance(cast("object", result), Result):
                 step_name = kind_of(steps[number - 1])
                 raise NotAResult(
                     f"a step of chain(), {step_name}, returned {kind_of(result)}, expected a Result"

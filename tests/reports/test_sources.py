@@ -290,7 +290,7 @@ def test_a_document_of_a_window_is_told_what_it_is() -> None:
     ):
         function(bare, None)
     for each in (whole, bare):
-        (told,) = redrive(sessions_of("t"), Texts({"one": json.dumps(each)}), ledger=MemoryLedger())
+        (told,) = redrive(sessions_of("another"), Texts({"one": json.dumps(each)}), ledger=MemoryLedger())
         assert "unreadable" == told.outcome
         assert told.detail.startswith("the document is about a batch of a tumbling window")
 
