@@ -86,7 +86,7 @@ def _of_instance(value: object, kind: type) -> str | None:
         if isinstance(value, Coroutine):
             value.close()  # or it would be warned of as never awaited
         return f"{_named(kind)}, which nobody awaits: {_AWAIT}"
-    module = kind.__module__
+    module = str(kind.__module__)  # None is what some generated classes have
     if module.startswith("concurrent.futures"):
         return "a Future, for which nobody waits: return its result()"
     if hasattr(kind, "__anext__") or (isinstance(value, Iterator) and module in {"builtins", "itertools"}):

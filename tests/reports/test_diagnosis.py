@@ -43,7 +43,7 @@ from streamfn.dead_letters import DeadLetters, MemoryDeadLetters, NotADeadLetter
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 from streamfn.sources import Notice, Reading, StreamReader
 from streamfn.sources._notices import tell
-from streamfn.testing import failures, insert_event, lambda_event
+from streamfn.testing import failures, insert_event, lambda_event, values
 from tests.cards import STREAM, Card, cards, event, record
 from tests.cli import app
 from tests.cli.commands import call, objects
@@ -305,6 +305,18 @@ class Unreadable(Exception):
         return cast("object", super().__getattribute__(name))
 
 
+class Questioned(type):
+    """The type of classes that raise when they are asked for what they do not have."""
+
+    def __getattr__(cls, name: str) -> object:
+        raise RuntimeError(name)
+
+
+def odd(_: object) -> object:
+    """Return a value that cannot be looked at; its class is made here, or pytest would ask it."""
+    return Questioned("Odd", (), {})()
+
+
 class Nameless(Exception):
     """An exception whose class says of no module, as some that are generated do."""
 
@@ -383,6 +395,31 @@ def test_a_group_leads_to_the_line_of_its_first_member(caplog: pytest.LogCapture
     assert "hello" not in caplog.text
 
 
+def test_groups_within_groups_have_an_end() -> None:
+    """A deep nest of groups is told by its own place, and is not followed to its end."""
+    group = ExceptionGroup("hunter2", [ValueError("hunter2")])
+    for _ in range(100):
+        group = ExceptionGroup("hunter2", [group])
+
+    def fail(_: InsertEvent[Card]) -> Result[str, str]:
+        raise group
+
+    (failed,) = failures(pipeline(cards, on_insert(fail))(HELLO))
+    assert f"Raised(ExceptionGroup at {HERE}:{line_of(fail, 1)} in {fail.__qualname__})" == repr(
+        failed.reason
+    )
+
+
+def test_a_success_may_hold_what_says_of_no_module() -> None:
+    """A value of a class without a module, as some are generated, made its Success a failure."""
+    value = Nameless("hello")
+
+    def hand_back(_: InsertEvent[Card]) -> Result[Nameless, str]:
+        return Success(value)
+
+    assert [value] == values(pipeline(cards, on_insert(hand_back))(HELLO))
+
+
 @safe
 def swallow(_: object) -> None:
     """Report nothing, and say so in a Failure."""
@@ -416,10 +453,11 @@ REPORTS: Final[dict[str, tuple[Callable[[object], object], str]]] = {
     ),
     "a Result within": (lambda _: Success(Failure("hunter2")), "the report returned a Success of a Result"),
     "what never runs": (lambda failed: map(post, [failed]), "the report returned a map, which nobody runs"),
-    "what cannot be looked at": (
+    "an exception that raises": (
         lambda _: IOFailure(Unreadable("hunter2")),
         "the report returned a Failure of Unreadable on: ",
     ),
+    "what cannot be looked at": (odd, "the report raised RuntimeError on: "),
 }
 
 
