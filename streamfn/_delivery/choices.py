@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from typing_extensions import TypeVar
 
@@ -72,7 +72,7 @@ def retry(
     check_report(report, "log_failure")
     if max_attempts < 1 or patience < timedelta():
         raise Misuse(f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative")
-    if write not in ("failures", "always"):  # a set asks for what can be hashed
+    if cast("object", write) not in ("failures", "always"):  # a set asks for what can be hashed
         raise Misuse(f'write is "failures" or "always", got {write!r}')
     if ledger is None:
         if dead_letters is not None:

@@ -50,7 +50,9 @@ class Outbox:
 
     def _send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
         try:
-            returned: object = self._dead_letters.send(letters, seconds_left)
+            returned = cast(
+                "object", self._dead_letters.send(letters, seconds_left)
+            )  # a user's may return anything
             if not isinstance(returned, Collection | Iterator):
                 return self._complain(returned)
             stored = frozenset(cast("Iterable[str]", returned))  # isinstance drops the type
@@ -64,9 +66,9 @@ class Outbox:
 
     def _complain(self, returned: object) -> Collection[str]:
         """Say what came instead of the ids of letters; nobody knows then what is stored."""
+        place, kind = type(self._dead_letters).__name__, kind_of(returned)
         if isinstance(returned, Coroutine):
             returned.close()  # or it would be warned of as never awaited
-        place, kind = type(self._dead_letters).__name__, kind_of(returned)
         _log.error(
             "dead letters could not be sent: send() of %s returned %s, expected the ids of what is stored",
             place,

@@ -103,13 +103,17 @@ def shortcoming(returned: object, who: str) -> Refused[object] | Raised | None:
         return None
     try:
         plain = _plain(returned)
-        if not isinstance(plain, Result | Raised):
+        if not _is_answer(plain):
             found = unfinished(plain)
             return None if found is None else Raised(NotAResult(f"{who} returned {found}"))
     except Exception as exception:  # noqa: BLE001 (an answer can raise when looked at)
         return Raised(exception)
-    outcome = verdict(cast("object", plain), who)  # isinstance drops the type
+    outcome = verdict(plain, who)
     return outcome.failure() if isinstance(outcome, Failure) else None
+
+
+def _is_answer(value: object) -> bool:
+    return isinstance(value, Result | Raised)
 
 
 def verdicts(returned: object, count: int) -> list[Verdict] | Verdict:

@@ -96,7 +96,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
         for number, step in enumerate(steps):
             if isinstance(result, Failure):
                 break
-            if type(result) is not Success and not isinstance(cast("object", result), Result):
+            if not _is_result(result):
                 step_name = kind_of(steps[number - 1])
                 raise NotAResult(
                     f"a step of chain(), {step_name}, returned {kind_of(result)}, expected a Result"
@@ -109,3 +109,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
     chained.__name__ = chained.__qualname__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
     chained.__dict__["steps"] = steps  # so that a failure can say where the first of them is
     return chained
+
+
+def _is_result(value: object) -> bool:
+    return type(value) is Success or isinstance(value, Result)

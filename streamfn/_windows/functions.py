@@ -211,7 +211,7 @@ def window_handler(
     check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
     check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
     check_report(report, "log_failure")
-    if on_failure not in ("raise", "skip"):  # a set asks for what can be hashed
+    if cast("object", on_failure) not in ("raise", "skip"):  # a set asks for what can be hashed
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
     check_finished(name, fold)

@@ -79,6 +79,7 @@ def _named(error: BaseException) -> str:
 
 
 def _quoted(error: BaseException) -> str:
+    hint = hint_for(error)
     try:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         if isinstance(error, BaseExceptionGroup):
@@ -86,7 +87,7 @@ def _quoted(error: BaseException) -> str:
             text += f": {'; '.join(map(_named, members))}"
     except Exception as problem:  # noqa: BLE001 (a `str` of the user's may raise whatever it likes)
         return f"(its text raised {type(problem).__name__})"
-    return f"{text}{hint_for(error)}"
+    return f"{text}{hint}"
 
 
 def _of_aws(error: Exception) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from typing_extensions import override
 
@@ -114,7 +114,7 @@ class StreamReader:
         check_function(
             function, "what a reader runs", "StreamReader(table=cards).run(lambda_handler(process))"
         )
-        if isinstance(function, Pipeline):
+        if isinstance(cast("object", function), Pipeline):
             raise Misuse(
                 "a reader runs a function that Lambda could call, got a pipeline: write lambda_handler(process)"
             )

@@ -463,9 +463,9 @@ def test_what_cannot_work_is_refused_where_it_is_declared(declared: str) -> None
         lambda: S3DeadLetters("arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-1/accesspoint/letters"),
         lambda: Loose.on_insert(Success, name="agree"),
         lambda: Loose.on_insert(functools.partial(announce)),
-        lambda: retry(report=log_failures()),
-        lambda: retry(report=functools.partial(print, flush=True)),
-        lambda: retry(report=MagicMock()),
+        lambda: Loose.retry(report=log_failures()),
+        lambda: Loose.retry(report=functools.partial(print, flush=True)),
+        lambda: Loose.retry(report=MagicMock()),
     ],
     ids=range(23),
 )

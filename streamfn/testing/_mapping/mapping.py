@@ -84,7 +84,7 @@ class EventSourceMapping:
 
         Fails with `Misuse` for a setting that Lambda does not allow.
         """
-        if not callable(cast("object", function)) or isinstance(function, Pipeline):
+        if not callable(cast("object", function)) or isinstance(cast("object", function), Pipeline):
             raise Misuse(
                 f"the mapping calls a function, got {kind_of(function)}: pass what lambda_handler() made"
             )
