@@ -397,7 +397,7 @@ def test_a_group_leads_to_the_line_of_its_first_member(caplog: pytest.LogCapture
 
 def test_groups_within_groups_have_an_end() -> None:
     """A deep nest of groups is told by its own place, and is not followed to its end."""
-    group = ExceptionGroup("hunter2", [ValueError("hunter2")])
+    group: ExceptionGroup[Exception] = ExceptionGroup("hunter2", [ValueError("hunter2")])
     for _ in range(100):
         group = ExceptionGroup("hunter2", [group])
 
