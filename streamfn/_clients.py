@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Generic
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Final, Generic, cast
 
 from typing_extensions import TypeVar
+
+from streamfn._misuse import Misuse, kind_of
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -23,7 +27,8 @@ class OnFirstUse(Generic[C]):
     """
 
     def __init__(self, make: Callable[[], C], client: C | None) -> None:
-        """Take a client, or the way to make one."""
+        """Take a client, or the way to make one. Fails with `Misuse` for what cannot be a client."""
+        check_client(client)
         self._make = make
         self._client = client
         self._lock = Lock()
@@ -41,6 +46,16 @@ class OnFirstUse(Generic[C]):
             self()
 
 
+def check_client(client: object) -> None:
+    """Check that something may be a client of boto3, or stand in for one. Fails with `Misuse`."""
+    is_resource = type(client).__module__.startswith("boto3.resources.")
+    if is_resource or isinstance(client, str | type | ModuleType | FunctionType | MethodType):
+        kind = "resource of boto3" if is_resource else kind_of(client)
+        raise Misuse(
+            f"a client is one of boto3's, got {kind}: pass what boto3.client(…) gives, or leave the argument out"
+        )
+
+
 def short_waits() -> Config:
     """Have a call give up within seconds, since an invocation that waits for it is running out of time.
 
@@ -52,13 +67,26 @@ def short_waits() -> Config:
     return Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
+_CODE: Final = r"[A-Za-z0-9_.:-]{1,200}"
+"""The form of the codes that services give. Other text is no code, and may hold anything."""
+
+
 def error_code(error: BaseException) -> str | None:
-    """Find the code with which a service refused a call; None where it gave no answer."""
+    """Find the code with which a service refused a call; None where it gave no answer, or one without a code.
+
+    boto3 makes an error of whatever answer there was, and so does a test that makes one.
+    """
     if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
         return None
     from botocore.exceptions import ClientError
 
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+    if not isinstance(error, ClientError):
+        return None
+    try:
+        code = cast("object", error.response["Error"]["Code"])
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return code if isinstance(code, str) and re.fullmatch(_CODE, code) is not None else None
 
 
 _TURNED_AWAY: Final = frozenset(

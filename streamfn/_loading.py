@@ -117,6 +117,11 @@ def _module(name: str) -> object:
         raise NotImported(
             f"{name} could not be imported: it raised Misuse: {error}{_place(error)}"
         ) from error
+    except SystemExit as error:
+        raise NotImported(
+            f"{name} could not be imported: it ended the process{_place(error)}: call what ends it under "
+            'if __name__ == "__main__"'
+        ) from error
     except Exception as error:
         # The text of an exception may quote whatever the module was reading.
         raise NotImported(
@@ -137,7 +142,7 @@ def _similar(name: str) -> str:
     return f"; did you mean {'.'.join(filter(None, (parent, *close)))}?" if close else ""
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Say in which file and line a module raised, if that is known."""
     from streamfn._tracebacks import frames_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import cast
@@ -36,11 +37,23 @@ def has_methods(value: object, *names: str) -> bool:
 
 
 def check_function(value: object, argument: str, example: str) -> None:
-    """Check that an argument can be called. Fails with `Misuse`."""
+    """Check that an argument can be called, and is no function of this library that makes one. Fails with `Misuse`."""
     if not callable(value):
         raise Misuse(
             f"{argument} is a function, got {kind_of(value)}: pass the function itself, as in {example}"
         )
+    name = getattr(value, "__name__", None)
+    # Whoever calls this has imported the package.
+    if isinstance(name, str) and vars(sys.modules["streamfn"]).get(name) is value:
+        raise Misuse(
+            f"{argument} is a function, got {name} of streamfn, which makes one: call it, as in {example}"
+        )
+
+
+def check_flag(value: object, argument: str) -> None:
+    """Check that an argument is True or False: any text, "false" too, would count as True. Fails with `Misuse`."""
+    if not isinstance(value, bool):
+        raise Misuse(f"{argument} is True or False, got {kind_of(value)}")
 
 
 def not_for_lambda(example: str) -> Callable[[F], F]:

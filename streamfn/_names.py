@@ -76,8 +76,14 @@ def checked_queue_url(url: object) -> str:
         raise Misuse(
             "SqsDeadLetters takes the URL of a queue, not its ARN: in a template, Ref gives the URL, GetAtt the ARN"
         )
-    host = text.partition("://")[2].partition("/")[0]
-    if not text.startswith(("https://", "http://")) or not host or any(each.isspace() for each in text):
+    host, _, path = text.partition("://")[2].partition("/")
+    if (
+        not text.startswith(("https://", "http://"))
+        or not host
+        or not path
+        or path.endswith("/")
+        or any(each.isspace() or each in "?#" for each in text)
+    ):
         raise Misuse(
             "SqsDeadLetters takes the URL of a queue, as https://sqs.eu-west-1.amazonaws.com/123456789012/letters is, "
             f"got {_quoted(text)}"

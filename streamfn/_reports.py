@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from types import TracebackType
+from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import Final, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
 from streamfn._clients import named
-from streamfn._execution.verdicts import call, kept
+from streamfn._execution.unfinished import check_finished
+from streamfn._execution.verdicts import call, shortcoming
 from streamfn._failures import (
     Failed,
     HeldBack,
@@ -32,10 +33,12 @@ from streamfn._failures import (
     Unrouted,
     name_of_exception,
 )
+from streamfn._misuse import Misuse, check_flag, check_function
 from streamfn._records import StreamRecord
 from streamfn._time import SecondsLeft, no_end
 
 E = TypeVar("E")
+Told = TypeVar("Told")
 
 Report: TypeAlias = Callable[[Failed[E]], Awaitable[None] | None]
 """A function that is told of a failure; a coroutine function is awaited."""
@@ -58,6 +61,7 @@ def log_failures(*, errors: bool = False) -> Callable[[Failed[object]], None]:
     That is the `repr` of a `Refused` error, with its fields, and of each exception that was raised, with its notes.
     Leave it off where an error may hold people's data and logs may be read by many.
     """
+    check_flag(errors, "errors")
     if not errors:
         return log_failure
 
@@ -119,16 +123,46 @@ def location_of(reason: Reason[object], location: str | None) -> str | None:
 def raised_in(reason: Reason[object]) -> BaseException | None:
     """Find what was raised; `safe` of `returns` makes it the error of a Failure."""
     match reason:
-        case Raised(BaseException(__traceback__=TracebackType()) as exception):
+        case Raised(NotAResult()):  # nobody has raised it
+            return None
+        case Raised(BaseException() as exception) | Refused(BaseException() as exception):
             return exception
-        case Refused(BaseException(__traceback__=TracebackType()) as error):
-            return error
         case _:
             return None
 
 
+def check_report(report: object, name: str) -> None:
+    """Check that something can be told of failures. Fails with `Misuse` for what is no function or never runs."""
+    if report is log_failure:
+        return
+    check_function(report, "report", f"report={name}")
+    check_finished("", report, "report")
+    if isgeneratorfunction(report) or isasyncgenfunction(report):
+        raise Misuse("the report is a generator function, which nobody runs: leave out yield")
+
+
+def tell(report: Callable[[Told], object], about: Told, log: logging.Logger = _log) -> None:
+    """Call a report and wait for it; that it raised or returned a Failure is logged, and changes nothing else.
+
+    Fails with the KeyboardInterrupt or SystemExit that it raised.
+    """
+    returned = call(cast("Callable[[object], object]", report), about)  # `call` takes any argument
+    if (reason := shortcoming(returned, "the report")) is None:
+        return
+    on = f" on: {about!r}"
+    match reason:
+        case Raised(NotAResult() as problem):
+            log.error("%s (told of %r)", problem, about)
+        case Raised(exception):
+            log.error("the report raised %s", what_raised(exception, on))
+        case Refused(BaseException() as error):
+            log.error("the report returned a Failure of %s", what_raised(error, on))
+        case Refused(error):
+            log.error("the report returned a Failure of %s%s", type(error).__name__, on)
+
+
 def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:
-    """Tell a report of failures, one after the other; if it raises, that is logged and changes nothing else.
+    """Tell a report of failures, one after the other; see `tell`.
 
     What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That time ran out,
     or that the ledger is unavailable, keeps many from starting, and is told once each. What there is no time to
@@ -141,10 +175,7 @@ def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: Seconds
                 "time ran out for reports: %d of %d failures are not reported", len(due) - number, len(due)
             )
             return
-        outcome = call(cast("Callable[[object], object]", report), failed)  # `call` takes any argument
-        if isinstance(outcome, Raised):
-            raised = kept(outcome).exception
-            _log.error("the report raised %s", what_raised(raised, f" on: {failed!r}"))
+        tell(report, failed)
 
 
 def what_raised(error: BaseException, on: str = "") -> str:
@@ -170,12 +201,14 @@ def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:
 def detail_of(reason: Reason[object]) -> str | None:
     """Say more of a reason than its name, without data; None where there is no more."""
     match reason:
+        case Refused(BaseException() as error):
+            return _with_code(error)
         case Refused(error):
             return type(error).__name__
         case Raised(NotAResult() as exception):
             return f"{name_of_exception(exception)}: {exception}"
         case Raised(exception):
-            return type(exception).__name__
+            return _with_code(exception)
         case Undecodable():
             return str(reason)
         case MissingImage(image):
@@ -186,3 +219,11 @@ def detail_of(reason: Reason[object]) -> str | None:
             return str(reason)
         case _:
             return None
+
+
+def _with_code(error: BaseException) -> str:
+    """Name the type of an error, and the code that a service or the operating system gave."""
+    from streamfn._tracebacks import code_of
+
+    code = code_of(error)
+    return type(error).__name__ if code is None else f"{type(error).__name__} ({code})"

@@ -23,7 +23,7 @@ from streamfn._conversion.types import Hint, bare, is_model, is_typed_dict, memb
 from streamfn._converters import is_configured
 from streamfn._decoding.decoders import Decoder, calling, decoder_of
 from streamfn._failures import Undecodable
-from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
 from streamfn._names import checked_table_name
 from streamfn._successes import success
 from streamfn._wire import AttributeValue, Image, StreamViewType
@@ -74,6 +74,9 @@ class Table(Generic[T]):
         for a pattern that AWS would refuse or that no record of the table can match; and for a name that no table has.
         """
         checked_table_name(name, "Table")
+        check_flag(forbid_unknown_attributes, "forbid_unknown_attributes")
+        check_flag(include_values, "include_values")
+        check_flag(generated, "generated")
         if converter is not None and forbid_unknown_attributes:
             raise Misuse(
                 "forbid_unknown_attributes is for tables without a converter: pass forbid_extra_keys to yours"

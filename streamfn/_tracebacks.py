@@ -68,7 +68,22 @@ def place_of(function: object) -> str | None:
 
 
 def raised_at(exception: BaseException) -> str | None:
-    """Say where the user's code raised, or called what raised; None where no code outside of this library did."""
+    """Say where the user's code raised, or called what raised; None where no code outside of this library did.
+
+    Of a group that is the place of its first member: a group is raised where tasks are waited for.
+    """
+    return _raised_at(_first_member(exception)) or _raised_at(exception)
+
+
+def _first_member(exception: BaseException) -> BaseException:
+    for _ in range(_MOST_EXCEPTIONS):
+        if not isinstance(exception, BaseExceptionGroup):
+            break
+        exception = cast("BaseException", exception.exceptions[0])  # isinstance knows no type of them
+    return exception
+
+
+def _raised_at(exception: BaseException) -> str | None:
     frames = frames_of(exception)
     if not frames or all(_is_of_this_library(frame.file) for frame in frames):
         return None
@@ -80,7 +95,7 @@ def frames_of(exception: BaseException) -> list[Frame]:
     own: deque[tuple[int, Frame]] = deque(maxlen=_MOST_OWN)
     inner: deque[tuple[int, Frame]] = deque(maxlen=_MOST_INNER)
     library: deque[tuple[int, Frame]] = deque(maxlen=1)
-    for number, (code, line) in enumerate(_lines(exception.__traceback__)):
+    for number, (code, line) in enumerate(_lines(_traceback_in(exception))):
         file, is_own = _shown(code.co_filename), _is_own(code.co_filename)
         numbered = number, Frame(file, line, code.co_qualname, is_own)
         if _is_of_this_library(file):
@@ -98,17 +113,24 @@ def described(exception: BaseException, *, errors: bool = False) -> dict[str, ob
     ``cause`` is what it was raised from, ``context`` what was being handled, as Python's own tracebacks show them, and
     ``members`` are those of a group.
     """
-    return _described(exception, errors=errors, seen=set())
+    try:
+        return _described(exception, errors=errors, seen=set())
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return {"type": name_of_type(type(exception)), "frames": []}
 
 
 def traceback_of(exception: BaseException) -> str:
     """Write what was raised as Python does, from the first frame outside of this library on, with all texts."""
     from traceback import TracebackException
 
-    first = exception.__traceback__
-    while first is not None and _is_of_this_library(_shown(first.tb_frame.f_code.co_filename)):
-        first = first.tb_next
-    return "".join(TracebackException(type(exception), exception, first or exception.__traceback__).format())
+    whole = first = _traceback_in(exception)
+    try:
+        while first is not None and _is_of_this_library(_shown(first.tb_frame.f_code.co_filename)):
+            first = first.tb_next
+        traceback = TracebackException(type(exception), exception, first or whole)
+        return "".join(traceback.format())
+    except Exception as error:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return f"{name_of_type(type(exception))}, whose traceback raised {type(error).__name__}\n"
 
 
 def text_of(value: object) -> str:
@@ -131,7 +153,7 @@ _LONGEST: Final = 10_000
 def _described(exception: BaseException, *, errors: bool, seen: set[int]) -> dict[str, object]:
     seen.add(id(exception))
     told: dict[str, object] = {"type": name_of_type(type(exception))}
-    if (code := _error_code(exception)) is not None:
+    if (code := code_of(exception)) is not None:
         told["code"] = code
     if errors:
         told["error"] = text_of(exception)
@@ -161,10 +183,10 @@ def _related(exception: BaseException) -> Iterator[tuple[str, tuple[BaseExceptio
         yield "context", (exception.__context__,)
 
 
-def _error_code(exception: BaseException) -> str | None:
+def code_of(exception: BaseException) -> str | None:
     """Find the code of an error: the one of the AWS service that refused a call, or the operating system's."""
     if isinstance(exception, OSError):
-        return errorcode.get(exception.errno or 0)
+        return errorcode.get(exception.errno) if isinstance(exception.errno, int) else None
     return error_code(exception)
 
 
@@ -177,9 +199,16 @@ def name_of_type(kind: type) -> str:
     """
     return (
         kind.__qualname__
-        if kind.__module__ in {"builtins", "__main__"}
+        if kind.__module__ in {"builtins", "__main__", None}  # None is what some generated classes have
         else f"{kind.__module__}.{kind.__qualname__}"
     )
+
+
+def _traceback_in(exception: BaseException) -> TracebackType | None:
+    try:
+        return exception.__traceback__
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return None
 
 
 def _lines(traceback: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
@@ -211,8 +240,16 @@ def _code_of(function: object) -> CodeType | None:
         elif (inner := getattr(function, "__wrapped__", None)) is not None:
             function = inner
         else:
-            function = type(function).__call__ if callable(function) else None
+            function = _called_by(function)
     return None
+
+
+def _called_by(value: object) -> object:
+    """Give what a call of an object calls: its method, or what `batched` was given."""
+    method: object = type(value).__call__ if callable(value) else None
+    code: object = getattr(method, "__code__", None)
+    is_made_here = isinstance(code, CodeType) and _is_of_this_library(_shown(code.co_filename))
+    return getattr(value, "function", method) if is_made_here else method
 
 
 def _is_of_this_library(file: str) -> bool:
@@ -242,7 +279,7 @@ def _placed(filename: str, path: tuple[str, ...]) -> tuple[str, bool]:
     folders = map(_absolute, (*path, os.environ.get("LAMBDA_TASK_ROOT", "")))
     roots = [each for each in folders if each.parent != each and file.is_relative_to(each)]
     if not roots:
-        return "/".join(file.parts[-3:]), not _is_installed(file)
+        return Path(*file.parts[-3:]).as_posix(), not _is_installed(file)
     root = max(roots, key=lambda each: len(each.parts))
     shown = file.relative_to(root)
     return shown.as_posix(), not (_is_installed(file) or _is_of_a_package(root, shown.parts[0]))

@@ -94,7 +94,7 @@ def json_type(value: object) -> str:
     """Name the type of a piece of a payload as JSON does; what JSON does not have goes by Python's name.
 
     >>> [json_type(each) for each in (None, True, 1, 1.5, "a", [], {}, b"a")]
-    ['null', 'boolean', 'number', 'number', 'string', 'list', 'object', 'bytes']
+    ['null', 'boolean', 'number', 'number', 'string', 'array', 'object', 'bytes']
     """
     return _JSON_TYPES.get(type(value), type(value).__name__)
 
@@ -105,6 +105,7 @@ _JSON_TYPES: Final[dict[type, str]] = {
     int: "number",
     float: "number",
     str: "string",
+    list: "array",
     dict: "object",
 }
 

@@ -216,7 +216,7 @@ def test_a_record_of_get_records_says_in_a_letter_what_it_said_before(photo_from
         ("{", "expected JSON"),
         ("[" * 100_000, "expected JSON"),
         ("9" * 10_000, "expected JSON"),
-        ("[]", "expected an object, got list"),
+        ("[]", "expected an object, got array"),
         ("null", "expected an object, got null"),
         ("{}", "expected a dead letter of version 1, got something else"),
         (

@@ -134,8 +134,11 @@ def test_what_was_raised_within_this_library_has_no_place_of_the_user_s() -> Non
     assert raised_at(raised.exception) is None
     (frame,) = frames_of(raised.exception)
     assert ("streamfn/_handlers/chain.py", False) == (frame.file, frame.own)
-    assert "Raised(AttributeError)" == repr(raised)
-    assert "AttributeError: 'NoneType'" in traceback_of(raised.exception)
+    assert "Raised(TypeError)" == repr(raised)
+    assert (
+        "NotAResult: a step of chain(), function nothing, returned None, expected a Result"
+        in traceback_of(raised.exception)
+    )
 
 
 def nothing(_: object) -> Result[str, str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
-from streamfn._misuse import Misuse, check_function, has_methods, kind_of
-from streamfn._reports import Report, log_failure
+from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
+from streamfn._reports import Report, check_report, log_failure
 
 if TYPE_CHECKING:
     from streamfn._delivery.ledger_delivery import Write
@@ -27,7 +27,7 @@ def acknowledge(report: Report[E] = log_failure) -> Delivery[E]:
     for. `report` gets the record, the name of the handler and the reason; by default they are logged, without
     data.
     """
-    check_function(report, "report", "report=log_failure")
+    check_report(report, "log_failure")
     return Acknowledge(report)
 
 
@@ -69,10 +69,10 @@ def retry(
     """
     _check_stores(ledger, dead_letters)
     _check_settings(max_attempts, patience, scope, whole_batch)
-    check_function(report, "report", "report=log_failure")
+    check_report(report, "log_failure")
     if max_attempts < 1 or patience < timedelta():
         raise Misuse(f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative")
-    if write not in {"failures", "always"}:
+    if cast("object", write) not in ("failures", "always"):  # a set asks for what can be hashed
         raise Misuse(f'write is "failures" or "always", got {write!r}')
     if ledger is None:
         if dead_letters is not None:
@@ -111,5 +111,4 @@ def _check_settings(max_attempts: object, patience: object, scope: object, whole
         raise Misuse(
             'scope is empty: name the function, as in scope="follow-cards", or leave it out on Lambda'
         )
-    if not isinstance(whole_batch, bool):
-        raise Misuse(f"whole_batch is True or False, got {kind_of(whole_batch)}")
+    check_flag(whole_batch, "whole_batch")

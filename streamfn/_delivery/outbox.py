@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Sequence
+from typing import Final, cast
 
 from streamfn._execution.gate import Turn
 from streamfn._letters import DeadLetter, DeadLetters
+from streamfn._misuse import kind_of
 from streamfn._reports import what_raised
 from streamfn._time import SecondsLeft
 
@@ -49,7 +50,12 @@ class Outbox:
 
     def _send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
         try:
-            stored = frozenset(self._dead_letters.send(letters, seconds_left))
+            returned = cast(
+                "object", self._dead_letters.send(letters, seconds_left)
+            )  # a user's may return anything
+            if not isinstance(returned, Collection | Iterator):
+                return self._complain(returned)
+            stored = frozenset(cast("Iterable[str]", returned))  # isinstance drops the type
         except Exception as error:  # noqa: BLE001 (whatever it is, the failures stay failures)
             _log.error("dead letters could not be sent: %s", what_raised(error))
             return ()
@@ -57,6 +63,18 @@ class Outbox:
             if letter.id in stored:
                 _log.warning("%s", json.dumps(_told(letter)))
         return stored
+
+    def _complain(self, returned: object) -> Collection[str]:
+        """Say what came instead of the ids of letters; nobody knows then what is stored."""
+        place, kind = type(self._dead_letters).__name__, kind_of(returned)
+        if isinstance(returned, Coroutine):
+            returned.close()  # or it would be warned of as never awaited
+        _log.error(
+            "dead letters could not be sent: send() of %s returned %s, expected the ids of what is stored",
+            place,
+            kind,
+        )
+        return ()
 
 
 def _told(letter: DeadLetter) -> dict[str, object]:

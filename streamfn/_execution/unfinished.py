@@ -65,12 +65,12 @@ def unfinished(value: object) -> str | None:
     return None if _parts(value) is None else _within(value)
 
 
-def check_finished(name: str, function: object) -> None:
-    """Refuse a handler of which it can be told that its Success would hold something unfinished.
+def check_finished(name: str, function: object, kind: str = "handler") -> None:
+    """Refuse a function of which it can be told that its Success would hold something unfinished.
 
-    Fails with `Misuse`, which names the handler.
+    Fails with `Misuse`, which names the kind of function and its name.
     """
-    _check(f"the handler {name}", function)
+    _check(f"the {kind} {name}".rstrip(), function)
 
 
 def _check(who: str, function: object, *, ends: bool = True) -> None:
@@ -110,7 +110,7 @@ def _of_instance(value: object, kind: type) -> str | None:
 
 def _by_module(kind: type) -> str | None:
     """Say what is unfinished about values of a type, where the module that has it tells."""
-    module = kind.__module__
+    module = str(kind.__module__)  # None is what some generated classes have
     if module.startswith("concurrent.futures"):
         return "a Future, for which nobody waits: return its result()"
     if module == "returns.io":

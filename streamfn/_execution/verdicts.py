@@ -74,8 +74,10 @@ def kept(raised: Raised) -> Raised:
     return raised
 
 
-def verdict(returned: object) -> Verdict:
+def verdict(returned: object, who: str = "the handler") -> Verdict:
     """Read what came of a call that answers for one event, or for a whole chunk of them.
+
+    `who` was called, as messages name it.
 
     Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
@@ -86,7 +88,7 @@ def verdict(returned: object) -> Verdict:
             value = success.unwrap()
             if type(value) in FINISHED or (found := unfinished(value)) is None:
                 return success
-            raised = Raised(NotAResult(f"the handler returned a Success of {found}"))
+            raised = Raised(NotAResult(f"{who} returned a Success of {found}"))
         elif isinstance(plain, Failure):
             return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
         else:
@@ -94,6 +96,25 @@ def verdict(returned: object) -> Verdict:
     except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
         raised = Raised(exception)
     return Failure(kept(raised))
+
+
+def shortcoming(returned: object, who: str) -> Refused[object] | Raised | None:
+    """Read what came of a call that need not answer anything: what failed, or is unfinished, and None if nothing is."""
+    if returned is None:
+        return None
+    try:
+        plain = _plain(returned)
+        if not _is_answer(plain):
+            found = unfinished(plain)
+            return None if found is None else Raised(NotAResult(f"{who} returned {found}"))
+    except Exception as exception:  # noqa: BLE001 (an answer can raise when looked at)
+        return Raised(exception)
+    outcome = verdict(plain, who)
+    return outcome.failure() if isinstance(outcome, Failure) else None
+
+
+def _is_answer(value: object) -> bool:
+    return isinstance(value, Result | Raised)
 
 
 def verdicts(returned: object, count: int) -> list[Verdict] | Verdict:

@@ -102,6 +102,8 @@ def _function(f: F, factory: str) -> F:
         raise Misuse(
             f"{factory}() takes a function of events, got one that is batched already: leave one of them out"
         )
+    if isinstance(f, Wrappable):
+        raise Misuse(f"{factory}() takes a function of events, got {kind_of(f)}, which takes a payload")
     return f
 
 

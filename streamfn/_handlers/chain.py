@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Never, cast, overload
 
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
+from streamfn._failures import NotAResult
 from streamfn._handlers.names import name_of
-from streamfn._misuse import Misuse, check_function
+from streamfn._misuse import Misuse, check_function, kind_of
 
 X = TypeVar("X")
 A = TypeVar("A")
@@ -82,12 +84,23 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
         raise Misuse(f"chain() joins two functions or more, got {len(steps)}")
     for step in steps:
         check_function(step, "a step of chain()", "chain(parse, announce)")
+    for step in steps[:-1]:
+        if iscoroutinefunction(step):
+            raise Misuse(
+                f"the step {name_of(step)} of chain() is a coroutine function, which the next step would not wait for: "
+                "await both in one handler"
+            )
 
     def chained(value: object) -> Result[object, object]:
         result: Result[object, object] = Success(value)
-        for step in steps:
+        for number, step in enumerate(steps):
             if isinstance(result, Failure):
                 break
+            if not _is_result(result):
+                step_name = kind_of(steps[number - 1])
+                raise NotAResult(
+                    f"a step of chain(), {step_name}, returned {kind_of(result)}, expected a Result"
+                )
             # The overloads have made each step take what the one before it gives.
             take = cast("Callable[[object], Result[object, object]]", step)
             result = take(result.unwrap())
@@ -96,3 +109,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
     chained.__name__ = chained.__qualname__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
     chained.__dict__["steps"] = steps  # so that a failure can say where the first of them is
     return chained
+
+
+def _is_result(value: object) -> bool:
+    return type(value) is Success or isinstance(value, Result)

@@ -37,8 +37,14 @@ def handler_name(f: object, name: object) -> str:
     check_function(f, "a handler", "on_insert(announce)")
     if _takes_a_payload(f):
         raise Misuse(f"a handler is a function of an event, got {kind_of(f)}, which takes a payload")
+    if isinstance(f, type) and not f.__module__.startswith("returns."):
+        raise Misuse(
+            f"a handler is a function, got {kind_of(f)}: pass an instance of it, or the function itself"
+        )
     if not isinstance(name, str | None):
         raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
+    if name == "":
+        raise Misuse('name is empty: write name="announce", or leave it out to have the function\'s own')
     return name or name_of(f)
 
 

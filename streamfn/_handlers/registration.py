@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Never, TypeAlias, cast
+from inspect import iscoroutinefunction
+from typing import Generic, Never, TypeAlias
 
 from typing_extensions import TypeVar
 
@@ -139,11 +140,16 @@ def on_keys(
 
     It lives on every stream, those of the view type KEYS_ONLY included.
     """
-    if not isinstance(cast("object", model), type) and not hasattr(model, "__origin__"):
+    if _is_no_model(model):
         raise Misuse(
             f"on_keys() takes the model of the keys first, got {kind_of(model)}: write on_keys(CardKey, announce)"
         )
     return Handler(handler_name(f, name), "keys", f, _checked(where), model)
+
+
+def _is_no_model(model: object) -> bool:
+    """Whether something is neither a class that an image could be made into, nor a generic one with arguments."""
+    return model.__module__ == "builtins" if isinstance(model, type) else not hasattr(model, "__origin__")
 
 
 def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
@@ -155,6 +161,8 @@ def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
     (False, True)
     """
     check_function(get, "the argument of changed()", "changed(lambda card: card.title)")
+    if iscoroutinefunction(get):
+        raise Misuse("the argument of changed() is a coroutine function, and no coroutine equals another one")
 
     def differs(event: ModifyEvent[T]) -> bool:
         return get(event.old_image) != get(event.new_image)

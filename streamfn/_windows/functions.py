@@ -24,7 +24,7 @@ from streamfn._lambda import LambdaContext
 from streamfn._misuse import Misuse, check_function, kind_of, not_for_lambda
 from streamfn._payloads import records_in
 from streamfn._records import MalformedRecord, Record
-from streamfn._reports import Report, log_failure, send
+from streamfn._reports import Report, check_report, location_of, log_failure, send
 from streamfn._structuring import Structure, structurer
 from streamfn._successes import success
 from streamfn._tables import Table
@@ -163,7 +163,10 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         emit = cast("Callable[[object], object]", partial(self.emit, window))  # it takes the state
         outcome = verdict(call(emit, folded.state))
         if isinstance(outcome, Failure):
-            raise BatchFailed(f"emit failed for the window {window.idempotency_key}: {outcome.failure()!r}")
+            reason = outcome.failure()
+            place = location_of(reason, location_for(reason, self.emit))
+            told = repr(reason) if isinstance(reason, Raised) or place is None else f"{reason!r} at {place}"
+            raise BatchFailed(f"emit failed for the window {window.idempotency_key}: {told}")
         return {"state": self._after(window, folded), "batchItemFailures": []}
 
     def _after(self, window: Window, folded: Folded[S]) -> Mapping[str, object]:
@@ -207,8 +210,8 @@ def window_handler(
     _check_table(table)
     check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
     check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
-    check_function(report, "report", "report=log_failure")
-    if on_failure not in {"raise", "skip"}:
+    check_report(report, "log_failure")
+    if cast("object", on_failure) not in ("raise", "skip"):  # a set asks for what can be hashed
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
     check_finished(name, fold)

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from streamfn._clients import named
 from streamfn._envelopes import NotAStreamEvent
 from streamfn._misuse import Misuse
+from streamfn.cli._printing import shown
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -54,7 +55,7 @@ def say_ending() -> None:
 
 def complain(said: str, code: ExitCode = ExitCode.MISUSE) -> int:
     """Say on standard error, in a line, why nothing came of it, and give the exit code for that."""
-    sys.stderr.write(f"streamfn: {' '.join(said.split())}\n")
+    sys.stderr.write(f"streamfn: {shown(' '.join(said.split()))}\n")
     return code
 
 
@@ -63,19 +64,30 @@ def _why(error: Exception) -> str:
     from streamfn._loading import NotImported
 
     cause = error.__cause__ if isinstance(error, NotImported) else None
-    if cause is None or isinstance(cause, ModuleNotFoundError):
+    if cause is None or isinstance(cause, ModuleNotFoundError | SystemExit):
         return ""
-    quoted = "" if isinstance(cause, Misuse) else f": {_quoted(cause)}"
+    quoted = "" if isinstance(cause, Misuse) or not (text := _quoted(cause)) else f": {text}"
     while (
         cause := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     ) is not None:
-        quoted += f"; before that, {type(cause).__name__}: {_quoted(cause)}"
+        quoted += f"; before that, {_named(cause)}"
     return quoted
 
 
+def _named(error: BaseException) -> str:
+    return ": ".join(filter(None, (type(error).__name__, _quoted(error))))
+
+
 def _quoted(error: BaseException) -> str:
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{text}{hint_for(error)}"
+    hint = hint_for(error)
+    try:
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        if isinstance(error, BaseExceptionGroup):
+            members = cast("tuple[BaseException, ...]", error.exceptions)  # isinstance knows no type of them
+            text += f": {'; '.join(map(_named, members))}"
+    except Exception as problem:  # noqa: BLE001 (a `str` of the user's may raise whatever it likes)
+        return f"(its text raised {type(problem).__name__})"
+    return f"{text}{hint}"
 
 
 def _of_aws(error: Exception) -> str | None:
@@ -117,6 +129,6 @@ def hint_for(error: BaseException) -> str:
 
 
 def _told(error: ClientError) -> str:
-    told = error.response["Error"]
-    said = f"{told['Code']}: {told['Message']}" if told.get("Message") else told["Code"]
+    told = error.response.get("Error", {})  # a proxy may answer without one
+    said = ": ".join(filter(None, (told.get("Code"), told.get("Message")))) or str(error)
     return f"{said}{hint_for(error)}"

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
 from typing_extensions import override
 
+from streamfn._misuse import Misuse, kind_of
 from streamfn._texts import decoded, read_json
 from streamfn._wire import as_sequence_number, as_text, is_map
 from streamfn.sources._positions import After, Drained, Position, Since
@@ -45,6 +46,10 @@ class FileCheckpoints:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Take the file's path; it is made when something is first saved."""
+        if not isinstance(cast("object", path), str | os.PathLike) or not os.fspath(path):
+            raise Misuse(
+                f"FileCheckpoints takes the path of a file, got {kind_of(path) if path else 'an empty text'}"
+            )
         self._path = Path(path)
         self._lock: int | None = None
 

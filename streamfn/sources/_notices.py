@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
-from streamfn._reports import what_raised
+from streamfn._reports import tell as tell_report
 
 _log: Final = logging.getLogger("streamfn.sources")
 
@@ -79,7 +79,7 @@ Notice: TypeAlias = Reading | Finished | NotSettled | TurnedAway | Trimmed
 """What a reader tells of its way."""
 
 Report: TypeAlias = Callable[[Notice], object]
-"""A function that is told of a notice."""
+"""A function that is told of a notice; a coroutine function is awaited."""
 
 
 def log_notice(notice: Notice) -> None:
@@ -97,8 +97,5 @@ def log_notice(notice: Notice) -> None:
 
 
 def tell(report: Report, notice: Notice) -> None:
-    """Tell a report of a notice; if it raises, that is logged and changes nothing else."""
-    try:
-        report(notice)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the records go on)
-        _log.error("the report raised %s", what_raised(error, f" on: {notice!r}"))
+    """Tell a report of a notice, and log if it fails."""
+    tell_report(report, notice, _log)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, error_code
 from streamfn._delivery.delivery import check_delivery
-from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._misuse import Misuse, check_function, has_methods, kind_of
 from streamfn._names import checked_table_name
-from streamfn._reports import what_raised
+from streamfn._pipeline import Pipeline
+from streamfn._reports import check_report, what_raised
 from streamfn._signals import stopped_by_signals
 from streamfn.sources._batch import Batch
 from streamfn.sources._checkpoints import Checkpoints, MemoryCheckpoints
@@ -70,6 +71,7 @@ class StreamReader:
             raise Misuse("name either a stream by its ARN, or a table, whose newest stream is read")
         _check_names(stream_arn, table)
         _check_settings(start, checkpoints, batch_size, poll)
+        check_report(report, "log_notice")
         if not 1 <= batch_size <= _ONE_PAGE:
             raise Misuse(
                 f"batch_size={batch_size} should be from 1 to 1,000: DynamoDB gives no more at a time"
@@ -109,6 +111,13 @@ class StreamReader:
         Fails with `Misuse` if the function cannot work here, with `NoStream`, with what the checkpoints raise, and with
         what boto3 raises that waiting does not help. The checkpoint has not moved past what is not settled then.
         """
+        check_function(
+            function, "what a reader runs", "StreamReader(table=cards).run(lambda_handler(process))"
+        )
+        if isinstance(cast("object", function), Pipeline):
+            raise Misuse(
+                "a reader runs a function that Lambda could call, got a pipeline: write lambda_handler(process)"
+            )
         check_delivery(getattr(function, "delivery", None))
         with stopped_by_signals(self.stop) if signals else nullcontext(), closing(self.batches()) as batches:
             for batch in batches:
@@ -178,14 +187,14 @@ def _check_names(stream_arn: object, table: object) -> None:
         raise Misuse(
             f"stream_arn is the ARN of a table's stream, got {got}: write StreamReader(table=…) to name the table"
         )
-    name: object = getattr(table, "name", table)
     if table is not None:
+        name = table if isinstance(table, str) else getattr(table, "name", table)
         checked_table_name(name, "StreamReader")
 
 
 def _check_settings(start: object, checkpoints: object, batch_size: object, poll: object) -> None:
     """Tell those who work without a type checker what it would have told them."""
-    if start not in {"horizon", "latest"}:
+    if start not in ("horizon", "latest"):  # a set asks for what can be hashed
         raise Misuse(f'start is "horizon" or "latest", got {start!r}')
     if checkpoints is not None and not has_methods(checkpoints, "load", "save", "release"):
         raise Misuse(

@@ -447,7 +447,7 @@ def test_what_still_does_not_fit_the_model_is_kept_and_holds_back_its_item() -> 
     ("text", "why"),
     [
         ("", "expected JSON"),
-        ("[]", "expected an object, got list"),
+        ("[]", "expected an object, got array"),
         (json.dumps({"version": 2}), "expected a dead letter of version 1, got 2"),
         (
             json.dumps({"KinesisBatchInfo": {}}),

@@ -281,4 +281,5 @@ def test_a_place_for_letters_that_answers_nothing_has_stored_nothing(
     assert lambda_handler(process, delivery)(lambda_event(event), None) == {
         "batchItemFailures": [{"itemIdentifier": event.record.sequence_number}]
     }
-    assert "dead letters could not be sent: TypeError" in caplog.text
+    told = "send() of Silent returned None, expected the ids of what is stored"
+    assert f"dead letters could not be sent: {told}" in caplog.text

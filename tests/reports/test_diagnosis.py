@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from errno import ENOENT
 from pathlib import Path
-from typing import Final, cast
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 import boto3
 import pytest
-from returns.io import IO
+from botocore.exceptions import ClientError
+from returns.future import future_safe
+from returns.io import IO, IOFailure, IOSuccess, impure_safe
 from returns.result import Failure, Result, Success, safe
+from typing_extensions import override
 
 from streamfn import (
+    Delivery,
     InsertEvent,
     Misuse,
     NotAStreamEvent,
@@ -22,16 +30,20 @@ from streamfn import (
     Raised,
     Unrouted,
     acknowledge,
+    batched,
+    chain,
     lambda_handler,
     log_failures,
     on_insert,
     pipeline,
     retry,
 )
-from streamfn.dead_letters import MemoryDeadLetters, NotADeadLetter, read_letter
+from streamfn._tracebacks import traceback_of
+from streamfn.dead_letters import DeadLetters, MemoryDeadLetters, NotADeadLetter, read_letter
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
-from streamfn.sources import StreamReader
-from streamfn.testing import failures, insert_event, lambda_event
+from streamfn.sources import Notice, Reading, StreamReader
+from streamfn.sources._notices import tell
+from streamfn.testing import failures, insert_event, lambda_event, values
 from tests.cards import STREAM, Card, cards, event, record
 from tests.cli import app
 from tests.cli.commands import call, objects
@@ -281,3 +293,324 @@ def test_two_workers_do_not_share_a_ledger_s_entries_unnoticed() -> None:
         handler(HELLO, None)
     with pytest.raises(Misuse, match="scope="):
         StreamReader(STREAM).run(handler)
+
+
+class Unreadable(Exception):
+    """An exception that cannot be asked for anything."""
+
+    @override
+    def __getattribute__(self, name: str) -> object:
+        if name in {"__traceback__", "__cause__", "__notes__", "__str__"}:
+            raise RuntimeError(name)
+        return cast("object", super().__getattribute__(name))
+
+
+class Questioned(type):
+    """The type of classes that raise when they are asked for what they do not have."""
+
+    def __getattr__(cls, name: str) -> object:
+        raise RuntimeError(name)
+
+
+def odd(_: object) -> object:
+    """Return a value that cannot be looked at; its class is made here, or pytest would ask it."""
+    return Questioned("Odd", (), {})()
+
+
+class Nameless(Exception):
+    """An exception whose class says of no module, as some that are generated do."""
+
+    __module__ = cast("str", cast("object", None))
+
+
+def refusal(response: object) -> ClientError:
+    """Make an error of boto3's of an answer, whatever that was."""
+    return ClientError(cast("Any", response), "PutItem")  # a proxy may answer anything
+
+
+ANSWERS: Final[dict[str, tuple[BaseException, str]]] = {
+    "a code": (refusal({"Error": {"Code": "ThrottlingException"}}), "ClientError (ThrottlingException)"),
+    "no error": (refusal({}), "ClientError"),
+    "no code": (refusal({"Error": {"Message": "hunter2"}}), "ClientError"),
+    "a number": (refusal({"Error": {"Code": 7}}), "ClientError"),
+    "a text": (refusal({"Error": {"Code": "no card of hunter2"}}), "ClientError"),
+    "a system's error": (FileNotFoundError(ENOENT, "hunter2"), "FileNotFoundError (ENOENT)"),
+    "a system's error without a number": (OSError("hunter2"), "OSError"),
+    "an exception that raises": (Unreadable("hunter2"), "Unreadable"),
+    "an exception of no module": (Nameless("hunter2"), "Nameless"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("is_raised", [True, False])
+def test_whatever_an_error_says_of_itself_is_told_as_far_as_it_goes(
+    answer: str, *, is_raised: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error of boto3's without a code had the whole batch raise, with a ledger, and nothing was remembered of it.
+
+    Now whatever an exception raises when it is asked, its failure is logged and put aside like another, and a code is
+    in the detail, where a line of a command shows it too.
+    """
+    error, detail = ANSWERS[answer]
+
+    def fail(_: InsertEvent[Card]) -> Result[str, BaseException]:
+        if is_raised:
+            raise error
+        return Failure(error)
+
+    box = MemoryDeadLetters()
+    process = pipeline(cards, on_insert(fail))
+    given = lambda_handler(
+        process, retry(ledger=MemoryLedger(), dead_letters=box, max_attempts=1, patience=timedelta())
+    )(HELLO, None)
+    assert {"batchItemFailures": []} == given
+    assert [detail] == [letter.detail for letter in box.letters]
+    line = first_line(caplog)
+    assert detail == line["detail"]
+    assert str(line["location"]).startswith(f"{HERE}:")
+    assert "hunter2" not in caplog.text
+    assert "hunter2" not in repr(process(HELLO))
+
+
+def test_a_traceback_of_what_cannot_be_asked_is_none() -> None:
+    """The option --traceback ended the command, where an exception raised when it was asked for its own traceback."""
+    told = traceback_of(Unreadable("hunter2"))
+    assert f"{__name__}.Unreadable, whose traceback raised RuntimeError\n" == told
+
+
+def test_a_group_leads_to_the_line_of_its_first_member(caplog: pytest.LogCaptureFixture) -> None:
+    """A group's place was that of the tasks being waited for. Now the line is told that raised within a task."""
+
+    async def look_up_title(event: InsertEvent[Card]) -> str:
+        return {"a": "b"}[event.new_image.title]
+
+    async def look_up_both(event: InsertEvent[Card]) -> Result[str, str]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(look_up_title(event)) for _ in range(2)]
+        return Success("".join(task.result() for task in tasks))
+
+    lambda_handler(pipeline(cards, on_insert(look_up_both)))(HELLO, None)
+    line = first_line(caplog)
+    assert f"{HERE}:{line_of(look_up_title, 1)} in {look_up_title.__qualname__}" == line["location"]
+    assert "hello" not in caplog.text
+
+
+def test_groups_within_groups_have_an_end() -> None:
+    """A deep nest of groups is told by its own place, and is not followed to its end."""
+    group: ExceptionGroup[Exception] = ExceptionGroup("hunter2", [ValueError("hunter2")])
+    for _ in range(100):
+        group = ExceptionGroup("hunter2", [group])
+
+    def fail(_: InsertEvent[Card]) -> Result[str, str]:
+        raise group
+
+    (failed,) = failures(pipeline(cards, on_insert(fail))(HELLO))
+    assert f"Raised(ExceptionGroup at {HERE}:{line_of(fail, 1)} in {fail.__qualname__})" == repr(
+        failed.reason
+    )
+
+
+def test_a_success_may_hold_what_says_of_no_module() -> None:
+    """A value of a class without a module, as some are generated, made its Success a failure."""
+    value = Nameless("hello")
+
+    def hand_back(_: InsertEvent[Card]) -> Result[Nameless, str]:
+        return Success(value)
+
+    assert [value] == values(pipeline(cards, on_insert(hand_back))(HELLO))
+
+
+@safe
+def swallow(_: object) -> None:
+    """Report nothing, and say so in a Failure."""
+    raise ConnectionError("hunter2")
+
+
+@impure_safe
+def swallow_in_io(_: object) -> None:
+    """Do the same in an IOResult."""
+    raise ConnectionError("hunter2")
+
+
+@future_safe
+async def swallow_later(_: object) -> None:
+    """Do the same in a FutureResult."""
+    raise ConnectionError("hunter2")
+
+
+async def post(_: object) -> None:
+    """Tell somebody, when somebody waits for that."""
+
+
+def acknowledge_with(report: Callable[[object], None]) -> Delivery[object]:
+    """Make a delivery that drops failures."""
+    return acknowledge(report)
+
+
+def retry_with(report: Callable[[object], None]) -> Delivery[object]:
+    """Make a delivery that tries again."""
+    return retry(report=report)
+
+
+REPORTS: Final[dict[str, tuple[Callable[[object], object], str]]] = {
+    "safe": (swallow, "the report returned a Failure of ConnectionError on: "),
+    "impure_safe": (swallow_in_io, "the report returned a Failure of ConnectionError on: "),
+    "future_safe": (swallow_later, "the report returned a Failure of ConnectionError on: "),
+    "a Failure": (lambda _: Failure("hunter2"), "the report returned a Failure of str on: "),
+    "a coroutine within": (
+        lambda failed: Success(post(failed)),
+        "the report returned a Success of a coroutine, which nobody awaits",
+    ),
+    "a Result within": (lambda _: Success(Failure("hunter2")), "the report returned a Success of a Result"),
+    "what never runs": (lambda failed: map(post, [failed]), "the report returned a map, which nobody runs"),
+    "an exception that raises": (
+        lambda _: IOFailure(Unreadable("hunter2")),
+        "the report returned a Failure of Unreadable on: ",
+    ),
+    "what cannot be looked at": (odd, "the report raised RuntimeError on: "),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("make", [acknowledge_with, retry_with])
+def test_a_report_that_fails_without_raising_is_logged(
+    name: str, make: Callable[[Callable[[object], None]], Delivery[object]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A report decorated with `safe` hid that it failed. Now that is logged as for one that raises."""
+    report, told = REPORTS[name]
+    process = pipeline(cards, on_insert(refuse))
+    lambda_handler(process, make(cast("Callable[[object], None]", report)))(HELLO, None)
+    (line,) = caplog.messages
+    assert line.startswith(told)
+    assert "id-1" in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("answer", [None, 7, Success(None), Success("sent"), IOSuccess(None)])
+def test_a_report_that_returns_something_has_told_all(
+    answer: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A report may return a Success, as one that `safe` decorates does."""
+    lambda_handler(pipeline(cards, on_insert(refuse)), acknowledge(lambda _: cast("None", answer)))(
+        HELLO, None
+    )
+    assert [] == caplog.messages
+
+
+def test_a_failed_report_of_a_reader_is_logged_and_one_that_is_awaited_runs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A coroutine function that a reader was given as its report was never awaited, and a Failure went unnoticed."""
+    awaited: list[Notice] = []
+
+    async def note(notice: Notice) -> None:
+        awaited.append(notice)
+
+    notice = Reading(STREAM, "shard", "horizon")
+    tell(note, notice)
+    assert [notice] == awaited
+    tell(swallow, notice)
+    (logged,) = caplog.records
+    assert "streamfn.sources" == logged.name
+    assert "the report returned a Failure of ConnectionError on: Reading(" in logged.getMessage()
+
+
+MODULES: Final[dict[str, tuple[str, str]]] = {
+    "ends_the_process": ("import sys\n\nsys.exit(3)\n", "it ended the process (ends_the_process.py, line 3)"),
+    "raises_a_group": (
+        "raise ExceptionGroup('both', [KeyError('CARDS'), ValueError()])\n",
+        "both (2 sub-exceptions): KeyError: 'CARDS'; ValueError",
+    ),
+    "asserts": ("assert False\n", "it raised AssertionError (asserts.py, line 1)"),
+    "raises_what_cannot_be_shown": (
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\n\nraise Odd\n",
+        "it raised Odd (raises_what_cannot_be_shown.py, line 5): (its text raised RuntimeError)",
+    ),
+    "raises_escapes": (r"raise ValueError('a\x1b[31m')" + "\n", r"line 1): a\x1b[31m"),
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_that_cannot_be_imported_is_answered_in_a_line(module: str, tmp_path: Path) -> None:
+    """A module that called sys.exit() ended a command without a word; others ended it with a traceback of its own."""
+    text, told = MODULES[module]
+    (tmp_path / f"{module}.py").write_text(text)
+    ran = call("graph", f"{module}:process", cwd=tmp_path)
+    assert 2 == ran.code
+    (line,) = ran.err.splitlines()
+    assert line.startswith(f"streamfn: {module} could not be imported: ")
+    assert told in line
+    assert not line.endswith(":")
+
+
+def test_a_step_of_a_chain_that_returns_no_result_is_told() -> None:
+    """A chain whose step returned a text failed with an AttributeError about `unwrap`."""
+
+    def title_of(event: InsertEvent[Card]) -> Result[str, str]:
+        return cast("Result[str, str]", cast("object", event.new_image.title))
+
+    def shout(title: str) -> Result[str, str]:
+        return Success(title.upper())
+
+    (failed,) = failures(pipeline(cards, on_insert(chain(title_of, shout)))(HELLO))
+    assert isinstance(failed.reason, Raised)
+    assert "a step of chain(), function title_of, returned str, expected a Result" == str(
+        failed.reason.exception
+    )
+
+
+def test_a_batched_handler_that_a_tracer_wraps_leads_to_its_function() -> None:
+    """The place of such a handler was a line of this library."""
+    inner = batched(refuse_all)
+
+    @functools.wraps(inner)
+    def wrapped(event: InsertEvent[Card]) -> Outcome[str, HttpError]:
+        return inner(event)
+
+    (failed,) = failures(pipeline(cards, on_insert(wrapped))(HELLO))
+    assert f"{HERE}:{line_of(refuse_all)} in refuse_all" == failed.location
+
+
+def refuse_all(_: Sequence[InsertEvent[Card]]) -> Result[str, HttpError]:
+    """Answer with one error for all."""
+    return Failure(HttpError(422))
+
+
+async def store_later(*_: object) -> set[str]:
+    """Store nothing before somebody waits for that."""
+    return set()
+
+
+def storing(returned: object) -> Callable[..., object]:
+    """Make what returns that, whatever it is to store."""
+
+    def send(*_: object) -> object:
+        return returned
+
+    return send
+
+
+SENDS: Final[list[tuple[Callable[..., object], str]]] = [
+    (store_later, "coroutine"),
+    (storing(None), "None"),
+    (storing(Success({"a"})), "Success"),
+    (storing(True), "bool"),  # noqa: FBT003 (it is what is returned)
+]
+
+
+@pytest.mark.parametrize(("send", "kind"), SENDS)
+def test_a_place_for_letters_that_says_not_which_are_stored_is_named(
+    send: Callable[..., object], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A place for letters of one's own that returned something else was logged as "TypeError" alone."""
+    place = SimpleNamespace(send=send)
+    delivery: Delivery[object] = retry(
+        ledger=MemoryLedger(),
+        dead_letters=cast("DeadLetters", cast("object", place)),
+        max_attempts=1,
+        patience=timedelta(),
+    )
+    answer = lambda_handler(pipeline(cards, on_insert(refuse)), delivery)(HELLO, None)
+    assert 1 == len(answer["batchItemFailures"])
+    told = f"send() of SimpleNamespace returned {kind}, expected the ids of what is stored"
+    assert f"dead letters could not be sent: {told}" in caplog.messages

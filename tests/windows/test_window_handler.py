@@ -332,7 +332,10 @@ def test_an_emit_that_fails_has_the_last_batch_come_again() -> None:
     sink = Sink()
     sink.outcome = Failure("no")
     follow = window_handler(cards, tally, Tally(), sink.emit)
-    with pytest.raises(BatchFailed, match=r"emit failed for the window .*2024-01-01.*: Refused\(str\)"):
+    place = rf"tests/windows/test_window_handler\.py:{Sink.emit.__code__.co_firstlineno} in Sink\.emit$"
+    with pytest.raises(
+        BatchFailed, match=rf"emit failed for the window .*2024-01-01.*: Refused\(str\) at {place}"
+    ):
         follow(of_window(NO_RECORDS, isFinalInvokeForWindow=True), None)
 
     def broken(_: Window, __: Tally) -> Result[None, str]:

@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import cast
 
 from streamfn._events import Change
-from streamfn._misuse import Misuse, kind_of
+from streamfn._misuse import Misuse, check_function, kind_of
+from streamfn._pipeline import Pipeline
 from streamfn._wire import StreamViewType
 from streamfn.testing._mapping.batches import (
     RETENTION,
@@ -83,10 +84,11 @@ class EventSourceMapping:
 
         Fails with `Misuse` for a setting that Lambda does not allow.
         """
-        if not callable(cast("object", function)):
+        if not callable(cast("object", function)) or isinstance(cast("object", function), Pipeline):
             raise Misuse(
                 f"the mapping calls a function, got {kind_of(function)}: pass what lambda_handler() made"
             )
+        check_function(function, "what the mapping calls", "EventSourceMapping(lambda_handler(process))")
         self._settings = Settings(
             batch_size=batch_size,
             maximum_batching_window=maximum_batching_window,
