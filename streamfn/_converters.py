@@ -42,6 +42,9 @@ def configure_converter(converter: Converter) -> None:
 
     It has hooks then for all types that a model may have, and for no other: those are refused with `Misuse`.
     """
+    from streamfn._conversion.converter import teach_models  # it loads cattrs, as whoever has a converter has
+
+    teach_models(converter)
     for cls, scalar in SCALARS_BY_TYPE.items():
         converter.register_structure_hook(cls, scalar.read)
         converter.register_unstructure_hook(cls, scalar.write)

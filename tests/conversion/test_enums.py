@@ -114,7 +114,7 @@ def test_an_enum_decides(hint: object, value: dict[str, object], member: object)
     ("hint", "value", "problem"),
     [
         (Status, {"N": "1"}, "$.value: expected S, got N"),
-        (Status, {"S": 1}, "$.value: expected text in S, got int"),
+        (Status, {"S": 1}, "$.value: expected text in S, got number"),
         (Suit, {"S": "clubs"}, "$.value: expected one of 3 values in S, got another"),
         (Level, {"N": "1.5"}, "$.value: expected one of 2 values in N, got another"),
         (Grumpy, {"S": "two"}, "$.value: refused with KeyError"),

@@ -186,7 +186,7 @@ def test_a_value_that_does_not_fit_is_refused(hint: object, value: object, messa
         (
             Circle | Square,
             {"M": {"kind": "circle"}},
-            ["$.value.kind: expected an attribute value, got no object but str"],
+            ["$.value.kind: expected an attribute value, got no object but string"],
         ),
         (
             Options,
