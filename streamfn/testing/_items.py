@@ -82,17 +82,9 @@ def written(item: T, table: Table[T] | None) -> Item:
 
 
 def table_name_of(keys: object) -> str:
-    """Name the table of an item's keys: the one that has their class for its model, or else by the class.
-
-    Fails with `Misuse` if tables of several names have it.
-    """
+    """Name the table of an item's keys: the one that has their class for its model, or else by the class."""
     names = {table.name for table in _tables_for(keys)}
-    if len(names) > 1:
-        shown = ", ".join(sorted(names))
-        raise Misuse(
-            f"{type(keys).__name__} is the model of several tables ({shown}): name one with table_name="
-        )
-    return names.pop() if names else type(keys).__name__
+    return names.pop() if len(names) == 1 else type(keys).__name__
 
 
 def _tables_for(item: object) -> Sequence[Table[object]]:
