@@ -17,14 +17,14 @@ from streamfn import Image, Table, configure_converter, make_converter
 class Owner:
     """A model within a model."""
 
-    name: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """A model that holds another one in each way."""
 
-    owner: Owner
+    value: Owner
     others: list[Owner] = field(default_factory=list)
     last: Owner | None = None
 
@@ -33,7 +33,7 @@ class Card:
 class Node:
     """A model that refers to itself."""
 
-    size: int
+    value: int
     children: list[Node] = field(default_factory=list)
     next: Node | None = None
 
@@ -58,25 +58,25 @@ CONVERTERS: dict[str, Callable[[], Converter]] = {
 MAKE = pytest.mark.parametrize("make", CONVERTERS.values(), ids=CONVERTERS)
 
 
-def by_function(converter: Converter, model: type[object], **names: str) -> None:
-    """Register what cattrs makes for a model."""
-    renamed = {name: override(rename=attribute) for name, attribute in names.items()}
-    converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **renamed))
-    converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **renamed))
+def by_function(converter: Converter, model: type[object], attribute: str) -> None:
+    """Register what cattrs makes for a model, whose field ``value`` has this attribute."""
+    renamed = override(rename=attribute)
+    converter.register_structure_hook(model, make_dict_structure_fn(model, converter, value=renamed))
+    converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, value=renamed))
 
 
-def by_factory(converter: Converter, model: type[object], **names: str) -> None:
+def by_factory(converter: Converter, model: type[object], attribute: str) -> None:
     """Register what has cattrs make the same once it is needed."""
-    renamed = {name: override(rename=attribute) for name, attribute in names.items()}
+    renamed = override(rename=attribute)
 
     def is_it(cls: object) -> bool:
         return cls is model
 
-    def read(_cls: object, on: Converter) -> Callable[[object, object], object]:
-        return make_dict_structure_fn(model, on, **renamed)
+    def read(_cls: object, on: Converter) -> Callable[..., object]:
+        return make_dict_structure_fn(model, on, value=renamed)
 
-    def write(_cls: object, on: Converter) -> Callable[[object], object]:
-        return make_dict_unstructure_fn(model, on, **renamed)
+    def write(_cls: object, on: Converter) -> Callable[..., object]:
+        return make_dict_unstructure_fn(model, on, value=renamed)
 
     converter.register_structure_hook_factory(is_it, read)
     converter.register_unstructure_hook_factory(is_it, write)
@@ -91,12 +91,16 @@ OWNER: dict[str, dict[str, object]] = {"NAME": {"S": "ada"}}
 @pytest.mark.parametrize("inner_first", [True, False])
 @pytest.mark.parametrize("generated", [True, False])
 def test_a_function_of_cattrs_may_stand_within_another(
-    register: Callable[..., None], make: Callable[[], Converter], *, inner_first: bool, generated: bool
+    register: Callable[[Converter, type[object], str], None],
+    make: Callable[[], Converter],
+    *,
+    inner_first: bool,
+    generated: bool,
 ) -> None:
     converter = make()
-    todo: list[tuple[type[object], dict[str, str]]] = [(Owner, {"name": "NAME"}), (Card, {"owner": "OWNER"})]
-    for model, names in todo if inner_first else reversed(todo):
-        register(converter, model, **names)
+    todo: list[tuple[type[object], str]] = [(Owner, "NAME"), (Card, "OWNER")]
+    for model, attribute in todo if inner_first else reversed(todo):
+        register(converter, model, attribute)
     cards = Table("prod-Card", Card, converter=converter, generated=generated)
     card = Card(Owner("ada"), [Owner("ada")], Owner("ada"))
     image: Image = {"OWNER": {"M": OWNER}, "others": {"L": [{"M": OWNER}]}, "last": {"M": OWNER}}
@@ -107,10 +111,10 @@ def test_a_function_of_cattrs_may_stand_within_another(
 @WAYS
 @MAKE
 def test_a_function_of_cattrs_may_stand_within_itself(
-    register: Callable[..., None], make: Callable[[], Converter]
+    register: Callable[[Converter, type[object], str], None], make: Callable[[], Converter]
 ) -> None:
     converter = make()
-    register(converter, Node, size="SIZE")
+    register(converter, Node, "SIZE")
     nodes = Table("prod-Node", Node, converter=converter)
     node = Node(1, [Node(2)], Node(3))
     written = nodes.unstructure(node)
@@ -121,10 +125,10 @@ def test_a_function_of_cattrs_may_stand_within_itself(
 
 def test_an_attribute_that_such_a_function_misses_is_named() -> None:
     converter = make_converter()
-    by_function(converter, Owner, name="NAME")
+    by_function(converter, Owner, "NAME")
     cards = Table("prod-Card", Card, converter=converter)
-    image: Image = {"owner": {"M": {"name": {"S": "ada"}}}, "others": {"L": [{"M": {}}]}}
-    assert ["$.owner.NAME: missing", "$.others[0].NAME: missing"] == [
+    image: Image = {"value": {"M": {"value": {"S": "ada"}}}, "others": {"L": [{"M": {}}]}}
+    assert ["$.value.NAME: missing", "$.others[0].NAME: missing"] == [
         str(problem) for problem in cards.structure(image).failure().problems
     ]
 
@@ -135,6 +139,6 @@ def test_a_hook_that_raises_a_key_error_within_such_a_function_is_no_missing_att
 
     converter = make_converter()
     converter.register_structure_hook(str, refuse)
-    by_function(converter, Owner, name="NAME")
+    by_function(converter, Owner, "NAME")
     owners = Table("prod-Owner", Owner, converter=converter)
-    assert "$.name: refused with KeyError" == str(owners.structure({"NAME": {"S": "ada"}}).failure())
+    assert "$.value: refused with KeyError" == str(owners.structure({"NAME": {"S": "ada"}}).failure())

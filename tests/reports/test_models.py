@@ -306,12 +306,11 @@ class Owned:
 def test_a_function_that_cattrs_makes_for_a_model_may_stand_within_another() -> None:
     """The inner function got and gave the whole M as if that were its attributes; now it gets what the M holds."""
     converter = make_converter()
-    for model, names in (
-        (Owner, {"name": attribute_override(rename="NAME")}),
-        (Owned, {"owner": attribute_override(rename="OWNER")}),
-    ):
-        converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
-        converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+    inner, outer = attribute_override(rename="NAME"), attribute_override(rename="OWNER")
+    converter.register_structure_hook(Owner, make_dict_structure_fn(Owner, converter, name=inner))
+    converter.register_unstructure_hook(Owner, make_dict_unstructure_fn(Owner, converter, name=inner))
+    converter.register_structure_hook(Owned, make_dict_structure_fn(Owned, converter, owner=outer))
+    converter.register_unstructure_hook(Owned, make_dict_unstructure_fn(Owned, converter, owner=outer))
     table = Table("prod-Owned", Owned, converter=converter)
     image: Image = {"OWNER": {"M": {"NAME": {"S": "ada"}}}}
     assert Success(Owned(Owner("ada"))) == table.structure(image)
