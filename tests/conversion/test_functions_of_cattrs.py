@@ -84,6 +84,7 @@ def by_factory(converter: Converter, model: type[object], attribute: str) -> Non
 
 WAYS = pytest.mark.parametrize("register", [by_function, by_factory])
 OWNER: dict[str, dict[str, object]] = {"NAME": {"S": "ada"}}
+NOTHING: dict[str, object] = {}
 
 
 @WAYS
@@ -127,7 +128,7 @@ def test_an_attribute_that_such_a_function_misses_is_named() -> None:
     converter = make_converter()
     by_function(converter, Owner, "NAME")
     cards = Table("prod-Card", Card, converter=converter)
-    image: Image = {"value": {"M": {"value": {"S": "ada"}}}, "others": {"L": [{"M": {}}]}}
+    image: Image = {"value": {"M": {"value": {"S": "ada"}}}, "others": {"L": [{"M": NOTHING}]}}
     assert ["$.value.NAME: missing", "$.others[0].NAME: missing"] == [
         str(problem) for problem in cards.structure(image).failure().problems
     ]

@@ -16,7 +16,7 @@ from cattrs.gen import override as attribute_override
 from returns.result import Success
 from typing_extensions import ReadOnly, TypedDict, TypeVar, override
 
-from streamfn import Image, Misuse, PartitionKey, SortKey, Table, TimeToLive, make_converter
+from streamfn import Attribute, Image, Misuse, PartitionKey, SortKey, Table, TimeToLive, make_converter
 from tests.conversion.aliases import MODULES
 from tests.conversion.holders import holder, table_of
 
@@ -352,6 +352,14 @@ def test_a_key_cannot_be_left_out(said: object) -> None:
     assert "Card.id is marked PartitionKey, and no item is without its keys: take its override(…) off" == str(
         raised.value
     )
+
+
+@pytest.mark.parametrize("said", [attribute_override(rename=""), Attribute("")])
+def test_an_attribute_has_a_name(said: object) -> None:
+    """An empty name was taken, and DynamoDB takes no item with one; now it is refused."""
+    model = make_dataclass("Card", [("title", Annotated[str, said])])
+    with pytest.raises(Misuse, match=r"^Card\.title has an empty name for its attribute"):
+        table_of(model)
 
 
 @dataclass(frozen=True, slots=True)
