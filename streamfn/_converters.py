@@ -40,8 +40,12 @@ def make_converter(*, forbid_extra_keys: bool = False) -> Converter:
 def configure_converter(converter: Converter) -> None:
     """Teach a cattrs converter to read and write attribute values; register hooks of your own after that.
 
-    It has hooks then for all types that a model may have, and for no other: those are refused with `Misuse`.
+    It has hooks then for all types that a model may have, and for no other: those are refused with `Misuse`. Its class
+    becomes a subclass of the one that it had, so that it finds those hooks.
     """
+    from streamfn._conversion.converter import teach_models  # it loads cattrs, as whoever has a converter has
+
+    teach_models(converter)
     for cls, scalar in SCALARS_BY_TYPE.items():
         converter.register_structure_hook(cls, scalar.read)
         converter.register_unstructure_hook(cls, scalar.write)

@@ -121,6 +121,11 @@ class StreamRecord:
         )
 
     @property
+    def is_of_kinesis(self) -> bool:
+        """Whether a Kinesis stream carried the change, and not the table's own stream."""
+        return "kinesis" in self._raw
+
+    @property
     def raw(self) -> RawRecord:
         """A copy of the record as it was received."""
         return copied(self._raw)
@@ -203,11 +208,10 @@ def is_one_change(one: Record, other: Record) -> bool:
     """
     if not isinstance(one, StreamRecord) or not isinstance(other, StreamRecord):
         return one.raw == other.raw
-    through_kinesis = all("kinesis" in each._raw for each in (one, other))  # noqa: SLF001 (of this module)
     return (
         one.event_name == other.event_name
         and (one.event_source_arn, one.table_name) == (other.event_source_arn, other.table_name)
-        and (through_kinesis or one.sequence_number == other.sequence_number)
+        and (one.sequence_number == other.sequence_number or (one.is_of_kinesis and other.is_of_kinesis))
         and all(one.peek(part) == other.peek(part) for part in _PARTS)
     )
 

@@ -11,6 +11,7 @@ from streamfn._conversion.containers import entries
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField
 from streamfn._conversion.problems import Composite, Part, Place, Unfit, unknown_attributes
+from streamfn._conversion.types import Hint, is_model
 from streamfn._failures import Problem
 from streamfn._misuse import Misuse
 
@@ -75,16 +76,34 @@ class ReadModel(Composite):
 
 
 class ReadByCattrs:
-    """Structures an M by a function that cattrs makes for a model, which takes its attributes."""
+    """Structures an M by a function that cattrs makes for a model, which takes its attributes.
 
-    __slots__ = ("_hook",)
+    `overrides`: what that function was told of the model's fields.
+    """
 
-    def __init__(self, hook: StructureHook) -> None:
-        self._hook = hook
+    __slots__ = ("_hook", "overrides")
+
+    def __init__(self, hook: StructureHook, overrides: Mapping[str, object]) -> None:
+        self._hook, self.overrides = hook, overrides
 
     def __call__(self, value: object, hint: object = None, /) -> object:
         """Structure the entries of an M."""
         return self._hook(entries(value), hint)
+
+
+def read_by_cattrs(hint: Hint, hook: StructureHook) -> StructureHook:
+    """Have a hook take an M if it is a function that cattrs has made for a model; any other stays as it is."""
+    if isinstance(hook, ReadByCattrs) or not is_model(hint):
+        return hook
+    overrides: Mapping[str, object] | None = getattr(hook, "overrides", None)
+    return hook if overrides is None else ReadByCattrs(hook, overrides)
+
+
+def write_by_cattrs(hint: Hint, hook: UnstructureHook) -> UnstructureHook:
+    """Have a hook give an M if it is a function that cattrs has made for a model; any other stays as it is."""
+    if is_model(hint) and hasattr(hook, "overrides"):
+        return lambda value: {"M": hook(value)}
+    return hook
 
 
 class WriteModel:

@@ -83,9 +83,13 @@ def _value_of(hint: object) -> object:
         holder = SimpleNamespace(__annotations__={"value": alias.__value__})
         space = vars(sys.modules.get(alias.__module__, typing))
         value: object = get_type_hints(holder, {**space, **names}, include_extras=True)["value"]
-    except NameError as error:
+    except (NameError, AttributeError) as error:
         raise Misuse(
             f"the type alias {alias.__name__} names the type {error.name!r}, which cannot be found"
+        ) from None
+    except Exception as error:  # noqa: BLE001 (the value is a program of the user's, and may raise anything)
+        raise Misuse(
+            f"the type alias {alias.__name__} stands for no type: evaluating it raises {type(error).__name__}"
         ) from None
     given = given_for(parameters, get_args(hint))
     return completed(substituted(value, given), f"write {alias.__name__}[…]")
@@ -94,10 +98,23 @@ def _value_of(hint: object) -> object:
 def arguments_of(hint: object, given: Mapping[object, object]) -> list[object]:
     """The arguments of a generic type, with what is given for type variables; ``*Ts`` becomes several."""
     arguments: list[object] = []
-    for each in get_args(hint):
+    for each in _own_arguments(hint):
         found = substituted(each, given)
         arguments.extend(cast("tuple[object, ...]", found) if isinstance(found, tuple) else (found,))
     return arguments
+
+
+def _own_arguments(hint: object) -> tuple[object, ...]:
+    """The arguments of a generic type, with its defaults made of the arguments before them; see `with_defaults`."""
+    arguments = get_args(hint)
+    parameters: Sequence[object] = getattr(get_origin(hint), "__parameters__", ())
+    if len(arguments) != len(parameters):  # it has a ``*Ts``, or is no generic class
+        return arguments
+    given: dict[object, object] = {}
+    for parameter, argument in zip(parameters, arguments, strict=True):
+        is_default = argument is _default_of(parameter)
+        given[parameter] = substituted(argument, given) if is_default else argument
+    return tuple(given.values())
 
 
 def given_for(parameters: Sequence[object], arguments: Sequence[object]) -> dict[object, object]:
@@ -165,16 +182,33 @@ def with_self(hint: object, model: object) -> object:
     if not arguments or get_origin(hint) is Literal:
         return hint
     kept = arguments[:1] if get_origin(hint) is Annotated else arguments
-    changed = tuple(with_self(each, model) for each in kept)
-    if all(one is other for one, other in zip(kept, changed, strict=True)):
+    return _with_arguments(hint, tuple(with_self(each, model) for each in kept))
+
+
+def with_defaults(hint: object) -> object:
+    """Make the defaults in a type of the arguments before them, wherever in it a generic class stands.
+
+    typing fills in a default as it is. ``Page[str]`` with ``U = list[T]`` then holds a variable that has its argument
+    already, and counts as generic in that.
+    """
+    if isinstance(hint, TypeVar) or not variables_in(hint):
+        return hint
+    arguments = get_args(hint)[:1] if get_origin(hint) is Annotated else _own_arguments(hint)
+    return _with_arguments(hint, tuple(map(with_defaults, arguments)))
+
+
+def _with_arguments(hint: object, arguments: tuple[object, ...]) -> object:
+    """Give a type other arguments; those of ``Annotated`` are its first."""
+    before = get_args(hint)
+    if all(one is other for one, other in zip(before, arguments, strict=False)):
         return hint
     if get_origin(hint) is UnionType:
-        return typing.Union[changed]  # noqa: UP007 # pyright: ignore[reportDeprecated] (made at run time)
+        return typing.Union[arguments]  # noqa: UP007 # pyright: ignore[reportDeprecated] (made at run time)
+    (first, *more) = arguments
     if get_origin(hint) is Annotated:
-        return Annotated[(changed[0], *arguments[1:])]
+        return Annotated[(first, *before[1:])]
     generic = cast("_Generic", get_origin(hint))  # it has arguments
-    (first, *more) = changed
-    return generic[changed if more else first]
+    return generic[arguments if more else first]
 
 
 def _default_of(parameter: object) -> object:

@@ -12,14 +12,21 @@ from typing import Final, cast
 
 from streamfn._conversion.aliases import ReadAlias, WriteAlias
 from streamfn._conversion.choices import ReadChoice
-from streamfn._conversion.classes import ReadByCattrs, ReadField, ReadModel, WriteModel
+from streamfn._conversion.classes import (
+    ReadByCattrs,
+    ReadField,
+    ReadModel,
+    WriteModel,
+    read_by_cattrs,
+    write_by_cattrs,
+)
 from streamfn._conversion.epochs import EPOCHS
 from streamfn._conversion.hooks import Hooks, StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField, fields_of
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite
 from streamfn._conversion.scalars import SCALARS, scalar_of
-from streamfn._conversion.types import Hint, bare, is_enum, is_model, members, name_of_type, origin, peeled
+from streamfn._conversion.types import Hint, bare, is_enum, members, name_of_type, origin, peeled
 from streamfn._misuse import Misuse
 
 _lock: Final = RLock()
@@ -48,19 +55,14 @@ def reader(hint: Hint, hooks: Hooks) -> StructureHook:
     is_a_scalars = any(hook is scalar.read for scalar in SCALARS)
     if is_a_scalars and isinstance(hint, type) and scalar_of(hint) is None:
         return _reader_of_subclass(hint)
-    if is_model(hint) and hasattr(hook, "overrides"):
-        return ReadByCattrs(hook)
-    return hook
+    return read_by_cattrs(hint, hook)
 
 
 def writer(hint: Hint, hooks: Hooks) -> UnstructureHook:
     """Find the hook that unstructures a type. Fails with `Misuse` if there is none."""
     if (building := _building_writers.get((id(hooks), hint))) is not None:
         return building
-    hook = hooks.get_unstructure_hook(hint)
-    if is_model(hint) and hasattr(hook, "overrides"):
-        return lambda value: {"M": hook(value)}
-    return hook
+    return write_by_cattrs(hint, hooks.get_unstructure_hook(hint))
 
 
 def model_fields(model: Hint, hooks: Hooks) -> tuple[ModelField, ...]:

@@ -36,6 +36,7 @@ from streamfn._conversion.generics import (
     given_for,
     substituted,
     variables_in,
+    with_defaults,
     with_self,
 )
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
@@ -53,8 +54,9 @@ from streamfn._conversion.types import (
     members,
     origin,
     peeled,
+    says,
 )
-from streamfn._markers import Attribute
+from streamfn._markers import Attribute, PartitionKey, SortKey
 from streamfn._misuse import Misuse
 
 _NOTHING: Final = object()
@@ -124,7 +126,7 @@ class _Hints:
         try:
             is_free, advice = self._advice(hint)
             found = with_self(completed(hint, advice, is_free=is_free), self._model)
-            bare(found)  # which looks into its aliases
+            annotations_in(found)  # which looks into its aliases
         except Misuse as misuse:
             raise Misuse(f"{self._cls.__name__}.{name}: {misuse}") from None
         return found
@@ -136,6 +138,8 @@ class _Hints:
         """
         own: tuple[object, ...] = getattr(self._cls, "__parameters__", ())
         name = self._cls.__name__
+        if self._cls.__bases__ == (object,):
+            return False, f"write class {name}(Generic[…])"
         if {*variables_in(hint)} <= {*own}:
             return True, f"write {name}[…]"
         knows = not is_typed_dict(self._cls) or not {*get_original_bases(self._cls)} <= {dict, Generic}
@@ -198,6 +202,8 @@ def _field(cls: type, name: str, parameter: str, hint: Hint, default: _Default) 
             f"{place}: override(…) is for a field as a whole: write Annotated[…, override(…)] around its type"
         )
     is_required = default.value is default.missing
+    if (override.omit or override.omit_if_default) and (key := _key_mark(hint)):
+        raise Misuse(f"{place} is marked {key}, and no item is without its keys: take its override(…) off")
     if override.omit:
         if is_required:
             raise Misuse(f"{place} is left out by override(omit=True), and has no default")
@@ -214,11 +220,19 @@ def _field(cls: type, name: str, parameter: str, hint: Hint, default: _Default) 
     )
 
 
+def _key_mark(hint: Hint) -> str | None:
+    """Say by which mark a field is a key; None if it is none."""
+    said = annotations_in(hint)
+    return next((mark.__name__ for mark in (PartitionKey, SortKey) if says(said, mark)), None)
+
+
 def _attribute(place: str, name: str, hint: Hint, override: Override) -> str:
     """Find the name of a field's attribute."""
     names = [each.name for each in annotations_in(hint) if isinstance(each, Attribute)]
     if override.rename is not None:
         names.append(override.rename)
+    if "" in names:
+        raise Misuse(f"{place} has an empty name for its attribute: DynamoDB has none without a character")
     if len({*names}) > 1:
         raise Misuse(f"{place} has two names for its attribute, {names[0]!r} and {names[1]!r}: write one")
     return names[0] if names else name
@@ -270,7 +284,7 @@ def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
     own = inspect.get_annotations(cls)
     if is_typed_dict(cls):  # which has the annotations of its bases as well
         own = {name: each for name, each in own.items() if inherited.get(name, _NOTHING) is not each}
-    return hints | {name: substituted(resolved[name], given) for name in own}
+    return hints | {name: substituted(with_defaults(resolved[name]), given) for name in own}
 
 
 def _resolved(cls: type) -> Mapping[str, Hint]:

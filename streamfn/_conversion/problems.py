@@ -108,7 +108,10 @@ def _problems_in(exception: BaseException, value: object, place: Place) -> Itera
         yield from unknown_attributes(dict.fromkeys(names), place)
     elif (tree := _tree_of_cattrs(exception)) is not None:
         for each in tree.exceptions:
-            yield from _problems_in(each, value, _place_in(each, place))
+            if (name := _missed_by_cattrs(each)) is None:
+                yield from _problems_in(each, value, _place_in(each, place))
+            else:
+                yield Problem(place.attribute(name).path, "missing")
     elif isinstance(exception, RecursionError):
         yield Problem(place.path, "nested too deeply")
     elif isinstance(exception, Unfit):
@@ -138,6 +141,21 @@ def _forbidden_by_cattrs(exception: BaseException) -> Iterable[str] | None:
     from cattrs.errors import ForbiddenExtraKeysError
 
     return sorted(exception.extra_fields) if isinstance(exception, ForbiddenExtraKeysError) else None
+
+
+def _missed_by_cattrs(exception: BaseException) -> str | None:
+    """The attribute whose absence a function of cattrs raises; None for what a hook within raises."""
+    from cattrs.errors import AttributeValidationNote
+
+    notes: list[object] = getattr(exception, "__notes__", [])
+    is_its_own = exception.__traceback__ is not None and exception.__traceback__.tb_next is None
+    if (
+        isinstance(exception, KeyError)
+        and is_its_own
+        and any(isinstance(each, AttributeValidationNote) for each in notes)
+    ):
+        return str(exception.args[0])
+    return None
 
 
 def _tree_of_cattrs(exception: BaseException) -> BaseValidationError | None:

@@ -22,7 +22,17 @@ from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Composite, Part, Place, Unfit
 from streamfn._conversion.scalars import is_binary
 from streamfn._conversion.tags import SCALAR_TAGS, TAGS, tagged
-from streamfn._conversion.types import SETS, UNTYPED, Hint, bare, is_model, is_typed_dict, members, origin
+from streamfn._conversion.types import (
+    SETS,
+    UNTYPED,
+    Hint,
+    bare,
+    is_model,
+    is_typed_dict,
+    members,
+    name_of_type,
+    origin,
+)
 from streamfn._failures import Problem
 from streamfn._misuse import Misuse
 
@@ -42,7 +52,7 @@ class Member(NamedTuple):
     @property
     def name(self) -> str:
         """How messages call it."""
-        return str(getattr(self.hint, "__name__", self.hint))
+        return name_of_type(bare(self.hint))
 
 
 class ReadUnion(Composite):
@@ -144,9 +154,9 @@ class ByLiteral:
         value = image[self.attribute]
         try:
             tag, _ = tagged(value)
+            decision = self.members.get((tag, read_plain(value))) if tag in SCALAR_TAGS else None
         except Unfit as unfit:
             raise Undecided(str(unfit), self.attribute, value) from None
-        decision = self.members.get((tag, read_plain(value))) if tag in SCALAR_TAGS else None
         if decision is not None:
             return _decided(decision, image)
         raise Unfit(f"the attribute {self.attribute!r} tells of none of the models which one this is")
@@ -202,15 +212,22 @@ def choice_among(models: Sequence[Member]) -> Choose:
     for attribute in (field.attribute for field in models[0].fields):
         if (by_value := _by_one_literal(attribute, models)) is not None:
             return by_value
+    for attribute in (field.attribute for field in models[0].fields):
+        # A Literal that all have goes before attributes, which an item may hold though its model does not have them.
+        if (
+            _Groups(attribute, models).are_of_all
+            and (found := _tree_by_literal(attribute, models)) is not None
+        ):
+            return found
     unique, others = _by_attribute(models)
     if len(others) > 1:
-        found = _tree(models)
-        if isinstance(found, Member | None):
+        tree = _tree(models)
+        if isinstance(tree, Member | None):
             raise Misuse(
                 f"nothing tells {others[0].name} and {others[1].name} apart: give both a field of one name "
                 'and of the types Literal["…"], or each a required field of its own'
             )
-        return found
+        return tree
     return ByAttribute(unique, others[0] if others else None)
 
 

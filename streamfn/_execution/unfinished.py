@@ -21,7 +21,15 @@ from collections.abc import (
 from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction
 from types import UnionType
-from typing import Annotated, Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Final,
+    Union,  # pyright: ignore[reportDeprecated] (annotations may be written with it)
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from returns.result import Result
 
@@ -168,7 +176,7 @@ def _of_wrapped(function: object) -> str | None:
 _SUSPECT: Final = re.compile(r"Result|Success|IO|Future|Awaitable|Coroutine|Task|Generator|Iterator")
 """Occurs in the text of an annotation that may be refused; others are not worth being resolved."""
 
-_UNIONS: Final = (Union, UnionType)
+_UNIONS: Final = (Union, UnionType)  # pyright: ignore[reportDeprecated] (as above)
 
 _ANSWERS: Final = frozenset({"Result", "Success", "IOResult", "IOSuccess", "FutureResult"})
 

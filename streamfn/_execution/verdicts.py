@@ -82,7 +82,8 @@ def verdict(returned: object, who: str = "the handler") -> Verdict:
     Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
     try:
-        plain = returned if type(returned) is Success else _plain(returned)
+        kind = type(returned)  # a comparison with it narrows nothing, and leaves nothing half known
+        plain = returned if kind is Success else _plain(returned)
         if isinstance(plain, Success):
             success = cast("Success[object]", plain)  # isinstance drops the type
             value = success.unwrap()

@@ -9,6 +9,7 @@ from typing import Final
 
 _BEGINNING: Final = """
 from __future__ import annotations
+import typing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final, Generic, Literal, Self
@@ -32,6 +33,8 @@ type Shape = Circle | Square
 type Loop = int | Loop
 type Longer[A] = int | list[Longer[list[A]]]
 type Lost = list[Nowhere]
+type Absent = typing.Nowhere
+type Broken = list[1 / 0]
 
 @dataclass(frozen=True)
 class Page[A]:
@@ -52,6 +55,8 @@ Shape = TypeAliasType("Shape", "Circle | Square")
 Loop = TypeAliasType("Loop", "int | Loop")
 Longer = TypeAliasType("Longer", "int | list[Longer[list[A]]]", type_params=(A,))
 Lost = TypeAliasType("Lost", "list[Nowhere]")
+Absent = TypeAliasType("Absent", "typing.Nowhere")
+Broken = TypeAliasType("Broken", "list[1 / 0]")
 
 @dataclass(frozen=True)
 class Page(Generic[A]):

@@ -55,12 +55,23 @@ def test_marks_within_an_alias_are_found(module: ModuleType) -> None:
         ("Loop", "Holder.value: the type alias Loop stands for itself"),
         ("Twice", "Holder.value: nothing is given for A; write Twice[…]"),
         ("Lost", "Holder.value: the type alias Lost names the type 'Nowhere', which cannot be found"),
+        ("Absent", "Holder.value: the type alias Absent names the type 'Nowhere', which cannot be found"),
+        (
+            "Broken",
+            "Holder.value: the type alias Broken stands for no type: evaluating it raises ZeroDivisionError",
+        ),
     ],
 )
 def test_an_alias_of_no_type_is_refused_by_its_field(module: ModuleType, alias: str, message: str) -> None:
     with pytest.raises(Misuse) as raised:
         holder(named(module, alias))
     assert message == str(raised.value)
+
+
+@MODULE
+def test_an_alias_of_no_type_is_refused_by_its_field_where_it_is_in_a_union(module: ModuleType) -> None:
+    with pytest.raises(Misuse, match=r"Holder\.value: the type alias Lost names the type 'Nowhere'"):
+        holder(vars(module)["Lost"] | None)
 
 
 @MODULE

@@ -230,7 +230,7 @@ class LabelledToo:
         (Grid, "tuple is not supported as a value of an Enum or a Literal"),
         (int | float, "int and float are both stored as N: nothing tells them apart"),
         (str | datetime, "str and datetime are both stored as S: nothing tells them apart"),
-        (list[int] | tuple[int, ...], "list and tuple are both stored as L"),
+        (list[int] | tuple[int, ...], "list[int] and tuple[int, ...] are both stored as L"),
         (Circle | Square, "nothing tells Circle and Square apart"),
         (Labelled | LabelledToo, "nothing tells Labelled and LabelledToo apart"),
         (Circle | Labelled | dict[str, int], "are both stored as M: nothing tells them apart"),

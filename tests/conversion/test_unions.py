@@ -133,6 +133,7 @@ def test_models_are_told_apart_by_every_way_of_reading(hint: object) -> None:
         ({"op": {"N": "0"}}, "$.kind: missing"),
         ({"op": {"N": "0"}, "kind": "name"}, "$.kind: expected an attribute value, got no object but string"),
         ({"op": None}, "$.op: expected an attribute value, got no object but null"),
+        ({"op": {"N": "two"}}, "$.op: expected a number in N, got other text"),
         ({"op": {"N": "2"}}, "$: the attribute 'op' tells of none of the models which one this is"),
         (
             {"op": {"N": "0"}, "kind": {"S": "x"}},

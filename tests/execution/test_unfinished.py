@@ -503,6 +503,9 @@ async def fetch(event: InsertEvent[Card]) -> str:
     return event.new_image.title
 
 
+unannotated: Callable[[InsertEvent[Card]], Result[object, object]] = lambda _: Success(1)  # noqa: E731 (without annotations)
+
+
 def answer_later(event: InsertEvent[Card]) -> FutureResult[str, str]:
     return FutureSuccess(event.new_image.title)
 
@@ -515,7 +518,7 @@ def answer_later(event: InsertEvent[Card]) -> FutureResult[str, str]:
         on_insert(plain),
         on_insert(fetch, name="fetch"),
         on_insert(answer_later),
-        on_insert(lambda _: Success(1), name="unannotated"),
+        on_insert(unannotated, name="unannotated"),
         on_insert(chain(letters, count)),
         on_insert(cast("Callable[[InsertEvent[Card]], Result[object, object]]", mapped)),
     ],

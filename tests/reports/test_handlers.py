@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -41,10 +41,8 @@ def test_safe_on_a_coroutine_function_is_no_success() -> None:
     with pytest.raises(Misuse, match="future_safe instead of safe"):
         pipeline(cards, on_insert(announce))
 
-    def hidden(event: InsertEvent[Card]) -> object:
-        return announce(event)
-
-    process = pipeline(cards, on_insert(hidden))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] (a handler that no annotation tells of)
+    hidden: Callable[[InsertEvent[Card]], Result[object, object]] = lambda event: announce(event)  # noqa: E731, PLW0108 (no annotation of the function tells)
+    process = pipeline(cards, on_insert(hidden, name="hidden"))
     (failed,) = failures(process(HELLO))
     assert isinstance(failed.reason, Raised)
     assert "future_safe instead of safe" in str(failed.reason.exception)

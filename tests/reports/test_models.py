@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Final, Generic, Literal, Self
 
 import pytest
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.gen import override as attribute_override
 from returns.result import Success
 from typing_extensions import ReadOnly, TypedDict, TypeVar, override
 
-from streamfn import Image, Misuse, PartitionKey, SortKey, Table, TimeToLive, make_converter
+from streamfn import Attribute, Image, Misuse, PartitionKey, SortKey, Table, TimeToLive, make_converter
 from tests.conversion.aliases import MODULES
 from tests.conversion.holders import holder, table_of
 
@@ -286,3 +287,108 @@ def test_an_enum_works_on_a_converter_of_the_users_own() -> None:
     model = make_dataclass("Card", [("colour", Colour)], frozen=True)
     table: Table[object] = Table("prod-Card", model, converter=make_converter())
     assert Success(model(Colour.RED)) == table.structure({"colour": {"S": "red"}})
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A model that cattrs makes a function for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A model that holds it, with a function of its own."""
+
+    owner: Owner
+
+
+def test_a_function_that_cattrs_makes_for_a_model_may_stand_within_another() -> None:
+    """The inner function got and gave the whole M as if that were its attributes; now it gets what the M holds."""
+    converter = make_converter()
+    inner, outer = attribute_override(rename="NAME"), attribute_override(rename="OWNER")
+    converter.register_structure_hook(Owner, make_dict_structure_fn(Owner, converter, name=inner))
+    converter.register_unstructure_hook(Owner, make_dict_unstructure_fn(Owner, converter, name=inner))
+    converter.register_structure_hook(Owned, make_dict_structure_fn(Owned, converter, owner=outer))
+    converter.register_unstructure_hook(Owned, make_dict_unstructure_fn(Owned, converter, owner=outer))
+    table = Table("prod-Owned", Owned, converter=converter)
+    image: Image = {"OWNER": {"M": {"NAME": {"S": "ada"}}}}
+    assert Success(Owned(Owner("ada"))) == table.structure(image)
+    assert image == table.unstructure(Owned(Owner("ada")))
+
+
+M = TypeVar("M", default=list[D])
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Generic[D, M]):
+    """A model whose second type follows from the first, if nothing is given for it."""
+
+    one: D
+    all: M
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A model with results of text."""
+
+    found: Results[str]
+    before: list[Results[str]] = field(default_factory=list)
+
+
+def test_a_default_of_a_type_variable_follows_from_what_is_given_before_it() -> None:
+    """In a field, ``Results[str]`` held a list of numbers, and text was refused; now it holds a list of text."""
+    table = Table("prod-Search", Search)
+    item = Search(Results("a", ["a", "b"]), [Results("c", [])])
+    assert Success(item) == table.structure(table.unstructure(item))
+
+
+@pytest.mark.parametrize("said", [attribute_override(omit=True), attribute_override(omit_if_default=True)])
+def test_a_key_cannot_be_left_out(said: object) -> None:
+    """A key with such an override was not written, and DynamoDB takes no item without it; now it is refused."""
+    model = make_dataclass("Card", [("id", Annotated[int, PartitionKey, said], field(default=0))])
+    with pytest.raises(Misuse) as raised:
+        table_of(model)
+    assert "Card.id is marked PartitionKey, and no item is without its keys: take its override(…) off" == str(
+        raised.value
+    )
+
+
+@pytest.mark.parametrize("said", [attribute_override(rename=""), Attribute("")])
+def test_an_attribute_has_a_name(said: object) -> None:
+    """An empty name was taken, and DynamoDB takes no item with one; now it is refused."""
+    model = make_dataclass("Card", [("title", Annotated[str, said])])
+    with pytest.raises(Misuse, match=r"^Card\.title has an empty name for its attribute"):
+        table_of(model)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An item of one kind, known by its name."""
+
+    kind: Literal["item"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Another item of that kind, known by its number."""
+
+    kind: Literal["item"]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An item of another kind."""
+
+    kind: Literal["note"]
+
+
+def test_a_literal_tells_models_apart_before_their_other_attributes_do() -> None:
+    """A note with a name from former days was refused as an item; now its kind is asked first."""
+    table = Table("prod-Card", Named | Numbered | Note)
+    assert Success(Note("note")) == table.structure({"kind": {"S": "note"}, "name": {"S": "old"}})
+    assert "$: expected one of the attributes name, number, got none" == str(
+        table.structure({"kind": {"S": "item"}}).failure()
+    )
