@@ -14,7 +14,6 @@ from typing import Final, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._clients import named
 from streamfn._execution.unfinished import check_finished
 from streamfn._execution.verdicts import call, shortcoming
 from streamfn._failures import (
@@ -180,6 +179,7 @@ def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: Seconds
 
 def what_raised(error: BaseException, on: str = "") -> str:
     """Name what was raised by its type or its service's code, say `on` what, and where; its text may quote data."""
+    from streamfn._clients import named  # both here, because a cold start would pay for them
     from streamfn._tracebacks import raised_at
 
     place = raised_at(error)
