@@ -107,7 +107,9 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize("hint", TOLD)
+@pytest.mark.parametrize(
+    "hint", TOLD, ids=map(str, range(len(TOLD)))
+)  # each is named `Union` from Python 3.14 on
 def test_models_are_told_apart_by_every_way_of_reading(hint: object) -> None:
     """As a table's model and within one, and where an image is as it comes and where it is not."""
     generated = table_of(hint)
