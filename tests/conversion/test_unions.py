@@ -176,6 +176,7 @@ def test_a_literal_with_a_hook_of_its_own_tells_nothing() -> None:
         union(model("A", a=(Literal[1], 1), x=int), model("B", x=int), model("C", x=int)),
         union(model("A", a=Literal[1] | str, x=int), model("B", a=Literal[2] | str, x=int)),
     ],
+    ids=["two of three", "a Literal and its type", "some without it", "a Literal or any text"],
 )
 def test_models_that_nothing_tells_apart_are_refused(hint: object) -> None:
     with pytest.raises(Misuse, match=r"nothing tells \w and \w apart"):
