@@ -98,10 +98,13 @@ def _check(who: str, function: object, *, ends: bool = True) -> None:
         layer = wrapped
     if ends and (found := _of_answer(_return_hint(function))) is not None:
         raise Misuse(f"{who} is annotated to return a Success of {found}")
-    steps = cast("Sequence[object]", getattr(function, "steps", ()))  # of a chain
-    for number, step in enumerate(steps, 1):
+    steps: object = getattr(function, "steps", None)  # of a chain
+    if not isinstance(steps, tuple) or getattr(function, "__module__", None) != "streamfn._handlers.chain":
+        return
+    of_chain = cast("tuple[object, ...]", steps)  # isinstance drops the type
+    for number, step in enumerate(of_chain, 1):
         name = getattr(step, "__name__", number)
-        _check(f"{who}, in its step {name},", step, ends=ends and number == len(steps))
+        _check(f"{who}, in its step {name},", step, ends=ends and number == len(of_chain))
 
 
 def _of_instance(value: object, kind: type) -> str | None:

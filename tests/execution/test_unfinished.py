@@ -503,6 +503,13 @@ async def fetch(event: InsertEvent[Card]) -> str:
     return event.new_image.title
 
 
+def counted(event: InsertEvent[Card]) -> Result[str, str]:
+    return Success(event.new_image.title)
+
+
+counted.__dict__["steps"] = 3  # as its author likes
+
+
 unannotated: Callable[[InsertEvent[Card]], Result[object, object]] = lambda _: Success(1)  # noqa: E731 (without annotations)
 
 
@@ -519,6 +526,7 @@ def answer_later(event: InsertEvent[Card]) -> FutureResult[str, str]:
         on_insert(fetch, name="fetch"),
         on_insert(answer_later),
         on_insert(unannotated, name="unannotated"),
+        on_insert(counted),
         on_insert(chain(letters, count)),
         on_insert(cast("Callable[[InsertEvent[Card]], Result[object, object]]", mapped)),
     ],
@@ -529,6 +537,7 @@ def answer_later(event: InsertEvent[Card]) -> FutureResult[str, str]:
         "future_safe",
         "future result",
         "unannotated",
+        "with steps of its own",
         "chain",
         "no Result",
     ],
