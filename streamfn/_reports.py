@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from inspect import isasyncgenfunction, isgeneratorfunction
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, assert_never, cast
 
 from typing_extensions import TypeVar
 
@@ -154,10 +154,13 @@ def tell(report: Callable[[Told], object], about: Told, log: logging.Logger = _l
             log.error("%s (told of %r)", problem, about)
         case Raised(exception):
             log.error("the report raised %s", what_raised(exception, on))
-        case Refused(BaseException() as error):
-            log.error("the report returned a Failure of %s", what_raised(error, on))
         case Refused(error):
-            log.error("the report returned a Failure of %s%s", type(error).__name__, on)
+            name = (
+                what_raised(error, on) if isinstance(error, BaseException) else f"{type(error).__name__}{on}"
+            )
+            log.error("the report returned a Failure of %s", name)
+        case _:
+            assert_never(reason)
 
 
 def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:

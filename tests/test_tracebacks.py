@@ -276,3 +276,10 @@ def test_folders_that_are_gone_keep_nobody_from_telling_a_place(monkeypatch: pyt
 
 def test_exceptions_without_notes_have_none_among_their_texts() -> None:
     assert "notes" not in described(raised_by(parse), errors=True)
+
+
+def test_nothing_has_the_code_of_a_service_where_boto3_was_never_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "botocore.exceptions")
+    assert "code" not in described(raised_by(lambda: loads("{")))

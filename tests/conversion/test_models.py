@@ -494,3 +494,11 @@ def test_a_model_may_hold_itself_in_a_union() -> None:
     table = Table("prod-Family", Family)
     family = Family("a", [Family("b"), Family("c", "nobody")])
     assert Success(family) == table.structure(table.unstructure(family))
+
+
+def test_a_type_variable_of_a_class_that_is_not_generic_is_refused_by_its_field() -> None:
+    model = make_dataclass("Loose", [("id", int), ("value", T)], frozen=True)
+    with pytest.raises(
+        Misuse, match=r"Loose\.value: nothing is given for T; write class Loose\(Generic\[…\]\)"
+    ):
+        table_of(model)

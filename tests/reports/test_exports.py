@@ -259,3 +259,12 @@ def test_a_data_file_in_no_such_encoding_is_damaged(tmp_path: Path) -> None:
     write_manifest(place, "manifest-files", json.dumps(manifest).encode())
     (told,) = replay(place, card_process(announcing(Counter()))).unfinished.values()
     assert told.endswith("is no text in UTF-8 or UTF-16")
+
+
+def test_a_manifest_in_no_such_encoding_is_none(tmp_path: Path) -> None:
+    """Half a character at its end is told, too."""
+    place = write_export(tmp_path, [[item(1)]])
+    content = (place / "manifest-files.json").read_text().encode("utf-16")[:-1]
+    write_manifest(place, "manifest-files", content)
+    with pytest.raises(NotAnExport, match=r"is no text in UTF-8 or UTF-16"):
+        open_export(place)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
 import pytest
 from returns.result import Failure, Result, Success
+from typing_extensions import override
 
 from streamfn import InsertEvent, Table, on_insert, pipeline
 from streamfn._pipeline import Pipeline
-from streamfn.sources.export import replay
+from streamfn.sources.export import _running, _workers, replay
 from tests.cards import Card
 from tests.sources.export.exports import item, write_export
 
@@ -134,3 +138,68 @@ def test_what_could_not_start_again_still_waits(tmp_path: Path) -> None:
     done = replay(place, job.process("announce", "index"))
     assert (done.is_complete, done.handled) == (True, {"announce": 10, "index": 10})
     assert {1} == set(job.succeeded.values())
+
+
+def test_a_second_run_that_is_ended_within_a_chunk_keeps_both_parts_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had done is not done again, and what it had not come to still counts as failed."""
+    monkeypatch.setattr(_running, "BATCH", 10)
+    job = Job(refused=set(range(LINES)))
+    place = write_export(tmp_path, [[item(number) for number in range(LINES)]])
+    assert {("announce", "Refused"): LINES} == replay(place, job.process("announce")).failed
+    job.refused, job.ends_at = set(), 35
+    with pytest.raises(KeyboardInterrupt):
+        replay(place, job.process("announce"))
+    job.ends_at = None
+    done = replay(place, job.process("announce"))
+    assert (done.is_complete, done.handled) == (True, {"announce": LINES})
+    assert {("announce", number): 1 for number in range(LINES)} == job.succeeded
+
+
+def progress_of(folder: Path) -> list[Path]:
+    """List the files of a progress, in the order of their lines."""
+    return sorted(each for each in folder.rglob("*.json") if each.stem.isdecimal())
+
+
+def test_a_chunk_of_an_earlier_release_is_kept_anew_with_what_is_known_of_its_end(tmp_path: Path) -> None:
+    """Such a one does not say whether its file ended where it should."""
+    job, progress = Job(), tmp_path / "progress"
+    place = write_export(tmp_path, [[item(number) for number in range(20)]])
+    replay(place, job.process("announce"), chunk=10, progress=progress)
+    last = progress_of(progress)[-1]
+    told = json.loads(last.read_text())
+    assert told.pop("ends") is True
+    last.write_text(json.dumps(told))
+    assert replay(place, job.process("announce"), chunk=10, progress=progress).is_complete
+    assert json.loads(last.read_text())["ends"] is True
+    assert {1} == set(job.succeeded.values())
+
+
+def test_of_chunks_that_share_lines_the_first_counts(tmp_path: Path) -> None:
+    """The other is left over from a replay that died between two writes."""
+    job, progress = Job(), tmp_path / "progress"
+    place = write_export(tmp_path, [[item(number) for number in range(20)]])
+    replay(place, job.process("announce"), chunk=10, progress=progress)
+    first = progress_of(progress)[0]
+    told = json.loads(first.read_text())
+    first.write_text(json.dumps({**told, "last": 20, "handled": {"announce": 20}}))
+    done = replay(place, job.process("announce"), chunk=10, progress=progress)
+    assert (done.is_complete, done.handled) == (True, {"announce": 20})
+    assert {1} == set(job.succeeded.values())
+
+
+def test_a_worker_hears_that_all_are_to_stop() -> None:
+    stop, stopped = get_context("spawn").Event(), threading.Event()
+    looks: list[bool] = []
+
+    class Over(threading.Event):
+        @override
+        def wait(self, timeout: float | None = None) -> bool:
+            looks.append(stopped.is_set())
+            if len(looks) == 2:
+                stop.set()
+            return False
+
+    _workers._listen(stop, stopped, Over())
+    assert (stopped.is_set(), looks) == (True, [False, False])
