@@ -201,5 +201,5 @@ def test_a_worker_hears_that_all_are_to_stop() -> None:
                 stop.set()
             return False
 
-    _workers._listen(stop, stopped, Over())
+    _workers._listen(stop, stopped, Over())  # pyright: ignore[reportPrivateUsage] (a process would not be measured)
     assert (stopped.is_set(), looks) == (True, [False, False])
