@@ -53,8 +53,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def outcomes(frame: DataFrame) -> Counter[tuple[object, ...]]:
     """Count the outcomes of a DataFrame, those of chunks together."""
     counted: Counter[tuple[object, ...]] = Counter()
-    for *outcome, count in frame.collect():
+    for *outcome, count, location in frame.collect():
         assert isinstance(count, int)
+        assert (location is None) == ("Refused" not in outcome), "a refusal leads to its handler"
         counted[tuple(outcome)] += count
     return counted
 
@@ -66,7 +67,7 @@ def kept(place: Path, progress: Path) -> Counter[tuple[object, ...]]:
     for file in export.files:
         for chunk in store.chunks(export, file):
             for outcome in chunk.outcomes(file):
-                counted[astuple(outcome)[:-1]] += outcome.count
+                counted[astuple(outcome)[:-2]] += outcome.count
     return counted
 
 
