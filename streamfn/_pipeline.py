@@ -19,6 +19,7 @@ from streamfn._execution.passages import Passages
 from streamfn._execution.series import series
 from streamfn._execution.singles import Singles
 from streamfn._execution.tasks import Tasks
+from streamfn._execution.unfinished import check_finished
 from streamfn._failures import Failed, Handled
 from streamfn._handlers.registration import AnyHandler, Handler
 from streamfn._misuse import Misuse, kind_of, not_for_lambda
@@ -179,13 +180,15 @@ def pipeline(
     `strategy` is `series` or `concurrent(workers=…)`. A handler that fails never keeps another from the same
     record.
 
-    Fails with `Misuse` if two functions go by one name, if one is registered twice for one kind of record, or
-    if the model that an `on_keys` handler asks for cannot be made of the table's keys.
+    Fails with `Misuse` if two functions go by one name, if one is registered twice for one kind of record, if the
+    model that an `on_keys` handler asks for cannot be made of the table's keys, or if a handler's Success would hold
+    work that has not run, a coroutine say.
     """
     handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
     _check_types(table, handlers, strategy)
     given = tuple(handler for handler in handlers if handler is not _NONE)
     for handler in given:
+        check_finished(handler.name, handler.function)
         if handler.keys is not None:
             table.check_keys(handler.keys)
     # The route will only read, and hand what it reads to handlers of T.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import Final, TypeAlias, cast
 
-from streamfn._execution.unfinished import check_finished
 from streamfn._handlers.batched import Batched, BatchedEach
 from streamfn._handlers.registration import AnyHandler
 from streamfn._structuring import EventMaker
@@ -47,7 +46,6 @@ class Stop:
             # isinstance drops the types; a BatchedEach has both too.
             chunks = cast("Batched[object, object, object]", inner)
             inner, self.size = chunks.function, chunks.size
-        check_finished(handler.name, inner)
         # pipeline() has matched the handler and the events.
         self.function: Callable[[object], object] = cast("Callable[[object], object]", inner)
         self.where: Callable[[object], object] | None = cast(

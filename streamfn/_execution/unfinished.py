@@ -18,7 +18,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction
 from types import UnionType
 from typing import (
@@ -33,6 +32,7 @@ from typing import (
 
 from returns.result import Result
 
+from streamfn._handlers.names import unwrapped
 from streamfn._misuse import Misuse
 
 FINISHED: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -83,8 +83,7 @@ def check_finished(name: str, function: object, kind: str = "handler") -> None:
 
 def _check(who: str, function: object, *, ends: bool = True) -> None:
     """Check a function; one that `ends` no chain may hand to the next what is not finished, an iterator say."""
-    while isinstance(function, partial):
-        function = cast("partial[object]", function).func  # isinstance drops the type
+    function = unwrapped(function)
     if isfunction(called := getattr(type(function), "__call__", None)):  # noqa: B004 (it is looked into)
         function = called  # of an object that can be called
     layer = function

@@ -18,14 +18,24 @@ def name_of(f: object) -> str:
     >>> name_of(partial(print, "hello"))
     'print'
     """
+    inner = unwrapped(f)
+    if isinstance(name := getattr(inner, "__name__", None), str):
+        return name
+    raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
+
+
+def unwrapped(f: object) -> object:
+    """Give the function within `batched`, `batched_each` and `functools.partial`.
+
+    >>> unwrapped(partial(print, "hello")) is print
+    True
+    """
     inner = f
     while isinstance(inner, Batched | BatchedEach | partial):
         # isinstance drops the types.
         wrapper = cast("Batched[object, object, object] | partial[object]", inner)
         inner = wrapper.func if isinstance(wrapper, partial) else wrapper.function
-    if isinstance(name := getattr(inner, "__name__", None), str):
-        return name
-    raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
+    return inner
 
 
 def handler_name(f: object, name: object) -> str:
