@@ -42,6 +42,12 @@ class Book:
         entry = self._known.get(pair)
         return entry is not None and entry.settled
 
+    def has_handled(self, handler: str) -> bool:
+        """Whether a handler has succeeded on a record of the batch, or of one that began before it and overlaps it."""
+        return any(
+            pair.handler == handler and entry.state == "handled" for pair, entry in self._known.items()
+        )
+
     def settle(self, pair: Pair, state: Settled) -> bool:
         """Enter that a pair is settled; say whether anything was known of it."""
         entry = self._known.get(pair)

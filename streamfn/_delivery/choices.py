@@ -37,6 +37,7 @@ def retry(
     dead_letters: DeadLetters | None = None,
     max_attempts: int = 5,
     patience: timedelta = timedelta(minutes=5),
+    outage: timedelta = timedelta(hours=2),
     write: Write = "failures",
     scope: str | None = None,
     whole_batch: bool = False,
@@ -50,9 +51,12 @@ def retry(
     With a `ledger`, what succeeded is remembered, and only the handler that failed runs again on the record
     that it failed on. Until it succeeds there, it gets no later record of the same item; other items and
     other handlers go on. With `dead_letters` as well, a handler that has failed on a record `max_attempts`
-    times, and for at least as long as `patience` since the first time, gives it up: the record becomes a dead
-    letter and counts as settled. A record that no retry can help (`Undecodable`, `MissingImage`, `Malformed`,
-    `Unrouted`) becomes one at once.
+    times gives it up: the record becomes a dead letter and counts as settled. How long that takes goes by the
+    health of the handler. One that has succeeded on other records since works, and its attempts follow each other
+    within a run. One that fails on whatever it gets is down, and its records wait for as long as `outage`. A record
+    that fails alone, while nothing else is known of its handler, is tried for as long as `patience`; without any
+    (``patience=timedelta()``) nothing is waited for. A record that no retry can help (`Undecodable`, `MissingImage`,
+    `Malformed`, `Unrouted`) becomes a letter at once.
 
     `write` says when the ledger is written: ``"failures"`` once for each run that leaves failures behind,
     ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
@@ -68,10 +72,12 @@ def retry(
     that are none, and for arguments that are none of what they should be.
     """
     _check_stores(ledger, dead_letters)
-    _check_settings(max_attempts, patience, scope, whole_batch)
+    _check_settings(max_attempts, patience, outage, scope, whole_batch)
     check_report(report, "log_failure")
     if max_attempts < 1 or patience < timedelta():
         raise Misuse(f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative")
+    if outage < timedelta():
+        raise Misuse(f"outage={outage} should not be negative")
     if cast("object", write) not in ("failures", "always"):  # a set asks for what can be hashed
         raise Misuse(f'write is "failures" or "always", got {write!r}')
     if ledger is None:
@@ -82,7 +88,7 @@ def retry(
     from streamfn._delivery.ledger_delivery import RetryWithLedger
     from streamfn._delivery.limits import Limits
 
-    limits = Limits(max_attempts, patience)
+    limits = Limits(max_attempts, patience, outage)
     return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch)
 
 
@@ -100,11 +106,15 @@ def _check_stores(ledger: object, dead_letters: object) -> None:
         )
 
 
-def _check_settings(max_attempts: object, patience: object, scope: object, whole_batch: object) -> None:
+def _check_settings(
+    max_attempts: object, patience: object, outage: object, scope: object, whole_batch: object
+) -> None:
     if not isinstance(max_attempts, int) or isinstance(max_attempts, bool):
         raise Misuse(f"max_attempts is a whole number, got {kind_of(max_attempts)}")
     if not isinstance(patience, timedelta):
         raise Misuse(f"patience is a timedelta, got {kind_of(patience)}: write timedelta(minutes=5)")
+    if not isinstance(outage, timedelta):
+        raise Misuse(f"outage is a timedelta, got {kind_of(outage)}: write timedelta(hours=2)")
     if scope is not None and not isinstance(scope, str):
         raise Misuse(f'scope is text, got {kind_of(scope)}: name the function, as in scope="follow-cards"')
     if scope == "":

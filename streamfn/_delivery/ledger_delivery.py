@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from streamfn._delivery.answers import BatchFailed, fail_whole
 from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import Process, failures_among
+from streamfn._delivery.health import Health
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
 from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
@@ -45,6 +46,7 @@ class RetryWithLedger(Generic[E_contra]):
     scope: str | None
     report: Report[E_contra]
     whole_batch: bool
+    health: Health = field(default_factory=Health, compare=False, repr=False)
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
@@ -63,7 +65,7 @@ class RetryWithLedger(Generic[E_contra]):
             return self._reported(failures, failures, deadline)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
         always = self.write == "always"
-        ground = Ground(stretch, self.ledger, clock, self.limits, always, len(records))
+        ground = Ground(stretch, self.ledger, clock, self.limits, always, len(records), self.health)
         gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
         with_end = math.isfinite(seconds := deadline.seconds_left())
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None

@@ -1,20 +1,24 @@
 """The gate of a delivery with a ledger: it lets through what is not settled, and enters what comes of it.
 
 What fails holds back later records of its item, for its handler alone. What cannot succeed becomes a dead
-letter, and counts as settled as soon as that is stored, which is before the next record of its item starts.
+letter, and counts as settled as soon as that is stored, which is before the next record of its item starts. Where
+failures can become letters, a failed record is tried again within the run while its handler works for others.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from threading import RLock
 from typing import Final, Never
 
 from typing_extensions import override
 
+from streamfn._delivery.again import Again
 from streamfn._delivery.book import Book
+from streamfn._delivery.health import Health
 from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.under_way import UnderWay
@@ -48,12 +52,15 @@ _log: Final = logging.getLogger("streamfn")
 _FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
 """Reasons of failures that are no attempts: nothing was called."""
 
+_FEW: Final = 2
+"""So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What a gate stands on: the stretch of the batch, the ledger that is told, and the clock it goes by.
 
-    `records` is how many there are in the batch.
+    `records` is how many there are in the batch, and `health` what is known of handlers from other batches.
     """
 
     stretch: Stretch
@@ -62,6 +69,7 @@ class Ground:
     limits: Limits
     writes_always: bool
     records: int
+    health: Health
 
 
 class LedgerGate(Gate):
@@ -78,6 +86,11 @@ class LedgerGate(Gate):
         self._book = book
         self._outbox = outbox
         self._held: set[Place] = set()
+        self._again = Again()
+        # By handler: since when it fails, and when it has worked last. Nobody asks where nothing has ever failed.
+        self._down: dict[str, datetime] = {}
+        self._worked: dict[str, datetime] = {}
+        self._watches = outbox is not None and bool(ground.health.watched)
         self._has_news = False
         self._under_way = UnderWay()
         self._counted: set[Pair] = set()
@@ -111,7 +124,7 @@ class LedgerGate(Gate):
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
             if self._outbox is not None and (entry := self._book.known(named(turn))) is not None:
                 hangs = entry.reason == TimedOut.__name__
-                if hangs and self._limits_are_reached(entry):
+                if hangs and self._is_given_up(turn, entry):
                     return TimedOut(entry.attempts)
             self._under_way.prepared = turn
             return None
@@ -161,6 +174,8 @@ class LedgerGate(Gate):
             self._under_way.prepared = None
             if self._book.settle(pair, "handled"):
                 self._has_news = True
+            if self._watches:
+                self._note_success(turn)
             if self._ground.writes_always and not self._ledger_fails:
                 self._write(_at_once)
 
@@ -181,11 +196,14 @@ class LedgerGate(Gate):
             hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
             # A chunk that failed says nothing of the pair itself, which may have been sound for long.
             tried = alone and isinstance(reason, Refused | Raised)
-            gives_up = hopeless or (tried and self._limits_are_reached(self._book[pair]))
-            if self._outbox is not None and gives_up:
-                self._outbox.put(turn, self._letter(pair, turn, reason))
+            gives_up = hopeless or (tried and self._limits_are_reached(turn, self._ground.limits.longest))
+            if self._outbox is None:
+                self._hold(turn)
+            elif gives_up:
+                self._outbox.put(turn, self._letter(turn, reason))
             else:
                 self._hold(turn)
+                self._note_failure(turn, reason, tried=tried)
         if self._outbox is not None and self._outbox.full:
             self._send(self._outbox)
 
@@ -193,6 +211,8 @@ class LedgerGate(Gate):
     def unwanted(self, turn: Turn, /) -> Unwanted | None:
         with self._lock:
             self._under_way.prepared = None
+            if self._watches:
+                self._let_go(turn)
             entry = self._book[named(turn)]
             failed = (
                 entry.attempts or entry.alone or entry.since is not None or entry.reason in _FAILED_UNTRIED
@@ -260,7 +280,11 @@ class LedgerGate(Gate):
         """
         self._under_way.prepared = None
         if self._outbox is not None:
+            for failed in self._again.left():
+                if self._is_given_up(failed.turn, self._book[named(failed.turn)]):
+                    self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
             self._send(self._outbox)
+            self._tell_health()
         with self._lock:
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
             if self._has_news or given_up or self._ground.writes_always:
@@ -278,23 +302,104 @@ class LedgerGate(Gate):
         elif pair not in self._counted:  # the alarm was first
             self._book.attempted(pair, name, now, isolated=isolated)
 
-    def _limits_are_reached(self, entry: Entry) -> bool:
-        return self._ground.limits.are_reached(entry, self._ground.clock.now)
+    def _limits_are_reached(self, turn: Turn, wait: timedelta) -> bool:
+        entry, now = self._book[named(turn)], self._ground.clock.now
+        down_since = self._ground.health.down_since(turn.name)
+        if wait == self._ground.limits.longest and down_since is not None and entry.since is not None:
+            entry = replace(entry, since=min(entry.since, down_since))  # its outage has been waited for
+        return self._ground.limits.are_reached(entry, turn.record, now, wait)
+
+    def _is_given_up(self, turn: Turn, entry: Entry) -> bool:
+        """Whether a pair has reached its limits, where its handler has succeeded on nothing since in this run."""
+        if entry.since is None or entry.attempts < self._ground.limits.attempts:
+            return False
+        return self._limits_are_reached(turn, self._wait(turn, entry.since))
+
+    def _wait(self, turn: Turn, since: datetime) -> timedelta:
+        """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
+        failing: list[int] = []
+        last_success = -1
+        for each in self._under_way.expected:
+            if each.name == turn.name and (entry := self._book.known(named(each))) is not None:
+                if entry.state == "handled":
+                    last_success = max(last_success, each.position)
+                elif entry.since is not None and not entry.settled:
+                    failing.append(each.position)
+        # An outage leaves nothing but failures behind the last success.
+        last = sum(1 for position in failing if position > last_success)
+        works = turn.position < last_success or self._ground.health.has_worked_since(turn.name, since)
+        if works and last <= _FEW:
+            return timedelta()
+        works_beside = self._book.has_handled(turn.name)
+        return self._ground.limits.wait(failing=max(last, 1), works_beside=works_beside)
 
     def _hold(self, turn: Turn) -> None:
         self._has_news = True
         self._held.add(turn.place)
 
+    def _note_failure(self, turn: Turn, reason: Reason[object], *, tried: bool) -> None:
+        """Have a turn tried again in this run once its handler works, or those before it are settled."""
+        if isinstance(reason, HeldBack):
+            self._again.held(turn)
+        elif isinstance(reason, Refused | Raised):
+            entry = self._book[named(turn)]
+            self._watches = True
+            self._down.setdefault(turn.name, entry.since or self._ground.clock.now)
+            if tried:
+                self._again.failed(turn, reason, is_last=entry.attempts >= self._ground.limits.attempts)
+
+    def _note_success(self, turn: Turn) -> None:
+        """Have turns tried again, and give up what has no attempt left: its handler works, and refuses it."""
+        self._down.pop(turn.name, None)
+        self._worked[turn.name] = self._ground.clock.now
+        if self._outbox is not None:
+            for failed in self._again.succeeded(turn.name):
+                self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+        self._let_go(turn)
+
+    def _let_go(self, turn: Turn) -> None:
+        """Have what waits for a settled turn tried before anything else of its place."""
+        if self._again.settled(turn.place):
+            self._held.add(turn.place)
+        else:
+            self._held.discard(turn.place)
+        self.is_due = self._again.is_due
+
+    @override
+    def due(self) -> list[Turn]:
+        with self._lock:
+            self.is_due = False
+            if self.deadline.reached:
+                return []
+            turns = self._again.take()
+            self._held.difference_update([turn.place for turn in turns])
+            return turns
+
+    @override
+    def rests(self) -> bool:
+        if self._outbox is not None:
+            self._send(self._outbox)
+        return not self.is_due
+
+    def _tell_health(self) -> None:
+        """Remember of each handler that has failed, in this batch or in another, whether it works."""
+        for handler, moment in self._worked.items():
+            self._ground.health.worked(handler, moment)
+        for handler, since in self._down.items():
+            self._ground.health.failed(handler, since)
+
     def _send(self, outbox: Outbox) -> None:
         sent = outbox.empty(self.deadline.seconds_for_stores)
         with self._lock:
             for turn, letter, stored in sent:
-                if stored:
-                    self._book.settle(letter.pair, "dead")
-                else:
+                if not stored:
                     self._hold(turn)
+                    continue
+                self._book.settle(letter.pair, "dead")
+                self._let_go(turn)
 
-    def _letter(self, pair: Pair, turn: Turn, reason: Reason[object]) -> DeadLetter:
+    def _letter(self, turn: Turn, reason: Reason[object]) -> DeadLetter:
+        pair = named(turn)
         entry = self._book[pair]
         location = location_for(reason, turn.function)
         return DeadLetter(

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from typing_extensions import override
 
 from streamfn._execution.gate import Gate
-from streamfn._execution.lanes import Lane, lanes_of
+from streamfn._execution.lanes import Lane, Lanes
 from streamfn._execution.loop import Awaited, start
 from streamfn._execution.tasks import Call, Passage, Results
 from streamfn._failures import Raised
@@ -60,13 +60,14 @@ class Concurrent:
             )
         from queue import SimpleQueue
 
-        waiting = lanes_of(passages)
+        lanes = Lanes(passages)
+        waiting = lanes.waiting
         finished: SimpleQueue[Finished] = SimpleQueue()
         running = 0
-        while waiting or running:
+        while waiting or running or not gate.rests():
             awaited: list[Awaited] = []  # started all at once: to wake the loop costs more than to start them
             try:
-                while waiting and running < self.workers:
+                while lanes.wait(gate, results) and running < self.workers:
                     lane = heappop(waiting)
                     if awaited and lane.asks:
                         ready, awaited = awaited, []

@@ -6,7 +6,7 @@ or with one that drops failures, bars nothing but for lack of time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Never, Protocol
 
 from typing_extensions import override
@@ -55,7 +55,12 @@ class Turn(Protocol):
 
 
 class Gate:
-    """Says of each turn whether it may start, and learns what came of it."""
+    """Says of each turn whether it may start, and learns what came of it.
+
+    `is_due` says that there are turns to try again in this run.
+    """
+
+    is_due: bool = False
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         """Take a deadline, or let time have no end."""
@@ -113,6 +118,14 @@ class Gate:
 
     def tries(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
         """Whether a batched handler is called with a turn and those in its chunk, or they wait for the next run."""
+        return True
+
+    def due(self) -> Sequence[Turn]:
+        """Take the turns that are to be tried again now, before any other of their places."""
+        return ()
+
+    def rests(self) -> bool:
+        """Learn that all turns have been tried; say whether none is to be tried again."""
         return True
 
     def unwanted(self, turn: Turn, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)

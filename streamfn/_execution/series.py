@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from streamfn._execution.chunks import Chunk
 from streamfn._execution.gate import Gate
-from streamfn._execution.tasks import Call, Passage, Results, Task, Tasks, prepare, settle
+from streamfn._execution.tasks import Call, Passage, Results, Task, Tasks, due_again, prepare, settle
 from streamfn._execution.verdicts import call, verdict
 
 
@@ -33,6 +33,23 @@ class Series:
         for task in Tasks(passages):
             if chunks and gate.hurries(len(chunks)):
                 _release_all(chunks, gate, results)
+            if task.stop.batched:
+                _gather(task, chunks, gate, results)
+            else:
+                _run(task, gate, results)
+            if gate.is_due:
+                _run_again(gate, results)
+        _release_all(chunks, gate, results)
+        _run_again(gate, results)
+        while not gate.rests():
+            _run_again(gate, results)
+
+
+def _run_again(gate: Gate, results: Results) -> None:
+    """Run what is to be tried again, and what that leads to."""
+    while gate.is_due:
+        chunks: dict[int, Chunk] = {}
+        for task in due_again(gate, results):
             if task.stop.batched:
                 _gather(task, chunks, gate, results)
             else:

@@ -8,7 +8,7 @@ want it, or gives the event to call the handler with.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from returns.result import Failure, Success
 
@@ -97,6 +97,14 @@ class Tasks:
             subject = Subject(position, record, items)
             for stop in stops:
                 yield Task(subject, stop, first)
+
+
+def due_again(gate: Gate, results: Results) -> list[Task]:
+    """Take the tasks that are to be tried again; until they are, they have no Results."""
+    tasks = cast("list[Task]", gate.due())  # which is told of tasks, and gives these back
+    for task in tasks:
+        results[task.result] = None
+    return tasks
 
 
 def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
@@ -227,8 +235,11 @@ class Call:
             return [Half(stop, first, found, is_second=False), Half(stop, second, found, is_second=True)]
         alone = answers_for_each or count == 1
         isolated = count == 1 and stop.batched and not answers_for_each
-        for task, each in zip(self.tasks, of_each, strict=True):
-            settle(task, each, gate, results, alone=alone, isolated=isolated)
+        # Failures first, so that successes beside them show that the handler works.
+        for failures in (True, False) if answers_for_each else (None,):
+            for task, each in zip(self.tasks, of_each, strict=True):
+                if failures is None or isinstance(each, Failure) is failures:
+                    settle(task, each, gate, results, alone=alone, isolated=isolated)
         return ()
 
 

@@ -79,9 +79,8 @@ def test_after_its_attempts_a_pair_becomes_a_letter_and_the_item_goes_on(strateg
     tell = Job(a1=9)
     function = Function(tell, strategy=strategy)
     events = written("a1", "a2", "b1")
-    assert function(*events) == [events[0].record.sequence_number]
     assert function(*events) == []
-    assert tell.seen == ["a1", "b1", "a1", "a2"]
+    assert tell.seen == ["a1", "b1", "a1", "a2"], "again once the handler has succeeded on another"
     (letter,) = function.box.letters
     assert (letter.id, letter.reason, letter.detail, letter.attempts) == (
         "follow/tell/a1",

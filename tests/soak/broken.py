@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 import pytest
 
 from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped, _lambda
 from streamfn._delivery import plain_deliveries
+from streamfn._delivery.again import Again, FailedTurn
 from streamfn._delivery.book import Book
 from streamfn._delivery.ledger_delivery import RetryWithLedger
 from streamfn._delivery.ledger_gate import LedgerGate
@@ -20,6 +21,7 @@ from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
+from streamfn._execution.items import Place
 from streamfn._execution.tasks import Half, Results
 from streamfn._ledger import Entry, Pair, Stretch, identity_of
 from streamfn._letters import DeadLetter
@@ -162,10 +164,39 @@ def no_alarm(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_patience(patch: pytest.MonkeyPatch) -> None:
-    def reached(limits: Limits, entry: Entry, _: datetime) -> bool:
+    def reached(limits: Limits, entry: Entry, *_: object) -> bool:
         return entry.attempts >= limits.attempts
 
     patch.setattr(Limits, "are_reached", reached)
+
+
+def patience_by_the_record_alone(patch: pytest.MonkeyPatch) -> None:
+    def wait(gate: LedgerGate, *_: object) -> timedelta:
+        return gate._ground.limits.patience
+
+    def succeeded(_: Again, __: str) -> list[FailedTurn]:
+        return []
+
+    patch.setattr(LedgerGate, "_wait", wait)
+    patch.setattr(Again, "succeeded", succeeded)
+
+
+def attempts_without_an_end(patch: pytest.MonkeyPatch) -> None:
+    failed = Again.failed
+
+    def without_end(again: Again, turn: Turn, reason: Reason[object], *, is_last: bool) -> None:
+        del is_last  # the fault
+        failed(again, turn, reason, is_last=False)
+
+    patch.setattr(Again, "failed", without_end)
+
+
+def what_waits_behind_a_failure_let_go_in_any_order(patch: pytest.MonkeyPatch) -> None:
+    def settled(again: Again, place: Place) -> bool:
+        again._ready += reversed(again._behind.pop(place, []))
+        return False
+
+    patch.setattr(Again, "settled", settled)
 
 
 def out_of_time_dropped_under_acknowledge(patch: pytest.MonkeyPatch) -> None:
@@ -212,6 +243,15 @@ BROKEN: Final[Mapping[str, tuple[Break, str]]] = {
     "nothing tried alone": (nothing_tried_alone, _NO_PROGRESS),
     "no alarm": (no_alarm, _NO_PROGRESS),
     "no patience": (no_patience, "after 0:00:"),
+    "patience by the record alone": (patience_by_the_record_alone, "refused for good"),
+    "attempts without an end": (
+        attempts_without_an_end,
+        "refused for good",
+    ),
+    "what waits behind a failure let go in any order": (
+        what_waits_behind_a_failure_let_go_in_any_order,
+        _TOO_EARLY,
+    ),
     "what time ran out for dropped under acknowledge": (out_of_time_dropped_under_acknowledge, "is lost"),
 }
 """By what is wrong: how to break it, and what the law says that catches it."""

@@ -38,6 +38,7 @@ def violations(world: World) -> Iterator[str]:
         yield from once_without_faults(world)
     if world.schedule.mode == "dead letters":
         yield from letters_in_due_time(world)
+        yield from poison_does_not_choke(world)
     if world.schedule.ends_well and world.schedule.is_unlimited:
         yield from (
             f"{each.event_id} was never settled: no progress"
@@ -98,14 +99,55 @@ def once_without_faults(world: World) -> Iterator[str]:
 
 
 def letters_in_due_time(world: World) -> Iterator[str]:
-    """A letter is written of what failed by itself often enough, and for long enough."""
+    """A letter is written of what failed by itself often enough, and for long enough.
+
+    That is for as long as patience lasts, unless the job has succeeded on another record since, or on a later one.
+    """
     for letter in world.letters:
         if letter.reason not in _TRIED:
             continue
         number = int(letter.pair.record.removeprefix("r"))
-        failures = [call for call in world.calls if call.job == letter.pair.handler and number in call.failed]
-        alone = sum(call.is_own or call.numbers == (number,) for call in failures)
-        if alone < world.schedule.max_attempts:
+        calls = [call for call in world.calls if call.job == letter.pair.handler]
+        failures = [place for place, call in enumerate(calls) if number in call.failed]
+        alone = sum(calls[place].is_own or calls[place].numbers == (number,) for place in failures)
+        first = calls[failures[0]] if failures else None
+        if first is None or alone < world.schedule.max_attempts:
             yield f"{letter!r} after {alone} failures alone, of {world.schedule.max_attempts}"
-        elif letter.at - failures[0].at < world.schedule.patience:
-            yield f"{letter!r} after {letter.at - failures[0].at}, of {world.schedule.patience}"
+        elif letter.at - first.at < world.schedule.patience and not any(
+            place >= failures[0] or done > number
+            for place, call in enumerate(calls)
+            if call.at <= letter.at
+            for done in set(call.numbers) - call.failed
+        ):
+            yield f"{letter!r} after {letter.at - first.at}, of {world.schedule.patience}"
+
+
+def poison_does_not_choke(world: World) -> Iterator[str]:
+    """A job that works is not asked again about a record that it has refused often enough.
+
+    It works if it succeeds on another record later in the same run. Without faults, that is.
+    """
+    history = world.mapping.history
+    asked = world.schedule
+    if asked.faults or asked.side_by_side or any(each.error is not None for each in history.invocations):
+        return
+    calls = iter(world.calls)  # in the same order
+    refused: Counter[Pair] = Counter()
+    given_up: set[Pair] = set()
+    for invocation in history.invocations:
+        open_now: set[Pair] = set()
+        for _, call in zip(invocation.calls, calls):  # noqa: B905 (those of later invocations come later)
+            pairs = {number: Pair(call.job, f"r{number}") for number in call.numbers}
+            yield from (
+                f"{pair} is asked again, and was refused for good" for pair in given_up & {*pairs.values()}
+            )
+            failed = {pairs[number] for number in call.failed}
+            if call.is_own or len(pairs) == 1:
+                refused.update(failed)
+                open_now |= failed
+            if failed != {*pairs.values()}:
+                given_up |= {
+                    pair
+                    for pair in open_now
+                    if pair.handler == call.job and refused[pair] >= asked.max_attempts
+                }

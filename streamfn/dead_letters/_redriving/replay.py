@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 from streamfn._clients import named
 from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import failures_among
+from streamfn._delivery.health import Health
 from streamfn._delivery.ledger_gate import Ground
 from streamfn._delivery.limits import Limits
 from streamfn._execution.deadline import Deadline
@@ -31,7 +32,7 @@ E = TypeVar("E")
 
 _log: Final = logging.getLogger("streamfn")
 
-_NO_LIMITS: Final = Limits(0, timedelta())
+_NO_LIMITS: Final = Limits(0, timedelta(), timedelta())
 """The gate asks for limits where letters are written, and none are."""
 
 _NO_ATTEMPTS: Final = 0
@@ -94,7 +95,13 @@ class Replay(Generic[A, E]):
         """
         book = Book(entries, _NO_ATTEMPTS)
         ground = Ground(
-            stretch, self.ledger, MACHINE_CLOCK, _NO_LIMITS, writes_always=True, records=len(records)
+            stretch,
+            self.ledger,
+            MACHINE_CLOCK,
+            _NO_LIMITS,
+            writes_always=True,
+            records=len(records),
+            health=Health(),
         )
         gate = RedriveGate(self.deadline, ground, book, self.holds, due)
         results = self.process.run(records, gate)
