@@ -2,13 +2,14 @@
 
 Lambda waits longer each time before it sends a batch again. A handler that succeeds meanwhile is not down, so the
 wait would be for nothing, and all records behind the batch would wait with it. A failed turn is therefore due again
-after its handler has succeeded on one other record, after the next failure on two, then on four, and so on: the
-faster a service answers, the sooner it is asked.
+once its handler has succeeded on one other record since, after the next failure on three, then on seven, and so on:
+the faster a service answers, the sooner it is asked.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streamfn._execution.gate import Turn
@@ -36,6 +37,7 @@ class Again:
         """Begin with none."""
         self._successes: Counter[str] = Counter()
         self._failures: Counter[Turn] = Counter()
+        self._since: dict[Turn, int] = {}
         self._failed: dict[str, dict[Place, FailedTurn]] = {}
         self._behind: dict[Place, list[Turn]] = {}
         self._ready: list[Turn] = []
@@ -43,17 +45,20 @@ class Again:
     def failed(self, turn: Turn, reason: Reason[object], *, is_last: bool) -> None:
         """Keep a turn that has failed by itself."""
         self._failures[turn] += 1
-        wait = 1 if is_last else 2 ** (self._failures[turn] - 1)
-        kept = FailedTurn(turn, reason, is_last, self._successes[turn.name] + wait)
-        self._failed.setdefault(turn.name, {})[turn.place] = kept
+        since = self._since.setdefault(turn, self._successes[turn.name])
+        wait = 1 if is_last else 2 ** self._failures[turn] - 1
+        self._failed.setdefault(turn.name, {})[turn.place] = FailedTurn(turn, reason, is_last, since + wait)
 
     def held(self, turn: Turn) -> None:
         """Keep a turn that waits for an earlier one of its place."""
         self._behind.setdefault(turn.place, []).append(turn)
 
-    def succeeded(self, handler: str) -> list[FailedTurn]:
-        """Count a success of a handler, have what is due by that tried again, and give what has no attempt left."""
+    def succeeded(self, handler: str) -> None:
+        """Count a success of a handler."""
         self._successes[handler] += 1
+
+    def refused(self, handler: str) -> list[FailedTurn]:
+        """Have what is due tried again, and give what has no attempt left, though its handler works."""
         failed = self._failed.get(handler)
         if not failed:
             return []
@@ -72,6 +77,10 @@ class Again:
         behind.remove(first)
         self._ready.append(first)
         return True
+
+    def ready(self, turns: Iterable[Turn]) -> None:
+        """Have turns tried now."""
+        self._ready += turns
 
     @property
     def is_due(self) -> bool:

@@ -52,6 +52,9 @@ _log: Final = logging.getLogger("streamfn")
 _FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
 """Reasons of failures that are no attempts: nothing was called."""
 
+_ENDS_THE_RUN: Final = frozenset({TimedOut.__name__})
+"""Reasons of what leaves no time for anything behind it."""
+
 _FEW: Final = 2
 """So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
 
@@ -91,6 +94,9 @@ class LedgerGate(Gate):
         self._down: dict[str, datetime] = {}
         self._worked: dict[str, datetime] = {}
         self._watches = outbox is not None and bool(ground.health.watched)
+        # What hung before comes last, and each turn is put off once.
+        self._last: list[Turn] = []
+        self._put_off: set[Turn] = set()
         self._has_news = False
         self._under_way = UnderWay()
         self._counted: set[Pair] = set()
@@ -122,12 +128,23 @@ class LedgerGate(Gate):
             if self.deadline.reached:
                 return OutOfTime()
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
-            if self._outbox is not None and (entry := self._book.known(named(turn))) is not None:
-                hangs = entry.reason == TimedOut.__name__
-                if hangs and self._is_given_up(turn, entry):
+            entry = self._book.known(named(turn))
+            if entry is not None and entry.reason in _ENDS_THE_RUN:
+                if self._outbox is not None and self._is_given_up(turn, entry):
                     return TimedOut(entry.attempts)
+                if self._puts_off(turn, entry):
+                    return HeldBack()
             self._under_way.prepared = turn
             return None
+
+    def _puts_off(self, turn: Turn, entry: Entry) -> bool:
+        """Have what used up all time be the last that is tried, or nothing behind it would ever have its turn."""
+        if not entry.attempts or turn in self._put_off:
+            return False
+        self._watches = True
+        self._put_off.add(turn)
+        self._last.append(turn)
+        return True
 
     @override
     def alone(self, turn: Turn, /) -> bool:
@@ -197,9 +214,7 @@ class LedgerGate(Gate):
             # A chunk that failed says nothing of the pair itself, which may have been sound for long.
             tried = alone and isinstance(reason, Refused | Raised)
             gives_up = hopeless or (tried and self._limits_are_reached(turn, self._ground.limits.longest))
-            if self._outbox is None:
-                self._hold(turn)
-            elif gives_up:
+            if self._outbox is not None and gives_up:
                 self._outbox.put(turn, self._letter(turn, reason))
             else:
                 self._hold(turn)
@@ -340,22 +355,29 @@ class LedgerGate(Gate):
     def _note_failure(self, turn: Turn, reason: Reason[object], *, tried: bool) -> None:
         """Have a turn tried again in this run once its handler works, or those before it are settled."""
         if isinstance(reason, HeldBack):
-            self._again.held(turn)
-        elif isinstance(reason, Refused | Raised):
+            if turn not in self._last:
+                self._again.held(turn)
+        elif self._outbox is not None and isinstance(reason, Refused | Raised):
             entry = self._book[named(turn)]
             self._watches = True
             self._down.setdefault(turn.name, entry.since or self._ground.clock.now)
             if tried:
                 self._again.failed(turn, reason, is_last=entry.attempts >= self._ground.limits.attempts)
+                self._give_up(turn.name, self._outbox)
 
     def _note_success(self, turn: Turn) -> None:
         """Have turns tried again, and give up what has no attempt left: its handler works, and refuses it."""
         self._down.pop(turn.name, None)
         self._worked[turn.name] = self._ground.clock.now
+        self._again.succeeded(turn.name)
         if self._outbox is not None:
-            for failed in self._again.succeeded(turn.name):
-                self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+            self._give_up(turn.name, self._outbox)
         self._let_go(turn)
+
+    def _give_up(self, handler: str, outbox: Outbox) -> None:
+        for failed in self._again.refused(handler):
+            outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+        self.is_due = self._again.is_due
 
     def _let_go(self, turn: Turn) -> None:
         """Have what waits for a settled turn tried before anything else of its place."""
@@ -379,6 +401,9 @@ class LedgerGate(Gate):
     def rests(self) -> bool:
         if self._outbox is not None:
             self._send(self._outbox)
+        if not self.is_due and self._last:
+            self._again.ready(self._last)
+            self._last, self.is_due = [], True
         return not self.is_due
 
     def _tell_health(self) -> None:

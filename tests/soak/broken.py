@@ -174,11 +174,11 @@ def patience_by_the_record_alone(patch: pytest.MonkeyPatch) -> None:
     def wait(gate: LedgerGate, *_: object) -> timedelta:
         return gate._ground.limits.patience
 
-    def succeeded(_: Again, __: str) -> list[FailedTurn]:
+    def refused(_: Again, __: str) -> list[FailedTurn]:
         return []
 
     patch.setattr(LedgerGate, "_wait", wait)
-    patch.setattr(Again, "succeeded", succeeded)
+    patch.setattr(Again, "refused", refused)
 
 
 def attempts_without_an_end(patch: pytest.MonkeyPatch) -> None:

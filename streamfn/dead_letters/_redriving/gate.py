@@ -16,7 +16,7 @@ from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Turn
 from streamfn._execution.items import Place
 from streamfn._failures import HeldBack, Reason, Unwanted
-from streamfn._ledger import Pair
+from streamfn._ledger import Entry, Pair
 from streamfn._records import MalformedRecord
 from streamfn._wire import magnitude
 
@@ -70,6 +70,10 @@ class RedriveGate(LedgerGate):
     @override
     def bars(self, turn: Turn, /) -> Reason[Never] | None:
         return HeldBack() if self._holds.hold(self._ground.stretch.scope, turn) else super().bars(turn)
+
+    @override
+    def _puts_off(self, turn: Turn, entry: Entry) -> bool:
+        return False  # whoever redrives has as much time as that takes
 
     @override
     def alone(self, turn: Turn, /) -> bool:
