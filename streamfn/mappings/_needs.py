@@ -16,7 +16,7 @@ class Needs:
 
     `partial_answers`: it answers with the records that have to come again. `remembers`: it has a ledger.
     `puts_aside`: it makes dead letters of what cannot succeed, once `patience` has passed since the first
-    failure. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a tumbling window.
+    failure at the latest. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a tumbling window.
     """
 
     partial_answers: bool
@@ -42,7 +42,7 @@ STRICTEST: Final = Needs(
     remembers=True,
     puts_aside=True,
     drops=False,
-    patience=timedelta(minutes=5),
+    patience=timedelta(hours=2),
 )
 """What `retry` needs with a ledger, dead letters and its own defaults."""
 
@@ -68,7 +68,7 @@ def needs_of(delivery: object, /) -> Needs:
                 remembers=True,
                 puts_aside=dead_letters is not None,
                 drops=False,
-                patience=limits.patience,
+                patience=limits.longest,
             )
         case _:
             return STRICTEST

@@ -162,20 +162,31 @@ def _quiet(_: Failed[object]) -> None:
     """Report nothing."""
 
 
+def poisoned(share: float) -> str:
+    """Write the row of a share of records that are refused for good."""
+    found = play(share=share)
+    return f"| {share:.1%} | {found.rate:.1f} | {found.expired} | {found.letters:,} | {found.calls:,} |"
+
+
+OUTAGES: Final = {"30 s": timedelta(seconds=30), "5 min": timedelta(minutes=5), "1 h": timedelta(hours=1)}
+
+
+def down_for(name: str) -> str:
+    """Write the row of an outage."""
+    found = play(begins=timedelta(minutes=1), lasts=OUTAGES[name])
+    minutes = f"{found.seconds / 60:.0f} min"
+    return f"| {name} | {minutes} | {found.expired} | {found.letters:,} | {found.calls:,} |"
+
+
 def rows() -> Iterator[str]:
     """Write the tables of docs/delivery.md."""
     yield "| refused for good | records a second | expired | dead letters | calls of the handler |"
     yield "|---|---|---|---|---|"
-    for share in (0, 0.001, 0.01, 0.1):
-        found = play(share=share)
-        yield f"| {share:.1%} | {found.rate:.1f} | {found.expired} | {found.letters:,} | {found.calls:,} |"
+    yield from map(poisoned, (0, 0.001, 0.01, 0.1))
     yield ""
     yield "| one of three handlers is down for | until all is done | expired | dead letters | calls of it |"
     yield "|---|---|---|---|---|"
-    for name, lasts in (("30 s", 30), ("5 min", 300), ("1 h", 3600)):
-        found = play(begins=timedelta(minutes=1), lasts=timedelta(seconds=lasts))
-        minutes = f"{found.seconds / 60:.0f} min"
-        yield f"| {name} | {minutes} | {found.expired} | {found.letters:,} | {found.calls:,} |"
+    yield from map(down_for, OUTAGES)
 
 
 def main() -> None:

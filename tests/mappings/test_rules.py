@@ -49,7 +49,7 @@ UNCALLED = "nothing calls the function with what the stream holds, which is forg
 
 ANSWERS, ATTEMPTS, AGE = "FunctionResponseTypes", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds"
 DESTINATION, WINDOW = "DestinationConfig.OnFailure", "TumblingWindowInSeconds"
-PLACES, AGES = "a queue, a topic or a bucket", "more than 300 and less than 86400"
+PLACES, AGES = "a queue, a topic or a bucket", "more than 7200 and less than 86400"
 
 
 @pytest.mark.parametrize("needs", DELIVERIES.values(), ids=DELIVERIES)
@@ -71,7 +71,7 @@ def test_settings_that_fit_are_not_remarked_upon(needs: Needs) -> None:
         (without(AGE), (AGE, "-1", AGES, FORGOTTEN)),
         (mapping(MaximumRecordAgeInSeconds=-1), (AGE, "-1", AGES, FORGOTTEN)),
         (mapping(MaximumRecordAgeInSeconds=86_400), (AGE, "86400", AGES, FORGOTTEN)),
-        (mapping(MaximumRecordAgeInSeconds=300), (AGE, "300", AGES, HASTY)),
+        (mapping(MaximumRecordAgeInSeconds=7200), (AGE, "7200", AGES, HASTY)),
         (mapping(TumblingWindowInSeconds=60), (WINDOW, "60", "0", STATELESS)),
         (mapping(State="Disabled"), ("State", "Disabled", "Enabled", UNCALLED)),
     ],
@@ -88,7 +88,7 @@ def test_each_setting_that_does_not_fit_brings_its_finding_and_no_other(
         without("MaximumRetryAttempts"),
         without("BisectBatchOnFunctionError"),
         mapping(MaximumRecordAgeInSeconds=86_399),
-        mapping(MaximumRecordAgeInSeconds=301),
+        mapping(MaximumRecordAgeInSeconds=7201),
         mapping(TumblingWindowInSeconds=0),
         mapping(ParallelizationFactor=10, BatchSize=10_000, StartingPosition="TRIM_HORIZON"),
         mapping(State="Creating"),
@@ -130,7 +130,7 @@ def test_what_would_be_lost_is_what_the_delivery_has_come_again() -> None:
 
 def test_the_age_that_is_wanted_is_what_the_delivery_needs() -> None:
     ages = [found(mapping(MaximumRecordAgeInSeconds=-1), needs=needs) for needs in (LEDGER, STRICTEST)]
-    assert ["less than 86400", "more than 300 and less than 86400"] == [each.wanted for (each,) in ages]
+    assert ["less than 86400", "more than 7200 and less than 86400"] == [each.wanted for (each,) in ages]
 
 
 def test_all_that_is_wrong_is_found_at_once() -> None:

@@ -212,6 +212,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
         "max_attempts is a whole number, got bool",
     ),
     "patience in seconds": (lambda: Loose.retry(patience=300), "write timedelta(minutes=5)"),
+    "outage in seconds": (lambda: Loose.retry(outage=7200), "write timedelta(hours=2)"),
     "a scope that is none": (lambda: Loose.retry(scope=7), "scope is text, got int"),
     "an empty scope": (lambda: retry(ledger=MemoryLedger(), scope=""), "scope is empty"),
     "a batch as text": (lambda: Loose.retry(whole_batch="yes"), "whole_batch is True or False, got str"),
