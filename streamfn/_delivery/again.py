@@ -10,24 +10,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import NamedTuple
 
 from streamfn._execution.gate import Turn
 from streamfn._execution.items import Place
 from streamfn._failures import Reason
 
 
-@dataclass(slots=True)
-class FailedTurn:
+class FailedTurn(NamedTuple):
     """A turn that has failed by itself, and is still open; `is_last` says that it has no attempt left.
 
-    `due` is the count of its handler's successes from which on it is to be looked at.
+    `due` is the count of its handler's successes from which on it is to be looked at, and `number` puts those in order
+    that are due at once.
     """
 
+    due: int
+    number: int
     turn: Turn
     reason: Reason[object]
     is_last: bool
-    due: int
 
 
 class Again:
@@ -38,16 +40,19 @@ class Again:
         self._successes: Counter[str] = Counter()
         self._failures: Counter[Turn] = Counter()
         self._since: dict[Turn, int] = {}
-        self._failed: dict[str, dict[Place, FailedTurn]] = {}
+        self._number = 0
+        self._failed: dict[str, list[FailedTurn]] = {}  # heaps
         self._behind: dict[Place, list[Turn]] = {}
         self._ready: list[Turn] = []
 
     def failed(self, turn: Turn, reason: Reason[object], *, is_last: bool) -> None:
         """Keep a turn that has failed by itself."""
         self._failures[turn] += 1
+        self._number += 1
         since = self._since.setdefault(turn, self._successes[turn.name])
-        wait = 1 if is_last else 2 ** self._failures[turn] - 1
-        self._failed.setdefault(turn.name, {})[turn.place] = FailedTurn(turn, reason, is_last, since + wait)
+        due = since + (1 if is_last else 2 ** self._failures[turn] - 1)
+        failed = FailedTurn(due, self._number, turn, reason, is_last)
+        heappush(self._failed.setdefault(turn.name, []), failed)
 
     def held(self, turn: Turn) -> None:
         """Keep a turn that waits for an earlier one of its place."""
@@ -59,14 +64,14 @@ class Again:
 
     def refused(self, handler: str) -> list[FailedTurn]:
         """Have what is due tried again, and give what has no attempt left, though its handler works."""
-        failed = self._failed.get(handler)
-        if not failed:
-            return []
-        due = [each for each in failed.values() if each.due <= self._successes[handler]]
-        for each in due:
-            del failed[each.turn.place]
-        self._ready += [each.turn for each in due if not each.is_last]
-        return [each for each in due if each.is_last]
+        failed, refused = self._failed.get(handler, []), list[FailedTurn]()
+        while failed and failed[0].due <= self._successes[handler]:
+            due = heappop(failed)
+            if due.is_last:
+                refused.append(due)
+            else:
+                self._ready.append(due.turn)
+        return refused
 
     def settled(self, place: Place) -> bool:
         """Have the first turn tried that was held back behind one which is settled now; say whether there is one."""
@@ -94,4 +99,4 @@ class Again:
 
     def left(self) -> list[FailedTurn]:
         """List the failed turns that are not due."""
-        return [each for failed in self._failed.values() for each in failed.values()]
+        return [each for failed in self._failed.values() for each in failed]

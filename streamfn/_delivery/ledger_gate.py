@@ -90,10 +90,11 @@ class LedgerGate(Gate):
         self._outbox = outbox
         self._held: set[Place] = set()
         self._again = Again()
-        # By handler: since when it fails, and when it has worked last. Nobody asks where nothing has ever failed.
+        # Which handlers have succeeded, and since when others fail. Nobody asks where nothing has ever failed.
+        self._worked: set[str] = set()
         self._down: dict[str, datetime] = {}
-        self._worked: dict[str, datetime] = {}
         self._watches = outbox is not None and bool(ground.health.watched)
+        self._standings: dict[str, tuple[int, int, bool]] = {}
         # What hung before comes last, and each turn is put off once.
         self._last: list[Turn] = []
         self._put_off: set[Turn] = set()
@@ -295,6 +296,7 @@ class LedgerGate(Gate):
         """
         self._under_way.prepared = None
         if self._outbox is not None:
+            self._standings.clear()
             for failed in self._again.left():
                 if self._is_given_up(failed.turn, self._book[named(failed.turn)]):
                     self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
@@ -332,21 +334,30 @@ class LedgerGate(Gate):
 
     def _wait(self, turn: Turn, since: datetime) -> timedelta:
         """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
+        if (standing := self._standings.get(turn.name)) is None:
+            standing = self._standings[turn.name] = self._standing(turn.name)
+        last_success, failing_behind, works_beside = standing
+        works = turn.position < last_success or self._ground.health.has_worked_since(turn.name, since)
+        if works and failing_behind <= _FEW:
+            return timedelta()
+        return self._ground.limits.wait(failing=max(failing_behind, 1), works_beside=works_beside)
+
+    def _standing(self, handler: str) -> tuple[int, int, bool]:
+        """Find the last position at which a handler has succeeded, and how many records it fails on behind that.
+
+        An outage leaves nothing but failures behind the last success. The third says whether there is a success at all,
+        if only on a record that is not delivered again.
+        """
         failing: list[int] = []
         last_success = -1
-        for each in self._under_way.expected:
-            if each.name == turn.name and (entry := self._book.known(named(each))) is not None:
+        for turn in self._under_way.expected:
+            if turn.name == handler and (entry := self._book.known(named(turn))) is not None:
                 if entry.state == "handled":
-                    last_success = max(last_success, each.position)
+                    last_success = max(last_success, turn.position)
                 elif entry.since is not None and not entry.settled:
-                    failing.append(each.position)
-        # An outage leaves nothing but failures behind the last success.
-        last = sum(1 for position in failing if position > last_success)
-        works = turn.position < last_success or self._ground.health.has_worked_since(turn.name, since)
-        if works and last <= _FEW:
-            return timedelta()
-        works_beside = self._book.has_handled(turn.name)
-        return self._ground.limits.wait(failing=max(last, 1), works_beside=works_beside)
+                    failing.append(turn.position)
+        failing_behind = sum(1 for position in failing if position > last_success)
+        return last_success, failing_behind, self._book.has_handled(handler)
 
     def _hold(self, turn: Turn) -> None:
         self._has_news = True
@@ -367,8 +378,8 @@ class LedgerGate(Gate):
 
     def _note_success(self, turn: Turn) -> None:
         """Have turns tried again, and give up what has no attempt left: its handler works, and refuses it."""
+        self._worked.add(turn.name)
         self._down.pop(turn.name, None)
-        self._worked[turn.name] = self._ground.clock.now
         self._again.succeeded(turn.name)
         if self._outbox is not None:
             self._give_up(turn.name, self._outbox)
@@ -408,8 +419,8 @@ class LedgerGate(Gate):
 
     def _tell_health(self) -> None:
         """Remember of each handler that has failed, in this batch or in another, whether it works."""
-        for handler, moment in self._worked.items():
-            self._ground.health.worked(handler, moment)
+        for handler in self._worked - self._down.keys():
+            self._ground.health.worked(handler, self._ground.clock.now)
         for handler, since in self._down.items():
             self._ground.health.failed(handler, since)
 

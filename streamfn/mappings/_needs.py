@@ -16,7 +16,8 @@ class Needs:
 
     `partial_answers`: it answers with the records that have to come again. `remembers`: it has a ledger.
     `puts_aside`: it makes dead letters of what cannot succeed, once `patience` has passed since the first
-    failure at the latest. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a tumbling window.
+    failure at the latest. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a
+    tumbling window.
     """
 
     partial_answers: bool
