@@ -79,11 +79,13 @@ def retry(
             raise Misuse("dead letters need a ledger, which counts the attempts: pass ledger= as well")
         return Retry(report, whole_batch)
     # Here, because a function without a ledger would pay for it at every cold start.
-    from streamfn._delivery.ledger_delivery import RetryWithLedger
+    from streamfn._delivery.ledger_delivery import RetryWithLedger, is_shared
     from streamfn._delivery.limits import Limits
+    from streamfn._delivery.processes import ThisProcess
 
     limits = Limits(max_attempts, patience)
-    return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch)
+    this_process = ThisProcess() if is_shared(ledger) else None
+    return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch, this_process)
 
 
 def _check_stores(ledger: object, dead_letters: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
@@ -16,6 +16,7 @@ from streamfn._delivery.delivery import Process, failures_among
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
 from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
+from streamfn._delivery.processes import ThisProcess
 from streamfn._environment import function_name
 from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
@@ -36,7 +37,10 @@ _log: Final = logging.getLogger("streamfn")
 
 @dataclass(frozen=True, slots=True)
 class RetryWithLedger(Generic[E_contra]):
-    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it."""
+    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it.
+
+    `this_process` is what the ledger knows the process by, None where the ledger ends with the process.
+    """
 
     ledger: Ledger
     dead_letters: DeadLetters | None
@@ -45,6 +49,7 @@ class RetryWithLedger(Generic[E_contra]):
     scope: str | None
     report: Report[E_contra]
     whole_batch: bool
+    this_process: ThisProcess | None = field(default=None, repr=False, compare=False)
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
@@ -68,11 +73,13 @@ class RetryWithLedger(Generic[E_contra]):
         with_end = math.isfinite(seconds := deadline.seconds_left())
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
         try:
+            if self.this_process is not None:
+                gate.begins(records, self.this_process)
             failures = failures_among(process(gate))
             dropped = gate.dropped(records, failures)
             gate.finish()
         except BaseException:  # a handler ends the process, and is to use an attempt up
-            gate.time_is_up()
+            gate.process_ends()
             raise
         finally:
             if call_off is not None:
@@ -103,9 +110,14 @@ class RetryWithLedger(Generic[E_contra]):
     def _scope(self) -> str:
         """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
         scope = function_name() if self.scope is None else self.scope
-        if scope or getattr(self.ledger, "needs_scope", False) is not True:
+        if scope or not is_shared(self.ledger):
             return scope or ""
         raise Misuse(
             "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
             'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
         )
+
+
+def is_shared(ledger: Ledger) -> bool:
+    """Whether a ledger says that several processes share it, so that it outlives this one."""
+    return getattr(ledger, "needs_scope", False) is True
