@@ -58,9 +58,6 @@ _ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
 }
 """Reasons of attempts that took the rest of the run along: nothing would be left of it after one more."""
 
-_UNTRIED: Final = frozenset({OutOfTime.__name__, *_ENDLESS})
-"""Reasons of pairs without an attempt that another pair may have taken along."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -140,7 +137,7 @@ class LedgerGate(Gate):
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
             if (entry := self._book.known(named(turn))) is not None:
                 given_up = _ENDLESS.get(entry.reason)
-                if given_up is not None and self._limits_are_reached(entry) and self._bars_endless(turn):
+                if given_up is not None and self._limits_are_reached(entry) and self._passes_over(entry):
                     return given_up(entry.attempts)
             if self._careful and not self._is_noted_in_time(turn):
                 return OutOfTime()
@@ -335,20 +332,12 @@ class LedgerGate(Gate):
         else:
             self._book.attempted(pair, name, now, isolated=isolated)
 
-    def _bars_endless(self, turn: Turn) -> bool:
-        """Whether what takes the rest of the run along does not start: it is given up, or others are to start first.
+    def _passes_over(self, entry: Entry) -> bool:
+        """Whether a pair that takes the rest of the run along, and has reached its limits, is not called in this run.
 
-        Without dead letters it starts again once the others have, since another version of the function may bear it.
+        Without dead letters every other run calls it, since another version of the function may bear it.
         """
-        return self._outbox is not None or any(
-            other.place != turn.place and other.place not in self._held and self._is_untried(other)
-            for other in self._under_way.expected
-        )
-
-    def _is_untried(self, turn: Turn) -> bool:
-        """Whether a turn was never started, or its call ended with the run of which it was not the cause alone."""
-        entry = self._book.known(named(turn))
-        return entry is None or (not entry.settled and not entry.attempts and entry.reason in _UNTRIED)
+        return self._outbox is not None or (self._notes is not None and self._notes.passes_over(entry))
 
     def _limits_are_reached(self, entry: Entry) -> bool:
         return self._ground.limits.are_reached(entry, self._ground.clock.now)

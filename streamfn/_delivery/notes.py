@@ -57,6 +57,15 @@ class Notes:
             self._of_call = self._enter(pairs, now, alone=len(pairs) == 1)
         return bool(self._book.news())
 
+    def passes_over(self, entry: Entry) -> bool:
+        """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
+        handler, record = entry.pair
+        passed = Pair(handler, f"{_PREFIX}passed-{entry.attempts}/{record}")
+        if self._book.settled(passed):
+            return False
+        self._book.settle(passed, "handled")
+        return True
+
     def close(self, *, whole: bool) -> None:
         """Settle the notes of this run; if it has gone through the `whole` batch, those of other processes as well."""
         self._pairs = ()

@@ -36,8 +36,10 @@ def violations(world: World) -> Iterator[str]:
     yield from nothing_foreign(world)
     if world.schedule.remembers:
         yield from once_without_faults(world)
+        yield from repeated_seldom(world)
     if world.schedule.mode == "dead letters":
         yield from letters_in_due_time(world)
+        yield from letters_after_deaths(world)
     if world.schedule.ends_well and world.schedule.is_unlimited:
         yield from (
             f"{each.event_id} was never settled: no progress"
@@ -95,6 +97,43 @@ def once_without_faults(world: World) -> Iterator[str]:
         if number not in call.failed
     )
     yield from (f"{pair} happened {count} times" for pair, count in effects.items() if count > 1)
+
+
+def repeated_seldom(world: World) -> Iterator[str]:
+    """A record that kills its process has its neighbours repeated, but no more often than this.
+
+    Each is called in a process that has begun other batches, in one that has noted this batch, in a chunk that is
+    called carefully, and alone.
+    """
+    asked = world.schedule
+    # What another fault or another lane has repeated is no matter of this law.
+    others = asked.faults or asked.bisects or asked.lanes > 1 or asked.shards > 1
+    if others or any(trouble.kind != "kill" for trouble in asked.troubles.values()):
+        return
+    called = Counter((call.job, number) for call in world.calls for number in call.numbers)
+    for job in asked.jobs:
+        most = 4 if job.kind in {"batched", "each"} else 3
+        for change in asked.changes:
+            times = called[job.name, change.number]
+            if times > most and (job.name, change.number) not in asked.troubles:
+                yield f"{Pair(job.name, event_id(change))} is called {times} times, of {most} at most"
+
+
+def letters_after_deaths(world: World) -> Iterator[str]:
+    """A letter is written of what the process died of often enough."""
+    for letter in world.letters:
+        if letter.reason != "ProcessDied":
+            continue
+        deaths = sum(
+            invocation.error in {"ProcessDied", "TimedOut"}
+            and any(
+                call.handler == letter.pair.handler and letter.pair.record in call.event_ids
+                for call in invocation.calls
+            )
+            for invocation in world.mapping.history.invocations
+        )
+        if deaths < world.schedule.max_attempts:
+            yield f"{letter!r} after {deaths} deaths, of {world.schedule.max_attempts}"
 
 
 def letters_in_due_time(world: World) -> Iterator[str]:
