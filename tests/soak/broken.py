@@ -34,6 +34,7 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 _RUNS_AGAIN: Final = "runs although it is recorded as settled"
 _TOO_EARLY: Final = "begins before"
+_REPEATED: Final = "is called"
 _NO_PROGRESS: Final = "was never settled: no progress"
 
 
@@ -247,9 +248,9 @@ BROKEN: Final[Mapping[str, tuple[Break, str]]] = {
     "nothing held back": (nothing_held_back, _TOO_EARLY),
     "halves of a chunk forgotten": (halves_forgotten, "is lost"),
     "nothing tried alone": (nothing_tried_alone, _NO_PROGRESS),
-    "no alarm": (no_alarm, _NO_PROGRESS),
+    "no alarm": (no_alarm, _REPEATED),
     "calls that are not noted": (calls_that_are_not_noted, _NO_PROGRESS),
-    "calls noted without what is known by then": (calls_noted_without_what_is_known_by_then, "is called"),
+    "calls noted without what is known by then": (calls_noted_without_what_is_known_by_then, _REPEATED),
     "batches that are not noted": (batches_that_are_not_noted, _NO_PROGRESS),
     "notes that name no process": (notes_that_name_no_process, _NO_PROGRESS),
     "no patience": (no_patience, "after 0:00:"),

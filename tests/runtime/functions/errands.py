@@ -1,7 +1,7 @@
 """A function with a ledger and dead letters, whose three jobs each ask a service for something.
 
 What the service answers is what comes of a job: it is refused with 503, raises for any other error, and waits for as
-long as there is no answer.
+long as there is no answer. The job at the path FATAL does instead what FATAL_WAY says.
 """
 
 import os
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
+from fatal import WAYS
 from returns.result import Failure, Result, Success
 from urllib3 import PoolManager
 
@@ -49,6 +50,8 @@ def back_up(event: InsertEvent[Card]) -> Result[int, int]:
 
 def ask(job: str, card: Card) -> Result[int, int]:
     """Ask the service."""
+    if os.environ.get("FATAL") == f"/{job}/{card.id}":
+        WAYS[os.environ["FATAL_WAY"]]()
     answer = service.request("POST", f"{os.environ['SERVICE_URL']}/{job}/{card.id}", body=card.title)
     if answer.status == 503:
         return Failure(answer.status)
