@@ -54,6 +54,9 @@ def retry(
     letter and counts as settled. A record that no retry can help (`Undecodable`, `MissingImage`, `Malformed`,
     `Unrouted`) becomes one at once.
 
+    A handler that ends its process is found by what processes note in a ledger that outlives them, and uses an attempt
+    up, too (`ProcessDied`).
+
     `write` says when the ledger is written: ``"failures"`` once for each run that leaves failures behind,
     ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
     the functions that share a ledger; by default it is the function's name. Outside of Lambda there is no such name: a

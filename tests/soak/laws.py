@@ -133,11 +133,7 @@ def letters_after_deaths(world: World) -> Iterator[str]:
         if letter.reason != "ProcessDied":
             continue
         deaths = sum(
-            invocation.error in {"ProcessDied", "TimedOut"}
-            and any(
-                call.handler == letter.pair.handler and letter.pair.record in call.event_ids
-                for call in invocation.calls
-            )
+            invocation.error in {"ProcessDied", "TimedOut"} and letter.pair.record in invocation.event_ids
             for invocation in world.mapping.history.invocations
         )
         if deaths < world.schedule.max_attempts:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fatal import WAYS
+from tests.runtime.functions.fatal import WAYS
 from returns.result import Failure, Result, Success
 from urllib3 import PoolManager
 
