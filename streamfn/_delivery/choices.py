@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -9,11 +10,13 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
+from streamfn._environment import function_name
 from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
 from streamfn._reports import Report, check_report, log_failure
 
 if TYPE_CHECKING:
     from streamfn._delivery.ledger_delivery import Write
+    from streamfn._delivery.marks import Marks
     from streamfn._ledger import Ledger
     from streamfn._letters import DeadLetters
 
@@ -87,8 +90,15 @@ def retry(
     from streamfn._delivery.processes import ThisProcess
 
     limits = Limits(max_attempts, patience)
-    this_process = ThisProcess() if is_shared(ledger) else None
+    this_process = ThisProcess(_marks()) if is_shared(ledger) else None
     return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch, this_process)
+
+
+def _marks() -> Marks:
+    """Keep marks where Lambda keeps files when a process dies."""
+    from streamfn._delivery.marks import FileMarks, NoMarks
+
+    return NoMarks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
 
 
 def _check_stores(ledger: object, dead_letters: object) -> None:

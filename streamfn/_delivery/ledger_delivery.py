@@ -15,6 +15,7 @@ from streamfn._delivery.book import Book
 from streamfn._delivery.delivery import Process, failures_among
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
 from streamfn._delivery.limits import Limits
+from streamfn._delivery.notes import entries_of
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
 from streamfn._environment import function_name
@@ -62,6 +63,8 @@ class RetryWithLedger(Generic[E_contra]):
                 f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
             )
         stretch = stretch_of(self._scope(), records)
+        if self.this_process is not None and not self.this_process.has_looked:
+            self._tell_of_the_dead(self.this_process, deadline, clock)
         entries = self._read(stretch, deadline)
         if entries is None:
             failures = failures_among(process(ClosedGate(deadline)))
@@ -98,6 +101,17 @@ class RetryWithLedger(Generic[E_contra]):
         if self.whole_batch:
             fail_whole(still_open)
         return still_open
+
+    def _tell_of_the_dead(self, this_process: ThisProcess, deadline: Deadline, clock: Clock) -> None:
+        """Note in the ledger what processes in the place of this one have died of."""
+        this_process.looked()
+        left = this_process.marks.left(this_process.name)
+        try:
+            for batch in left:
+                self.ledger.write(batch.stretch, entries_of(batch, clock.now), deadline.seconds_left)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
+            _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
+        this_process.marks.forget(this_process.name)
 
     def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
         try:

@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from streamfn._delivery.book import Book
 from streamfn._delivery.limits import Limits
-from streamfn._delivery.notes import Notes
+from streamfn._delivery.marks import Begun, Marks, NoMarks
+from streamfn._delivery.notes import Notes, ends_of
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
 from streamfn._delivery.under_way import UnderWay
@@ -92,6 +93,7 @@ class LedgerGate(Gate):
         self._under_way = UnderWay()
         self._counted: set[Pair] = set()
         self._notes: Notes | None = None
+        self._marks: Marks = NoMarks()
         self._careful = False
         self._noted: set[Pair] = set()
         self._cut_short = False
@@ -107,6 +109,8 @@ class LedgerGate(Gate):
     def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
         """Find out whether a process has died of this batch, or else note that this one begins its first."""
         with self._lock:
+            self._marks = process.marks
+            process.marks.begin(Begun(process.name, self._ground.stretch, ends_of(records)))
             notes = self._notes = Notes(process, self._book, records)
             self._careful = notes.careful
             if notes.careful:
@@ -298,7 +302,8 @@ class LedgerGate(Gate):
                 self._book.waits(named(turn), OutOfTime.__name__)
             if self._notes is not None:
                 self._notes.close(whole=False)
-            self._write(self.deadline.seconds_for_stores)
+            if self._write(self.deadline.seconds_for_stores):
+                self._marks.end()
 
     def finish(self) -> None:
         """Send what letters are left, and write what has to be remembered.
@@ -315,6 +320,7 @@ class LedgerGate(Gate):
                 if self._notes is not None:
                     self._notes.close(whole=not self._cut_short)
                 self._write(self.deadline.seconds_for_stores)
+            self._marks.end()
             self._finished = True
 
     def is_open(self, failed: Failed[object]) -> bool:

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from streamfn._delivery.book import DIED, Book
+from streamfn._delivery.marks import Begun
 from streamfn._delivery.processes import ThisProcess
 from streamfn._ledger import Entry, Pair, identity_of
 from streamfn._records import Record
@@ -43,8 +44,7 @@ class Notes:
 
     def note_batch(self, records: Sequence[Record], now: datetime) -> None:
         """Enter that this process begins with a batch."""
-        ends = dict.fromkeys(identity_of(record) for record in (records[0], records[-1]))
-        self._of_batch = self._enter([Pair("", identity) for identity in ends], now, alone=False)
+        self._of_batch = self._enter([Pair("", end) for end in ends_of(records)], now, alone=False)
 
     def note_call(self, pairs: Sequence[Pair], now: datetime) -> bool:
         """Enter that this process calls a handler for these pairs; say whether there is anything to write.
@@ -111,8 +111,8 @@ class Notes:
             self._book.suspected(pair, DIED, entry.since)
 
     def _enter(self, pairs: Iterable[Pair], now: datetime, *, alone: bool) -> list[Pair]:
-        note = f"{_PREFIX}{self._process.new_note()}"
-        noted = [Pair(pair.handler, f"{note}/{pair.record}") for pair in pairs]
+        note = self._process.new_note()
+        noted = [_noted(note, pair) for pair in pairs]
         for each in noted:
             self._book.enter(Entry(each, "open", since=now, reason=_REASON, alone=alone))
         return noted
@@ -121,6 +121,21 @@ class Notes:
         for pair in noted:
             self._book.settle(pair, "handled")
         noted.clear()
+
+
+def entries_of(batch: Begun, now: datetime) -> list[Entry]:
+    """Make the note of a batch that another process has died of."""
+    note = f"{batch.process}.0"
+    return [Entry(_noted(note, Pair("", end)), "open", since=now, reason=_REASON) for end in batch.ends]
+
+
+def ends_of(records: Sequence[Record]) -> Sequence[str]:
+    """Name the first record of a batch and the last, which may be one."""
+    return list(dict.fromkeys(identity_of(record) for record in (records[0], records[-1])))
+
+
+def _noted(note: str, pair: Pair) -> Pair:
+    return Pair(pair.handler, f"{_PREFIX}{note}/{pair.record}")
 
 
 def is_note(entry: Entry) -> bool:

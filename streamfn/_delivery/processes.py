@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 
+from streamfn._delivery.marks import Marks
+
 
 class ThisProcess:
     """Names the process and its notes, and remembers whether the ledger has one of a batch; a fork begins anew."""
 
-    __slots__ = ("_count", "_has_noted", "_name", "_pid")
+    __slots__ = ("_count", "_has_looked", "_has_noted", "_name", "_pid", "marks")
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Marks) -> None:
         """Begin without a name: the process that asks for one may be a fork of this one."""
+        self.marks: Marks = marks
         self._pid = 0
         self._name = ""
         self._count = 0
         self._has_noted = False
+        self._has_looked = False
 
     @property
     def name(self) -> str:
         """The name of the process that asks."""
         if self._pid != (pid := os.getpid()):
-            self._pid, self._name, self._count, self._has_noted = pid, os.urandom(8).hex(), 0, False
+            self._pid, self._name, self._count = pid, os.urandom(8).hex(), 0
+            self._has_noted = self._has_looked = False
         return self._name
 
     @property
@@ -32,6 +37,15 @@ class ThisProcess:
     def noted(self) -> None:
         """Take note that the ledger has one."""
         self._has_noted = True
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether this process has looked for the marks of those that were in its place."""
+        return bool(self.name) and self._has_looked
+
+    def looked(self) -> None:
+        """Take note that it has."""
+        self._has_looked = True
 
     def new_note(self) -> str:
         """Name a note of this process; each has a number of its own."""

@@ -32,6 +32,7 @@ from streamfn import (
     retry,
     series,
 )
+from streamfn._delivery.marks import NoMarks
 from streamfn._delivery.processes import ThisProcess
 from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
@@ -425,7 +426,7 @@ def test_what_is_held_back_is_looked_at_carefully_when_it_comes_again() -> None:
 
 
 def test_a_fork_is_another_process() -> None:
-    process = ThisProcess()
+    process = ThisProcess(NoMarks())
     name, first = process.name, process.new_note()
     process.noted()
     assert first.startswith(name)

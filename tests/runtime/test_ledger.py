@@ -183,15 +183,32 @@ def test_a_record_that_ends_its_process_becomes_a_letter_and_the_shard_goes_on(
 def test_a_process_that_has_begun_other_batches_dies_once_without_a_note(
     start: Start, service: Service, stores: Stores
 ) -> None:
-    batch = shard(1, 2)
-    with start(FATAL="/announce/2", FATAL_WAY="exit") as function:
+    """Each process is in another sandbox, so that there is nothing on disk of the one before."""
+    batch, fatal = shard(1, 2), {"FATAL": "/announce/2", "FATAL_WAY": "exit", "TMPDIR": "/nowhere"}
+    with start(**fatal) as function:
         assert function.invoke(shard(3).batch) == {"batchItemFailures": []}
         batch.take(function.attempt(batch.batch))
     while batch.events and len(batch.answers) < 10:
-        with start(FATAL="/announce/2", FATAL_WAY="exit") as function:
+        with start(**fatal) as function:
             batch.take(function.attempt(batch.batch))
     assert batch.answers[:-1] == [Exited(9)] * (2 + MAX_ATTEMPTS)
     assert service.effects == paths(1, 2, 3) - Counter({"/announce/2"}) + paths(1) + paths(1)
+    (letter,) = stores.letters()
+    assert (letter.reason, letter.attempts) == ("ProcessDied", MAX_ATTEMPTS)
+
+
+def test_a_process_that_begins_with_another_shard_each_time_is_found_out_as_well(
+    start: Start, service: Service, stores: Stores
+) -> None:
+    """The next process in the sandbox finds the mark of the batch that the one before has died of."""
+    batch, others = shard(1, 2), list[int]()
+    while batch.events and len(batch.answers) < 10:
+        others.append(100 + len(others))
+        with start(FATAL="/announce/2", FATAL_WAY="exit") as function:
+            assert function.invoke(shard(others[-1]).batch) == {"batchItemFailures": []}
+            batch.take(function.attempt(batch.batch))
+    assert batch.answers[:-1] == [Exited(9)] * (1 + MAX_ATTEMPTS)
+    assert service.effects == paths(1, 2, *others) - Counter({"/announce/2"}) + paths(1)
     (letter,) = stores.letters()
     assert (letter.reason, letter.attempts) == ("ProcessDied", MAX_ATTEMPTS)
 

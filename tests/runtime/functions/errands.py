@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from tests.runtime.functions.fatal import WAYS
 from returns.result import Failure, Result, Success
 from urllib3 import PoolManager
 
 from streamfn import InsertEvent, PartitionKey, Table, lambda_handler, on_insert, pipeline, retry
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
+from tests.runtime.functions.fatal import WAYS
 
 
 @dataclass(frozen=True, slots=True)
