@@ -9,7 +9,8 @@ A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in i
     ├── MissingImage   the stream's view type leaves out an image that the handler needs
     ├── Malformed      the entry is no stream record
     ├── Unrouted       no pipeline is there for the record's table
-    ├── TimedOut       not started: it was running when time was up, or ended the process, too often
+    ├── TimedOut       not started: it was running when time was up too often
+    ├── ProcessDied    not started: the process died while it ran, too often
     ├── Unwanted       failed or waited before, and nothing wants it any more
     ├── OutOfTime      not started: the function's time was nearly up
     ├── HeldBack       not started: an earlier record of its item failed for the same handler
@@ -165,9 +166,19 @@ class OutOfTime(NothingMore):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TimedOut(Value):
-    """The handler was not started: it ran on this record when time was up, or ended the process, too often.
+    """The handler was not started: it ran on this record when time was up, too often.
 
     `attempts` counts all that it had.
+    """
+
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ProcessDied(Value):
+    """The handler was not started: the function's process ended while it ran on this record, too often.
+
+    It exited, ran out of memory or crashed, say. `attempts` counts all that the handler had.
     """
 
     attempts: int
@@ -209,6 +220,7 @@ Reason: TypeAlias = (
     | Malformed
     | Unrouted
     | TimedOut
+    | ProcessDied
     | Unwanted
     | OutOfTime
     | HeldBack

@@ -83,7 +83,8 @@ class Ledger(Protocol):
 
     Whatever a method raises, the ledger counts as unavailable for the invocation. Both may be called from
     several threads at once, `write` also from an alarm while a handler runs. A ledger that several processes share
-    says so with an attribute ``needs_scope = True``: functions without a scope are then refused.
+    says so with an attribute ``needs_scope = True``: functions without a scope are then refused, and a process notes in
+    it what it begins, for others to find if it dies. The entries of a note have records that begin with ``process-``.
     """
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:

@@ -7,10 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
+from streamfn._failures import ProcessDied
 from streamfn._frozen import twin
 from streamfn._ledger import Entry, Pair, merged
 
 Settled: TypeAlias = Literal["handled", "dead", "dropped"]
+
+DIED: Final = ProcessDied.__name__
+"""The reason of a pair that a process died of, or may have died of."""
 
 _entry: Final = twin(Entry)
 
@@ -54,7 +58,7 @@ class Book:
         if entry is None:
             self._known[pair] = self._news[pair] = _settled(pair, state)
             return False
-        self._enter(replace(entry, state=state))
+        self.enter(replace(entry, state=state))
         return True
 
     def attempted(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
@@ -67,7 +71,17 @@ class Book:
         alone = entry.alone or isolated
         if attempts > entry.attempts or reason > entry.reason or alone > entry.alone:
             since = entry.since or now
-            self._enter(replace(entry, attempts=attempts, since=since, reason=reason, alone=alone))
+            self.enter(replace(entry, attempts=attempts, since=since, reason=reason, alone=alone))
+
+    def died(self, pair: Pair, since: datetime | None) -> None:
+        """Enter that a process died of a pair, which is to be tried alone.
+
+        This counts beyond the most attempts: that a pair which has failed so often ends the process by now is news.
+        """
+        entry = self[pair]
+        self.enter(
+            replace(entry, attempts=entry.attempts + 1, since=entry.since or since, reason=DIED, alone=True)
+        )
 
     def failed_with_others(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
         """Enter that a pair failed in a chunk, which is no attempt of its own; one that is `isolated` stays alone."""
@@ -75,7 +89,7 @@ class Book:
         alone = entry.alone or isolated
         if entry.since is None or alone > entry.alone:
             since = entry.since or now
-            self._enter(
+            self.enter(
                 replace(entry, since=since, reason=entry.reason if entry.since else reason, alone=alone)
             )
 
@@ -83,12 +97,16 @@ class Book:
         """Enter that a pair was running when time was up, with others: it is to be tried alone, and has not failed."""
         entry = self[pair]
         if not entry.alone:
-            self._enter(replace(entry, since=entry.since or since, reason=entry.reason or reason, alone=True))
+            self.enter(replace(entry, since=entry.since or since, reason=entry.reason or reason, alone=True))
 
     def waits(self, pair: Pair, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
         if pair not in self._known:
-            self._enter(Entry(pair, "open", reason=reason))
+            self.enter(Entry(pair, "open", reason=reason))
+
+    def enter(self, entry: Entry) -> None:
+        """Enter what takes the place of all that was known of a pair."""
+        self._known[entry.pair] = self._news[entry.pair] = entry
 
     def news(self) -> list[Entry]:
         """List the entries that the ledger does not have yet."""
@@ -97,9 +115,6 @@ class Book:
     def written(self) -> None:
         """Take note that the ledger has all news now."""
         self._news.clear()
-
-    def _enter(self, entry: Entry) -> None:
-        self._known[entry.pair] = self._news[entry.pair] = entry
 
 
 def _settled(pair: Pair, state: Settled) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -9,11 +10,13 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
+from streamfn._environment import function_name
 from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
 from streamfn._reports import Report, check_report, log_failure
 
 if TYPE_CHECKING:
     from streamfn._delivery.ledger_delivery import Write
+    from streamfn._delivery.marks import Marks
     from streamfn._ledger import Ledger
     from streamfn._letters import DeadLetters
 
@@ -58,6 +61,9 @@ def retry(
     (``patience=timedelta()``) nothing is waited for. A record that no retry can help (`Undecodable`, `MissingImage`,
     `Malformed`, `Unrouted`) becomes a letter at once.
 
+    A handler that ends its process is found by what processes note in a ledger that outlives them, and uses an attempt
+    up, too (`ProcessDied`).
+
     `write` says when the ledger is written: ``"failures"`` once for each run that leaves failures behind,
     ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
     the functions that share a ledger; by default it is the function's name. Outside of Lambda there is no such name: a
@@ -85,11 +91,20 @@ def retry(
             raise Misuse("dead letters need a ledger, which counts the attempts: pass ledger= as well")
         return Retry(report, whole_batch)
     # Here, because a function without a ledger would pay for it at every cold start.
-    from streamfn._delivery.ledger_delivery import RetryWithLedger
+    from streamfn._delivery.ledger_delivery import RetryWithLedger, is_shared
     from streamfn._delivery.limits import Limits
+    from streamfn._delivery.processes import ThisProcess
 
     limits = Limits(max_attempts, patience, outage)
-    return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch)
+    this_process = ThisProcess(_marks()) if is_shared(ledger) else None
+    return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch, this_process)
+
+
+def _marks() -> Marks:
+    """Keep marks where Lambda keeps files when a process dies."""
+    from streamfn._delivery.marks import FileMarks, NoMarks
+
+    return NoMarks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
 
 
 def _check_stores(ledger: object, dead_letters: object) -> None:

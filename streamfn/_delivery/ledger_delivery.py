@@ -16,7 +16,9 @@ from streamfn._delivery.delivery import Process, failures_among
 from streamfn._delivery.health import Health
 from streamfn._delivery.ledger_gate import ClosedGate, Ground, LedgerGate
 from streamfn._delivery.limits import Limits
+from streamfn._delivery.notes import entries_of
 from streamfn._delivery.outbox import Outbox
+from streamfn._delivery.processes import ThisProcess
 from streamfn._environment import function_name
 from streamfn._execution.deadline import Deadline
 from streamfn._failures import Failed
@@ -37,7 +39,10 @@ _log: Final = logging.getLogger("streamfn")
 
 @dataclass(frozen=True, slots=True)
 class RetryWithLedger(Generic[E_contra]):
-    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it."""
+    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it.
+
+    `this_process` is what the ledger knows the process by, None where the ledger ends with the process.
+    """
 
     ledger: Ledger
     dead_letters: DeadLetters | None
@@ -46,6 +51,7 @@ class RetryWithLedger(Generic[E_contra]):
     scope: str | None
     report: Report[E_contra]
     whole_batch: bool
+    this_process: ThisProcess | None = field(default=None, repr=False, compare=False)
     health: Health = field(default_factory=Health, compare=False, repr=False)
 
     def deliver(
@@ -59,6 +65,8 @@ class RetryWithLedger(Generic[E_contra]):
                 f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
             )
         stretch = stretch_of(self._scope(), records)
+        if self.this_process is not None and not self.this_process.has_looked:
+            self._tell_of_the_dead(self.this_process, deadline, clock)
         entries = self._read(stretch, deadline)
         if entries is None:
             failures = failures_among(process(ClosedGate(deadline)))
@@ -70,11 +78,13 @@ class RetryWithLedger(Generic[E_contra]):
         with_end = math.isfinite(seconds := deadline.seconds_left())
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
         try:
+            if self.this_process is not None:
+                gate.begins(records, self.this_process)
             failures = failures_among(process(gate))
             dropped = gate.dropped(records, failures)
             gate.finish()
         except BaseException:  # a handler ends the process, and is to use an attempt up
-            gate.time_is_up()
+            gate.process_ends()
             raise
         finally:
             if call_off is not None:
@@ -94,6 +104,17 @@ class RetryWithLedger(Generic[E_contra]):
             fail_whole(still_open)
         return still_open
 
+    def _tell_of_the_dead(self, this_process: ThisProcess, deadline: Deadline, clock: Clock) -> None:
+        """Note in the ledger what processes in the place of this one have died of."""
+        this_process.looked()
+        left = this_process.marks.left(this_process.name)
+        try:
+            for batch in left:
+                self.ledger.write(batch.stretch, entries_of(batch, clock.now), deadline.seconds_left)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
+            _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
+        this_process.marks.forget(this_process.name)
+
     def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
         try:
             return list(self.ledger.read(stretch, deadline.seconds_left))
@@ -105,9 +126,14 @@ class RetryWithLedger(Generic[E_contra]):
     def _scope(self) -> str:
         """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
         scope = function_name() if self.scope is None else self.scope
-        if scope or getattr(self.ledger, "needs_scope", False) is not True:
+        if scope or not is_shared(self.ledger):
             return scope or ""
         raise Misuse(
             "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
             'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
         )
+
+
+def is_shared(ledger: Ledger) -> bool:
+    """Whether a ledger says that several processes share it, so that it outlives this one."""
+    return getattr(ledger, "needs_scope", False) is True

@@ -8,7 +8,7 @@ failures can become letters, a failed record is tried again within the run while
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import RLock
@@ -20,7 +20,10 @@ from streamfn._delivery.again import Again
 from streamfn._delivery.book import Book
 from streamfn._delivery.health import Health
 from streamfn._delivery.limits import Limits
+from streamfn._delivery.marks import Begun, Marks, NoMarks
+from streamfn._delivery.notes import Notes, ends_of
 from streamfn._delivery.outbox import Outbox
+from streamfn._delivery.processes import ThisProcess
 from streamfn._delivery.under_way import UnderWay
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
@@ -33,9 +36,11 @@ from streamfn._failures import (
     Malformed,
     MissingImage,
     OutOfTime,
+    ProcessDied,
     Raised,
     Reason,
     Refused,
+    Stopped,
     TimedOut,
     Undecodable,
     Unrouted,
@@ -52,8 +57,11 @@ _log: Final = logging.getLogger("streamfn")
 _FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
 """Reasons of failures that are no attempts: nothing was called."""
 
-_ENDS_THE_RUN: Final = frozenset({TimedOut.__name__})
-"""Reasons of what leaves no time for anything behind it."""
+_ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
+    TimedOut.__name__: TimedOut,
+    ProcessDied.__name__: ProcessDied,
+}
+"""Reasons of attempts that took the rest of the run along: nothing would be left of it after one more."""
 
 _FEW: Final = 2
 """So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
@@ -101,6 +109,11 @@ class LedgerGate(Gate):
         self._has_news = False
         self._under_way = UnderWay()
         self._counted: set[Pair] = set()
+        self._notes: Notes | None = None
+        self._marks: Marks = NoMarks()
+        self._careful = False
+        self._noted: set[Pair] = set()
+        self._cut_short = False
         self._finished = False
         self._ledger_fails = False
         # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
@@ -109,6 +122,20 @@ class LedgerGate(Gate):
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
         self._most_in_a_row = ground.records.bit_length() + 2
         self._lock = RLock()
+
+    def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
+        """Find out whether a process has died of this batch, or else note that this one begins its first."""
+        with self._lock:
+            self._marks = process.marks
+            process.marks.begin(Begun(process.name, self._ground.stretch, ends_of(records)))
+            notes = self._notes = Notes(process, self._book, records)
+            self._careful = notes.careful
+            if notes.careful:
+                self._has_news = True
+            elif not process.has_noted:
+                notes.note_batch(records, self._ground.clock.now)
+                if self._write(_at_once):
+                    process.noted()
 
     @override
     def expects(self, turns: Iterable[Turn], /) -> None:
@@ -130,11 +157,13 @@ class LedgerGate(Gate):
                 return OutOfTime()
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
             entry = self._book.known(named(turn))
-            if entry is not None and entry.reason in _ENDS_THE_RUN:
-                if self._outbox is not None and self._is_given_up(turn, entry):
-                    return TimedOut(entry.attempts)
+            if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
+                if self._is_given_up(turn, entry) and self._passes_over(entry):
+                    return given_up(entry.attempts)
                 if self._puts_off(turn, entry):
                     return HeldBack()
+            if self._careful and not self._is_noted_in_time(turn):
+                return OutOfTime()
             self._under_way.prepared = turn
             return None
 
@@ -151,6 +180,10 @@ class LedgerGate(Gate):
     def alone(self, turn: Turn, /) -> bool:
         entry = self._book.known(named(turn))
         return entry is not None and entry.alone and not entry.settled
+
+    @override
+    def exclusive(self, turn: Turn, /) -> bool:
+        return self._careful or self.alone(turn)
 
     @override
     def fails(self, turn: Turn, /) -> bool:
@@ -176,6 +209,8 @@ class LedgerGate(Gate):
     @override
     def began(self, call: int, turns: Iterable[Turn], /) -> None:
         with self._lock:
+            if self._careful:
+                self._note(turns)
             self._under_way.begin(call, turns)
         self.deadline.began(call)
 
@@ -190,6 +225,7 @@ class LedgerGate(Gate):
         pair = named(turn)
         with self._lock:
             self._under_way.prepared = None
+            self._noted.discard(pair)
             if self._book.settle(pair, "handled"):
                 self._has_news = True
             if self._watches:
@@ -204,6 +240,8 @@ class LedgerGate(Gate):
         with self._lock:
             self._under_way.prepared = None
             pair, name = named(turn), type(reason).__name__
+            self._noted.discard(pair)
+            self._cut_short = self._cut_short or isinstance(reason, OutOfTime | HeldBack | Stopped)
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
                 return
@@ -211,7 +249,9 @@ class LedgerGate(Gate):
                 self._enter_failure(pair, name, alone=alone, isolated=isolated)
             else:
                 self._book.waits(pair, name)
-            hopeless = isinstance(reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut)
+            hopeless = isinstance(
+                reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut | ProcessDied
+            )
             # A chunk that failed says nothing of the pair itself, which may have been sound for long.
             tried = alone and isinstance(reason, Refused | Raised)
             gives_up = hopeless or (tried and self._limits_are_reached(turn, self._ground.limits.longest))
@@ -272,6 +312,13 @@ class LedgerGate(Gate):
         What ran by itself has used an attempt up. Of several calls nobody knows which one took the others'
         time, so each is to be tried by itself, and none has failed.
         """
+        self._cut_off(TimedOut.__name__)
+
+    def process_ends(self) -> None:
+        """Write what is known, as `time_is_up` does: a handler ends the process, and has used an attempt up."""
+        self._cut_off(ProcessDied.__name__)
+
+    def _cut_off(self, reason: str) -> None:
         with self._lock:
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
@@ -279,14 +326,17 @@ class LedgerGate(Gate):
             under_way = [named(turn) for turns in calls for turn in turns]
             for pair in under_way:
                 if len(under_way) == 1:
-                    self._enter_failure(pair, TimedOut.__name__)
+                    self._enter_failure(pair, reason)
                 else:
                     since = self._ground.clock.now if len(calls) == 1 else None
-                    self._book.suspected(pair, TimedOut.__name__, since)
+                    self._book.suspected(pair, reason, since)
                 self._counted.add(pair)
             for turn in self._under_way.expected:
                 self._book.waits(named(turn), OutOfTime.__name__)
-            self._write(self.deadline.seconds_for_stores)
+            if self._notes is not None:
+                self._notes.close(whole=False)
+            if self._write(self.deadline.seconds_for_stores):
+                self._marks.end()
 
     def finish(self) -> None:
         """Send what letters are left, and write what has to be remembered.
@@ -304,8 +354,11 @@ class LedgerGate(Gate):
             self._tell_health()
         with self._lock:
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
-            if self._has_news or given_up or self._ground.writes_always:
+            if self._has_news or given_up or (self._ground.writes_always and self._book.news()):
+                if self._notes is not None:
+                    self._notes.close(whole=not self._cut_short)
                 self._write(self.deadline.seconds_for_stores)
+            self._marks.end()
             self._finished = True
 
     def is_open(self, failed: Failed[object]) -> bool:
@@ -316,8 +369,19 @@ class LedgerGate(Gate):
         now = self._ground.clock.now
         if not alone:
             self._book.failed_with_others(pair, name, now, isolated=isolated)
-        elif pair not in self._counted:  # the alarm was first
+        elif pair in self._counted:  # the alarm was first
+            return
+        elif name == ProcessDied.__name__:
+            self._book.died(pair, now)
+        else:
             self._book.attempted(pair, name, now, isolated=isolated)
+
+    def _passes_over(self, entry: Entry) -> bool:
+        """Whether a pair that takes the rest of the run along, and has reached its limits, is not called in this run.
+
+        Without dead letters every other run calls it, since another version of the function may bear it.
+        """
+        return self._outbox is not None or (self._notes is not None and self._notes.passes_over(entry))
 
     def _limits_are_reached(self, turn: Turn, wait: timedelta) -> bool:
         entry, now = self._book[named(turn)], self._ground.clock.now
@@ -452,18 +516,37 @@ class LedgerGate(Gate):
             exception=exception_of(reason),
         )
 
-    def _write(self, seconds_left: SecondsLeft) -> None:
+    def _is_noted_in_time(self, turn: Turn) -> bool:
+        """Note that a turn is about to be prepared, if it is not yet; say whether there is time left to do so."""
+        pair = named(turn)
+        if pair in self._noted:
+            return True
+        self._noted.add(pair)
+        self._note([turn])
+        return not self.deadline.reached
+
+    def _note(self, turns: Iterable[Turn]) -> None:
+        """Note which pairs a handler is called for, with all that is known by now."""
+        pairs = [named(turn) for turn in turns]
+        if self._notes is None or self._ledger_fails:
+            return
+        if self._notes.note_call(pairs, self._ground.clock.now):
+            self._write(self.deadline.seconds_left)
+
+    def _write(self, seconds_left: SecondsLeft) -> bool:
+        """Write what the ledger does not have yet, and say whether it has all of it now."""
         entries = self._book.news()
         if not entries:
-            return
+            return True
         try:
             self._ground.ledger.write(self._ground.stretch, entries, seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
             self._ledger_fails = True
             told = "the ledger could not be written, what succeeded may be repeated: %s"
             _log.error(told, what_raised(error))
-        else:
-            self._book.written()
+            return False
+        self._book.written()
+        return True
 
 
 def named(turn: Turn) -> Pair:

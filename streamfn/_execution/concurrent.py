@@ -52,7 +52,7 @@ class Concurrent:
     def run(self, passages: Sequence[Passage], gate: Gate, results: Results) -> None:
         """Run tasks side by side, those of one handler and item in their order, and settle each that is wanted.
 
-        What the gate wants tried alone has nothing beside it.
+        A call that the gate wants to be exclusive has nothing beside it.
         """
         if getattr(_worker, "strategy", None) == id(self):
             raise Misuse(
@@ -81,11 +81,11 @@ class Concurrent:
                             awaited.append((call.run_async(), finish))
                         else:
                             self._start(_Job(call, finish))
-                        alone = gate.alone(call.tasks[0])
+                        exclusive = gate.exclusive(call.tasks[0])
                     else:
                         lane.wait_again(waiting)
-                        alone = bool(lane.tasks)
-                    if alone:
+                        exclusive = bool(lane.tasks)
+                    if exclusive:
                         break
             finally:  # what has begun is started, even where a `where` ends the process
                 if awaited:

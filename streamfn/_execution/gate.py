@@ -81,6 +81,10 @@ class Gate:
         """Whether a turn is to have a call of its own, and that nothing beside it."""
         return False
 
+    def exclusive(self, turn: Turn, /) -> bool:
+        """Whether nothing is to run beside the call that a turn leads to."""
+        return self.alone(turn)
+
     def hurries(self, chunks: int, /) -> bool:
         """Whether so many chunks should not wait for more events, because time runs short."""
         return self.deadline.hurries(chunks)

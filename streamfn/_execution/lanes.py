@@ -58,7 +58,7 @@ class Lane:
         heappush(waiting, self)
 
     def advance(self, gate: Gate, results: Results, *, beside_others: bool) -> Call | None:
-        """Prepare tasks until there is something to call, or nothing left; what runs alone not beside others."""
+        """Prepare tasks until there is something to call, or nothing left; what is exclusive not beside others."""
         while self._halves:
             if (call := self._halves.pop().release(gate, results)) is not None:
                 return call
@@ -66,7 +66,7 @@ class Lane:
             return None
         chunk = Chunk(self.tasks[0].stop, gate)
         while self.tasks and chunk.takes(self.tasks[0]):
-            if beside_others and gate.alone(self.tasks[0]):
+            if beside_others and gate.exclusive(self.tasks[0]):
                 break
             task = self.tasks.popleft()
             if (event := prepare(task, gate, results)) is not None:

@@ -18,7 +18,7 @@ from streamfn._execution.items import Item, Place, item_of
 from streamfn._execution.stops import Stop
 from streamfn._execution.successes import HandlerResult, success
 from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts, wants
-from streamfn._failures import Failed, Raised, Reason, Refused, TimedOut
+from streamfn._failures import Failed, ProcessDied, Raised, Reason, Refused, TimedOut
 from streamfn._records import StreamRecord
 from streamfn._structuring import Items, Unfit
 
@@ -168,7 +168,7 @@ def failure(
 
 def location_for(reason: Reason[object], function: object) -> str | None:
     """Say where a handler begins, if it was called and failed."""
-    if not isinstance(reason, Refused | Raised | TimedOut):
+    if not isinstance(reason, Refused | Raised | TimedOut | ProcessDied):
         return None
     from streamfn._tracebacks import place_of  # here, because a cold start would pay for it
 

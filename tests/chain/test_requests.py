@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from streamfn._clients import short_waits
 from streamfn._delivery.ledger_delivery import Write
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
-from streamfn.testing import insert_event, lambda_event
+from streamfn.testing import LambdaEvent, insert_event, lambda_event
 from tests.cards import Card, cards
 from tests.chain.edges import Edge
 
@@ -39,7 +40,8 @@ COSTS: Final[dict[tuple[Write, Outcome], list[tuple[int, int, int]]]] = {
     ("always", "all fail"): [(1, 1, 0), (1, 1, 0), (1, 1, 0)],
     ("always", "all are given up"): [(1, 1, 1), (1, 1, 30), (1, 1, 300)],
 }
-"""What batches of `SIZES` cost with three handlers: reads and writes of the ledger, and calls of the queue."""
+"""What batches of `SIZES` cost with three handlers, once the process has begun one: reads and writes of the ledger, and
+calls of the queue."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,11 @@ class Jobs:
         return lambda_handler(pipeline(cards, announce, index, back_up), delivery)
 
 
+def batch_of(size: int) -> LambdaEvent:
+    """Make a batch of new cards."""
+    return lambda_event(*(insert_event(Card(number, "hello")) for number in range(size)))
+
+
 def quiet(_: Failed[object]) -> None:
     """Report nothing."""
 
@@ -107,9 +114,11 @@ def test_a_batch_costs_so_many_requests(
 ) -> None:
     edge = Edge(answers=True)
     function = Jobs(outcome).function(write, *clients("http://127.0.0.1", edge))
+    function(batch_of(1), None)
+    edge.take()
     found: list[tuple[int, ...]] = []
     for size in SIZES:
-        function(lambda_event(*(insert_event(Card(number, "hello")) for number in range(size))), None)
+        function(batch_of(size), None)
         requests = edge.take()
         found.append(tuple(requests.pop(name, 0) for name in MEANINGS))
         assert not requests
@@ -117,11 +126,23 @@ def test_a_batch_costs_so_many_requests(
 
 
 @pytest.mark.parametrize("write", ["failures", "always"])
+def test_the_first_batch_of_a_process_costs_one_write_more(
+    clients: Callable[[str, Edge], tuple[DynamoDBClient, SQSClient]], write: Write
+) -> None:
+    edge = Edge(answers=True)
+    function = Jobs("nothing fails").function(write, *clients("http://127.0.0.1", edge))
+    function(batch_of(1), None)
+    first = edge.take()
+    function(batch_of(1), None)
+    assert first == Counter(edge.take()) + Counter({"BatchWriteItem": 1})
+
+
+@pytest.mark.parametrize("write", ["failures", "always"])
 def test_what_comes_again_and_succeeds_costs_a_read_and_a_write(
     clients: Callable[[str, Edge], tuple[DynamoDBClient, SQSClient]], write: Write
 ) -> None:
     edge = Edge(answers=False)
-    batch = lambda_event(*(insert_event(Card(number, "hello")) for number in range(100)))
+    batch = batch_of(100)
     with ministack.running() as url:
         dynamodb, sqs = clients(url, edge)
         DynamoDBLedger("card-ledger").create(dynamodb)

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from returns.result import Failure, Result, Success
 
 from streamfn import Event, Failed, InsertEvent, PartitionKey, Table
+from streamfn._delivery.notes import is_note
 from streamfn._ledger import Entry, Stretch
 from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
@@ -69,7 +70,7 @@ class Job:
 
 @dataclass
 class WatchedLedger:
-    """A ledger that counts what it is asked, and can be told not to answer."""
+    """A ledger that counts what it is asked, but for the notes of processes, and can be told not to answer."""
 
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     reads: list[Stretch] = field(default_factory=list[Stretch])
@@ -88,7 +89,8 @@ class WatchedLedger:
         """Write, unless it cannot."""
         if self.cannot_write:
             raise ConnectionError("secret")
-        self.writes.append(list(entries))
+        if told := [entry for entry in entries if not is_note(entry)]:
+            self.writes.append(told)
         self.ledger.write(stretch, entries, seconds_left)
 
     def told(self) -> list[tuple[str, str, str]]:

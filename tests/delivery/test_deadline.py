@@ -263,7 +263,7 @@ def test_a_handler_that_ends_the_process_uses_attempts_up() -> None:
         with pytest.raises(SystemExit):
             handler(batch, None)
     assert handler(batch, None) == {"batchItemFailures": []}
-    assert box.told() == [("tell", "a1", "TimedOut")]
+    assert box.told() == [("tell", "a1", "ProcessDied")]
 
 
 def test_the_alarm_gets_through_while_letters_are_sent() -> None:

@@ -41,11 +41,12 @@ class Scene:
     """Two handlers on four records of three items; `tell` has trouble with b1, `store` has none.
 
     `fails` is in how many invocations `tell` refuses b1, `hangs` how often it takes longer than there is time, and
-    `slow` is how long each call takes.
+    `slow` is how long each call takes; it `kills` the process each time if it is told to.
     """
 
     fails: int = 0
     hangs: int = 0
+    kills: bool = False
     slow: timedelta = timedelta()
     decodable: bool = True
     faults: Sequence[Fault] = ()
@@ -59,6 +60,8 @@ class Scene:
         if event.event_id == "b1" and self.hangs:
             self.hangs -= 1
             self.mapping.clock.advance(timedelta(minutes=20))
+        if event.event_id == "b1" and self.kills:
+            self.mapping.end_process()
         if event.event_id == "b1" and len(self.mapping.history.invocations) < self.fails:
             return Failure("no")
         return Success(event.event_id)
@@ -103,6 +106,7 @@ SCENES: Final[Mapping[str, Callable[[], Scene]]] = {
     "a handler hangs on a record for ever": lambda: Scene(hangs=FOR_EVER),
     "time runs out": lambda: Scene(slow=14 * SECOND),
     "the process dies amid the batch": lambda: Scene(faults=[Crash(1, after_calls=5)]),
+    "the process dies each time that a handler has a record": lambda: Scene(kills=True),
     "the process dies before it answers": lambda: Scene(faults=[Crash(1)]),
     "the answer gets lost after a clean run": lambda: Scene(faults=[LostAnswer(1)]),
     "the answer gets lost after a run with a failure": lambda: Scene(fails=1, faults=[LostAnswer(1)]),

@@ -37,6 +37,7 @@ PUBLIC = [
     "PartitionKey",
     "Pipeline",
     "Problem",
+    "ProcessDied",
     "Raised",
     "Reason",
     "Refused",

@@ -97,6 +97,7 @@ def running(handler: str, code: Path, folder: Path, environment: Mapping[str, st
                 "AWS_LAMBDA_RUNTIME_API": address,
                 "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
                 "AWS_LAMBDA_FUNCTION_NAME": "cards",
+                "TMPDIR": str(folder),
                 **environment,
             },
             stdout=output,

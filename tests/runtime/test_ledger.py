@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -159,6 +160,72 @@ def test_a_process_that_is_killed_does_not_take_along_what_an_earlier_one_record
     with start() as function:
         assert function.invoke(batch.batch) == {"batchItemFailures": []}
     assert service.effects == paths(1, 2, 3, 4) + Counter({"/back_up/2"})
+
+
+@pytest.mark.parametrize(
+    ("way", "code"), [("exit", 9), ("segfault", -signal.SIGSEGV), ("memory", -signal.SIGSEGV)]
+)
+def test_a_record_that_ends_its_process_becomes_a_letter_and_the_shard_goes_on(
+    start: Start, service: Service, stores: Stores, way: str, code: int
+) -> None:
+    """The first process notes the batch; the others note each call, so that nothing is repeated any more."""
+    batch = shard(1, 2, 3)
+    fatal = batch.events[1].event_id
+    while batch.events and len(batch.answers) < 10:
+        with start(FATAL="/index/2", FATAL_WAY=way) as function:
+            batch.take(function.attempt(batch.batch))
+    assert batch.answers[:-1] == [Exited(code)] * (1 + MAX_ATTEMPTS)
+    before = paths(1) + Counter({"/announce/2"})
+    assert service.effects == paths(1, 2, 3) - Counter({"/index/2"}) + before
+    (letter,) = stores.letters()
+    assert (*letter.pair, letter.reason, letter.attempts) == ("index", fatal, "ProcessDied", MAX_ATTEMPTS)
+
+
+def test_a_process_that_has_begun_other_batches_dies_once_without_a_note(
+    start: Start, service: Service, stores: Stores
+) -> None:
+    """Each process is in another sandbox, so that there is nothing on disk of the one before."""
+    batch = shard(1, 2)
+    fatal = partial(start, FATAL="/announce/2", FATAL_WAY="exit", TMPDIR="/nowhere")
+    with fatal() as function:
+        assert function.invoke(shard(3).batch) == {"batchItemFailures": []}
+        batch.take(function.attempt(batch.batch))
+    while batch.events and len(batch.answers) < 10:
+        with fatal() as function:
+            batch.take(function.attempt(batch.batch))
+    assert batch.answers[:-1] == [Exited(9)] * (2 + MAX_ATTEMPTS)
+    assert service.effects == paths(1, 2, 3) - Counter({"/announce/2"}) + paths(1) + paths(1)
+    (letter,) = stores.letters()
+    assert (letter.reason, letter.attempts) == ("ProcessDied", MAX_ATTEMPTS)
+
+
+def test_a_process_that_begins_with_another_shard_each_time_is_found_out_as_well(
+    start: Start, service: Service, stores: Stores
+) -> None:
+    """The next process in the sandbox finds the mark of the batch that the one before has died of."""
+    batch, others = shard(1, 2), list[int]()
+    while batch.events and len(batch.answers) < 10:
+        others.append(100 + len(others))
+        with start(FATAL="/announce/2", FATAL_WAY="exit") as function:
+            assert function.invoke(shard(others[-1]).batch) == {"batchItemFailures": []}
+            batch.take(function.attempt(batch.batch))
+    assert batch.answers[:-1] == [Exited(9)] * (1 + MAX_ATTEMPTS)
+    assert service.effects == paths(1, 2, *others) - Counter({"/announce/2"}) + paths(1)
+    (letter,) = stores.letters()
+    assert (letter.reason, letter.attempts) == ("ProcessDied", MAX_ATTEMPTS)
+
+
+def test_memory_that_python_does_without_is_raised_and_ends_no_process(
+    start: Start, service: Service, stores: Stores
+) -> None:
+    batch = shard(1, 2)
+    with start(FATAL="/index/2", FATAL_WAY="MemoryError") as function:
+        while batch.events and len(batch.answers) < 10:
+            batch.take(function.attempt(batch.batch))
+    assert len(batch.answers) == MAX_ATTEMPTS
+    assert service.effects == paths(1, 2) - Counter({"/index/2"})
+    (letter,) = stores.letters()
+    assert (letter.reason, letter.detail, letter.attempts) == ("Raised", "MemoryError", MAX_ATTEMPTS)
 
 
 def test_a_process_that_is_killed_between_a_letter_and_the_note_of_it_leaves_a_second_letter(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import pytest
@@ -18,13 +18,16 @@ from streamfn._delivery.book import Book
 from streamfn._delivery.ledger_delivery import RetryWithLedger
 from streamfn._delivery.ledger_gate import LedgerGate
 from streamfn._delivery.limits import Limits
+from streamfn._delivery.notes import Notes, is_note
 from streamfn._delivery.outbox import Outbox
+from streamfn._delivery.processes import ThisProcess
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
 from streamfn._execution.items import Place
 from streamfn._execution.tasks import Half, Results
 from streamfn._ledger import Entry, Pair, Stretch, identity_of
 from streamfn._letters import DeadLetter
+from streamfn._records import Record
 from streamfn._time import SecondsLeft
 from streamfn._wire import magnitude
 from streamfn.ledgers import MemoryLedger
@@ -33,6 +36,7 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 _RUNS_AGAIN: Final = "runs although it is recorded as settled"
 _TOO_EARLY: Final = "begins before"
+_REPEATED: Final = "is called"
 _NO_PROGRESS: Final = "was never settled: no progress"
 
 
@@ -163,6 +167,40 @@ def no_alarm(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LedgerGate, "time_is_up", sleep)
 
 
+def calls_that_are_not_noted(patch: pytest.MonkeyPatch) -> None:
+    def note(_: LedgerGate, __: Iterable[Turn]) -> None:
+        pass
+
+    patch.setattr(LedgerGate, "_note", note)
+
+
+def calls_noted_without_what_is_known_by_then(patch: pytest.MonkeyPatch) -> None:
+    news = Book.news
+
+    def deaths_alone(book: Book) -> list[Entry]:
+        return [entry for entry in news(book) if not entry.settled or is_note(entry)]
+
+    note = LedgerGate._note
+
+    def forgetful(gate: LedgerGate, turns: Iterable[Turn]) -> None:
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(Book, "news", deaths_alone)
+            note(gate, turns)
+
+    patch.setattr(LedgerGate, "_note", forgetful)
+
+
+def batches_that_are_not_noted(patch: pytest.MonkeyPatch) -> None:
+    def note(_: Notes, __: Sequence[Record], ___: datetime) -> None:
+        pass
+
+    patch.setattr(Notes, "note_batch", note)
+
+
+def notes_that_name_no_process(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ThisProcess, "name", "")
+
+
 def no_patience(patch: pytest.MonkeyPatch) -> None:
     def reached(limits: Limits, entry: Entry, *_: object) -> bool:
         return entry.attempts >= limits.attempts
@@ -241,7 +279,11 @@ BROKEN: Final[Mapping[str, tuple[Break, str]]] = {
     "nothing held back": (nothing_held_back, _TOO_EARLY),
     "halves of a chunk forgotten": (halves_forgotten, "is lost"),
     "nothing tried alone": (nothing_tried_alone, _NO_PROGRESS),
-    "no alarm": (no_alarm, _NO_PROGRESS),
+    "no alarm": (no_alarm, _REPEATED),
+    "calls that are not noted": (calls_that_are_not_noted, _NO_PROGRESS),
+    "calls noted without what is known by then": (calls_noted_without_what_is_known_by_then, _REPEATED),
+    "batches that are not noted": (batches_that_are_not_noted, _NO_PROGRESS),
+    "notes that name no process": (notes_that_name_no_process, _NO_PROGRESS),
     "no patience": (no_patience, "after 0:00:"),
     "patience by the record alone": (patience_by_the_record_alone, "refused for good"),
     "attempts without an end": (

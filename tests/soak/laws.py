@@ -12,6 +12,13 @@ from tests.soak.worlds import World, event_id
 
 _TRIED = {"Refused", "Raised", "TimedOut"}
 
+_MOST_CALLS = {(False, False): 1, (False, True): 2, (True, False): 3, (True, True): 4}
+"""How often a sound record is called beside some that hang or, in each second pair, kill; in chunks once more.
+
+Before time is up, the alarm writes what is known. A process that dies has begun other batches, or has noted this one,
+or calls carefully and so repeats nothing.
+"""
+
 
 class LawBroken(AssertionError):
     """A law does not hold; the message tells the schedule and what happened."""
@@ -36,9 +43,11 @@ def violations(world: World) -> Iterator[str]:
     yield from nothing_foreign(world)
     if world.schedule.remembers:
         yield from once_without_faults(world)
+        yield from repeated_seldom(world)
     if world.schedule.mode == "dead letters":
         yield from letters_in_due_time(world)
         yield from poison_does_not_choke(world)
+        yield from letters_after_deaths(world)
     if world.schedule.ends_well and world.schedule.is_unlimited:
         yield from (
             f"{each.event_id} was never settled: no progress"
@@ -96,6 +105,40 @@ def once_without_faults(world: World) -> Iterator[str]:
         if number not in call.failed
     )
     yield from (f"{pair} happened {count} times" for pair, count in effects.items() if count > 1)
+
+
+def repeated_seldom(world: World) -> Iterator[str]:
+    """A record that ends its process has its neighbours called again, but no more often than `_MOST_CALLS` says."""
+    asked = world.schedule
+    kinds = {trouble.kind for trouble in asked.troubles.values()}
+    # What another fault or another lane has repeated is no matter of this law, nor is what ran side by side.
+    others = asked.faults or asked.bisects or asked.lanes > 1 or asked.shards > 1 or asked.side_by_side
+    ends = kinds - {"refuse", "raise"}
+    if others or ends not in ({"kill"}, {"hang"}):
+        return
+    called = Counter((call.job, number) for call in world.calls for number in call.numbers)
+    for job in asked.jobs:
+        in_chunks = job.kind in {"batched", "each"}
+        if in_chunks and kinds != ends:  # in which one that fails has the others called again
+            continue
+        most = _MOST_CALLS[ends == {"kill"}, in_chunks]
+        for change in asked.changes:
+            times = called[job.name, change.number]
+            if times > most and (job.name, change.number) not in asked.troubles:
+                yield f"{Pair(job.name, event_id(change))} is called {times} times, of {most} at most"
+
+
+def letters_after_deaths(world: World) -> Iterator[str]:
+    """A letter is written of what the process died of often enough."""
+    for letter in world.letters:
+        if letter.reason != "ProcessDied":
+            continue
+        deaths = sum(
+            invocation.error in {"ProcessDied", "TimedOut"} and letter.pair.record in invocation.event_ids
+            for invocation in world.mapping.history.invocations
+        )
+        if deaths < world.schedule.max_attempts:
+            yield f"{letter!r} after {deaths} deaths, of {world.schedule.max_attempts}"
 
 
 def letters_in_due_time(world: World) -> Iterator[str]:

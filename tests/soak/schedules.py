@@ -43,9 +43,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a job does with a record the first so many times; one that turns refuses it at first, and then hangs."""
+    """What a job does with a record the first so many times.
 
-    kind: Literal["refuse", "raise", "hang", "turn"]
+    One that turns refuses it at first, and then hangs. One that kills ends the process.
+    """
+
+    kind: Literal["refuse", "raise", "hang", "turn", "kill"]
     times: int
 
 
@@ -93,7 +96,7 @@ class Schedule:
         lasting = any(trouble.times == FOR_EVER for trouble in self.troubles.values())
         if self.mode == "acknowledge":
             return not any(
-                trouble.times == FOR_EVER and trouble.kind in {"hang", "turn"}
+                trouble.times == FOR_EVER and trouble.kind in {"hang", "turn", "kill"}
                 for trouble in self.troubles.values()
             )
         # Without a memory and without an answer, a batch that does not fit into the timeout begins from the start.
@@ -114,13 +117,14 @@ def schedule(seed: int) -> Schedule:
         for number in range(dice.randint(1, 14))
     )
     side_by_side = dice.random() < 0.125
+    deadly = dice.random() < 0.1
     return Schedule(
         seed=seed,
         changes=changes,
         first_number=dice.choice((1, 5, 95, 10**21 - 4)),
         jobs=jobs,
         troubles={
-            (job.name, change.number): _trouble(dice, calm=calm, lasting=lasting)
+            (job.name, change.number): _trouble(dice, calm=calm, lasting=lasting, deadly=deadly)
             for job in jobs
             for change in changes
             if change.form == "sound" and dice.random() < 0.15
@@ -139,7 +143,7 @@ def schedule(seed: int) -> Schedule:
         age=dice.choice((None, None, None, None, timedelta(minutes=1))),
         lanes=dice.choice((1, 1, 1, 3)),
         shards=dice.choice((1, 1, 1, 2)),
-        faults=() if calm else tuple(_fault(dice) for _ in range(dice.randint(0, 4))),
+        faults=() if calm or deadly else tuple(_fault(dice) for _ in range(dice.randint(0, 4))),
         has_twin=mode != "acknowledge" and dice.random() < 0.1,
     )
 
@@ -158,10 +162,12 @@ def _form(dice: Random, *, lasting: bool) -> Form:
     return dice.choice(("undecodable", "undecodable", "malformed", "stranger"))
 
 
-def _trouble(dice: Random, *, calm: bool, lasting: bool) -> Trouble:
-    kinds: tuple[Literal["refuse", "raise", "hang", "turn"], ...] = ("refuse", "refuse", "raise")
+def _trouble(dice: Random, *, calm: bool, lasting: bool, deadly: bool) -> Trouble:
+    kinds: tuple[Literal["refuse", "raise", "hang", "turn", "kill"], ...] = ("refuse", "refuse", "raise")
     if not calm:
-        kinds = (*kinds, "hang", "turn")
+        kinds = (*kinds, "hang", "turn", "kill")
+    if deadly:
+        kinds = ("kill",)
     return Trouble(dice.choice(kinds), FOR_EVER if lasting and dice.random() < 0.4 else dice.randint(1, 7))
 
 

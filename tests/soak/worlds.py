@@ -192,6 +192,8 @@ class World:
             self.calls.append(Called(job.name, numbers, self.mapping.clock.now, failed, is_own))
         if any(each is not None and each.kind == "hang" for each in troubles):
             self.mapping.clock.advance(TIMEOUT)
+        if any(each is not None and each.kind == "kill" for each in troubles):
+            self.mapping.end_process()
         self.mapping.clock.advance(timedelta(seconds=self.schedule.seconds))
         if any(each is not None and each.kind == "raise" for each in troubles):
             raise ValueError(job.name)

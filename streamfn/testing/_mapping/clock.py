@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Final
+from typing import Final, Never
 
 from streamfn.testing._records import MOMENT
 
@@ -24,11 +24,15 @@ class TimedOut(ProcessDied):
     """Lambda ended the function's process at its timeout."""
 
 
-class TimeIsUp(BaseException):
-    """The timeout has come while time was passing: nothing that follows in the function ever happens.
+class NothingFollows(BaseException):
+    """The process has ended in the middle of a handler: nothing that follows in the function ever happens.
 
     It is no Exception, which handlers catch, and no SystemExit, which ends the event loop if a task raises it.
     """
+
+
+class TimeIsUp(NothingFollows):
+    """The timeout has come while time was passing."""
 
 
 class Clock:
@@ -38,6 +42,7 @@ class Clock:
         """Begin at a moment."""
         self._now = now
         self._deadline: datetime | None = None
+        self._process_ended = False
         self._alarms: list[_Alarm] = []
         self._lock = Lock()
 
@@ -50,6 +55,17 @@ class Clock:
     def is_up(self) -> bool:
         """Whether the timeout of an invocation has come, and the invocation has not been ended for it yet."""
         return self._deadline is not None and self._now >= self._deadline
+
+    @property
+    def process_ended(self) -> bool:
+        """Whether the function's process has ended, at the timeout or before, and the invocation has not yet."""
+        return self._process_ended or self.is_up
+
+    def end_process(self) -> Never:
+        """End the function's process in the middle of the handler that calls this."""
+        self._process_ended = True
+        self.call_all_off()
+        raise NothingFollows("the function's process has ended")
 
     def advance(self, by: timedelta) -> None:
         """Let time pass. In a handler, the process ends there (`TimeIsUp`) if that reaches the function's timeout.
@@ -93,6 +109,7 @@ class Clock:
     def end(self) -> None:
         """End the invocation, and all that it would have been woken for."""
         self._deadline = None
+        self._process_ended = False
         self.call_all_off()
 
     def call_all_off(self) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from streamfn._delivery.processes import ThisProcess
 from streamfn._delivery.taking import settled_by
 from streamfn._lambda import LambdaContext, LambdaFunction
 from streamfn._windows.functions import WindowFunction
 from streamfn.testing._mapping.batches import Batch, Lane
-from streamfn.testing._mapping.clock import Clock, TimedOut, TimeIsUp
+from streamfn.testing._mapping.clock import Clock, NothingFollows, ProcessDied, TimedOut
 from streamfn.testing._mapping.faults import Crash, Fault, LostAnswer
 from streamfn.testing._mapping.observed import observed, observed_window
 from streamfn.testing._mapping.probes import Probe, Seen
@@ -26,7 +27,8 @@ Function: TypeAlias = Callable[[object, LambdaContext], object]
 class Taken:
     """What came of an invocation, as Lambda takes it: so many records are settled, the others are not.
 
-    `state` is that of the batch's window, if it has one and the answer was taken.
+    `died` says whether the process ended with it, so that the next invocation has another one. `state` is that of the
+    batch's window, if it has one and the answer was taken.
     """
 
     settled: int
@@ -34,12 +36,20 @@ class Taken:
     answer: object = None
     error: str | None = None
     state: Mapping[str, object] | None = None
+    died: bool = False
 
 
 def invoke(
-    function: Function, lane: Lane, batch: Batch, *, settings: Settings, clock: Clock, faults: Sequence[Fault]
+    function: Function,
+    lane: Lane,
+    batch: Batch,
+    *,
+    settings: Settings,
+    clock: Clock,
+    faults: Sequence[Fault],
+    process: ThisProcess,
 ) -> Taken:
-    """Call the function with a batch of a lane; `faults` are those of this invocation."""
+    """Call the function with a batch of a lane, in a process; `faults` are those of this invocation."""
     probe = Probe(next((fault for fault in faults if isinstance(fault, Crash)), None), clock)
     records = [each.record for each in batch.records]
     window: Mapping[str, object] = {}
@@ -48,12 +58,17 @@ def invoke(
     event: object = json.loads(json.dumps({"Records": records, **window}))
     context = clock.begin(settings.timeout)
     try:
-        answer: object = json.loads(json.dumps(_prepared(function, probe, clock, faults)(event, context)))
+        answer: object = json.loads(
+            json.dumps(_prepared(function, probe, clock, faults, process)(event, context))
+        )
         if clock.is_up:
             raise TimedOut  # noqa: TRY301 (Lambda waits for no answer)
-    except (Exception, SystemExit, TimeIsUp) as error:  # noqa: BLE001 (whatever a function raises, Lambda goes on)
-        kind = TimedOut if clock.is_up else type(error)
-        return Taken(0, probe.end(), error=kind.__name__)
+        if clock.process_ended:
+            raise ProcessDied  # noqa: TRY301 (and gets none)
+    except (Exception, SystemExit, NothingFollows) as error:  # noqa: BLE001 (whatever a function raises, Lambda goes on)
+        kind = TimedOut if clock.is_up else ProcessDied if clock.process_ended else type(error)
+        died = clock.process_ended or not isinstance(error, Exception)
+        return Taken(0, probe.end(), error=kind.__name__, died=died)
     finally:
         clock.end()
     seen = probe.end()
@@ -70,11 +85,13 @@ def invoke(
     return Taken(settled, seen, answer, state=state)
 
 
-def _prepared(function: Function, probe: Probe, clock: Clock, faults: Sequence[Fault]) -> Function:
+def _prepared(
+    function: Function, probe: Probe, clock: Clock, faults: Sequence[Fault], process: ThisProcess
+) -> Function:
     """Have a probe look into a function, or at least end it."""
     # isinstance drops the types.
     if isinstance(function, LambdaFunction):
-        return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults)
+        return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults, process)
     if isinstance(function, WindowFunction):
         window_function = cast("WindowFunction[object, object, object, object, object]", function)
         return observed_window(window_function, probe)

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
+from typing import Never, cast
 
+from streamfn._delivery.marks import NoMarks
+from streamfn._delivery.processes import ThisProcess
 from streamfn._events import Change
 from streamfn._misuse import Misuse, check_function, kind_of
 from streamfn._pipeline import Pipeline
@@ -106,6 +108,7 @@ class EventSourceMapping:
         self._faults = tuple(faults)
         self._lanes = lanes_of(shards, parallelization_factor)
         self._last: dict[str, Arrival] = {}
+        self._process = ThisProcess(NoMarks())
         self.clock: Clock = Clock()
         self.history: History = History()
         self.documents: list[dict[str, object]] = []
@@ -163,12 +166,29 @@ class EventSourceMapping:
                 lane.answered(batch, {}, self.clock.now)  # which is lost with its window
         return self.history
 
+    def end_process(self) -> Never:
+        """End the function's process in the middle of the handler that calls this, as ``os._exit`` would.
+
+        Nothing that follows in the function happens, and the next invocation has another process.
+        """
+        self.clock.end_process()
+
     def _deliver(self, lane: Lane, batch: Batch) -> None:
         """Invoke the function with a batch, and put back into the lane what has to come again."""
         number = len(self.history.invocations) + 1
         faults = [fault for fault in self._faults if fault.invocation == number]
         began = self.clock.now
-        taken = invoke(self._function, lane, batch, settings=self._settings, clock=self.clock, faults=faults)
+        taken = invoke(
+            self._function,
+            lane,
+            batch,
+            settings=self._settings,
+            clock=self.clock,
+            faults=faults,
+            process=self._process,
+        )
+        if taken.died:
+            self._process = ThisProcess(NoMarks())
         repeated = any(isinstance(fault, Repeated) for fault in faults)
         then = consequence(batch, taken, self._settings, self.clock.now, repeated=repeated)
         self.history.invocations.append(

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery, Process
 from streamfn._delivery.ledger_delivery import RetryWithLedger
+from streamfn._delivery.processes import ThisProcess
 from streamfn._events import Event
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate
@@ -54,12 +55,12 @@ class Observed(Generic[E_contra]):
 
 
 def observed(
-    function: LambdaFunction[A, E], probe: Probe, clock: Clock, faults: Sequence[Fault]
+    function: LambdaFunction[A, E], probe: Probe, clock: Clock, faults: Sequence[Fault], process: ThisProcess
 ) -> LambdaFunction[A, E]:
-    """Make the same function with watched handlers, stores that fail as `faults` say, and this clock."""
-    process = Pipeline[A, E](watched(function.process.routes, probe))
-    delivery = _with_unreliable_stores(function.delivery, faults, probe)
-    return LambdaFunction(process, Observed(delivery, probe), function.margin, clock)
+    """Make the same function with watched handlers, stores that fail as `faults` say, this clock and this process."""
+    watched_pipeline = Pipeline[A, E](watched(function.process.routes, probe))
+    delivery = _with_unreliable_stores(function.delivery, faults, probe, process)
+    return LambdaFunction(watched_pipeline, Observed(delivery, probe), function.margin, clock)
 
 
 def observed_window(
@@ -88,7 +89,9 @@ def observed_window(
     return called
 
 
-def _with_unreliable_stores(delivery: Delivery[E], faults: Sequence[Fault], probe: Probe) -> Delivery[E]:
+def _with_unreliable_stores(
+    delivery: Delivery[E], faults: Sequence[Fault], probe: Probe, process: ThisProcess
+) -> Delivery[E]:
     if not isinstance(delivery, RetryWithLedger):
         return delivery
     letters = delivery.dead_letters
@@ -96,4 +99,5 @@ def _with_unreliable_stores(delivery: Delivery[E], faults: Sequence[Fault], prob
         delivery,
         ledger=UnreliableLedger(delivery.ledger, faults, probe),
         dead_letters=None if letters is None else UnreliableDeadLetters(letters, faults, probe),
+        this_process=process,  # which ends before the ledger does, wherever that is kept
     )

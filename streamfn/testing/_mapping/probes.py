@@ -32,7 +32,7 @@ class Probe:
     """
 
     def __init__(self, crash: Crash | None, clock: Clock) -> None:
-        """Begin with no call; the process also ends when the time of `clock` is up."""
+        """Begin with no call; the process also ends when that of `clock` does."""
         self._crash = crash
         self._clock = clock
         self._calls: list[HandlerCall] = []
@@ -104,7 +104,7 @@ class Probe:
 
     def _die_if_due(self) -> None:
         last = None if self._crash is None else self._crash.after_calls
-        self._dead = self._dead or self._clock.is_up or (last is not None and self._ended >= last)
+        self._dead = self._dead or self._clock.process_ended or (last is not None and self._ended >= last)
         if not self._dead:
             return
         self._clock.call_all_off()

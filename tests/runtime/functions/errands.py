@@ -1,7 +1,7 @@
 """A function with a ledger and dead letters, whose three jobs each ask a service for something.
 
 What the service answers is what comes of a job: it is refused with 503, raises for any other error, and waits for as
-long as there is no answer.
+long as there is no answer. The job at the path FATAL does instead what FATAL_WAY says.
 """
 
 import os
@@ -15,6 +15,7 @@ from urllib3 import PoolManager
 from streamfn import InsertEvent, PartitionKey, Table, lambda_handler, on_insert, pipeline, retry
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
+from tests.runtime.functions.fatal import WAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def back_up(event: InsertEvent[Card]) -> Result[int, int]:
 
 def ask(job: str, card: Card) -> Result[int, int]:
     """Ask the service."""
+    if os.environ.get("FATAL") == f"/{job}/{card.id}":
+        WAYS[os.environ["FATAL_WAY"]]()
     answer = service.request("POST", f"{os.environ['SERVICE_URL']}/{job}/{card.id}", body=card.title)
     if answer.status == 503:
         return Failure(answer.status)

@@ -24,6 +24,7 @@ from streamfn import (
     pipeline,
     series,
 )
+from streamfn._delivery.notes import is_note
 from streamfn._time import SecondsLeft
 from streamfn.ledgers import Entry, MemoryLedger, Stretch
 from streamfn.testing import EventSourceMapping, insert_event
@@ -130,7 +131,7 @@ def written(*titles: str) -> list[InsertEvent[Card]]:
 
 
 class TellingLedger(MemoryLedger):
-    """A ledger that remembers each time that it was written."""
+    """A ledger that remembers each time that it was written, but for the notes of processes."""
 
     def __init__(self) -> None:
         """Begin with no entry."""
@@ -140,6 +141,10 @@ class TellingLedger(MemoryLedger):
     @override
     def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
         super().write(stretch, entries, seconds_left)
-        self.writes.append(
-            [(entry.pair.record, entry.state, entry.attempts, entry.reason) for entry in entries]
-        )
+        told: list[Told] = [
+            (entry.pair.record, entry.state, entry.attempts, entry.reason)
+            for entry in entries
+            if not is_note(entry)
+        ]
+        if told:
+            self.writes.append(told)

@@ -15,6 +15,7 @@ from streamfn import (
     ModifyEvent,
     OutOfTime,
     Problem,
+    ProcessDied,
     Raised,
     Reason,
     Refused,
@@ -80,6 +81,9 @@ def what_went_wrong(reason: Reason[SlackError | S3Error]) -> str:  # noqa: C901,
         case TimedOut(attempts):
             assert_type(attempts, int)
             return "timed out"
+        case ProcessDied(attempts):
+            assert_type(attempts, int)
+            return "process died"
         case Unwanted():
             return "unwanted"
         case OutOfTime():
@@ -115,6 +119,7 @@ def test_each_kind_of_reason_is_told_from_the_others() -> None:
     assert "malformed" == what_went_wrong(Malformed(""))
     assert "unrouted" == what_went_wrong(Unrouted(None))
     assert "timed out" == what_went_wrong(TimedOut(5))
+    assert "process died" == what_went_wrong(ProcessDied(5))
     assert "unwanted" == what_went_wrong(Unwanted())
     assert "held back" == what_went_wrong(HeldBack())
     assert "ledger unavailable" == what_went_wrong(LedgerUnavailable())
