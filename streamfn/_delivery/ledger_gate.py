@@ -48,6 +48,9 @@ _log: Final = logging.getLogger("streamfn")
 _FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
 """Reasons of failures that are no attempts: nothing was called."""
 
+_LONGER: Final = 4
+"""By how much the pause after a failed write grows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -82,7 +85,8 @@ class LedgerGate(Gate):
         self._under_way = UnderWay()
         self._counted: set[Pair] = set()
         self._finished = False
-        self._ledger_fails = False
+        # How many successes pass without a write, and how many have yet to: see `_write_success`.
+        self._pause = self._to_pass = 0
         # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
         # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
@@ -161,8 +165,8 @@ class LedgerGate(Gate):
             self._under_way.prepared = None
             if self._book.settle(pair, "handled"):
                 self._has_news = True
-            if self._ground.writes_always and not self._ledger_fails:
-                self._write(_at_once)
+            if self._ground.writes_always:
+                self._write_success()
 
     @override
     def failed(
@@ -311,6 +315,17 @@ class LedgerGate(Gate):
             exception=exception_of(reason),
         )
 
+    def _write_success(self) -> None:
+        """Write a success, and what could not be written before.
+
+        After a write that failed some successes pass without one, and more of them after each further: a ledger that
+        is down does not take its timeouts at each success, and one that was busy for a moment is soon told again.
+        """
+        if self._to_pass:
+            self._to_pass -= 1
+        else:
+            self._write(_at_once)
+
     def _write(self, seconds_left: SecondsLeft) -> None:
         entries = self._book.news()
         if not entries:
@@ -318,10 +333,11 @@ class LedgerGate(Gate):
         try:
             self._ground.ledger.write(self._ground.stretch, entries, seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
-            self._ledger_fails = True
+            self._pause = self._to_pass = self._pause * _LONGER or 1
             told = "the ledger could not be written, what succeeded may be repeated: %s"
             _log.error(told, what_raised(error))
         else:
+            self._pause = 0
             self._book.written()
 
 

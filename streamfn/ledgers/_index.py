@@ -1,0 +1,141 @@
+"""The index of a ledger's table: how a batch is found by whoever asks for the records between two numbers.
+
+An index is sorted by the batches' highest numbers. What meets a stretch ends at its lowest number or behind that, and
+not farther behind its highest number than the widest batch is wide. So the index has a partition for each *group* of
+widths, and a reader asks each group for what ends in a window as wide as its own stretch and the group's widest class
+together. What other hours wrote lies outside of it.
+
+Other shards and lanes write between the same numbers. An index item therefore has *fingerprints*, a few bytes of the
+CRC-32 of each record's identity: one byte that says how many there are of each, and all of them after it. Who shares
+none with a batch has no record in it, and leaves its segments unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+from streamfn._ledger import Stretch
+from streamfn._wire import Image, magnitude
+from streamfn.ledgers._segments import UnreadableSegment, name_of
+from streamfn.ledgers._table import (
+    EXPIRES_AT,
+    RECORDS,
+    SEGMENT,
+    STREAM,
+    digest_of,
+    index_partition,
+    place_of,
+)
+
+_SIZES: Final = (3, 4)
+_FEW: Final = 32
+"""Up to so many records have fingerprints of three bytes, and more have four: a batch of 32 and another one share one by
+chance in one case of 16,000, and two of a hundred records in one of 430,000."""
+
+_MOST: Final = 50_000
+"""How many records have fingerprints; five times as many as Lambda puts into a batch, and half of what an item holds."""
+
+_GROUP: Final = 3
+"""How many classes of widths have one partition: each is one Query, and in it a narrow batch is read where a wide one
+could be, so fewer requests are more units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A batch of the index: its digest, which names its partition, and whether it may have a record of the stretch."""
+
+    digest: str
+    may_meet: bool
+
+
+def class_of(stretch: Stretch) -> int:
+    """Count the digits of a stretch's width: 0 for a single number, 3 for 100 to 999."""
+    return magnitude(str(_width(stretch)))[0]
+
+
+def group_of(digits: int) -> int:
+    """Find the group of a class: the classes 0 to 3 are the first, 4 to 6 the second, and so on."""
+    return max(1, -(-digits // _GROUP))
+
+
+def batch_digest(stretch: Stretch) -> str:
+    """Name a batch by its borders and records: a batch that comes again unchanged has one name."""
+    return digest_of(place_of(stretch.lowest), place_of(stretch.highest), *stretch.records)
+
+
+def index_item(stretch: Stretch, digest: str, expires_at: int) -> Image:
+    """Make the item that leads to a batch. Two of one batch have one key, and the same content but for their expiry."""
+    item: dict[str, dict[str, object]] = {
+        STREAM: {"S": index_partition(stretch, group_of(class_of(stretch)))},
+        SEGMENT: {"S": f"{place_of(stretch.highest)}.{_width(stretch)}.{digest}"},
+        EXPIRES_AT: {"N": str(expires_at)},
+    }
+    if 0 < len(stretch.records) <= _MOST:
+        size = _SIZES[len(stretch.records) > _FEW]
+        item[RECORDS] = {"B": bytes([size]) + b"".join(_fingerprints(stretch.records, size))}
+    return item
+
+
+def window_of(stretch: Stretch, digits: int) -> tuple[str, str]:
+    """Give the sort keys between which each batch lies that is no wider than a class and meets a stretch."""
+    # A batch of so many digits is up to 10**digits - 1 wide, and begins at the stretch's highest number at the latest.
+    end = int(stretch.highest) + 10**digits - 1
+    return place_of(stretch.lowest), f"{place_of(str(end))}~"
+
+
+class Question:
+    """Asks of index items whether their batches may have records of a stretch."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        """Take the stretch; one without records is met by all batches whose numbers meet its own."""
+        self._stretch = stretch
+        self._highest = int(stretch.highest)
+        self._fingerprints: dict[int, frozenset[bytes]] = {}
+
+    def ask(self, item: Image) -> Indexed:
+        """Read an index item. Fails with `UnreadableSegment`."""
+        try:
+            place, width, digest = _text(item).split(".")
+            # The digits of a place come after three that tell their number; zero has none.
+            lowest = int(place[3:] or "0") - int(width)
+            fingerprints = item[RECORDS]["B"] if RECORDS in item else None
+            may_meet = lowest <= self._highest and self._shares(fingerprints)
+        except (LookupError, TypeError, ValueError):
+            raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
+        return Indexed(digest, may_meet)
+
+    def _shares(self, fingerprints: object) -> bool:
+        """Whether fingerprints of a batch are among those of the stretch's records; yes, where one has none."""
+        if fingerprints is None or not self._stretch.records:
+            return True
+        if not isinstance(fingerprints, bytes):
+            raise TypeError
+        size = fingerprints[0]
+        if size not in _SIZES:  # as a later version may write them
+            return True
+        if len(fingerprints) % size != 1:
+            raise ValueError
+        if size not in self._fingerprints:
+            self._fingerprints[size] = frozenset(_fingerprints(self._stretch.records, size))
+        own = self._fingerprints[size]
+        return any(fingerprints[at : at + size] in own for at in range(1, len(fingerprints), size))
+
+
+def _width(stretch: Stretch) -> int:
+    return int(stretch.highest) - int(stretch.lowest)
+
+
+def _fingerprints(records: Sequence[str], size: int) -> list[bytes]:
+    return [
+        crc32(record.encode(errors="surrogatepass")).to_bytes(4, "big")[4 - size :] for record in records
+    ]
+
+
+def _text(item: Image) -> str:
+    text = item[SEGMENT]["S"]
+    if not isinstance(text, str):
+        raise TypeError
+    return text
