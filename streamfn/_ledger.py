@@ -94,7 +94,8 @@ class Ledger(Protocol):
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
         """Return every entry that was written for a stretch which meets this one; of one pair there may be several.
 
-        Where the stretch names its records, the entries of other records may be left out. What was written before, by whomever, has to be there: a read is consistent.
+        Where the stretch names its records, the entries of other records may be left out. All that was written before,
+        by whomever, has to be there: a read is consistent.
         """
         ...
 

@@ -26,8 +26,8 @@ _ENOUGH: Final = 60.0
 class LedgerBusy(Exception):
     """Raised where there is no time for another request; says why there would have to be one.
 
-    DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for, which
-    a longer timeout of the function helps.
+    DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for: a
+    longer timeout of the function helps.
     """
 
 
@@ -67,8 +67,8 @@ class Backoff:
     def check_time(self) -> None:
         """Look at the time before a step of a read: a request, or an item that is unpacked.
 
-        The first request is made in any case. Fails with `LedgerBusy` where no more is left than the longest step so far
-        has taken.
+        The first request is made in any case. Fails with `LedgerBusy` where no more is left than the longest step so
+        far has taken.
         """
         left = self._seconds_left()
         if left == inf:

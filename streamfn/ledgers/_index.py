@@ -13,7 +13,6 @@ none with a batch has no record in it, and leaves its segments unread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
@@ -32,23 +31,15 @@ from streamfn.ledgers._table import (
 
 _SIZES: Final = (3, 4)
 _FEW: Final = 32
-"""Up to so many records have fingerprints of three bytes, and more have four: a batch of 32 and another one share one by
-chance in one case of 16,000, and two of a hundred records in one of 430,000."""
+"""Up to so many records have fingerprints of three bytes, and more have four. Two batches of 32 records share one by
+chance in one case of 16,000, and two of a hundred in one of 430,000."""
 
 _MOST: Final = 50_000
-"""How many records have fingerprints; five times as many as Lambda puts into a batch, and half of what an item holds."""
+"""How many records have fingerprints: five times as many as Lambda puts into a batch, in half of what an item holds."""
 
 _GROUP: Final = 3
 """How many classes of widths have one partition: each is one Query, and in it a narrow batch is read where a wide one
 could be, so fewer requests are more units."""
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """A batch of the index: its digest, which names its partition, and whether it may have a record of the stretch."""
-
-    digest: str
-    may_meet: bool
 
 
 def class_of(stretch: Stretch) -> int:
@@ -95,8 +86,11 @@ class Question:
         self._highest = int(stretch.highest)
         self._fingerprints: dict[int, frozenset[bytes]] = {}
 
-    def ask(self, item: Image) -> Indexed:
-        """Read an index item. Fails with `UnreadableSegment`."""
+    def ask(self, item: Image) -> str | None:
+        """Return the digest of a batch that may have records of the stretch, and None for another one.
+
+        Fails with `UnreadableSegment`.
+        """
         try:
             place, width, digest = _text(item).split(".")
             # The digits of a place come after three that tell their number; zero has none.
@@ -105,7 +99,7 @@ class Question:
             may_meet = lowest <= self._highest and self._shares(fingerprints)
         except (LookupError, TypeError, ValueError):
             raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
-        return Indexed(digest, may_meet)
+        return digest if may_meet else None
 
     def _shares(self, fingerprints: object) -> bool:
         """Whether fingerprints of a batch are among those of the stretch's records; yes, where one has none."""
@@ -121,7 +115,7 @@ class Question:
         if size not in self._fingerprints:
             self._fingerprints[size] = frozenset(_fingerprints(self._stretch.records, size))
         own = self._fingerprints[size]
-        return any(fingerprints[at : at + size] in own for at in range(1, len(fingerprints), size))
+        return not own.isdisjoint([fingerprints[at : at + size] for at in range(1, len(fingerprints), size)])
 
 
 def _width(stretch: Stretch) -> int:
@@ -129,9 +123,7 @@ def _width(stretch: Stretch) -> int:
 
 
 def _fingerprints(records: Sequence[str], size: int) -> list[bytes]:
-    return [
-        crc32(record.encode(errors="surrogatepass")).to_bytes(4, "big")[4 - size :] for record in records
-    ]
+    return [crc32(record.encode(errors="surrogatepass")).to_bytes(4, "big")[4 - size :] for record in records]
 
 
 def _text(item: Image) -> str:

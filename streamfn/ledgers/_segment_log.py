@@ -118,9 +118,8 @@ class SegmentLog:
                 {":stream": index_partition(stretch, group), ":begin": begin, ":end": end},
             )
             for item in batches:
-                indexed = question.ask(item)
-                if indexed.may_meet:
-                    digests[indexed.digest] = None
+                if (digest := question.ask(item)) is not None:
+                    digests[digest] = None
         return list(digests)
 
     def _items(

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,7 @@ MEGABYTE = 1_048_576
 
 Item = Mapping[str, Mapping[str, object]]
 Key = tuple[str, str]
+Kind: TypeAlias = Literal["reads", "writes"]
 
 
 class Put(TypedDict):
@@ -60,9 +61,9 @@ class MemoryTable:
     """A table in memory, as far as a ledger knows tables; it refuses what DynamoDB would refuse, and counts.
 
     A page of a query is full with `page_size` items, or with a megabyte of them. That is before the filter: after it,
-    there may be none. `reads` and `writes` are the units that each partition has taken: a strongly consistent read takes
-    one for 4 KB of all that was read, whatever a filter drops, and a write one for each KB of an item ("Read and write
-    operations", Developer Guide).
+    there may be none. `reads` and `writes` are the units that each partition has taken: a strongly consistent read
+    takes one for 4 KB of all that was read, whatever a filter drops, and a write one for each KB of an item ("Read and
+    write operations", Developer Guide).
     """
 
     page_size: int = 100_000
@@ -73,6 +74,7 @@ class MemoryTable:
     reads: Counter[str] = field(default_factory=Counter[str])
     writes: Counter[str] = field(default_factory=Counter[str])
     _sorted: dict[str, list[str]] = field(default_factory=dict)
+    _sizes: dict[Key, int] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -96,6 +98,7 @@ class MemoryTable:
         assert_all_used(expressions, ExpressionAttributeNames, ExpressionAttributeValues)
         values = {name: text(ExpressionAttributeValues, name) for name in ExpressionAttributeValues}
         partition, begin, end = borders(KeyConditionExpression, ExpressionAttributeNames, values)
+        self.admit(partition, "reads")
         keys = self._sorted.get(partition, [])
         start = bisect_left(keys, begin)
         if ExclusiveStartKey is not None:
@@ -106,7 +109,7 @@ class MemoryTable:
             if segment > end or read > MEGABYTE:
                 break
             page.append(self.items[partition, segment])
-            read += size(page[-1])
+            read += self._sizes[partition, segment]
         found = page
         if FilterExpression is not None:
             comparisons = FilterExpression.split(" OR ")
@@ -116,7 +119,7 @@ class MemoryTable:
                 if any(fulfils(item, each, ExpressionAttributeNames, values) for each in comparisons)
             ]
         self.pages.append(len(found))
-        self.reads[partition] += max(1, -(-read // 4_096))
+        self.take(partition, "reads", max(1, -(-read // 4_096)))
         is_last = start + len(page) >= len(keys) or keys[start + len(page)] > end
         if is_last and len(page) < self.page_size:
             return {"Items": found}
@@ -129,10 +132,22 @@ class MemoryTable:
         for key, item in new.items():
             assert size(item) < 400_000
             assert key not in self.items or lasting(item) == lasting(self.items[key]), "an item is lost"
+        undone: list[Put] = []
+        turned_away: Exception | None = None
+        for put in RequestItems[NAME]:
+            item = put["PutRequest"]["Item"]
+            try:
+                self.admit(text(item, "stream"), "writes")
+            except ClientError as error:
+                turned_away = error
+                undone.append(put)
+                continue
             self._keep(item)
-            self.writes[key[0]] += -(-size(item) // 1_024)
-        self.batches.append(len(new))
-        return {"UnprocessedItems": {}}
+            self.take(text(item, "stream"), "writes", -(-size(item) // 1_024))
+        self.batches.append(len(new) - len(undone))
+        if turned_away is not None and len(undone) == len(new):
+            raise turned_away
+        return {"UnprocessedItems": {NAME: undone} if undone else {}}
 
     def update_item(
         self,
@@ -153,7 +168,8 @@ class MemoryTable:
         before = self.items.get(key_of(Key), Key)
         name, bound = ExpressionAttributeNames[condition[1]], text(ExpressionAttributeValues, condition[2])
         self.updates.append(key_of(Key))
-        self.writes[key_of(Key)[0]] += 1  # also where the condition does not hold
+        self.admit(key_of(Key)[0], "writes")
+        self.take(key_of(Key)[0], "writes", 1)  # also where the condition does not hold
         if name in before and text(before, name) >= bound:
             raise refusal("ConditionalCheckFailedException")
         changes = re.findall(r"(#\w+) = (:\w+)", UpdateExpression)
@@ -179,6 +195,15 @@ class MemoryTable:
         if (partition, segment) not in self.items:
             insort(self._sorted.setdefault(partition, []), segment)
         self.items[partition, segment] = item
+        self._sizes[partition, segment] = size(item)
+
+    def admit(self, partition: str, kind: Kind) -> None:
+        """Let a request through, or turn it away; a table with limits does so where units are used up."""
+
+    def take(self, partition: str, kind: Kind, units: int) -> None:
+        """Count units."""
+        counted = self.reads if kind == "reads" else self.writes
+        counted[partition] += units
 
 
 def lasting(item: Item) -> Item:

@@ -141,9 +141,7 @@ def test_pages_are_read_to_the_last() -> None:
         write_as_earlier(table, stretch, as_earlier)
     read = ledger.read(STRETCH, time.seconds_left)
     assert sorted(entry.pair for entry in read) == [
-        Pair(handler, record)
-        for handler in ("announce", "back_up")
-        for record in ("id-3", "id-4", "id-5")
+        Pair(handler, record) for handler in ("announce", "back_up") for record in ("id-3", "id-4", "id-5")
     ]
     beside_the_directory, index, segments = 4, 4, 3
     assert len(table.pages) == beside_the_directory + index + segments
