@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final, TypeAlias
 
 from streamfn._time import no_end
-from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
-from streamfn.ledgers._client import Page, Written
+from streamfn.ledgers import Entry, Pair, Stretch
+from streamfn.ledgers._client import Page, Written as Answer
 from streamfn.ledgers._segment_log import SegmentLog
 from tests.ledgers.tables import MemoryTable, Put, Time, log_on, write_as_earlier
+
+Written: TypeAlias = tuple[float, Stretch, Sequence[Entry]]
+"""What was written of a stretch, and when, in seconds since 1970."""
+
+_KEPT: Final = 48 * 60 * 60
+
 
 class Died(Exception):
     """Raised where a process ends before a request, or the request fails."""
@@ -27,7 +34,7 @@ class Mortal:
         query: Callable[..., Page] = self.table.query
         return query(**request)
 
-    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> Written:
+    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> Answer:
         self._live()
         return self.table.batch_write_item(RequestItems=RequestItems)
 
@@ -56,8 +63,8 @@ class Shards:
     step: int
     time: Time = field(default_factory=Time)
     table: MemoryTable = field(default_factory=MemoryTable)
-    promised: MemoryLedger = field(default_factory=MemoryLedger)
-    begun: MemoryLedger = field(default_factory=MemoryLedger)
+    promised: list[Written] = field(default_factory=list)
+    begun: list[Written] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Give each record its number."""
@@ -71,6 +78,9 @@ class Shards:
 
     def step_once(self) -> None:
         """Deliver a batch to a process: it reads, and mostly writes, in one go or bit by bit."""
+        if self.random.random() < 0.2:
+            self.time.now += self.random.choice([60, 1_800, 7_200, 40_000, 80_000])
+            self.table.expire(self.time.now)
         stretch = self._batch()
         place = self.random.randrange(len(self.processes))
         process, client = self.processes[place], self.clients[place]
@@ -82,7 +92,7 @@ class Shards:
                 self._write(process, stretch)
                 if client.lives is not None and client.lives < 0:
                     client.lives = None
-                    if self.random.random() < 0.5:  # it was not the end, and the process goes on
+                    if self.random.random() < 0.5:  # that was its end
                         process = self.processes[place] = log_on(client, self.time)
             client.lives = None
 
@@ -112,23 +122,33 @@ class Shards:
             )
             for name in self.random.choices(names, k=self.random.randint(1, 5))
         ]
-        self.begun.write(stretch, entries, no_end)
+        written = self.time.now, stretch, entries
+        self.begun.append(written)
         if self.random.random() < 0.1:
-            write_as_earlier(self.table, stretch, entries)
+            write_as_earlier(self.table, stretch, entries, self.time.now)
         else:
             try:
                 process.write(stretch, entries, no_end)
             except Died:
                 return
-        self.promised.write(stretch, entries, no_end)
+        self.promised.append(written)
 
     def _assert_known(self, process: SegmentLog, stretch: Stretch) -> None:
-        """Everything that was promised is there, and nothing that was not begun."""
+        """Everything that was promised is there for 48 hours, and nothing that was not begun."""
         read = {entry for entry in process.read(stretch, no_end) if about(stretch, entry)}
-        promised = {entry for entry in self.promised.read(stretch, no_end) if about(stretch, entry)}
-        begun = {entry for entry in self.begun.read(stretch, no_end) if about(stretch, entry)}
-        assert promised <= read, "what was written is not read"
-        assert read <= begun, "what is read was not written"
+        assert met(self.promised, stretch, self.time.now - _KEPT) <= read, "what was written is not read"
+        assert read <= met(self.begun, stretch), "what is read was not written"
+
+
+def met(written: Sequence[Written], stretch: Stretch, since: float = 0.0) -> set[Entry]:
+    """Find what was written about the records of a stretch, as a ledger in memory does."""
+    return {
+        entry
+        for at, other, entries in written
+        if at >= since and other.meets(stretch)
+        for entry in entries
+        if about(stretch, entry)
+    }
 
 
 def about(stretch: Stretch, entry: Entry) -> bool:

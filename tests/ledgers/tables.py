@@ -180,6 +180,12 @@ class MemoryTable:
         self._keep({**before, **changed})
         return {}
 
+    def expire(self, now: float) -> None:
+        """Remove what has expired, as DynamoDB may do at once or days later."""
+        for key in [key for key, item in self.items.items() if int(text(item, "expires_at", "N")) < now]:
+            del self.items[key]
+            self._sorted[key[0]].remove(key[1])
+
     def damage(self, **attributes: Mapping[str, object]) -> None:
         """Change attributes of every segment."""
         self.items = {
@@ -273,10 +279,14 @@ def refusal(code: str) -> ClientError:
 
 @dataclass
 class Time:
-    """The time that is left; it passes while somebody waits, and nobody waits for longer than there is."""
+    """The time that is left; it passes while somebody waits, and nobody waits for longer than there is.
+
+    `now` is the moment, in seconds since 1970, which stands still until somebody sets it.
+    """
 
     left: float = float("inf")
     waits: list[float] = field(default_factory=list)
+    now: float = NOW
 
     def seconds_left(self) -> float:
         return self.left
@@ -289,10 +299,12 @@ class Time:
 
 def log_on(client: LedgerClient, time: Time) -> SegmentLog:
     """Make what a ledger is made of, with a time that does not really pass."""
-    return SegmentLog(NAME, OnFirstUse(make_client, client), wait=time.wait, now=lambda: float(NOW))
+    return SegmentLog(NAME, OnFirstUse(make_client, client), wait=time.wait, now=lambda: time.now)
 
 
-def write_as_earlier(table: MemoryTable, stretch: Stretch, entries: Sequence[Entry]) -> None:
+def write_as_earlier(
+    table: MemoryTable, stretch: Stretch, entries: Sequence[Entry], now: float = NOW
+) -> None:
     """Write segments as versions did that had one partition for a scope and stream."""
-    items = items_of(partition_of(stretch), stretch, entries, NOW)
+    items = items_of(partition_of(stretch), stretch, entries, int(now) + 48 * 60 * 60)
     table.batch_write_item(RequestItems={NAME: [{"PutRequest": {"Item": item}} for item in items]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -103,12 +104,18 @@ def a_batch_that_counts_as_indexed_before_it_is(patch: pytest.MonkeyPatch) -> No
     patch.setattr(_batches.Batches, "of", of)
 
 
+def a_directory_that_expires_with_its_day(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_directory, "LIFETIME", timedelta(days=-1))
+
+
 def segments_of_earlier_versions_passed_over(patch: pytest.MonkeyPatch) -> None:
     def is_mark(_: Image) -> bool:
         return True
 
     patch.setattr(_segment_log, "is_mark", is_mark)
-    patch.setattr(_segment_log, "marks_of", lambda items: _directory.marks_of(filter(_directory.is_mark, items)))
+    patch.setattr(
+        _segment_log, "marks_of", lambda items: _directory.marks_of(filter(_directory.is_mark, items))
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,7 @@ def segments_of_earlier_versions_passed_over(patch: pytest.MonkeyPatch) -> None:
         batches_that_go_by_their_borders_alone,
         entries_of_other_records_behind_fingerprints,
         a_batch_that_counts_as_indexed_before_it_is,
+        a_directory_that_expires_with_its_day,
         segments_of_earlier_versions_passed_over,
     ],
 )
