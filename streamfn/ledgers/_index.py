@@ -13,6 +13,7 @@ none with a batch has no record in it, and leaves its segments unread.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
@@ -40,6 +41,19 @@ _MOST: Final = 50_000
 _GROUP: Final = 3
 """How many classes of widths have one partition: each is one Query, and in it a narrow batch is read where a wide one
 could be, so fewer requests are more units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A batch that may have records of a stretch; its digest names its partition.
+
+    `leads_until` is when its index item expires, in seconds since 1970, if that leads to all records of the stretch.
+    Entries of the stretch may then be put into its partition: a part of a batch that comes again needs no index item of
+    its own.
+    """
+
+    digest: str
+    leads_until: float | None
 
 
 def class_of(stretch: Stretch) -> int:
@@ -83,51 +97,68 @@ class Question:
     def __init__(self, stretch: Stretch) -> None:
         """Take the stretch; one without records is met by all batches whose numbers meet its own."""
         self._stretch = stretch
-        self._highest = int(stretch.highest)
+        self._lowest, self._highest = int(stretch.lowest), int(stretch.highest)
         self._fingerprints: dict[int, frozenset[bytes]] = {}
 
-    def ask(self, item: Image) -> str | None:
-        """Return the digest of a batch that may have records of the stretch, and None for another one.
-
-        Fails with `UnreadableSegment`.
-        """
+    def ask(self, item: Image) -> Indexed | None:
+        """Read an index item. None is a batch that has no record of the stretch. Fails with `UnreadableSegment`."""
         try:
             place, width, digest = _text(item).split(".")
             # The digits of a place come after three that tell their number; zero has none.
-            lowest = int(place[3:] or "0") - int(width)
-            fingerprints = item[RECORDS]["B"] if RECORDS in item else None
-            may_meet = lowest <= self._highest and self._shares(fingerprints)
+            highest = int(place[3:] or "0")
+            lowest = highest - int(width)
+            fingerprints = _checked(item[RECORDS]["B"]) if RECORDS in item else None
+            if lowest > self._highest or not self._shares(fingerprints):
+                return None
+            covers = lowest <= self._lowest and self._highest <= highest and self._has_all(fingerprints)
+            return Indexed(digest, float(_text(item, EXPIRES_AT, "N")) if covers else None)
         except (LookupError, TypeError, ValueError):
             raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
-        return digest if may_meet else None
 
-    def _shares(self, fingerprints: object) -> bool:
-        """Whether fingerprints of a batch are among those of the stretch's records; yes, where one has none."""
-        if fingerprints is None or not self._stretch.records:
+    def _shares(self, fingerprints: bytes | None) -> bool:
+        """Whether a batch may have a record of the stretch: yes, where one of them does not tell its records."""
+        if fingerprints is None or not self._stretch.records or fingerprints[0] not in _SIZES:
             return True
-        if not isinstance(fingerprints, bytes):
-            raise TypeError
-        size = fingerprints[0]
-        if size not in _SIZES:  # as a later version may write them
+        return not self._own(fingerprints[0]).isdisjoint(_parts(fingerprints))
+
+    def _has_all(self, fingerprints: bytes | None) -> bool:
+        """Whether whoever asks for one of the stretch's records finds the batch."""
+        if fingerprints is None:
             return True
-        if len(fingerprints) % size != 1:
-            raise ValueError
+        if not self._stretch.records or fingerprints[0] not in _SIZES:
+            return False
+        return self._own(fingerprints[0]).issubset(_parts(fingerprints))
+
+    def _own(self, size: int) -> frozenset[bytes]:
         if size not in self._fingerprints:
             self._fingerprints[size] = frozenset(_fingerprints(self._stretch.records, size))
-        own = self._fingerprints[size]
-        return not own.isdisjoint([fingerprints[at : at + size] for at in range(1, len(fingerprints), size)])
+        return self._fingerprints[size]
 
 
 def _width(stretch: Stretch) -> int:
     return int(stretch.highest) - int(stretch.lowest)
 
 
+def _parts(fingerprints: bytes) -> list[bytes]:
+    size = fingerprints[0]
+    return [fingerprints[at : at + size] for at in range(1, len(fingerprints), size)]
+
+
 def _fingerprints(records: Sequence[str], size: int) -> list[bytes]:
     return [crc32(record.encode(errors="surrogatepass")).to_bytes(4, "big")[4 - size :] for record in records]
 
 
-def _text(item: Image) -> str:
-    text = item[SEGMENT]["S"]
+def _checked(fingerprints: object) -> bytes:
+    """Check that fingerprints are whole; those of a size that only a later version knows cannot be checked."""
+    if not isinstance(fingerprints, bytes):
+        raise TypeError
+    if fingerprints[0] in _SIZES and len(fingerprints) % fingerprints[0] != 1:
+        raise ValueError
+    return fingerprints
+
+
+def _text(item: Image, name: str = SEGMENT, tag: str = "S") -> str:
+    text = item[name][tag]
     if not isinstance(text, str):
         raise TypeError
     return text

@@ -56,17 +56,18 @@ class SegmentLog:
         """Return every entry of the segments that meet a stretch; see `DynamoDBLedger`."""
         backoff = Backoff(self._table_name, seconds_left, self._wait)
         self._batches.forget(stretch)
+        partition = partition_of(stretch)  # where earlier versions wrote, and where the marks are
         entries: list[Entry] = []
         found: list[Image] = []
-        for item in self._beside_the_directory(stretch, backoff):
+        for item in self._segments(partition, stretch, backoff, marks=True):
             if is_mark(item):
                 found.append(item)
             else:
                 entries += _unpacked(item, backoff)
         marks = marks_of(found)
-        self._directory.saw(partition_of(stretch), marks)
+        self._directory.saw(partition, marks)
         for digest in self._indexed(stretch, classes_beyond(marks, stretch.lowest), backoff):
-            for item in self._items(backoff, *_all_of(batch_partition(stretch, digest))):
+            for item in self._segments(batch_partition(stretch, digest), stretch, backoff):
                 entries += _unpacked(item, backoff)
         return entries
 
@@ -77,7 +78,7 @@ class SegmentLog:
         backoff = Backoff(self._table_name, seconds_left, self._wait)
         now = self._now()
         expires_at = int(now + LIFETIME.total_seconds())
-        batch = self._batches.of(stretch, entries)
+        batch = self._batches.of(stretch, entries, now)
         items = items_of(batch.partition, stretch, entries, expires_at)
         if batch.is_indexed(now):
             self._put(items, backoff)
@@ -87,22 +88,20 @@ class SegmentLog:
         else:
             self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff)
 
-    def _beside_the_directory(self, stretch: Stretch, backoff: Backoff) -> Iterator[Image]:
-        """Ask for the directory, and for the segments of earlier versions.
+    def _segments(
+        self, partition: str, stretch: Stretch, backoff: Backoff, *, marks: bool = False
+    ) -> Iterator[Image]:
+        """Ask for the segments of a partition that meet a stretch, and for the marks that are there.
 
         A segment meets a stretch if it ends behind its begin, and begins before its end. What does not begin behind its
         end is asked for, so that an item is not passed over for having lost its begin.
         """
+        places = {":lowest": place_of(stretch.lowest), ":highest": place_of(stretch.highest)}
         return self._items(
             backoff,
             "#stream = :stream AND #segment >= :lowest",
-            {
-                ":stream": partition_of(stretch),
-                ":lowest": place_of(stretch.lowest),
-                ":highest": place_of(stretch.highest),
-                ":mark": MARK,
-            },
-            "NOT #lowest > :highest OR #lowest = :mark",
+            {":stream": partition, **places, **({":mark": MARK} if marks else {})},
+            "NOT #lowest > :highest" + (" OR #lowest = :mark" if marks else ""),
         )
 
     def _indexed(self, stretch: Stretch, classes: set[int], backoff: Backoff) -> list[str]:
@@ -118,8 +117,12 @@ class SegmentLog:
                 {":stream": index_partition(stretch, group), ":begin": begin, ":end": end},
             )
             for item in batches:
-                if (digest := question.ask(item)) is not None:
-                    digests[digest] = None
+                if (indexed := question.ask(item)) is None:
+                    continue
+                digests[indexed.digest] = None
+                if indexed.leads_until is not None:
+                    indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
+                    self._batches.adopt(stretch, indexed.digest, indexed_at)
         return list(digests)
 
     def _items(
@@ -189,10 +192,6 @@ _NO_UPDATES: Final = (
     "the function has no permission dynamodb:UpdateItem on the ledger's table %s: add it. Until then the ledger writes "
     "into one partition for the stream, as earlier versions did, and reads become slower the more is written"
 )
-
-
-def _all_of(partition: str) -> tuple[str, Mapping[str, str]]:
-    return "#stream = :stream", {":stream": partition}
 
 
 def _unpacked(item: Image, backoff: Backoff) -> list[Entry]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
 
 import pytest
+from returns.result import Result, Success
 from typing_extensions import override
 
+from streamfn import Event, Failed, lambda_handler, on_event, pipeline, retry
 from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch
 from streamfn.ledgers._segment_log import SegmentLog
+from streamfn.testing import insert_event, lambda_event
+from tests.cards import Card, cards
 from tests.ledgers.entries import ARN
 from tests.ledgers.outage import LIMITS, BusyTable, World, recovery
-from tests.ledgers.tables import NAME, MemoryTable, Time, log_on
+from tests.ledgers.tables import NAME, MemoryTable, Time, log_on, write_as_earlier
 
 FIRST = 10**20
 
@@ -160,6 +165,22 @@ def test_a_process_that_writes_for_each_batch_raises_a_mark_once_for_several() -
     assert 1 < len(table.updates) < 10
 
 
+def test_a_part_of_a_batch_that_comes_again_is_not_entered_into_the_index_again() -> None:
+    """Or an outage would make the index longer with each attempt that gets somewhere."""
+    table = MemoryTable()
+    whole = batch(FIRST, 100)
+    write(log_on(table, Time()), whole)
+    before = table.requests
+    for begin in (10, 40, 90):
+        numbers = range(FIRST + begin, FIRST + 100)
+        part = Stretch("follow-cards", ARN, str(numbers[0]), str(numbers[-1]), whole.records[begin:])
+        ledger = log_on(table, Time())
+        assert ledger.read(part, Time().seconds_left)
+        write(ledger, part)
+    assert len(table.of_kind("records")) == 1
+    assert table.requests - before == 3 * (3 + 1)
+
+
 class Slow(MemoryTable):
     """A table whose every page takes a part of a second."""
 
@@ -189,3 +210,47 @@ def test_a_read_ends_before_its_time_does_whatever_there_is_to_read(seconds: flo
     ):
         ledger.read(Stretch("follow-cards", ARN, str(FIRST), str(FIRST * 2)), time.seconds_left)
     assert time.left > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda hands to a function: it tells what is left of a time."""
+
+    time: Time
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end the invocation."""
+        return int(self.time.left * 1_000)
+
+
+def test_a_timeout_of_two_seconds_is_answered_in_time_whatever_there_is_to_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    time = Time()
+    table = Slow(time, 0.025)
+    ledger = log_on(table, time)
+    for stretch in others(FIRST, 400):
+        write(ledger, stretch)
+        write_as_earlier(table, stretch, failures(stretch)[:1])
+    called: list[str] = []
+
+    def announce(event: Event[Card]) -> Result[None, str]:
+        called.append(event.event_id)
+        return Success(None)
+
+    handler = lambda_handler(
+        pipeline(cards, on_event(announce)), retry(ledger=ledger, scope="follow-cards", report=_quiet)
+    )
+    records = [insert_event(Card(1, "hello"), sequence_number=str(number)) for number in (FIRST, FIRST * 2)]
+    payload = lambda_event(*records)
+    for record in payload["Records"]:
+        record["eventSourceARN"] = ARN
+    time.left = 2.0
+    assert handler(payload, Context(time)) == {"batchItemFailures": [{"itemIdentifier": str(FIRST)}]}
+    assert time.left > 0.5
+    assert called == []
+    assert "the ledger could not be read, nothing is started: LedgerBusy" in caplog.text
+
+
+def _quiet(_: Failed[object]) -> None:
+    """Report nothing."""

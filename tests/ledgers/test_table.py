@@ -179,6 +179,7 @@ def damaged(table: MemoryTable, kind: str, changed: Mapping[str, object]) -> str
         ("records", {"records": {"S": "secret"}}),
         ("records", {"records": {"B": b""}}),
         ("records", {"records": {"B": b"\x03four"}}),
+        ("records", {"expires_at": {"S": "secret"}}),
     ],
 )
 def test_an_item_that_leads_nowhere_is_not_passed_over(kind: str, changed: Mapping[str, object]) -> None:
