@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
 from botocore.exceptions import ClientError
 
-from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment
+from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment, _client
 from streamfn.ledgers._table import partition_of, place_of
 from tests.ledgers.tables import NAME, NOW, Item, MemoryTable, Time, log_on, refusal, text, write_as_earlier
 
 STRETCH = Stretch("follow-cards", "arn", "100", "199", ("id-1", "id-2"))
 HOUR = 60 * 60
+
+Changed: TypeAlias = Mapping[str, Mapping[str, object] | None]
+"""Attributes of an item, and those that it is to lose."""
 
 
 def handled(*records: str) -> list[Entry]:
@@ -113,37 +118,41 @@ def test_this_version_reads_what_an_earlier_one_wrote() -> None:
     assert sorted(read, key=repr) == handled("id-1", "id-2")
 
 
-class Unchangeable(MemoryTable):
-    """A table of which a function may read and add items, and change none, as an earlier version's policy says."""
+@dataclass
+class Unchangeable:
+    """A table of which a function may read and add items, and change none, as an earlier version's policy says.
 
-    def __init__(self, code: str) -> None:
-        """Take the code with which a change is refused."""
-        super().__init__()
-        self.code = code
-        self.asked = 0
+    `code` is what a change is refused with.
+    """
 
-    @property
-    def update_item(self) -> object:
-        """Refuse."""
+    code: str
+    table: MemoryTable = field(default_factory=MemoryTable)
+    asked: int = 0
 
-        def refuse(**_: object) -> None:
-            self.asked += 1
-            raise refusal(self.code)
+    def query(self, **request: object) -> _client.Page:
+        query: Callable[..., _client.Page] = self.table.query
+        return query(**request)
 
-        return refuse
+    def batch_write_item(self, **request: object) -> _client.Written:
+        write: Callable[..., _client.Written] = self.table.batch_write_item
+        return write(**request)
+
+    def update_item(self, **_: object) -> object:
+        self.asked += 1
+        raise refusal(self.code)
 
 
 def test_without_the_permission_to_change_items_it_writes_as_earlier_versions_did(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A stack that is deployed with its policy as it was keeps its promises, and its log says what is missing."""
-    table, time = Unchangeable("AccessDeniedException"), Time()
-    ledger = log_on(table, time)
+    client, time = Unchangeable("AccessDeniedException"), Time()
+    ledger = log_on(client, time)
     for record in ("id-1", "id-2"):
         ledger.write(STRETCH, handled(record), time.seconds_left)
     assert sorted(ledger.read(STRETCH, time.seconds_left), key=repr) == handled("id-1", "id-2")
-    assert len(as_earlier(table, STRETCH)) == 2
-    assert table.asked == 1
+    assert len(as_earlier(client.table, STRETCH)) == 2
+    assert client.asked == 1
     (told,) = caplog.messages
     assert told.startswith(
         f"the function has no permission dynamodb:UpdateItem on the ledger's table {NAME}: add it"
@@ -151,19 +160,17 @@ def test_without_the_permission_to_change_items_it_writes_as_earlier_versions_di
 
 
 def test_any_other_refusal_to_change_an_item_is_raised() -> None:
-    table, time = Unchangeable("ValidationException"), Time()
+    client, time = Unchangeable("ValidationException"), Time()
     with pytest.raises(ClientError, match="ValidationException"):
-        log_on(table, time).write(STRETCH, handled("id-1"), time.seconds_left)
-    assert table.items == {}
+        log_on(client, time).write(STRETCH, handled("id-1"), time.seconds_left)
+    assert client.table.items == {}
 
 
-def damaged(table: MemoryTable, kind: str, changed: Mapping[str, object]) -> str:
+def damaged(table: MemoryTable, kind: str, changed: Changed) -> str:
     """Change an item of a kind, and give its name."""
-    (item,) = [item for item in table.items.values() if kind in item]
-    damaged = {**item, **changed}
-    table.items[text(item, "stream"), text(item, "segment")] = {
-        name: value for name, value in damaged.items() if value is not None
-    }
+    (item,) = table.of_kind(kind)
+    damaged = {name: value for name, value in {**item, **changed}.items() if value is not None}
+    table.items[text(item, "stream"), text(item, "segment")] = damaged
     return f"the segment {text(damaged, 'segment')} of {text(item, 'stream')} cannot be read: it is damaged"
 
 
@@ -182,7 +189,7 @@ def damaged(table: MemoryTable, kind: str, changed: Mapping[str, object]) -> str
         ("records", {"expires_at": {"S": "secret"}}),
     ],
 )
-def test_an_item_that_leads_nowhere_is_not_passed_over(kind: str, changed: Mapping[str, object]) -> None:
+def test_an_item_that_leads_nowhere_is_not_passed_over(kind: str, changed: Changed) -> None:
     """Behind it may be what must not run again."""
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
@@ -194,7 +201,7 @@ def test_an_item_that_leads_nowhere_is_not_passed_over(kind: str, changed: Mappi
 
 
 @pytest.mark.parametrize("changed", [{"records": {"B": b"\x05later"}}, {"records": None}])
-def test_a_batch_whose_fingerprints_say_nothing_is_read(changed: Mapping[str, object]) -> None:
+def test_a_batch_whose_fingerprints_say_nothing_is_read(changed: Changed) -> None:
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
     ledger.write(STRETCH, handled("id-1"), time.seconds_left)
