@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -62,12 +62,17 @@ class Stretch:
 
     `scope` tells apart the functions that share a ledger. `stream` is the stream's ARN, or empty where the
     records name none. Sequence numbers are decimal text of any length.
+
+    `records` are the identities of all records of the batch, or empty where they are not known. Other shards and
+    lanes write between the same numbers: a ledger may use the identities to leave out the entries of their records.
+    They are no part of what makes two stretches equal.
     """
 
     scope: str
     stream: str
     lowest: str
     highest: str
+    records: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def meets(self, other: Stretch) -> bool:
         """Whether a record could lie in both."""
@@ -88,9 +93,10 @@ class Ledger(Protocol):
     """
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
-        """Give every entry that was written for a stretch which meets this one; of one pair there may be several.
+        """Return every entry that was written for a stretch which meets this one; of one pair there may be several.
 
-        What was written before, by whomever, has to be there: a read is consistent.
+        Where the stretch names its records, the entries of other records may be left out. All that was written before,
+        by whomever, has to be there: a read is consistent.
         """
         ...
 
@@ -170,4 +176,5 @@ def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
     arns = (record.event_source_arn for record in records)
     stream = next((arn for arn in arns if arn is not None), "")
-    return Stretch(scope, stream, min(numbers, key=magnitude), max(numbers, key=magnitude))
+    lowest, highest = min(numbers, key=magnitude), max(numbers, key=magnitude)
+    return Stretch(scope, stream, lowest, highest, tuple(map(identity_of, records)))

@@ -124,7 +124,7 @@ def _ledger(run: Run, meter: Meter) -> str:
         if all(effect == "succeeded" for call in invocation.calls for effect in call.effects)
     ]
     return (
-        f"{len(meter.writes)} queries, one an invocation, and {sum(meter.writes)} writes\n"
+        f"{sum(meter.queries)} queries by {len(meter.queries)} invocations, and {sum(meter.writes)} writes\n"
         f"{sum(clean)} writes by the {len(clean)} invocations in which nothing failed"
     )
 

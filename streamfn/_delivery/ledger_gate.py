@@ -66,6 +66,9 @@ _ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
 _FEW: Final = 2
 """So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
 
+_LONGER: Final = 4
+"""By how much the pause after a failed write grows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -115,7 +118,8 @@ class LedgerGate(Gate):
         self._noted: set[Pair] = set()
         self._cut_short = False
         self._finished = False
-        self._ledger_fails = False
+        # How many successes pass without a write, and how many have yet to: see `_write_success`.
+        self._pause = self._to_pass = 0
         # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
         # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
@@ -230,8 +234,8 @@ class LedgerGate(Gate):
                 self._has_news = True
             if self._watches:
                 self._note_success(turn)
-            if self._ground.writes_always and not self._ledger_fails:
-                self._write(_at_once)
+            if self._ground.writes_always:
+                self._write_success()
 
     @override
     def failed(
@@ -528,10 +532,20 @@ class LedgerGate(Gate):
     def _note(self, turns: Iterable[Turn]) -> None:
         """Note which pairs a handler is called for, with all that is known by now."""
         pairs = [named(turn) for turn in turns]
-        if self._notes is None or self._ledger_fails:
-            return
-        if self._notes.note_call(pairs, self._ground.clock.now):
+        if self._notes is not None and not self._pause:
+            self._notes.note_call(pairs, self._ground.clock.now)
             self._write(self.deadline.seconds_left)
+
+    def _write_success(self) -> None:
+        """Write a success, and what could not be written before.
+
+        After a write that failed some successes pass without one, and more of them after each further: a ledger that
+        is down does not take its timeouts at each success, and one that was busy for a moment is soon told again.
+        """
+        if self._to_pass:
+            self._to_pass -= 1
+        else:
+            self._write(_at_once)
 
     def _write(self, seconds_left: SecondsLeft) -> bool:
         """Write what the ledger does not have yet, and say whether it has all of it now."""
@@ -541,10 +555,11 @@ class LedgerGate(Gate):
         try:
             self._ground.ledger.write(self._ground.stretch, entries, seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
-            self._ledger_fails = True
+            self._pause = self._to_pass = self._pause * _LONGER or 1
             told = "the ledger could not be written, what succeeded may be repeated: %s"
             _log.error(told, what_raised(error))
             return False
+        self._pause = 0
         self._book.written()
         return True
 

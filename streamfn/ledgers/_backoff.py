@@ -1,4 +1,4 @@
-"""How long a ledger waits before it asks DynamoDB again, and when it stops asking."""
+"""How long a ledger waits before it asks DynamoDB again, and when it stops asking and reading."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ _ENOUGH: Final = 60.0
 
 
 class LedgerBusy(Exception):
-    """Raised where DynamoDB turned requests away until there was no time for another; says what it gave as a reason."""
+    """Raised where there is no time for another request; says why there would have to be one.
+
+    DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for: a
+    longer timeout of the function helps.
+    """
 
 
 class Backoff:
@@ -42,17 +46,40 @@ class Backoff:
         self._wait = wait
         self._span = _SHORTEST
         self._waited = 0.0
+        self._answers = 0
+        self._checked = seconds_left()
+        self._longest = 0.0
 
     def ask(self, request: Callable[[], T]) -> T:
         """Ask until there is an answer. Fails with `LedgerBusy`, and with whatever else the request raises."""
         while True:
             try:
-                return request()
+                answer = request()
             except Exception as error:
                 reason = turned_away(error)
                 if reason is None:
                     raise
                 self.pause(reason)
+            else:
+                self._answers += 1
+                return answer
+
+    def check_time(self) -> None:
+        """Look at the time before a step of a read: a request, or an item that is unpacked.
+
+        The first request is made in any case. Fails with `LedgerBusy` where no more is left than the longest step so
+        far has taken.
+        """
+        left = self._seconds_left()
+        if left == inf:
+            return
+        self._longest = max(self._longest, self._checked - left)
+        self._checked = left
+        if self._answers and left <= self._longest:
+            raise LedgerBusy(
+                f"reading the ledger {self._table_name} takes longer than the time that is left: "
+                f"{self._answers} requests were answered, and there are more"
+            )
 
     def pause(self, reason: str) -> None:
         """Wait before the next request. Fails with `LedgerBusy`, for this reason, if time would be up after that."""
@@ -63,5 +90,6 @@ class Backoff:
                 f"DynamoDB turned the ledger {self._table_name} away until time was up: {reason}"
             )
         self._wait(seconds)
+        self._checked = self._seconds_left()  # a wait is no step
         self._waited += seconds
         self._span = min(2 * self._span, _LONGEST)

@@ -33,9 +33,9 @@ class LedgerClient(Protocol):
         TableName: str,  # noqa: N803 (AWS's own)
         ConsistentRead: bool,  # noqa: N803 (AWS's own)
         KeyConditionExpression: str,  # noqa: N803 (AWS's own)
-        FilterExpression: str,  # noqa: N803 (AWS's own)
         ExpressionAttributeNames: Mapping[str, str],  # noqa: N803 (AWS's own)
         ExpressionAttributeValues: Image,  # noqa: N803 (AWS's own)
+        FilterExpression: str = ...,  # noqa: N803 (AWS's own)
         ExclusiveStartKey: Image = ...,  # noqa: N803 (AWS's own)
     ) -> Page:
         """Give a page of items."""
@@ -48,6 +48,11 @@ class LedgerClient(Protocol):
         The type of requests is left open, because stubs of boto3 describe them by typed dictionaries that
         nothing but themselves fits.
         """
+        ...
+
+    @property
+    def update_item(self) -> Callable[..., object]:
+        """Change an item if a condition holds; its type is left open for the same reason."""
         ...
 
 

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 class DynamoDBLedger:
     """Keeps entries for 48 hours, which is twice as long as a stream keeps records.
 
-    One run's entries become one new item, or some if they are many. A batch that nothing failed in costs one
-    consistent Query and no write. Nothing is changed or taken away, so functions and invocations beside each
-    other need no locks. The function needs the permissions ``dynamodb:Query`` and
-    ``dynamodb:BatchWriteItem`` on the table.
+    One run's entries become one new item, or some if they are many, in a partition of their own, and an index leads to
+    it. A batch that nothing failed in costs one consistent Query and no write. One that lies behind what others wrote
+    costs a Query or two more, whatever they wrote. Entries are never changed or taken away, so functions and
+    invocations beside each other need no locks.
+
+    The function needs the permissions ``dynamodb:Query``, ``dynamodb:BatchWriteItem`` and ``dynamodb:UpdateItem`` on
+    the table. Without the last one it writes as versions before did: see "Limits of the ledger" in the documentation.
     """
 
     needs_scope: ClassVar[bool] = True
@@ -47,10 +50,11 @@ class DynamoDBLedger:
         self._log = SegmentLog(table_name, the_client, wait=sleep, now=time)
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
-        """Give every entry that was written for a stretch which meets this one.
+        """Return every entry that was written for a stretch which meets this one.
 
-        Fails with `UnreadableSegment` if there is an item that cannot be read, with `LedgerBusy` if DynamoDB
-        turns it away until time is up, and with whatever else the client raises.
+        Where the stretch names its records, most entries of other records are left out. Fails with `UnreadableSegment`
+        if there is an item that cannot be read, with `LedgerBusy` if DynamoDB turns it away until time is up or there
+        is more to read than time, and with whatever else the client raises.
         """
         return self._log.read(stretch, seconds_left)
 

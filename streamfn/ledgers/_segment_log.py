@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from streamfn._clients import OnFirstUse
+from streamfn._clients import OnFirstUse, error_code
 from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
 from streamfn._wire import Image
 from streamfn.ledgers._backoff import Backoff, Wait
+from streamfn.ledgers._batches import REGISTERED_FOR, Batches
 from streamfn.ledgers._client import LedgerClient
+from streamfn.ledgers._directory import Directory, classes_beyond, is_mark, marks_of, raising
+from streamfn.ledgers._index import Question, group_of, index_item, window_of
 from streamfn.ledgers._segments import entries_of, items_of
-from streamfn.ledgers._table import LIFETIME, LOWEST, SEGMENT, STREAM, partition_of, place_of
+from streamfn.ledgers._table import (
+    LIFETIME,
+    LOWEST,
+    MARK,
+    SEGMENT,
+    STREAM,
+    batch_partition,
+    index_partition,
+    partition_of,
+    place_of,
+)
 
 _AT_ONCE: Final = 25
 """How many items a BatchWriteItem takes; it takes 16 MB as well, and an item has less than 400 KB of them."""
+
+_NAMES: Final = {"#stream": STREAM, "#segment": SEGMENT, "#lowest": LOWEST}
+
+_log: Final = logging.getLogger("streamfn")
 
 
 class SegmentLog:
@@ -30,43 +48,135 @@ class SegmentLog:
         self._client = client
         self._wait = wait
         self._now = now
+        self._directory = Directory()
+        self._batches = Batches()
+        self._may_update = True
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
-        """Give every entry of the segments that meet a stretch; see `DynamoDBLedger`."""
+        """Return every entry of the segments that meet a stretch; see `DynamoDBLedger`."""
         backoff = Backoff(self._table_name, seconds_left, self._wait)
-        return [entry for item in self._items(stretch, backoff) for entry in entries_of(item)]
+        self._batches.forget(stretch)
+        partition = partition_of(stretch)  # where earlier versions wrote, and where the marks are
+        entries: list[Entry] = []
+        found: list[Image] = []
+        for item in self._segments(partition, stretch, backoff, marks=True):
+            if is_mark(item):
+                found.append(item)
+            else:
+                entries += _unpacked(item, backoff)
+        marks = marks_of(found)
+        self._directory.saw(partition, marks)
+        for digest in self._indexed(stretch, classes_beyond(marks, stretch.lowest), backoff):
+            for item in self._segments(batch_partition(stretch, digest), stretch, backoff):
+                entries += _unpacked(item, backoff)
+        return entries
 
     def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
         """Add entries as new segments; see `DynamoDBLedger`."""
+        if not entries:
+            return
         backoff = Backoff(self._table_name, seconds_left, self._wait)
-        items = items_of(stretch, entries, int(self._now() + LIFETIME.total_seconds()))
-        for start in range(0, len(items), _AT_ONCE):
-            self._add([{"PutRequest": {"Item": item}} for item in items[start : start + _AT_ONCE]], backoff)
+        now = self._now()
+        expires_at = int(now + LIFETIME.total_seconds())
+        batch = self._batches.of(stretch, entries, now)
+        items = items_of(batch.partition, stretch, entries, expires_at)
+        if batch.is_indexed(now):
+            self._put(items, backoff)
+        elif self._may_be_found(stretch, now, backoff):
+            self._put([index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR), *items], backoff)
+            batch.indexed_at = now
+        else:
+            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff)
 
-    def _items(self, stretch: Stretch, backoff: Backoff) -> Iterator[Image]:
-        """Ask for page after page: a segment meets a stretch if it ends behind its begin, and begins before its end.
+    def _segments(
+        self, partition: str, stretch: Stretch, backoff: Backoff, *, marks: bool = False
+    ) -> Iterator[Image]:
+        """Ask for the segments of a partition that meet a stretch, and for the marks that are there.
 
-        What does not begin behind its end is asked for, so that an item is not passed over for having lost
-        its begin.
+        A segment meets a stretch if it ends behind its begin, and begins before its end. What does not begin behind its
+        end is asked for, so that an item is not passed over for having lost its begin.
         """
+        places = {":lowest": place_of(stretch.lowest), ":highest": place_of(stretch.highest)}
+        return self._items(
+            backoff,
+            "#stream = :stream AND #segment >= :lowest",
+            {":stream": partition, **places, **({":mark": MARK} if marks else {})},
+            "NOT #lowest > :highest" + (" OR #lowest = :mark" if marks else ""),
+        )
+
+    def _indexed(self, stretch: Stretch, classes: set[int], backoff: Backoff) -> list[str]:
+        """Find the digests of batches that may have records of a stretch."""
+        widest = {group_of(digits): digits for digits in sorted(classes)}
+        question = Question(stretch)
+        digests: dict[str, None] = {}
+        for group, digits in widest.items():
+            begin, end = window_of(stretch, digits)
+            batches = self._items(
+                backoff,
+                "#stream = :stream AND #segment BETWEEN :begin AND :end",
+                {":stream": index_partition(stretch, group), ":begin": begin, ":end": end},
+            )
+            for item in batches:
+                if (indexed := question.ask(item)) is None:
+                    continue
+                digests[indexed.digest] = None
+                if indexed.leads_until is not None:
+                    indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
+                    self._batches.adopt(stretch, indexed.digest, indexed_at)
+        return list(digests)
+
+    def _items(
+        self, backoff: Backoff, condition: str, values: Mapping[str, str], wanted: str | None = None
+    ) -> Iterator[Image]:
+        """Ask for page after page, as long as there is time for one more."""
+        expressions = f"{condition} {wanted}"
         page = partial(
             self._client().query,
             TableName=self._table_name,
             ConsistentRead=True,
-            KeyConditionExpression="#stream = :stream AND #segment >= :lowest",
-            FilterExpression="NOT #lowest > :highest",
-            ExpressionAttributeNames={"#stream": STREAM, "#segment": SEGMENT, "#lowest": LOWEST},
-            ExpressionAttributeValues={
-                ":stream": {"S": partition_of(stretch)},
-                ":lowest": {"S": place_of(stretch.lowest)},
-                ":highest": {"S": place_of(stretch.highest)},
-            },
+            KeyConditionExpression=condition,
+            # DynamoDB refuses a name that no expression uses.
+            ExpressionAttributeNames={name: of for name, of in _NAMES.items() if name in expressions},
+            ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
         )
-        answer = backoff.ask(page)
-        yield from answer["Items"]
-        while last := answer.get("LastEvaluatedKey"):
-            answer = backoff.ask(partial(page, ExclusiveStartKey=last))
+        if wanted is not None:
+            page = partial(page, FilterExpression=wanted)
+        while True:
+            backoff.check_time()
+            answer = backoff.ask(page)
             yield from answer["Items"]
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            page = partial(page, ExclusiveStartKey=last)
+
+    def _may_be_found(self, stretch: Stretch, now: float, backoff: Backoff) -> bool:
+        """Raise the mark of a stretch's class, if it is not high enough; say whether it is now.
+
+        A function that was deployed with the permissions of an earlier version may not change items. It writes as that
+        version did, which all versions read.
+        """
+        mark = self._directory.missing(stretch, now)
+        if mark is None:
+            return True
+        if not self._may_update:
+            return False
+        update = partial(self._client().update_item, TableName=self._table_name, **raising(mark))
+        try:
+            backoff.ask(update)
+        except Exception as error:
+            code = error_code(error)
+            if code == "AccessDeniedException":
+                self._may_update = False
+                _log.warning(_NO_UPDATES, self._table_name)
+                return False
+            if code != "ConditionalCheckFailedException":  # which says that another one has raised it
+                raise
+        self._directory.raised(mark, now)
+        return True
+
+    def _put(self, items: Sequence[Image], backoff: Backoff) -> None:
+        for start in range(0, len(items), _AT_ONCE):
+            self._add([{"PutRequest": {"Item": item}} for item in items[start : start + _AT_ONCE]], backoff)
 
     def _add(self, requests: Sequence[object], backoff: Backoff) -> None:
         """Send requests to write until none is left: DynamoDB may do some, and give back those that it has not done."""
@@ -76,3 +186,14 @@ class SegmentLog:
             requests = [request for those in undone.values() for request in those]
             if requests:
                 backoff.pause(f"{len(requests)} items were not written")
+
+
+_NO_UPDATES: Final = (
+    "the function has no permission dynamodb:UpdateItem on the ledger's table %s: add it. Until then the ledger writes "
+    "into one partition for the stream, as earlier versions did, and reads become slower the more is written"
+)
+
+
+def _unpacked(item: Image, backoff: Backoff) -> list[Entry]:
+    backoff.check_time()
+    return entries_of(item)

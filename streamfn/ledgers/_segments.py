@@ -25,7 +25,6 @@ from streamfn.ledgers._table import (
     SEGMENT,
     STREAM,
     new_segment,
-    partition_of,
     place_of,
 )
 
@@ -48,14 +47,14 @@ class UnreadableSegment(Exception):
     """Raised where an item of the table is none of this ledger's, or is damaged; says which, and not what is in it."""
 
 
-def items_of(stretch: Stretch, entries: Sequence[Entry], expires_at: int) -> list[Image]:
-    """Pack entries into new items, each small enough for DynamoDB.
+def items_of(partition: str, stretch: Stretch, entries: Sequence[Entry], expires_at: int) -> list[Image]:
+    """Pack entries into new items of a partition, each small enough for DynamoDB.
 
     Fails with `ValueError` for an entry whose names alone are too large.
     """
     return [
         {
-            STREAM: {"S": partition_of(stretch)},
+            STREAM: {"S": partition},
             SEGMENT: {"S": new_segment(stretch)},
             LOWEST: {"S": place_of(stretch.lowest)},
             ENTRIES: {"B": bytes([FORM]) + zlib.compress(text)},
@@ -70,10 +69,10 @@ def entries_of(item: Image) -> list[Entry]:
     try:
         return list(_unpacked(item[ENTRIES]["B"]))
     except _UnknownForm as problem:
-        raise UnreadableSegment(f"{_name(item)} cannot be read: {problem}") from None
+        raise UnreadableSegment(f"{name_of(item)} cannot be read: {problem}") from None
     except (LookupError, TypeError, ValueError, zlib.error):
         # What they say may quote what they stumbled over.
-        raise UnreadableSegment(f"{_name(item)} cannot be read: it is damaged") from None
+        raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
 
 
 class _UnknownForm(Exception):
@@ -125,6 +124,7 @@ def _unpacked(packed: object) -> Iterator[Entry]:
                 yield Entry(Pair(handler, record), _STATES[state], attempts, moment, reason, alone)
 
 
-def _name(item: Image) -> str:
+def name_of(item: Image) -> str:
+    """Name an item by its keys."""
     stream, segment = (item[name]["S"] for name in (STREAM, SEGMENT))
     return f"the segment {segment} of {stream}"

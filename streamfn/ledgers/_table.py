@@ -1,13 +1,22 @@
 """The table of a ledger: its attributes, how its keys are written, and how it is made.
 
-It holds *segments*: the entries that one run wrote for one stretch of a stream. Items are added, expire, and
-are never changed. The partition key names scope and stream. The sort key begins with the highest and the
-lowest sequence number of the stretch, so that one Query finds all that could meet another stretch, and ends
-with what no other item has, so that no write takes the place of another.
+It has three kinds of items, and all expire:
+
+- *Segments*, the entries that one write added for one stretch of a stream. Each batch has a partition of its own for
+  them, so that nobody reads them who asks for other records, and many batches can be written at once. Segments are
+  added, and are never changed.
+- *Index items*, one for each batch: its lowest and highest number, its records' fingerprints, and its partition. They
+  are sorted by the highest number, in a partition for each group of widths: see `streamfn.ledgers._index`.
+- *Marks* of a directory, one for each class of widths and day: the highest number that the index has of it. They are
+  what a batch reads that nothing has been written about.
+
+Earlier versions wrote all segments of a scope and stream into one partition, sorted by their highest number. The marks
+lie in that partition, behind all numbers, so that one Query finds both.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -25,10 +34,19 @@ STREAM: Final = "stream"
 SEGMENT: Final = "segment"
 LOWEST: Final = "lowest"
 ENTRIES: Final = "entries"
+RECORDS: Final = "records"
+"""Of an index item, the fingerprints of the batch's records."""
+REACHES: Final = "highest"
+"""Of a mark, the place of the highest number that the index has of a class of widths."""
 EXPIRES_AT: Final = "expires_at"
 
 LIFETIME: Final = timedelta(hours=48)
 """How long a segment is kept, counted from the writing of it: twice as long as a stream keeps its records."""
+
+
+MARK: Final = "~"
+"""What the sort key of a mark begins with, behind all digits. A mark has this as its lowest number as well, so that
+earlier versions take it for a segment that begins behind the end of their stretch, and pass it over."""
 
 
 class LedgerTableClient(Protocol):
@@ -90,6 +108,26 @@ def partition_of(stretch: Stretch) -> str:
     """
     scope = quote(stretch.scope, safe="", errors="surrogatepass")
     return f"{scope}/{quote(stretch.stream, safe=':/', errors='surrogatepass')}"
+
+
+def batch_partition(stretch: Stretch, digest: str) -> str:
+    """Name the partition for the segments of a batch; a number sign is in no other part of a partition key."""
+    return f"{partition_of(stretch)}#{digest}"
+
+
+def index_partition(stretch: Stretch, group: int) -> str:
+    """Name the partition of an index. Each of its items pays for the name, so the stream is in it by its digest."""
+    scope = quote(stretch.scope, safe="", errors="surrogatepass")
+    return f"{scope}/#{digest_of(stretch.stream)}.{group}"
+
+
+def digest_of(*texts: str) -> str:
+    """Give texts a short name that no others have: 96 bits of their SHA-256, as sixteen characters."""
+    # Here, because few batches need them: one that nothing fails in, behind which nothing is written, does not.
+    from base64 import urlsafe_b64encode
+    from hashlib import sha256
+
+    return urlsafe_b64encode(sha256(json.dumps(texts).encode()).digest()[:12]).decode()
 
 
 def place_of(number: str) -> str:

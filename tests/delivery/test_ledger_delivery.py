@@ -211,8 +211,24 @@ def test_write_always_tries_again_at_the_end() -> None:
     assert ledger.told() == [("tell", "a1", "handled"), ("tell", "b1", "handled")]
 
 
+def test_write_always_goes_on_after_a_write_that_failed() -> None:
+    """A table that was busy for a moment must not cost the records of the rest of the batch, if the process dies."""
+    ledger = WatchedLedger()
+    known: list[int] = []
+
+    def tell(event: InsertEvent[Note]) -> Result[str, str]:
+        known.append(len(ledger.told()))
+        ledger.cannot_write = event.event_id in {"a1", "e1"}
+        return Success(event.event_id)
+
+    handler = lambda_handler(pipeline(notes, on_insert(tell)), retry(ledger=ledger, write="always"))
+    handler(lambda_event(*written(*(f"{letter}1" for letter in "abcdefgh"))), None)
+    # After each failure one success passes, and the next write has all news.
+    assert known == [0, 0, 0, 3, 4, 4, 4, 7]
+
+
 def test_write_always_does_not_wait_for_a_ledger_that_fails() -> None:
-    """It is asked once more, at the end, so that the time is left to handlers."""
+    """It is asked again after one, four and more successes, and at the end, so that the time is left to handlers."""
     asked: list[float] = []
 
     class Failing(WatchedLedger):
@@ -224,9 +240,10 @@ def test_write_always_does_not_wait_for_a_ledger_that_fails() -> None:
     tell = Job()
     process = pipeline(notes, on_event(tell, name="tell"))
     handler = lambda_handler(process, retry(ledger=Failing(cannot_write=True), write="always"))
-    assert handler(lambda_event(*written("a1", "b1", "c1")), lambda_context()) == from_()
-    assert tell.seen == ["a1", "b1", "c1"]
-    assert asked == [0, 59.75]
+    ids = [f"{letter}1" for letter in "abcdefghij"]
+    assert handler(lambda_event(*written(*ids)), lambda_context()) == from_()
+    assert tell.seen == ids
+    assert asked == [0, 0, 0, 59.75]  # after the first, the third and the eighth success
 
 
 def test_a_ledger_that_cannot_be_read_keeps_all_from_starting(caplog: pytest.LogCaptureFixture) -> None:

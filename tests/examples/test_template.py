@@ -187,6 +187,7 @@ def test_the_function_may_do_its_job_and_nothing_else() -> None:
         ("s3:PutObject", {"Fn::Sub": "${Backups.Arn}/cards/*"}),
         ("dynamodb:BatchWriteItem", {"Fn::GetAtt": ["Ledger", "Arn"]}),
         ("dynamodb:Query", {"Fn::GetAtt": ["Ledger", "Arn"]}),
+        ("dynamodb:UpdateItem", {"Fn::GetAtt": ["Ledger", "Arn"]}),
         ("sqs:SendMessage", {"Fn::GetAtt": ["DeadLetters", "Arn"]}),
         ("sqs:SendMessage", {"Fn::GetAtt": ["GivenUp", "Arn"]}),
         ("logs:CreateLogStream", {"Fn::GetAtt": ["Logs", "Arn"]}),

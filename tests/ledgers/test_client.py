@@ -88,7 +88,7 @@ def test_one_client_is_made_for_all_threads(made: list[Config]) -> None:
 def test_a_client_of_ones_own_is_taken_as_it_is(made: list[Config]) -> None:
     table = MemoryTable()
     DynamoDBLedger(NAME, client=table).write(STRETCH, [Entry(Pair("announce", "id-1"), "handled")], no_end)
-    assert table.batches == [1]
+    assert table.batches == [2]
     assert made == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from streamfn._time import no_end
 from streamfn.ledgers import DynamoDBLedger, Entry, Ledger, Pair, Stretch, UnreadableSegment
 from streamfn.ledgers._client import Page, Written
 from tests.ledgers.entries import ARN
-from tests.ledgers.tables import size
+from tests.ledgers.tables import size, text
 
 if TYPE_CHECKING:
     from boto3 import DynamoDBClient
@@ -50,6 +51,10 @@ class Counted:
     def query(self, **request: object) -> Page:
         self.requests["Query"] += 1
         return self.client.query(**request)
+
+    def update_item(self, **request: object) -> object:
+        self.requests["UpdateItem"] += 1
+        return self.client.update_item(**request)
 
     def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[object]]) -> Written:
         self.requests["BatchWriteItem"] += 1
@@ -174,7 +179,7 @@ def test_writers_beside_each_other_lose_nothing(ledger: DynamoDBLedger) -> None:
     assert read(ledger, stretch(100, 199)) == Counter([*written[0], *written[1]])
 
 
-def test_a_clean_batch_costs_one_query_and_a_failing_run_one_write(dynamodb: DynamoDBClient) -> None:
+def test_a_clean_batch_costs_one_query_and_a_failing_run_two_writes(dynamodb: DynamoDBClient) -> None:
     counted = Counted(dynamodb)
     ledger = DynamoDBLedger(f"card-ledger-{next(numbers)}", client=counted)
     ledger.create(dynamodb)
@@ -184,14 +189,14 @@ def test_a_clean_batch_costs_one_query_and_a_failing_run_one_write(dynamodb: Dyn
         for handler in ("announce", "back_up", "index")
     ]
     ledger.write(stretch(100, 1_099), run, no_end)
-    assert counted.requests == {"BatchWriteItem": 1}
+    assert counted.requests == {"BatchWriteItem": 1, "UpdateItem": 1}
 
     ledger.read(stretch(1_100, 2_000), no_end)
     ledger.write(stretch(1_100, 2_000), [], no_end)
-    assert counted.requests == {"BatchWriteItem": 1, "Query": 1}
+    assert counted.requests == {"BatchWriteItem": 1, "UpdateItem": 1, "Query": 1}
 
     assert read(ledger, stretch(100, 1_099)) == Counter(run)
-    assert counted.requests == {"BatchWriteItem": 1, "Query": 2}
+    assert counted.requests == {"BatchWriteItem": 1, "UpdateItem": 1, "Query": 4}
 
 
 def test_thirty_thousand_entries_are_kept_in_items_that_dynamodb_takes(
@@ -214,21 +219,34 @@ def test_what_is_written_expires_two_days_later(ledger: DynamoDBLedger, dynamodb
     before = int(time())
     ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
     after = int(time())
-    (item,) = dynamodb.scan(TableName=ledger.table_name)["Items"]
-    expires_at = item["expires_at"]["N"]
-    assert isinstance(expires_at, str)
-    assert before <= int(expires_at) - 48 * 60 * 60 <= after
+    items = dynamodb.scan(TableName=ledger.table_name)["Items"]
+    lives = {
+        next((name for name in ("entries", "highest") if name in item), "index"): int(
+            text(item, "expires_at", "N")
+        )
+        - 48 * 60 * 60
+        for item in items
+    }
+    assert len(items) == len(lives) == 3
+    assert before <= lives["entries"] <= after
+    # Whoever looks for a segment finds it for as long as it is kept.
+    assert lives["entries"] + 60 * 60 == lives["index"]
+    day = 24 * 60 * 60
+    assert lives["index"] < lives["highest"] <= after + 2 * day
     expiry = dynamodb.describe_time_to_live(TableName=ledger.table_name)["TimeToLiveDescription"]
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
 
 
+@pytest.mark.parametrize("attribute", ["entries", "highest"])
 def test_an_item_that_is_none_of_a_ledgers_is_not_passed_over(
-    ledger: DynamoDBLedger, dynamodb: DynamoDBClient
+    ledger: DynamoDBLedger, dynamodb: DynamoDBClient, attribute: str
 ) -> None:
     ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
-    (item,) = dynamodb.scan(TableName=ledger.table_name)["Items"]
+    items = dynamodb.scan(TableName=ledger.table_name)["Items"]
+    (item,) = [item for item in items if attribute in item]
     dynamodb.put_item(TableName=ledger.table_name, Item={name: item[name] for name in ("stream", "segment")})
-    with pytest.raises(UnreadableSegment, match=f"the segment {item['segment']['S']} of follow-cards/{ARN} "):
+    problem = f"the segment {text(item, 'segment')} of {text(item, 'stream')} cannot be read"
+    with pytest.raises(UnreadableSegment, match=re.escape(problem)):
         ledger.read(stretch(100, 199), no_end)
 
 

@@ -18,7 +18,7 @@ from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment
 from streamfn.ledgers._segments import entries_of, items_of
 from streamfn.ledgers._table import place_of
 from tests.ledgers.entries import ARN, entries, names
-from tests.ledgers.tables import NOW, MemoryTable, Time, log_on, size
+from tests.ledgers.tables import NOW, MemoryTable, Time, key_of, log_on, size
 
 STRETCH = Stretch("follow-cards", ARN, "100000000000000000001", "100000000000000000999")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def unpacked(written: Sequence[Entry]) -> list[Entry]:
     """Pack entries, each item small enough, and unpack them."""
-    items = items_of(STRETCH, written, NOW)
+    items = items_of("partition", STRETCH, written, NOW)
     assert all(size(item) < 400_000 for item in items)
     return [entry for item in items for entry in entries_of(item)]
 
@@ -61,7 +61,7 @@ def test_many_entries_go_into_several_items() -> None:
         for place, identity in enumerate(identities(10_000))
         for handler in ("announce", "back_up", "index")
     ]
-    assert len(items_of(STRETCH, written, NOW)) > 1
+    assert len(items_of("partition", STRETCH, written, NOW)) > 1
     assert Counter(unpacked(written)) == Counter(written)
 
 
@@ -90,7 +90,7 @@ def test_a_handler_costs_little_more_than_the_records_it_is_about() -> None:
         for identity in identities(1_000)
         for handler, state in states
     ]
-    (item,) = items_of(STRETCH, written, NOW)
+    (item,) = items_of("partition", STRETCH, written, NOW)
     assert size(item) < 10 * len(written)
 
 
@@ -141,7 +141,8 @@ def test_an_item_that_cannot_be_read_is_named_and_its_content_is_not(
     table.damage(entries=value)
     with pytest.raises(UnreadableSegment) as raised:
         ledger.read(STRETCH, time.seconds_left)
-    ((stream, segment),) = table.items
+    (item,) = table.of_kind("entries")
+    stream, segment = key_of(item)
     assert str(raised.value) == f"the segment {segment} of {stream} cannot be read: {problem}"
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__

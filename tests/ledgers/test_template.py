@@ -71,7 +71,7 @@ def test_the_function_may_read_and_write_this_table_and_nothing_else() -> None:
     assert [
         {
             "Effect": "Allow",
-            "Action": ["dynamodb:BatchWriteItem", "dynamodb:Query"],
+            "Action": ["dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem"],
             "Resource": {"Fn::GetAtt": ["Ledger", "Arn"]},
         }
     ] == document["Statement"]

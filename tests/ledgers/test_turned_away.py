@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import repeat
 
 import pytest
 from botocore.exceptions import ClientError
 
 from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch, _segments
-from tests.ledgers.tables import NAME, MemoryTable, Moody, Time, log_on, refusal
+from tests.ledgers.tables import NAME, MemoryTable, Moody, Time, log_on, refusal, write_as_earlier
 
 STRETCH = Stretch("follow-cards", "arn", "100", "199")
 ENTRY = Entry(Pair("announce", "id-1"), "handled")
@@ -43,11 +44,11 @@ def test_what_is_turned_away_is_asked_again(code: str) -> None:
     table, time = MemoryTable(), Time(60)
     ledger = log_on(Moody(table, [refusal(code)] * 3), time)
     ledger.write(STRETCH, [ENTRY], time.seconds_left)
-    assert (len(time.waits), table.batches) == (3, [1])
+    assert (len(time.waits), table.batches) == (3, [2])
 
     ledger = log_on(Moody(table, [refusal(code)] * 2), time)
     assert ledger.read(STRETCH, time.seconds_left) == [ENTRY]
-    assert (len(time.waits), table.pages) == (5, [1])
+    assert (len(time.waits), table.pages) == (5, [1, 1, 1])
 
 
 def test_waits_grow_and_differ() -> None:
@@ -78,7 +79,7 @@ def test_where_no_time_is_left_it_is_tried_once() -> None:
     """That may be enough: the alarm before Lambda's timeout has no time to wait, but something to write."""
     table, time = MemoryTable(), Time(0)
     log_on(table, time).write(STRETCH, [ENTRY], time.seconds_left)
-    assert table.batches == [1]
+    assert table.batches == [2]
 
     with pytest.raises(LedgerBusy):
         log_on(Moody(table, [refusal(BUSY[0])]), time).read(STRETCH, time.seconds_left)
@@ -108,9 +109,9 @@ def test_any_other_refusal_is_raised_at_once() -> None:
 def test_what_was_left_unwritten_is_written_later_and_once() -> None:
     table, time = MemoryTable(), Time(60)
     entries = handled(80)
-    ledger = log_on(Moody(table, [20, refusal(BUSY[0]), 0, 1]), time)
+    ledger = log_on(Moody(table, [0, 20, refusal(BUSY[0]), 0, 1]), time)
     ledger.write(STRETCH, entries, time.seconds_left)
-    assert table.batches == [20, 1, 4, 25, 25, 5]
+    assert table.batches == [20, 1, 4, 25, 25, 6]
     assert len(time.waits) == 4
     assert Counter(ledger.read(STRETCH, time.seconds_left)) == Counter(entries)
 
@@ -120,8 +121,8 @@ def test_what_stays_unwritten_until_time_is_up_is_said() -> None:
     """What is written stays: entries only add up."""
     table, time = MemoryTable(), Time(5)
     entries = handled(8)
-    with pytest.raises(LedgerBusy, match=f"{NAME} away until time was up: 3 items were not written"):
-        log_on(Moody(table, [5, *always(0)]), time).write(STRETCH, entries, time.seconds_left)
+    with pytest.raises(LedgerBusy, match=f"{NAME} away until time was up: 4 items were not written"):
+        log_on(Moody(table, [0, 5, *always(0)]), time).write(STRETCH, entries, time.seconds_left)
     assert table.batches == [5]
     assert set(log_on(table, time).read(STRETCH, time.seconds_left)) < set(entries)
 
@@ -134,8 +135,14 @@ def test_pages_are_read_to_the_last() -> None:
         Stretch("follow-cards", "arn", str(lowest), "500") for lowest in (300, 301, 302, 100, 101, 102)
     ]
     for place, stretch in enumerate(written):
-        ledger.write(stretch, [Entry(Pair("announce", f"id-{place}"), "handled")], time.seconds_left)
+        entries = [Entry(Pair("announce", f"id-{place}"), "handled")]
+        ledger.write(stretch, entries, time.seconds_left)
+        as_earlier = [replace(entries[0], pair=Pair("back_up", f"id-{place}"))]
+        write_as_earlier(table, stretch, as_earlier)
     read = ledger.read(STRETCH, time.seconds_left)
-    assert sorted(entry.pair.record for entry in read) == ["id-3", "id-4", "id-5"]
-    assert len(table.pages) == 4
+    assert sorted(entry.pair for entry in read) == [
+        Pair(handler, record) for handler in ("announce", "back_up") for record in ("id-3", "id-4", "id-5")
+    ]
+    beside_the_directory, index, segments = 4, 4, 3
+    assert len(table.pages) == beside_the_directory + index + segments
     assert 0 in table.pages

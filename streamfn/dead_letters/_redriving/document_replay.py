@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic
 
 from typing_extensions import TypeVar
@@ -48,7 +48,8 @@ class DocumentReplay(Generic[A, E]):
             return self._stays(found, "unreachable", str(problem))
         if document.records is None and len(records) < document.size:
             return self._stays(found, "forgotten", _counts(document, records))
-        entries = self.replay.known(found.stretch)
+        stretch = replace(found.stretch, records=tuple(map(identity_of, records)))
+        entries = self.replay.known(stretch)
         if entries is None:
             return self._stays(found, "ledger unavailable")
         batch = records if self.everything else batch_of(document, records, entries)
@@ -59,7 +60,7 @@ class DocumentReplay(Generic[A, E]):
             return self._stays(found, "ambiguous", f"two records that differ have one eventID: {namesakes!r}")
         names = {"", *self.replay.handlers}
         known = [entry for entry in entries if entry.pair.handler in names]
-        replayed = self.replay.run(found.stretch, batch, known)
+        replayed = self.replay.run(stretch, batch, known)
         here = {identity_of(record) for record in batch}
         unknown: list[Redriven[E]] = [
             Redriven(found.received.name, pair, "unknown handler")

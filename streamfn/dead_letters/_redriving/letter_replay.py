@@ -83,7 +83,11 @@ def _stretch_of(found: Sequence[FoundLetter]) -> Stretch:
     stretches = [each.stretch for each in found]
     numbers = [stretch.lowest for stretch in stretches]
     return Stretch(
-        stretches[0].scope, stretches[0].stream, min(numbers, key=magnitude), max(numbers, key=magnitude)
+        stretches[0].scope,
+        stretches[0].stream,
+        min(numbers, key=magnitude),
+        max(numbers, key=magnitude),
+        tuple(dict.fromkeys(each.letter.pair.record for each in found)),
     )
 
 

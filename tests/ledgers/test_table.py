@@ -1,0 +1,263 @@
+"""What the items of a ledger's table are beside each other: how long they live, and who reads those of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeAlias
+
+import pytest
+from botocore.exceptions import ClientError
+
+from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment, _client
+from streamfn.ledgers._table import partition_of, place_of
+from tests.ledgers.tables import NAME, NOW, Item, MemoryTable, Time, log_on, refusal, text, write_as_earlier
+
+STRETCH = Stretch("follow-cards", "arn", "100", "199", ("id-1", "id-2"))
+HOUR = 60 * 60
+
+Changed: TypeAlias = Mapping[str, Mapping[str, object] | None]
+"""Attributes of an item, and those that it is to lose."""
+
+
+def handled(*records: str) -> list[Entry]:
+    return [Entry(Pair("announce", record), "handled") for record in records]
+
+
+@pytest.mark.parametrize("pauses", [[0], [900], [3_599], [3_601], [900] * 10, [20 * HOUR] * 5])
+def test_each_success_of_a_run_is_found_for_two_days(pauses: list[int]) -> None:
+    """However long the process has known the batch, and whoever has read meanwhile."""
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    ledger.write(STRETCH, handled("id-1"), time.seconds_left)
+    for pause in pauses:
+        time.now += pause
+        ledger.write(STRETCH, handled("id-2"), time.seconds_left)
+    table.expire(time.now + 48 * HOUR)
+    assert handled("id-2")[0] in log_on(table, time).read(STRETCH, time.seconds_left)
+
+
+def test_a_table_that_is_new_again_gets_an_index_again() -> None:
+    """A process outlives tables where a test or a stack makes them anew."""
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    ledger.write(STRETCH, handled("id-1"), time.seconds_left)
+    table.expire(float("inf"))
+    assert table.items == {}
+    assert ledger.read(STRETCH, time.seconds_left) == []
+    ledger.write(STRETCH, handled("id-2"), time.seconds_left)
+    assert ledger.read(STRETCH, time.seconds_left) == handled("id-2")
+
+
+def test_a_process_that_follows_many_streams_finds_the_entries_of_each() -> None:
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    streams = [Stretch("follow-cards", f"arn-{number}", "100", "199", ("id-1",)) for number in range(200)]
+    for _ in range(2):
+        for stretch in streams:
+            ledger.read(stretch, time.seconds_left)
+            ledger.write(stretch, handled("id-1"), time.seconds_left)
+    for stretch in streams:
+        assert ledger.read(stretch, time.seconds_left) == handled("id-1") * 2
+
+
+def test_two_that_raise_a_mark_leave_it_at_the_higher_number() -> None:
+    """One has looked before the other wrote: its condition fails, which is no failure."""
+    table, time = MemoryTable(), Time()
+    one, other = log_on(table, time), log_on(table, time)
+    for ledger in (one, other):
+        assert ledger.read(STRETCH, time.seconds_left) == []
+    ahead = Stretch("follow-cards", "arn", "150", "249", ("id-3",))
+    other.write(ahead, handled("id-3"), time.seconds_left)
+    one.write(STRETCH, handled("id-1"), time.seconds_left)
+    (mark,) = table.of_kind("highest")
+    assert text(mark, "highest") == place_of("249")
+    assert one.read(ahead, time.seconds_left) == handled("id-3")
+    assert other.read(STRETCH, time.seconds_left) == handled("id-1")
+
+
+def as_earlier(table: MemoryTable, stretch: Stretch) -> list[Item]:
+    """Read as versions did that had one partition for a scope and stream."""
+    page = table.query(
+        TableName=NAME,
+        ConsistentRead=True,
+        KeyConditionExpression="#stream = :stream AND #segment >= :lowest",
+        FilterExpression="NOT #lowest > :highest",
+        ExpressionAttributeNames={"#stream": "stream", "#segment": "segment", "#lowest": "lowest"},
+        ExpressionAttributeValues={
+            ":stream": {"S": partition_of(stretch)},
+            ":lowest": {"S": place_of(stretch.lowest)},
+            ":highest": {"S": place_of(stretch.highest)},
+        },
+    )
+    return list(page["Items"])
+
+
+def test_an_earlier_version_passes_over_what_this_one_writes() -> None:
+    """Both run for a while when a function is deployed: the earlier one meets no item that it cannot read."""
+    table, time = MemoryTable(), Time()
+    write_as_earlier(table, STRETCH, handled("id-1"))
+    (segment,) = table.items.values()
+    ledger = log_on(table, time)
+    for number in (0, 150, 10**20):
+        stretch = Stretch("follow-cards", "arn", str(number), str(number + 50), ("id-2",))
+        ledger.write(stretch, handled("id-2"), time.seconds_left)
+    assert as_earlier(table, STRETCH) == [segment]
+    endless = Stretch("follow-cards", "arn", "0", "9" * 128)
+    assert as_earlier(table, endless) == [segment]
+
+
+def test_this_version_reads_what_an_earlier_one_wrote() -> None:
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    write_as_earlier(table, STRETCH, handled("id-1"))
+    ledger.write(STRETCH, handled("id-2"), time.seconds_left)
+    write_as_earlier(table, Stretch("follow-cards", "arn", "200", "201"), handled("id-3"))
+    read = ledger.read(STRETCH, time.seconds_left)
+    assert sorted(read, key=repr) == handled("id-1", "id-2")
+
+
+@dataclass
+class Unchangeable:
+    """A table of which a function may read and add items, and change none, as an earlier version's policy says.
+
+    `code` is what a change is refused with.
+    """
+
+    code: str
+    table: MemoryTable = field(default_factory=MemoryTable)
+    asked: int = 0
+
+    def query(self, **request: object) -> _client.Page:
+        query: Callable[..., _client.Page] = self.table.query
+        return query(**request)
+
+    def batch_write_item(self, **request: object) -> _client.Written:
+        write: Callable[..., _client.Written] = self.table.batch_write_item
+        return write(**request)
+
+    def update_item(self, **_: object) -> object:
+        self.asked += 1
+        raise refusal(self.code)
+
+
+def test_without_the_permission_to_change_items_it_writes_as_earlier_versions_did(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A stack that is deployed with its policy as it was keeps its promises, and its log says what is missing."""
+    client, time = Unchangeable("AccessDeniedException"), Time()
+    ledger = log_on(client, time)
+    for record in ("id-1", "id-2"):
+        ledger.write(STRETCH, handled(record), time.seconds_left)
+    assert sorted(ledger.read(STRETCH, time.seconds_left), key=repr) == handled("id-1", "id-2")
+    assert len(as_earlier(client.table, STRETCH)) == 2
+    assert client.asked == 1
+    (told,) = caplog.messages
+    assert told.startswith(
+        f"the function has no permission dynamodb:UpdateItem on the ledger's table {NAME}: add it"
+    )
+
+
+def test_any_other_refusal_to_change_an_item_is_raised() -> None:
+    client, time = Unchangeable("ValidationException"), Time()
+    with pytest.raises(ClientError, match="ValidationException"):
+        log_on(client, time).write(STRETCH, handled("id-1"), time.seconds_left)
+    assert client.table.items == {}
+
+
+def damaged(table: MemoryTable, kind: str, changed: Changed) -> str:
+    """Change an item of a kind, and give its name."""
+    (item,) = table.of_kind(kind)
+    damaged = {name: value for name, value in {**item, **changed}.items() if value is not None}
+    table.items[text(item, "stream"), text(item, "segment")] = damaged
+    return f"the segment {text(damaged, 'segment')} of {text(item, 'stream')} cannot be read: it is damaged"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        ("highest", {"highest": None}),
+        ("highest", {"highest": {"N": "1"}}),
+        ("highest", {"segment": {"S": "~secret"}}),
+        ("records", {"segment": {"S": "secret"}}),
+        ("records", {"segment": {"S": "003199.x.secret"}}),
+        ("records", {"segment": {"S": "003x.99.secret"}}),
+        ("records", {"records": {"S": "secret"}}),
+        ("records", {"records": {"B": b""}}),
+        ("records", {"records": {"B": b"\x03four"}}),
+        ("records", {"expires_at": {"S": "secret"}}),
+    ],
+)
+def test_an_item_that_leads_nowhere_is_not_passed_over(kind: str, changed: Changed) -> None:
+    """Behind it may be what must not run again."""
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    ledger.write(STRETCH, handled("id-1"), time.seconds_left)
+    name = damaged(table, kind, changed)
+    with pytest.raises(UnreadableSegment) as raised:
+        ledger.read(STRETCH, time.seconds_left)
+    assert str(raised.value) == name
+
+
+@pytest.mark.parametrize("changed", [{"records": {"B": b"\x05later"}}, {"records": None}])
+def test_a_batch_whose_fingerprints_say_nothing_is_read(changed: Changed) -> None:
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    ledger.write(STRETCH, handled("id-1"), time.seconds_left)
+    damaged(table, "records", changed)
+    assert ledger.read(STRETCH, time.seconds_left) == handled("id-1")
+
+
+@pytest.mark.parametrize("records", [1, 32, 33, 50_000, 50_001])
+def test_a_batch_of_any_size_is_found_by_one_of_its_records(records: int) -> None:
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    names = tuple(f"id-{number}" for number in range(records))
+    entries = handled(names[-1])
+    ledger.write(Stretch("follow-cards", "arn", "1", str(records), names), entries, time.seconds_left)
+    number = str(records)
+    assert (
+        ledger.read(Stretch("follow-cards", "arn", number, number, names[-1:]), time.seconds_left) == entries
+    )
+
+
+def test_entries_of_other_batches_between_the_same_numbers_are_left_out() -> None:
+    """As those of other shards and lanes are."""
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    lanes = [
+        Stretch("follow-cards", "arn", "100", "199", tuple(f"id-{lane}-{n}" for n in range(50)))
+        for lane in range(20)
+    ]
+    for stretch in lanes:
+        ledger.write(stretch, handled(*stretch.records), time.seconds_left)
+    for stretch in lanes:
+        assert ledger.read(stretch, time.seconds_left) == handled(*sorted(stretch.records))
+    unknown = Stretch("follow-cards", "arn", "100", "199")
+    assert len(ledger.read(unknown, time.seconds_left)) == 20 * 50
+
+
+def test_marks_lie_behind_all_numbers() -> None:
+    table, time = MemoryTable(), Time()
+    for stretch in (STRETCH, Stretch("follow-cards", "arn", "0", "9" * 128, ("id-1",))):
+        log_on(table, time).write(stretch, handled("id-1"), time.seconds_left)
+    marks = [text(item, "segment") for item in table.of_kind("highest")]
+    assert len(marks) == 2
+    assert all(place_of("9" * 128) < mark for mark in marks)
+
+
+@pytest.mark.parametrize("first", [0, 90, 10**6 - 3, 10**127])
+def test_widths_around_each_class_are_found(first: int) -> None:
+    """A batch is as wide as its class allows, or wider by one, and the asker has its first or its last number."""
+    table, time = MemoryTable(), Time()
+    ledger = log_on(table, time)
+    widths = [0, *(10**digits + more for digits in range(0, 40, 3) for more in (-1, 0, 1))]
+    for width, _ in pairwise([*widths, 0]):
+        stretch = Stretch("follow-cards", "arn", str(first), str(first + width), ("first", "last"))
+        entries = [Entry(Pair("announce", "last"), "handled", attempts=width)]
+        ledger.write(stretch, entries, time.seconds_left)
+        for number in (first, first + width):
+            own = Stretch("follow-cards", "arn", str(number), str(number), ("last",))
+            assert entries[0] in ledger.read(own, time.seconds_left)
+    assert NOW == time.now
