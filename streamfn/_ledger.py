@@ -105,6 +105,24 @@ class Ledger(Protocol):
         ...
 
 
+NOTE: Final = "process-"
+"""How the record of a pair begins that is no record's, but the note of a process: its name, a slash, an identity."""
+
+
+def is_note(pair: Pair) -> bool:
+    """Whether a pair is the note of a process that begins with something, and not how far a handler has come."""
+    return pair.record.startswith(NOTE)
+
+
+def record_meant(pair: Pair) -> str:
+    """Name the record that a pair is about, which a note names behind a slash.
+
+    >>> record_meant(Pair("announce", "id-1")), record_meant(Pair("announce", "process-5f.1/id-1"))
+    ('id-1', 'id-1')
+    """
+    return pair.record.partition("/")[2] if is_note(pair) else pair.record
+
+
 def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
     """Put together what is known of each pair: settled counts more than open, and the most attempts count.
 

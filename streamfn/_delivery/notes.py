@@ -18,10 +18,9 @@ from typing import Final
 from streamfn._delivery.book import DIED, Book
 from streamfn._delivery.marks import Begun
 from streamfn._delivery.processes import ThisProcess
-from streamfn._ledger import Entry, Pair, identity_of
+from streamfn._ledger import NOTE, Entry, Pair, identity_of
 from streamfn._records import Record
 
-_PREFIX: Final = "process-"
 _REASON: Final = "Begun"
 
 
@@ -60,7 +59,7 @@ class Notes:
     def passes_over(self, entry: Entry) -> bool:
         """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
         handler, record = entry.pair
-        passed = Pair(handler, f"{_PREFIX}passed-{entry.attempts}/{record}")
+        passed = Pair(handler, f"{NOTE}passed-{entry.attempts}/{record}")
         if self._book.settled(passed):
             return False
         self._book.settle(passed, "handled")
@@ -77,11 +76,11 @@ class Notes:
     def _read(self, records: Sequence[Record]) -> bool:
         """Find out whether the run has to be careful."""
         book = self._book
-        found = [pair for pair in book.owed if pair.record.startswith(_PREFIX) or book[pair].reason == DIED]
+        found = [pair for pair in book.owed if pair.record.startswith(NOTE) or book[pair].reason == DIED]
         if not found:  # as in nearly every run
             return False
         here = {identity_of(record) for record in records}
-        own, careful = f"{_PREFIX}{self._process.name}.", False
+        own, careful = f"{NOTE}{self._process.name}.", False
         for pair in found:
             note, _, record = pair.record.partition("/")
             if pair.record in here:
@@ -135,9 +134,4 @@ def ends_of(records: Sequence[Record]) -> Sequence[str]:
 
 
 def _noted(note: str, pair: Pair) -> Pair:
-    return Pair(pair.handler, f"{_PREFIX}{note}/{pair.record}")
-
-
-def is_note(entry: Entry) -> bool:
-    """Whether an entry is of a note, and not of a record."""
-    return entry.pair.record.startswith(_PREFIX)
+    return Pair(pair.handler, f"{NOTE}{note}/{pair.record}")

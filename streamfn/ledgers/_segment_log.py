@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from streamfn._clients import OnFirstUse, error_code
-from streamfn._ledger import Entry, Stretch
+from streamfn._ledger import Entry, Stretch, is_note
 from streamfn._time import SecondsLeft
 from streamfn._wire import Image
 from streamfn.ledgers._backoff import Backoff, Wait
@@ -78,6 +78,10 @@ class SegmentLog:
         backoff = Backoff(self._table_name, seconds_left, self._wait)
         now = self._now()
         expires_at = int(now + LIFETIME.total_seconds())
+        if all(is_note(entry.pair) and not entry.pair.handler for entry in entries):
+            # A process begins. One item where each read looks first is enough for it, and raises no mark.
+            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff)
+            return
         batch = self._batches.of(stretch, entries, now)
         items = items_of(batch.partition, stretch, entries, expires_at)
         if batch.is_indexed(now):

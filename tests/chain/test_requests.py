@@ -74,7 +74,7 @@ class Jobs:
         delivery = retry(
             ledger=DynamoDBLedger("card-ledger", client=dynamodb),
             dead_letters=SqsDeadLetters("http://127.0.0.1/123456789012/letters", client=sqs),
-            max_attempts=1 if self.outcome == "all are given up" else 5,
+            max_attempts=1 if self.outcome == "all are given up" else 100,
             patience=timedelta(),
             write=write,
             scope="follow-cards",

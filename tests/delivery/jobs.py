@@ -10,8 +10,7 @@ from typing import Annotated, Final
 from returns.result import Failure, Result, Success
 
 from streamfn import Event, Failed, InsertEvent, PartitionKey, Table
-from streamfn._delivery.notes import is_note
-from streamfn._ledger import Entry, Stretch
+from streamfn._ledger import Entry, Stretch, is_note
 from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
 from streamfn.ledgers import MemoryLedger
@@ -89,7 +88,7 @@ class WatchedLedger:
         """Write, unless it cannot."""
         if self.cannot_write:
             raise ConnectionError("secret")
-        if told := [entry for entry in entries if not is_note(entry)]:
+        if told := [entry for entry in entries if not is_note(entry.pair)]:
             self.writes.append(told)
         self.ledger.write(stretch, entries, seconds_left)
 

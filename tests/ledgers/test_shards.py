@@ -9,7 +9,7 @@ import pytest
 
 from streamfn._ledger import Stretch
 from streamfn._wire import Image
-from streamfn.ledgers import Entry, _batches, _directory, _index, _segment_log
+from streamfn.ledgers import Entry, _batches, _directory, _index, _segment_log, _table
 from streamfn.ledgers._directory import Directory
 from tests.ledgers.shards import assert_all_is_known
 
@@ -71,7 +71,7 @@ def fingerprints_cut_at_the_wrong_place(patch: pytest.MonkeyPatch) -> None:
 
 def segments_in_the_partition_of_another_batch(patch: pytest.MonkeyPatch) -> None:
     def batch_partition(stretch: Stretch, digest: str) -> str:
-        return _segment_log.batch_partition(stretch, digest.swapcase())
+        return _table.batch_partition(stretch, digest.swapcase())
 
     patch.setattr(_batches, "batch_partition", batch_partition)
 

@@ -18,14 +18,14 @@ from streamfn._delivery.book import Book
 from streamfn._delivery.ledger_delivery import RetryWithLedger
 from streamfn._delivery.ledger_gate import LedgerGate
 from streamfn._delivery.limits import Limits
-from streamfn._delivery.notes import Notes, is_note
+from streamfn._delivery.notes import Notes
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
 from streamfn._execution.items import Place
 from streamfn._execution.tasks import Half, Results
-from streamfn._ledger import Entry, Pair, Stretch, identity_of
+from streamfn._ledger import Entry, Pair, Stretch, identity_of, is_note
 from streamfn._letters import DeadLetter
 from streamfn._records import Record
 from streamfn._time import SecondsLeft
@@ -178,7 +178,7 @@ def calls_noted_without_what_is_known_by_then(patch: pytest.MonkeyPatch) -> None
     news = Book.news
 
     def deaths_alone(book: Book) -> list[Entry]:
-        return [entry for entry in news(book) if not entry.settled or is_note(entry)]
+        return [entry for entry in news(book) if not entry.settled or is_note(entry.pair)]
 
     note = LedgerGate._note
 

@@ -24,7 +24,7 @@ from streamfn import (
     pipeline,
     series,
 )
-from streamfn._delivery.notes import is_note
+from streamfn._ledger import is_note
 from streamfn._time import SecondsLeft
 from streamfn.ledgers import Entry, MemoryLedger, Stretch
 from streamfn.testing import EventSourceMapping, insert_event
@@ -144,7 +144,7 @@ class TellingLedger(MemoryLedger):
         told: list[Told] = [
             (entry.pair.record, entry.state, entry.attempts, entry.reason)
             for entry in entries
-            if not is_note(entry)
+            if not is_note(entry.pair)
         ]
         if told:
             self.writes.append(told)
