@@ -184,12 +184,12 @@ def test_a_process_that_has_begun_other_batches_dies_once_without_a_note(
     start: Start, service: Service, stores: Stores
 ) -> None:
     """Each process is in another sandbox, so that there is nothing on disk of the one before."""
-    batch, fatal = shard(1, 2), {"FATAL": "/announce/2", "FATAL_WAY": "exit", "TMPDIR": "/nowhere"}
-    with start(**fatal) as function:
+    batch = shard(1, 2)
+    with start(FATAL="/announce/2", FATAL_WAY="exit", TMPDIR="/nowhere") as function:
         assert function.invoke(shard(3).batch) == {"batchItemFailures": []}
         batch.take(function.attempt(batch.batch))
     while batch.events and len(batch.answers) < 10:
-        with start(**fatal) as function:
+        with start(FATAL="/announce/2", FATAL_WAY="exit", TMPDIR="/nowhere") as function:
             batch.take(function.attempt(batch.batch))
     assert batch.answers[:-1] == [Exited(9)] * (2 + MAX_ATTEMPTS)
     assert service.effects == paths(1, 2, 3) - Counter({"/announce/2"}) + paths(1) + paths(1)
