@@ -390,9 +390,8 @@ class LedgerGate(Gate):
     def _note(self, turns: Iterable[Turn]) -> None:
         """Note which pairs a handler is called for, with all that is known by now."""
         pairs = [named(turn) for turn in turns]
-        if self._notes is None or self._ledger_fails:
-            return
-        if self._notes.note_call(pairs, self._ground.clock.now):
+        if self._notes is not None and not self._ledger_fails:
+            self._notes.note_call(pairs, self._ground.clock.now)
             self._write(self.deadline.seconds_left)
 
     def _write(self, seconds_left: SecondsLeft) -> bool:
