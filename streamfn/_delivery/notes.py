@@ -45,16 +45,12 @@ class Notes:
         """Enter that this process begins with a batch."""
         self._of_batch = self._enter([Pair("", end) for end in ends_of(records)], now, alone=False)
 
-    def note_call(self, pairs: Sequence[Pair], now: datetime) -> bool:
-        """Enter that this process calls a handler for these pairs; say whether there is anything to write.
-
-        The call before has ended.
-        """
+    def note_call(self, pairs: Sequence[Pair], now: datetime) -> None:
+        """Enter that this process calls a handler for these pairs. The call before has ended."""
         if pairs != self._pairs:
             self._settle(self._of_call)
             self._pairs = pairs
             self._of_call = self._enter(pairs, now, alone=len(pairs) == 1)
-        return bool(self._book.news())
 
     def passes_over(self, entry: Entry) -> bool:
         """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""

@@ -34,12 +34,12 @@ from streamfn import (
 )
 from streamfn._delivery.marks import NoMarks
 from streamfn._delivery.processes import ThisProcess
-from streamfn._ledger import Entry, Stretch
-from streamfn._time import SecondsLeft
+from streamfn._ledger import Entry, Pair, Stretch, merged, stretch_of
+from streamfn._time import SecondsLeft, no_end
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, StoreDown, lambda_context, lambda_event
 from streamfn.testing._mapping.faults import Fault
-from tests.delivery.jobs import Job, Letterbox, Note, notes, quiet, written
+from tests.delivery.jobs import START, Job, Letterbox, Note, notes, quiet, written
 
 SECOND: Final = timedelta(seconds=1)
 MAX_ATTEMPTS: Final = 3
@@ -54,11 +54,16 @@ class Shared(MemoryLedger):
         """Begin with no entry, and let writes through."""
         super().__init__()
         self.writes: list[Sequence[Entry]] = []
+        self.stretches: list[Stretch] = []
+        self.fails_from = 10**9
         self.before_write: Callable[[], None] = _nothing
 
     @override
     def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
         self.before_write()
+        if len(self.writes) >= self.fails_from:
+            raise ConnectionError("secret")
+        self.stretches.append(stretch)
         super().write(stretch, entries, seconds_left)
         self.writes.append(entries)
 
@@ -398,6 +403,40 @@ def test_without_a_ledger_that_can_be_written_the_batch_goes_on() -> None:
     history = mapping.deliver(*written("a1", "b1"))
     assert [each.error for each in history.invocations] == ["the answer was lost", None]
     assert job.seen == ["a1", "b1"] * 2
+
+
+def test_a_careful_run_goes_on_without_notes_where_they_cannot_be_written() -> None:
+    ledger, batch, job = Shared(), lambda_event(*written("a1", "b1")), Job()
+    function(ledger)(batch, None)
+    ledger.fails_from = 1
+    assert function(ledger, job=job)(batch, None) == {"batchItemFailures": []}
+    assert job.seen == ["a1", "b1"]
+
+
+def test_a_note_that_a_living_process_could_not_settle_is_held_against_nobody() -> None:
+    ledger, batch = Shared(), lambda_event(*written("a1"))
+    function(ledger)(batch, None)
+    handler = function(ledger)
+    ledger.fails_from = 2  # the end of the run
+    handler(batch, None)
+    ledger.fails_from = 10**9
+    handler(batch, None)
+    known = ledger.read(ledger.stretches[0], no_end)
+    assert all(entry.settled for pair, entry in merged(known).items() if pair.handler)
+    assert {entry.attempts for entry in known} == {0}
+
+
+def test_a_process_that_died_after_a_success_was_recorded_died_of_something_else() -> None:
+    ledger, (event,), job = Shared(), written("a1"), Job()
+    note = Pair("tell", "process-another.1/a1")
+    ledger.write(
+        stretch_of("notes-worker", [event.record]),
+        [Entry(note, "open", since=START, alone=True), Entry(Pair("tell", "a1"), "handled")],
+        no_end,
+    )
+    assert function(ledger, job=job)(lambda_event(event), None) == {"batchItemFailures": []}
+    assert job.seen == []
+    assert {entry.attempts for write in ledger.writes for entry in write} == {0}
 
 
 def test_a_note_that_takes_all_the_time_leaves_none_to_begin_in() -> None:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -186,12 +185,11 @@ def test_a_process_that_has_begun_other_batches_dies_once_without_a_note(
 ) -> None:
     """Each process is in another sandbox, so that there is nothing on disk of the one before."""
     batch = shard(1, 2)
-    fatal = partial(start, FATAL="/announce/2", FATAL_WAY="exit", TMPDIR="/nowhere")
-    with fatal() as function:
+    with start(FATAL="/announce/2", FATAL_WAY="exit", TMPDIR="/nowhere") as function:
         assert function.invoke(shard(3).batch) == {"batchItemFailures": []}
         batch.take(function.attempt(batch.batch))
     while batch.events and len(batch.answers) < 10:
-        with fatal() as function:
+        with start(FATAL="/announce/2", FATAL_WAY="exit", TMPDIR="/nowhere") as function:
             batch.take(function.attempt(batch.batch))
     assert batch.answers[:-1] == [Exited(9)] * (2 + MAX_ATTEMPTS)
     assert service.effects == paths(1, 2, 3) - Counter({"/announce/2"}) + paths(1) + paths(1)

@@ -13,7 +13,9 @@ from returns.result import Result, Success
 
 from streamfn import (
     Delivery,
+    Failed,
     InsertEvent,
+    LambdaContext,
     Strategy,
     acknowledge,
     concurrent,
@@ -88,6 +90,60 @@ def test_a_dead_process_neither_writes_its_ledger_nor_sends_letters(
     assert len(dead_letters.letters) == 1
     told = {record: (state, attempts) for write in ledger.writes for record, state, attempts, _ in write}
     assert told == {"r1": ("dead", 1), "r2": ("handled", 0)}
+
+
+def test_a_handler_may_end_the_process_and_nothing_that_follows_happens() -> None:
+    told: list[str] = []
+
+    def tell(event: InsertEvent[Card]) -> Result[str, str]:
+        if not told:
+            told.append("ended")
+            mapping.end_process()
+        return Success(event.event_id)
+
+    mapping = EventSourceMapping(lambda_handler(pipeline(cards, on_insert(tell)), acknowledge(quiet)))
+    first, second = mapping.deliver(*written("a", "b")).invocations
+    assert (first.error, first.calls) == ("ProcessDied", (call("tell", r1="died"),))
+    assert second.calls == (call("tell", r1="succeeded"), call("tell", r2="succeeded"))
+
+
+def test_what_is_not_watched_may_end_the_process_as_well() -> None:
+    """A `where` that is asked last of all, and a function that is no pipeline's."""
+    ended: list[str] = []
+
+    def wants(_: InsertEvent[Card]) -> bool:
+        if not ended:
+            ended.append("in a where")
+            mapping.end_process()
+        return False
+
+    job = Job()
+    process = pipeline(cards, on_insert(job.single, name="tell", where=wants))
+    mapping = EventSourceMapping(lambda_handler(process, acknowledge(quiet)))
+    assert [each.error for each in mapping.deliver(*written("a")).invocations] == ["ProcessDied", None]
+
+    def function(_: object, __: LambdaContext) -> None:
+        if len(ended) < 2:
+            ended.append("outside")
+            other.end_process()
+
+    other = EventSourceMapping(function)
+    assert [each.error for each in other.deliver(*written("a")).invocations] == ["ProcessDied", None]
+
+
+def test_a_report_may_end_the_process_before_lambda_has_the_answer() -> None:
+    reported: list[str | None] = []
+
+    def report(failed: Failed[object]) -> None:
+        reported.append(failed.record.event_id)
+        if len(reported) == 1:
+            mapping.end_process()
+
+    job = Job(times=1)
+    process = pipeline(cards, on_insert(job.single, name="tell"))
+    mapping = EventSourceMapping(lambda_handler(process, acknowledge(report)))
+    history = mapping.deliver(*written("refuse"))
+    assert [each.error for each in history.invocations] == ["ProcessDied", None]
 
 
 def test_what_was_written_before_the_process_died_is_remembered() -> None:
