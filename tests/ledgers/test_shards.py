@@ -39,7 +39,8 @@ def a_directory_that_is_not_raised(patch: pytest.MonkeyPatch) -> None:
 def a_directory_that_is_raised_once(patch: pytest.MonkeyPatch) -> None:
     def missing(directory: Directory, stretch: Stretch, now: float) -> Image | None:
         found = real(directory, stretch, now)
-        return None if found is None or directory._known.get(found["stream"]["S"]) else found  # type: ignore[call-overload] # pyright: ignore[reportPrivateUsage]
+        known = directory._known  # pyright: ignore[reportPrivateUsage]
+        return None if found is None or known.get(str(found["stream"]["S"])) else found
 
     real = Directory.missing
     patch.setattr(Directory, "missing", missing)
@@ -131,10 +132,11 @@ def segments_of_earlier_versions_passed_over(patch: pytest.MonkeyPatch) -> None:
     def is_mark(_: Image) -> bool:
         return True
 
+    def marks_of(items: list[Image]) -> dict[str, str]:
+        return _directory.marks_of(item for item in items if _directory.is_mark(item))
+
     patch.setattr(_segment_log, "is_mark", is_mark)
-    patch.setattr(
-        _segment_log, "marks_of", lambda items: _directory.marks_of(filter(_directory.is_mark, items))
-    )
+    patch.setattr(_segment_log, "marks_of", marks_of)
 
 
 @pytest.mark.parametrize(
