@@ -9,10 +9,12 @@ needs no locks, and writing the same entry twice does no harm.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, overload
+
+from typing_extensions import override
 
 from streamfn._records import MalformedRecord, Record, is_one_change
 from streamfn._time import SecondsLeft
@@ -54,6 +56,43 @@ class Entry:
     def settled(self) -> bool:
         """Whether the pair never runs again."""
         return self.state != "open"
+
+
+class Waiting(Sequence[Entry]):
+    """Entries, and behind them those of pairs that are open for one reason, which are made when somebody asks.
+
+    `waiting` has the handlers for each record. Who knows the class can go by that, and needs no entry of them.
+    """
+
+    __slots__ = ("_length", "entries", "reason", "waiting")
+
+    def __init__(self, entries: Sequence[Entry], waiting: Mapping[str, tuple[str, ...]], reason: str) -> None:
+        """Take entries, the handlers that wait for each record, and the reason why."""
+        self.entries = entries
+        self.waiting = waiting
+        self.reason = reason
+        self._length = len(entries) + sum(map(len, waiting.values()))
+
+    @override
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+
+    @override
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        return list(self)[index]
+
+    @override
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.entries
+        for record, handlers in self.waiting.items():
+            for handler in handlers:
+                yield Entry(Pair(handler, record), "open", reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)

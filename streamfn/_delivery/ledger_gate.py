@@ -19,7 +19,7 @@ from streamfn._delivery.limits import Limits
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.under_way import UnderWay
 from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate, Turn
+from streamfn._execution.gate import Gate, Turn, Turns
 from streamfn._execution.items import Place
 from streamfn._execution.tasks import location_for
 from streamfn._failures import (
@@ -91,7 +91,7 @@ class LedgerGate(Gate):
         self._lock = RLock()
 
     @override
-    def expects(self, turns: Iterable[Turn], /) -> None:
+    def expects(self, turns: Turns, /) -> None:
         self._under_way.expect(turns)
 
     @override
@@ -248,8 +248,7 @@ class LedgerGate(Gate):
                     since = self._ground.clock.now if len(calls) == 1 else None
                     self._book.suspected(pair, TimedOut.__name__, since)
                 self._counted.add(pair)
-            for turn in self._under_way.expected:
-                self._book.waits(named(turn), OutOfTime.__name__)
+            self._book.all_wait(self._under_way.by_record(), OutOfTime.__name__)
             self._write(self.deadline.seconds_for_stores)
 
     def finish(self) -> None:

@@ -98,6 +98,14 @@ class Tasks:
             for stop in stops:
                 yield Task(subject, stop, first)
 
+    def by_record(self) -> Iterator[tuple[StreamRecord, tuple[str, ...]]]:
+        """Give each record with the names of its handlers; those of one way are the same object."""
+        names: dict[int, tuple[str, ...]] = {}  # by the stops, which outlive this
+        for _, record, stops, _, _ in self._passages:
+            if (known := names.get(id(stops))) is None:
+                known = names[id(stops)] = tuple([stop.name for stop in stops])
+            yield record, known
+
 
 def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
     """Find out what a task comes to before its handler is called: an event to call it with, or a Result, or none.
