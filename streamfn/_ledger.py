@@ -16,9 +16,9 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, overload
 
 from typing_extensions import override
 
-from streamfn._records import MalformedRecord, Record, is_one_change
+from streamfn._records import Record, is_one_change
 from streamfn._time import SecondsLeft
-from streamfn._wire import magnitude
+from streamfn._wire import flattened, magnitude
 
 State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
 """How far a pair has come: all but `open` are settled, and a settled pair never runs again.
@@ -27,6 +27,10 @@ State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
 """
 
 _RANK: Final[dict[State, int]] = {"open": 0, "dropped": 1, "dead": 2, "handled": 3}
+
+
+_LONGEST: Final = 1_000
+"""How many characters an identifier may have that records go by."""
 
 
 class Pair(NamedTuple):
@@ -161,18 +165,25 @@ def _joined(one: Entry, other: Entry) -> Entry:
 def identity_of(record: Record) -> str:
     """Name a record so that it has the same name in every delivery: by its `event_id`, or else by what it has.
 
-    An entry that bears no identifier at all goes by a digest of what it is.
+    An entry that bears no identifier at all goes by a digest of what it is, and so does one whose identifier is too
+    long for a ledger and for the name of a letter, as none of AWS is.
     """
-    if not isinstance(record, MalformedRecord):
-        return record.event_id
-    if record.event_id is not None:
-        return record.event_id
+    if (identity := record.event_id) is not None:
+        return identity if len(identity) <= _LONGEST else _digest(identity)
     if record.sequence_number is not None:
         return f"sequence-number-{record.sequence_number}"
+    raw = record.raw
+    try:
+        content = json.dumps(raw, sort_keys=True, default=repr)
+    except (RecursionError, TypeError, ValueError):  # too deep, or nothing that JSON could hold
+        content = "\n".join(flattened(raw))
+    return _digest(content)
+
+
+def _digest(content: str) -> str:
     from hashlib import sha256  # here, because few need it and each cold start would pay
 
-    content = json.dumps(record.raw, sort_keys=True, default=repr)
-    return f"sha256-{sha256(content.encode()).hexdigest()}"
+    return f"sha256-{sha256(content.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
