@@ -299,7 +299,7 @@ class LedgerGate(Gate):
         return DeadLetter(
             scope=self._ground.stretch.scope,
             pair=pair,
-            stream=self._ground.stretch.stream,
+            stream=turn.record.event_source_arn or self._ground.stretch.stream,
             record=turn.record.raw,
             reason=type(reason).__name__,
             detail=detail_of(reason),
