@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from streamfn import PartitionKey, Table, lambda_handler, on_event, pipeline, retry, router
+from returns.result import Failure, Result, Success
+
+from streamfn import Event, PartitionKey, Table, lambda_handler, on_event, pipeline, retry, router
 from streamfn._ledger import stretch_of
 from streamfn._payloads import read
 from streamfn._time import no_end
@@ -22,15 +24,26 @@ class Tag:
     id: Annotated[int, PartitionKey]
 
 
+class Label(Job):
+    """A job on tags."""
+
+    def label(self, event: Event[Tag]) -> Result[str, str]:
+        """Do the job, or fail."""
+        text = event.event_id
+        self.seen.append(text)
+        self.failures[text] = left = self.failures.get(text, 0) - 1
+        return Failure(text) if left >= 0 else Success(text)
+
+
 tags = Table("tags", Tag)
 NOTES = written("a1", "b1")
 TAGS = [insert_event(Tag(number), event_id=f"t{number}") for number in (1, 2)]
 
 
 def test_what_two_streams_have_settled_is_known_to_a_batch_of_either() -> None:
-    tell, label, ledger = Job(b1=9), Job(t1=1), MemoryLedger()
+    tell, label, ledger = Job(b1=9), Label(t1=1), MemoryLedger()
     process = router(
-        pipeline(notes, on_event(tell, name="tell")), pipeline(tags, on_event(label, name="label"))
+        pipeline(notes, on_event(tell, name="tell")), pipeline(tags, on_event(label.label, name="label"))
     )
     handler = lambda_handler(process, retry(ledger=ledger, scope="s", report=quiet))
     handler(lambda_event(*NOTES, *TAGS), None)
@@ -44,7 +57,8 @@ def test_what_two_streams_have_settled_is_known_to_a_batch_of_either() -> None:
 def test_each_streams_entries_are_its_own() -> None:
     ledger = WatchedLedger()
     process = router(
-        pipeline(notes, on_event(Job(b1=1), name="tell")), pipeline(tags, on_event(Job(), name="label"))
+        pipeline(notes, on_event(Job(b1=1), name="tell")),
+        pipeline(tags, on_event(Label().label, name="label")),
     )
     handler = lambda_handler(process, retry(ledger=ledger, scope="s", report=quiet))
     handler(lambda_event(TAGS[0], NOTES[0], TAGS[1], NOTES[1]), None)
@@ -57,7 +71,7 @@ def test_a_part_of_which_there_is_nothing_to_say_is_not_written() -> None:
     ledger = WatchedLedger()
     process = router(
         pipeline(notes, on_event(Job(a1=1), name="tell")),
-        pipeline(tags, on_event(Job(), where=lambda _: False, name="label")),
+        pipeline(tags, on_event(Label().label, where=lambda _: False, name="label")),
     )
     lambda_handler(process, retry(ledger=ledger, scope="s", report=quiet))(lambda_event(*NOTES, *TAGS), None)
     assert len(ledger.writes) == 1
@@ -66,7 +80,8 @@ def test_a_part_of_which_there_is_nothing_to_say_is_not_written() -> None:
 def test_an_entry_that_names_no_stream_is_of_the_first() -> None:
     ledger, box = MemoryLedger(), Letterbox()
     process = router(
-        pipeline(notes, on_event(Job(), name="tell")), pipeline(tags, on_event(Job(t1=1), name="label"))
+        pipeline(notes, on_event(Job(), name="tell")),
+        pipeline(tags, on_event(Label(t1=1).label, name="label")),
     )
     handler = lambda_handler(
         process,
