@@ -129,6 +129,14 @@ def test_where_not_even_the_keys_fit_the_place_is_stored() -> None:
     assert queue.last == with_exception.truncated(2)
 
 
+def test_keys_that_do_not_fit_what_the_queue_is_said_to_take_are_left_out() -> None:
+    queue = Queue(1_024, 1_024)
+    with_keys = replace(letter(1), record=record(1, change={"Keys": {"id": {"S": "k" * 1_000}}}))
+    assert SqsDeadLetters(URL, client=queue, max_bytes=1_024).send([with_keys], no_end) == ids(with_keys)
+    assert len(queue.batches) == 1
+    assert queue.last == with_keys.truncated(2)
+
+
 def test_where_nothing_fits_it_stays_a_failure_and_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     queue = Queue(takes=100)
     assert SqsDeadLetters(URL, client=queue).send([letter(1)], no_end) == set()

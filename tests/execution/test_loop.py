@@ -55,10 +55,6 @@ async def cancel_all() -> None:
     await asyncio.sleep(0)
 
 
-async def forbid_threads() -> None:
-    await asyncio.get_running_loop().shutdown_default_executor()
-
-
 def meddling(meddle: Callable[[], Awaitable[None]], strategy: Strategy) -> Pipeline[object, object]:
     async def first(_: InsertEvent[Card]) -> Result[str, str]:
         await meddle()
@@ -86,7 +82,6 @@ def plain(strategy: Strategy) -> Pipeline[object, object]:
         cancel_itself,
         cancel_itself_and_wait,
         cancel_all,
-        forbid_threads,
     ],
 )
 def test_whatever_a_handler_does_to_the_loop_each_pair_has_its_result_and_later_ones_run(
