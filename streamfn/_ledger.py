@@ -9,14 +9,16 @@ needs no locks, and writing the same entry twice does no harm.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, overload
 
-from streamfn._records import MalformedRecord, Record, is_one_change
+from typing_extensions import override
+
+from streamfn._records import Record, is_one_change
 from streamfn._time import SecondsLeft
-from streamfn._wire import magnitude
+from streamfn._wire import flattened, magnitude
 
 State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
 """How far a pair has come: all but `open` are settled, and a settled pair never runs again.
@@ -25,6 +27,10 @@ State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
 """
 
 _RANK: Final[dict[State, int]] = {"open": 0, "dropped": 1, "dead": 2, "handled": 3}
+
+
+_LONGEST: Final = 1_000
+"""How many characters an identifier may have that records go by."""
 
 
 class Pair(NamedTuple):
@@ -54,6 +60,43 @@ class Entry:
     def settled(self) -> bool:
         """Whether the pair never runs again."""
         return self.state != "open"
+
+
+class Waiting(Sequence[Entry]):
+    """Entries, and behind them those of pairs that are open for one reason, which are made when somebody asks.
+
+    `waiting` has the handlers for each record. Who knows the class can go by that, and needs no entry of them.
+    """
+
+    __slots__ = ("_length", "entries", "reason", "waiting")
+
+    def __init__(self, entries: Sequence[Entry], waiting: Mapping[str, tuple[str, ...]], reason: str) -> None:
+        """Take entries, the handlers that wait for each record, and the reason why."""
+        self.entries = entries
+        self.waiting = waiting
+        self.reason = reason
+        self._length = len(entries) + sum(map(len, waiting.values()))
+
+    @override
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+
+    @override
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        return list(self)[index]
+
+    @override
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.entries
+        for record, handlers in self.waiting.items():
+            for handler in handlers:
+                yield Entry(Pair(handler, record), "open", reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +166,13 @@ def record_meant(pair: Pair) -> str:
     return pair.record.partition("/")[2] if is_note(pair) else pair.record
 
 
+def records_of(entries: Sequence[Entry]) -> set[str]:
+    """Name the records that entries are about."""
+    if isinstance(entries, Waiting):
+        return records_of(entries.entries) | entries.waiting.keys()
+    return {record_meant(entry.pair) for entry in entries}
+
+
 def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
     """Put together what is known of each pair: settled counts more than open, and the most attempts count.
 
@@ -147,18 +197,25 @@ def _joined(one: Entry, other: Entry) -> Entry:
 def identity_of(record: Record) -> str:
     """Name a record so that it has the same name in every delivery: by its `event_id`, or else by what it has.
 
-    An entry that bears no identifier at all goes by a digest of what it is.
+    An entry that bears no identifier at all goes by a digest of what it is, and so does one whose identifier is too
+    long for a ledger and for the name of a letter, as none of AWS is.
     """
-    if not isinstance(record, MalformedRecord):
-        return record.event_id
-    if record.event_id is not None:
-        return record.event_id
+    if (identity := record.event_id) is not None:
+        return identity if len(identity) <= _LONGEST else _digest(identity)
     if record.sequence_number is not None:
         return f"sequence-number-{record.sequence_number}"
+    raw = record.raw
+    try:
+        content = json.dumps(raw, sort_keys=True, default=repr)
+    except (RecursionError, TypeError, ValueError):  # too deep, or nothing that JSON could hold
+        content = "\n".join(flattened(raw))
+    return _digest(content)
+
+
+def _digest(content: str) -> str:
     from hashlib import sha256  # here, because few need it and each cold start would pay
 
-    content = json.dumps(record.raw, sort_keys=True, default=repr)
-    return f"sha256-{sha256(content.encode()).hexdigest()}"
+    return f"sha256-{sha256(content.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:

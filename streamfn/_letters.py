@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 from urllib.parse import quote
@@ -17,6 +17,9 @@ from streamfn._wire import as_text, is_map, json_type
 
 VERSION: Final = 1
 """The form of a letter's JSON. A reader refuses a version that it does not know, and leaves the letter where it is."""
+
+TRUNCATED: Final = 2
+"""The version of a truncated letter: a reader that does not know such would run a handler on half a record."""
 
 
 class NotADeadLetter(ValueError):
@@ -32,6 +35,10 @@ class DeadLetter:
     was tried before; `at` is when the letter was written, in UTC. `stream` is the stream's ARN, or empty. `location`
     is the place in code where that failure came about, such as ``app.py:12 in announce``, and `exception` describes
     what was raised by types and frames, without a text; both are None where nobody knows, as in older letters.
+
+    A letter `is_truncated` whose record no store takes: `record` has no images then, but its place in the stream and,
+    if they fit, its keys. The stream remembers the whole record for 24 hours ("Change data capture for DynamoDB
+    Streams" in the Amazon DynamoDB Developer Guide), and `redrive` reads it there.
     """
 
     scope: str
@@ -45,6 +52,7 @@ class DeadLetter:
     at: datetime
     location: str | None = None
     exception: Mapping[str, object] | None = None
+    is_truncated: bool = False
 
     @property
     def id(self) -> str:
@@ -59,11 +67,30 @@ class DeadLetter:
     def to_json(self) -> str:
         """Write the letter as a line of JSON, with its version, in ASCII alone, so that any store takes it.
 
-        Fails with `TypeError`, `ValueError` or `RecursionError` for a record that never was JSON.
+        A record that never was JSON, or is nested too deep to be written, is truncated.
         """
+        try:
+            return self._json()
+        except (TypeError, ValueError, RecursionError):
+            return self.truncated()._json()  # noqa: SLF001 (its own)
+
+    def truncated(self, level: int = 1) -> DeadLetter:
+        """Make the letter without the images of its record; at level 2 also without keys and places in code."""
+        from streamfn._truncation import LAST, truncated  # few letters are
+
+        record, is_last = truncated(self.record, level), level >= LAST
+        return replace(
+            self,
+            record=record,
+            location=None if is_last else self.location,
+            exception=None if is_last else self.exception,
+            is_truncated=True,
+        )
+
+    def _json(self) -> str:
         return json.dumps(
             {
-                "version": VERSION,
+                "version": TRUNCATED if self.is_truncated else VERSION,
                 "id": self.id,
                 "scope": self.scope,
                 "handler": self.pair.handler,
@@ -75,6 +102,7 @@ class DeadLetter:
                 "since": None if self.since is None else self.since.isoformat(),
                 "at": self.at.isoformat(),
                 **self.places,
+                **({"truncated": True} if self.is_truncated else {}),
                 "record": self.record,
             },
             default=_plain,
@@ -113,9 +141,9 @@ def read_letter(text: str) -> DeadLetter:
         raise NotADeadLetter("expected JSON") from None
     if not is_map(told):
         raise NotADeadLetter(f"expected an object, got {json_type(told)}")
-    if (version := _count(told.get("version"))) != VERSION:
+    if (version := _count(told.get("version"))) not in {VERSION, TRUNCATED}:
         got = "something else" if version is None else version
-        raise NotADeadLetter(f"expected a dead letter of version {VERSION}, got {got}")
+        raise NotADeadLetter(f"expected a dead letter of version {VERSION} or {TRUNCATED}, got {got}")
     names = ("scope", "handler", "identity", "stream", "reason")
     texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
     exception = told.get("exception")
@@ -134,6 +162,7 @@ def read_letter(text: str) -> DeadLetter:
         at=at,
         location=as_text(told.get("location")),
         exception=exception if is_map(exception) else None,
+        is_truncated=version == TRUNCATED,
     )
 
 

@@ -24,6 +24,7 @@ from streamfn._wire import (
     as_text,
     copied,
     is_map,
+    is_same,
 )
 
 _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
@@ -207,12 +208,12 @@ def is_one_change(one: Record, other: Record) -> bool:
     Kinesis gives a change that it carries twice two numbers. In a DynamoDB stream, two numbers are two changes.
     """
     if not isinstance(one, StreamRecord) or not isinstance(other, StreamRecord):
-        return one.raw == other.raw
+        return is_same(one.raw, other.raw)
     return (
         one.event_name == other.event_name
         and (one.event_source_arn, one.table_name) == (other.event_source_arn, other.table_name)
         and (one.sequence_number == other.sequence_number or (one.is_of_kinesis and other.is_of_kinesis))
-        and all(one.peek(part) == other.peek(part) for part in _PARTS)
+        and all(is_same(one.peek(part), other.peek(part)) for part in _PARTS)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from threading import Timer
 from typing import Final, Protocol, TypeAlias
@@ -20,7 +21,10 @@ class Clock(Protocol):
         ...
 
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
-        """Call `ring` in so many seconds, from a thread of its own, and give the function that calls it off."""
+        """Call `ring` in so many seconds, from a thread of its own, and give the function that calls it off.
+
+        It sees the context variables of whoever sets the alarm.
+        """
         ...
 
 
@@ -32,7 +36,7 @@ class _MachineClock:
         return datetime.now(UTC)
 
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
-        timer = Timer(seconds, ring)
+        timer = Timer(seconds, copy_context().run, (ring,))
         timer.daemon = True  # nothing waits for an invocation that is over
         timer.start()
         return timer.cancel

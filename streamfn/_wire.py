@@ -135,6 +135,45 @@ def copied(value: T) -> T:
     return cast("T", whole)  # of a T comes a T
 
 
+def is_same(one: object, other: object) -> bool:
+    """Whether two pieces of payloads are equal, however deep they nest."""
+    try:
+        return one == other
+    except RecursionError:
+        return one is other or flattened(one) == flattened(other)
+
+
+def flattened(value: object) -> list[str]:
+    """Tell all that is in a piece of a payload, however deep it nests, the same for what is equal.
+
+    What it holds twice, or within itself, is told once: JSON can hold nothing so.
+
+    >>> flattened({"b": [1, "x"], "a": None})
+    ["{'a', 'b'}", 'None', '[2]', '1', "'x'"]
+    """
+    told: list[str] = []
+    known: set[int] = set()
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict | list):
+            told.append(repr(part))
+        elif id(cast("object", part)) in known:  # isinstance knows no parameters
+            told.append("^")
+        elif isinstance(part, list):
+            elements = cast("list[object]", part)  # the same
+            known.add(id(elements))
+            told.append(f"[{len(elements)}]")
+            waiting += reversed(elements)
+        else:
+            members = cast("dict[object, object]", part)  # the same
+            known.add(id(members))
+            names = sorted(members, key=repr)
+            told.append(f"{{{', '.join(map(repr, names))}}}")
+            waiting += [members[name] for name in reversed(names)]
+    return told
+
+
 def as_text(value: object) -> str | None:
     """Take a piece of a payload for text, or for nothing."""
     return value if isinstance(value, str) else None

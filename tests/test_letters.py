@@ -218,13 +218,13 @@ def test_a_record_of_get_records_says_in_a_letter_what_it_said_before(photo_from
         ("9" * 10_000, "expected JSON"),
         ("[]", "expected an object, got array"),
         ("null", "expected an object, got null"),
-        ("{}", "expected a dead letter of version 1, got something else"),
+        ("{}", "expected a dead letter of version 1 or 2, got something else"),
         (
             '{"version": "1.0", "DDBStreamBatchInfo": {}}',
-            "expected a dead letter of version 1, got something else",
+            "expected a dead letter of version 1 or 2, got something else",
         ),
-        (with_(version=True), "expected a dead letter of version 1, got something else"),
-        (with_(version=2), "expected a dead letter of version 1, got 2"),
+        (with_(version=True), "expected a dead letter of version 1 or 2, got something else"),
+        (with_(version=3), "expected a dead letter of version 1 or 2, got 3"),
     ],
     ids=[
         "nothing",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from streamfn._failures import ProcessDied
 from streamfn._frozen import twin
-from streamfn._ledger import Entry, Pair, merged
+from streamfn._ledger import Entry, Pair, Waiting, merged
 
 Settled: TypeAlias = Literal["handled", "dead", "dropped"]
 
@@ -31,15 +31,22 @@ class Book:
         self._known = merged(entries)
         self.owed: tuple[Pair, ...] = tuple(pair for pair, entry in self._known.items() if not entry.settled)
         self._news: dict[Pair, Entry] = {}
+        # The handlers that wait for a record, nothing else being known of the pairs; see `all_wait`.
+        self._waiting: dict[str, tuple[str, ...]] = {}
+        self._waiting_for = ""
+        self._tells_of_waiting = False
         self._most = most
 
     def __getitem__(self, pair: Pair) -> Entry:
         """Look a pair up; one that nothing is known of is open."""
-        return self._known.get(pair) or Entry(pair, "open")
+        return self.known(pair) or Entry(pair, "open")
 
     def known(self, pair: Pair) -> Entry | None:
         """Look a pair up, if there is an entry of it."""
-        return self._known.get(pair)
+        entry = self._known.get(pair)
+        if entry is None and self._waiting and pair.handler in self._waiting.get(pair.record, ()):
+            return Entry(pair, "open", reason=self._waiting_for)
+        return entry
 
     def settled(self, pair: Pair) -> bool:
         """Whether a pair is settled, by an earlier invocation or by this one."""
@@ -54,7 +61,7 @@ class Book:
 
     def settle(self, pair: Pair, state: Settled) -> bool:
         """Enter that a pair is settled; say whether anything was known of it."""
-        entry = self._known.get(pair)
+        entry = self.known(pair)
         if entry is None:
             self._known[pair] = self._news[pair] = _settled(pair, state)
             return False
@@ -101,20 +108,38 @@ class Book:
 
     def waits(self, pair: Pair, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
-        if pair not in self._known:
+        if self.known(pair) is None:
             self.enter(Entry(pair, "open", reason=reason))
 
     def enter(self, entry: Entry) -> None:
         """Enter what takes the place of all that was known of a pair."""
         self._known[entry.pair] = self._news[entry.pair] = entry
 
-    def news(self) -> list[Entry]:
+    def all_wait(self, records: Iterable[tuple[str, tuple[str, ...]]], reason: str) -> None:
+        """Enter that pairs of records with handlers are open, of whichever nothing is known.
+
+        It is what `waits` does with each, at a small part of its cost: there are tens of thousands of them when time is
+        up in a large batch, and the CPU of a small function is a tenth of a core. Entries are made of those that are
+        asked for.
+        """
+        known, waiting = self._known, self._waiting
+        for record, handlers in records:
+            # A plain tuple is found as the Pair is, which would have to be made.
+            unknown = tuple([handler for handler in handlers if (handler, record) not in known])
+            if unknown:
+                waiting[record] = (*waiting[record], *unknown) if record in waiting else unknown
+        self._waiting_for = reason
+        self._tells_of_waiting = bool(waiting)
+
+    def news(self) -> Sequence[Entry]:
         """List the entries that the ledger does not have yet."""
-        return list(self._news.values())
+        entries = list(self._news.values())
+        return Waiting(entries, self._waiting, self._waiting_for) if self._tells_of_waiting else entries
 
     def written(self) -> None:
         """Take note that the ledger has all news now."""
         self._news.clear()
+        self._tells_of_waiting = False
 
 
 def _settled(pair: Pair, state: Settled) -> Entry:

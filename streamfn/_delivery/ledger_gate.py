@@ -26,7 +26,7 @@ from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
 from streamfn._delivery.under_way import UnderWay
 from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate, Turn
+from streamfn._execution.gate import Gate, Turn, Turns
 from streamfn._execution.items import Place
 from streamfn._execution.tasks import location_for
 from streamfn._failures import (
@@ -142,7 +142,7 @@ class LedgerGate(Gate):
                     process.noted()
 
     @override
-    def expects(self, turns: Iterable[Turn], /) -> None:
+    def expects(self, turns: Turns, /) -> None:
         self._under_way.expect(turns)
 
     @override
@@ -335,8 +335,7 @@ class LedgerGate(Gate):
                     since = self._ground.clock.now if len(calls) == 1 else None
                     self._book.suspected(pair, reason, since)
                 self._counted.add(pair)
-            for turn in self._under_way.expected:
-                self._book.waits(named(turn), OutOfTime.__name__)
+            self._book.all_wait(self._under_way.by_record(), OutOfTime.__name__)
             if self._notes is not None:
                 self._notes.close(whole=False)
             if self._write(self.deadline.seconds_for_stores):
@@ -509,7 +508,7 @@ class LedgerGate(Gate):
         return DeadLetter(
             scope=self._ground.stretch.scope,
             pair=pair,
-            stream=self._ground.stretch.stream,
+            stream=turn.record.event_source_arn or self._ground.stretch.stream,
             record=turn.record.raw,
             reason=type(reason).__name__,
             detail=detail_of(reason),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from streamfn._execution.gate import Turn
+from streamfn._execution.gate import Turn, Turns
+from streamfn._ledger import identity_of
 
 
 class UnderWay:
@@ -13,7 +14,7 @@ class UnderWay:
 
     def __init__(self) -> None:
         """Begin with nothing under way."""
-        self._expected: list[Iterable[Turn]] = []
+        self._expected: list[Turns] = []
         self.prepared: Turn | None = None
         self._running: dict[int, tuple[Turn, ...]] = {}
 
@@ -22,6 +23,12 @@ class UnderWay:
         """All turns of the run, whatever has become of them."""
         return chain.from_iterable(self._expected)
 
+    def by_record(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Name each record of the run, and the handlers that have a turn on it, whatever has become of that."""
+        for turns in self._expected:
+            for record, handlers in turns.by_record():
+                yield identity_of(record), handlers
+
     @property
     def calls(self) -> list[tuple[Turn, ...]]:
         """The turns of each call that runs; one that is prepared (by its `where`, say) counts as a call."""
@@ -29,7 +36,7 @@ class UnderWay:
         prepared = [] if turn is None else [(turn,)]
         return [*self._running.values(), *prepared]
 
-    def expect(self, turns: Iterable[Turn]) -> None:
+    def expect(self, turns: Turns) -> None:
         """Take note of turns that are going to come; they are gone through when somebody asks."""
         self._expected.append(turns)
 

@@ -6,7 +6,7 @@ or with one that drops failures, bars nothing but for lack of time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Never, Protocol
 
 from typing_extensions import override
@@ -54,6 +54,18 @@ class Turn(Protocol):
         ...
 
 
+class Turns(Protocol):
+    """Turns that are going to come, which can be gone through again and again."""
+
+    def __iter__(self) -> Iterator[Turn]:
+        """Give each turn."""
+        ...
+
+    def by_record(self) -> Iterator[tuple[Record, tuple[str, ...]]]:
+        """Give each record with the names of the handlers that have a turn on it, which costs less than the turns."""
+        ...
+
+
 class Gate:
     """Says of each turn whether it may start, and learns what came of it.
 
@@ -66,8 +78,8 @@ class Gate:
         """Take a deadline, or let time have no end."""
         self.deadline: Deadline = Deadline() if deadline is None else deadline
 
-    def expects(self, turns: Iterable[Turn], /) -> None:
-        """Learn of turns that are going to come; they can be gone through again."""
+    def expects(self, turns: Turns, /) -> None:
+        """Learn of turns that are going to come."""
 
     def settled(self, turn: Turn, /) -> bool:  # noqa: ARG002 (for those that remember)
         """Whether the pair is settled already: then it does not run, and has no Result."""

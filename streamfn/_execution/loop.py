@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from inspect import CORO_CREATED, getcoroutinestate
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -115,13 +116,11 @@ def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not sur
 
 
 def _run(loop: AbstractEventLoop) -> None:
-    """Run a loop until it is stopped.
+    """Run a loop for as long as the process lives.
 
     A SystemExit or KeyboardInterrupt in a task that a handler has started leaves the loop as well as the task.
-    The handler that waits for the task has it; the others still need the loop.
+    The handler that waits for the task has it; the others still need the loop. So they do where a handler stops it.
     """
     while True:
-        try:
-            return loop.run_forever()
-        except (SystemExit, KeyboardInterrupt):
-            continue
+        with suppress(SystemExit, KeyboardInterrupt):
+            loop.run_forever()

@@ -98,6 +98,14 @@ class Tasks:
             for stop in stops:
                 yield Task(subject, stop, first)
 
+    def by_record(self) -> Iterator[tuple[StreamRecord, tuple[str, ...]]]:
+        """Give each record with the names of its handlers; those of one way are the same object."""
+        names: dict[int, tuple[str, ...]] = {}  # by the stops, which outlive this
+        for _, record, stops, _, _ in self._passages:
+            if (known := names.get(id(stops))) is None:
+                known = names[id(stops)] = tuple([stop.name for stop in stops])
+            yield record, known
+
 
 def due_again(gate: Gate, results: Results) -> list[Task]:
     """Take the tasks that are to be tried again; until they are, they have no Results."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Context, Decimal
 from math import isfinite
 from typing import Final, TypeAlias
@@ -43,7 +43,7 @@ def comparable(value: object) -> Comparable:
     if isinstance(value, bytes):
         return f'"{b64encode(value).decode()}"'
     if isinstance(value, datetime):
-        return Decimal(repr(value.timestamp()))
+        return Decimal(repr((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()))
     return f"<{type(value).__name__}>"  # no JSON: it is there, and equals nothing that a pattern can say
 
 

@@ -117,6 +117,12 @@ class S3Client(Protocol):
         ...
 
 
+class DescribeStreamOutput(TypedDict):
+    """A page of what there is to know of a stream: shards, and the last of them if there are more."""
+
+    StreamDescription: ReadOnly[Mapping[str, object]]
+
+
 class GetShardIteratorOutput(TypedDict):
     """A place in a shard."""
 
@@ -132,6 +138,10 @@ class GetRecordsOutput(TypedDict):
 
 class StreamsClient(Protocol):
     """The calls to DynamoDB Streams that are made here, as boto3 makes them."""
+
+    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput:
+        """List shards."""
+        ...
 
     def get_shard_iterator(
         self,

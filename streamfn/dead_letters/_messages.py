@@ -12,6 +12,12 @@ from streamfn._letters import DeadLetter
 MOST: Final = 10
 """How many messages a batch takes ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""
 
+LARGEST: Final = 1_048_576
+"""How many bytes a message has at most, in a queue that is not set to take less (the same)."""
+
+SURE: Final = 262_144
+"""How many bytes nearly any queue takes: that was the most that one could be set to, and the default, until 2025."""
+
 _LONGEST: Final = 128
 """How many characters the name of a group may have; all that a letter's id is made of are allowed."""
 
@@ -38,12 +44,18 @@ class Entry(TypedDict):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outgoing:
-    """A message for a letter, whose id is its attribute. `group` and `digest` are for FIFO queues, else empty."""
+    """A message for a letter, whose id is its attribute. `group` and `digest` are for FIFO queues, else empty.
+
+    `letter` is the one that it carries, as it was before any part of it was left out; None in a pointer, which nothing
+    smaller stands in for. `level` says how much of its record is left out: nothing at 0, and see `truncated`.
+    """
 
     letter_id: str
     body: str
     group: str = ""
     digest: str = ""
+    letter: DeadLetter | None = None
+    level: int = 0
 
     @property
     def size(self) -> int:
@@ -66,18 +78,23 @@ class Outgoing:
         return entry
 
 
-def outgoing(letter: DeadLetter, body: str, *, fifo: bool) -> Outgoing:
-    """Make the message for a letter.
+def outgoing(letter: DeadLetter, body: str | None = None, *, fifo: bool, level: int = 0) -> Outgoing:
+    """Make the message for a letter, or with another body in its place.
 
     In a FIFO queue, the letters of one handler are a group and so keep their order: that is the order which a
     handler relies on, and a finer one, by item, would have to show an item's keys. What is sent twice, because
     an answer was lost, has the same digest and is kept once; a letter that is written anew is another one.
     """
+    carried = letter if body is None else None
+    if body is None:
+        body = (letter.truncated(level) if level else letter).to_json()
     if not fifo:
-        return Outgoing(letter.id, body)
+        return Outgoing(letter.id, body, letter=carried, level=level)
     group = letter.id.rpartition("/")[0]
     digest = _digest(f"{letter.id} {letter.at.isoformat()}")
-    return Outgoing(letter.id, body, group if len(group) <= _LONGEST else _digest(group), digest)
+    return Outgoing(
+        letter.id, body, group if len(group) <= _LONGEST else _digest(group), digest, carried, level
+    )
 
 
 def batches(messages: Iterable[Outgoing], max_bytes: int) -> Iterator[list[Outgoing]]:

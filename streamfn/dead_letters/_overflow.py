@@ -22,20 +22,20 @@ class Overflow:
         """Take the bucket."""
         self._place = place
 
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a bucket."""
+        return self._place is not None
+
     def move(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> dict[str, Pointer]:
         """Store letters, and give the pointers to those that are stored, by their ids.
 
         Why one is not stored is logged. It raises what the client raised where none is stored for that.
         """
-        if (place := self._place) is None:
-            for letter in letters:
-                _log.error(
-                    "dead letter %s was not stored: the queue takes none that large, "
-                    "so give SqsDeadLetters an overflow=S3DeadLetters(…) for such",
-                    letter.id,
-                )
+        place = self._place
+        if place is None or not letters:
             return {}
-        stored = place.send(letters, seconds_left) if letters else ()
+        stored = place.send(letters, seconds_left)
         return {
             letter.id: Pointer(letter.id, place.bucket, place.key_of(letter))
             for letter in letters

@@ -23,7 +23,9 @@ from streamfn.dead_letters._sources import Received
 _log: Final = logging.getLogger("streamfn")
 
 _LONGEST: Final = 240
-"""How long a part of a key may be; all of it may have 1,024 bytes, of which this leaves 300 to the prefix."""
+"""How long a part of a key may be; all of it may have 1,024 bytes ("Naming Amazon S3 objects", User Guide)."""
+
+_LONGEST_PREFIX: Final = 1_024 - 3 * _LONGEST - len("//.json")
 
 
 class S3DeadLetters:
@@ -41,11 +43,17 @@ class S3DeadLetters:
     """
 
     def __init__(self, bucket: str, *, prefix: str = "", client: S3Client | None = None) -> None:
-        """Name the place. Nothing is called yet. Fails with `Misuse` for a name that no bucket has."""
+        """Name the place; nothing is called yet. Fails with `Misuse` for a name or a prefix that S3 would refuse."""
         self.bucket: Final = checked_bucket(bucket)
         if not isinstance(cast("object", prefix), str):
             raise Misuse(f"prefix is text, got {kind_of(prefix)}")
         self.prefix: Final = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
+        if len(self.prefix.encode(errors="surrogatepass")) > _LONGEST_PREFIX:
+            raise Misuse(
+                f"prefix leaves no room in a key for a letter: give it up to {_LONGEST_PREFIX} bytes"
+            )
+        if any("\ud800" <= each <= "\udfff" for each in prefix):
+            raise Misuse("prefix holds half of a surrogate pair, which no key of S3 has")
         self._client = OnFirstUse(make_s3, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:

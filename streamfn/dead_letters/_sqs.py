@@ -16,10 +16,11 @@ from streamfn._names import checked_queue_url
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._clients import SqsClient, make_sqs
 from streamfn.dead_letters._envelopes import unwrapped
-from streamfn.dead_letters._messages import MOST, Outgoing, batches, outgoing
+from streamfn.dead_letters._messages import LARGEST, MOST, SURE, Outgoing, batches
 from streamfn.dead_letters._overflow import Overflow
 from streamfn.dead_letters._s3 import S3DeadLetters
 from streamfn.dead_letters._sources import Received
+from streamfn.dead_letters._substitutes import Substitutes, is_refusal_for_good, refuses_for_good, tell_of
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -34,10 +35,13 @@ class SqsDeadLetters:
     """Puts letters into a queue of SQS, and reads them back.
 
     A message's body carries the record with all its data, so see that the queue is encrypted; its attribute
-    ``id`` carries the letter's id and nothing else. A message, and a batch of them, may be `max_bytes` large:
-    a queue takes 262,144 bytes where it is not set to take more, up to 1,048,576 ("Amazon SQS message quotas"
-    in the Amazon SQS Developer Guide). A larger letter goes to `overflow`, and the message says where it lies;
-    without `overflow` it is not stored.
+    ``id`` carries the letter's id and nothing else.
+
+    A queue takes messages of up to 1,048,576 bytes where it is not set to take less ("Amazon SQS message quotas" in
+    the Amazon SQS Developer Guide). What is larger than `max_bytes`, or than what the queue itself says that it takes,
+    goes to `overflow`, and the message says where it lies; by default that is what has more than 262,144 bytes. Without
+    `overflow`, a letter is stored without the images of its record then: it `is_truncated`, tells the record's place in
+    the stream, and a line in the log tells of it. The stream remembers the images for 24 hours.
 
     A function needs ``sqs:SendMessage``; who reads letters back needs ``sqs:ReceiveMessage`` and
     ``sqs:DeleteMessage``; both need for `overflow` what `S3DeadLetters` says. Let the queue keep messages for
@@ -52,7 +56,7 @@ class SqsDeadLetters:
         queue_url: str,
         *,
         overflow: S3DeadLetters | None = None,
-        max_bytes: int = 262_144,
+        max_bytes: int | None = None,
         client: SqsClient | None = None,
     ) -> None:
         """Name the queue; nothing is called yet. Fails with `Misuse` for what is no URL, or no limit of a queue."""
@@ -61,28 +65,29 @@ class SqsDeadLetters:
             raise Misuse(
                 f"overflow is a place in S3, got {kind_of(overflow)}: write overflow=S3DeadLetters(bucket)"
             )
-        if not isinstance(cast("object", max_bytes), int):
+        if max_bytes is not None and not isinstance(cast("object", max_bytes), int):
             raise Misuse(f"max_bytes is a whole number, got {kind_of(max_bytes)}")
-        if not 1_024 <= max_bytes <= 1_048_576:
+        if max_bytes is not None and not 1_024 <= max_bytes <= LARGEST:
             raise Misuse(
                 f"a queue takes from 1,024 to 1,048,576 bytes: max_bytes={max_bytes} is not among them"
             )
         self.queue_url: Final = queue_url
         self._overflow = Overflow(overflow)
-        self._max_bytes = max_bytes
         self.fifo: Final = queue_url.endswith(".fifo")
+        self._together = max_bytes or SURE
+        self._substitutes = Substitutes(self._overflow, max_bytes, fifo=self.fifo)
         self._client = OnFirstUse(make_sqs, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
         """Store letters as long as there is time, and give the ids of those that are stored.
 
-        Messages that SQS itself failed on are sent again, up to two times; in a FIFO queue they may then come
-        after later ones. Why a letter is not stored is logged. It raises what the client raised where none is
-        stored for that.
+        Messages that SQS itself failed on are sent again, up to two times, and smaller ones in place of those that it
+        refuses for good; in a FIFO queue they may then come after later ones. Why a letter is not stored, or not as a
+        whole, is logged. It raises what the client raised where none is stored for that.
         """
         stored: set[str] = set()
         errors: list[Exception] = []
-        waiting = self._messages(letters, seconds_left, errors)
+        waiting = self._substitutes.messages(letters, seconds_left, errors)
         for pause in _PAUSES:
             if not waiting or seconds_left() <= pause:
                 break
@@ -112,32 +117,6 @@ class SqsDeadLetters:
     def __repr__(self) -> str:
         return f"SqsDeadLetters({self.queue_url!r})"
 
-    def _messages(
-        self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, errors: list[Exception]
-    ) -> list[Outgoing]:
-        """Make the messages that can be sent, once what is too large for one lies elsewhere."""
-        whole = [(letter, message) for letter in letters if (message := self._written(letter)) is not None]
-        large = [letter for letter, message in whole if message.size > self._max_bytes]
-        try:
-            pointers = self._overflow.move(large, seconds_left)
-        except Exception as error:  # noqa: BLE001 (it is logged there, and what is not large can be sent)
-            errors.append(error)
-            pointers = {}
-        messages: list[Outgoing] = []
-        for letter, message in whole:
-            if message.size <= self._max_bytes:
-                messages.append(message)
-            elif (pointer := pointers.get(letter.id)) is not None:
-                messages.append(outgoing(letter, pointer.to_json(), fifo=self.fifo))
-        return messages
-
-    def _written(self, letter: DeadLetter) -> Outgoing | None:
-        try:
-            return outgoing(letter, letter.to_json(), fifo=self.fifo)
-        except (TypeError, ValueError, RecursionError) as error:
-            _log.error("dead letter %s was not stored: %s", letter.id, named(error))
-            return None
-
     def _send(
         self,
         messages: Sequence[Outgoing],
@@ -145,26 +124,38 @@ class SqsDeadLetters:
         stored: set[str],
         errors: list[Exception],
     ) -> list[Outgoing]:
-        """Send messages, add to what is stored and to what was raised, and give those that SQS itself failed on."""
-        failed: list[Outgoing] = []
-        for batch in batches(messages, self._max_bytes):
-            if seconds_left() <= 0:
-                break
+        """Send messages, add to what is stored and to what was raised, and give those that are to be sent now.
+
+        These are what SQS itself failed on, and what is smaller than those that it refuses for good.
+        """
+        again: list[Outgoing] = []
+        refused: list[Outgoing] = []
+        waiting = list(batches(messages, self._together))
+        while waiting and seconds_left() > 0:
+            batch = waiting.pop(0)
             entries = [message.entry(number) for number, message in enumerate(batch)]
             try:
                 answer = self._client().send_message_batch(QueueUrl=self.queue_url, Entries=entries)
             except Exception as error:  # noqa: BLE001 (whatever it is, this batch is not stored, and others may be)
+                if len(batch) > 1 and refuses_for_good(error):  # one of them, or their sum, is too much
+                    waiting[:0] = [[message] for message in batch]
+                    continue
                 errors.append(error)
                 for message in batch:
                     _log.error("dead letter %s was not stored: %s", message.letter_id, named(error))
-                continue
-            stored.update(batch[int(sent["Id"])].letter_id for sent in answer.get("Successful", ()))
-            for refused in answer.get("Failed", ()):
-                message = batch[int(refused["Id"])]
-                _log.error("SQS did not take dead letter %s: %s", message.letter_id, refused["Code"])
-                if not refused["SenderFault"]:
-                    failed.append(message)
-        return failed
+                refused += batch if refuses_for_good(error) else ()
+            else:
+                for sent in answer.get("Successful", ()):
+                    stored.add(batch[int(sent["Id"])].letter_id)
+                    tell_of(batch[int(sent["Id"])])
+                for failed in answer.get("Failed", ()):
+                    message = batch[int(failed["Id"])]
+                    _log.error("SQS did not take dead letter %s: %s", message.letter_id, failed["Code"])
+                    if not failed["SenderFault"]:
+                        again.append(message)
+                    elif is_refusal_for_good(failed["Code"]):
+                        refused.append(message)
+        return again + self._substitutes.instead_of(refused, seconds_left, errors)
 
     def _receive(self, receipts: dict[str, str]) -> list[tuple[str, str]]:
         """Receive messages, note the last receipt of each, and give the names and bodies of those that are new.

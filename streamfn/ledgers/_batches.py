@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final, TypeAlias
 
-from streamfn._ledger import Entry, Stretch, record_meant
+from streamfn._ledger import Entry, Stretch, records_of
 from streamfn.ledgers._index import batch_digest
 from streamfn.ledgers._table import batch_partition
 
@@ -54,7 +54,7 @@ class Batches:
         not lead to them.
         """
         batch = self._find(stretch, now)
-        if not stretch.records or all(record_meant(entry.pair) in batch.records for entry in entries):
+        if not stretch.records or batch.records >= records_of(entries):
             return batch
         return self._find(replace(stretch, records=()), now)
 

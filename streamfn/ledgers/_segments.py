@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, TypeAlias, cast, get_args
 
-from streamfn._ledger import Entry, Pair, State, Stretch
+from streamfn._ledger import Entry, Pair, State, Stretch, Waiting
 from streamfn._wire import Image
 from streamfn.ledgers._table import (
     ENTRIES,
@@ -38,9 +37,19 @@ DynamoDB takes items of up to 400 KB with all their names and values ("Quotas in
 Guide). zlib makes nothing longer by more than a thousandth, and keys have 3 KB at most.
 """
 
+_MUCH: Final = 16_384
+"""From so many bytes on, time counts for more than some write units: an alarm tells what all of a batch waits for."""
+
+_FAST: Final = 1
+_SMALL: Final = 6
+"""Levels of zlib."""
+
 _STATES: Final[Mapping[str, State]] = {state: state for state in get_args(State)}
 
 _Fact: TypeAlias = tuple[str, str, int, str | None, str, bool]
+_Groups: TypeAlias = list[tuple[tuple[_Fact, ...], list[str]]]
+
+_handler: Final = itemgetter(0)
 
 
 class UnreadableSegment(Exception):
@@ -57,10 +66,10 @@ def items_of(partition: str, stretch: Stretch, entries: Sequence[Entry], expires
             STREAM: {"S": partition},
             SEGMENT: {"S": new_segment(stretch)},
             LOWEST: {"S": place_of(stretch.lowest)},
-            ENTRIES: {"B": bytes([FORM]) + zlib.compress(text)},
+            ENTRIES: {"B": bytes([FORM]) + zlib.compress(text, _FAST if len(text) > _MUCH else _SMALL)},
             EXPIRES_AT: {"N": str(expires_at)},
         }
-        for text in _texts(sorted(entries, key=attrgetter("pair.record", "pair.handler")))
+        for text in _texts(_groups(entries))
     ]
 
 
@@ -79,34 +88,70 @@ class _UnknownForm(Exception):
     """A form that a later version of this library may know."""
 
 
-def _texts(entries: Sequence[Entry]) -> Iterator[bytes]:
-    """Write sorted entries as JSON; in halves, if it is too much for one item."""
-    if not entries:
+def _texts(groups: _Groups) -> Iterator[bytes]:
+    """Write groups as JSON; in halves, if it is too much for one item."""
+    if not groups:
         return
-    text = json.dumps(_groups(entries), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(groups, ensure_ascii=False, separators=(",", ":"))
     # Payloads may hold halves of surrogate pairs, which UTF-8 proper has no bytes for.
     encoded = text.encode(errors="surrogatepass")
     if len(encoded) <= MOST_BYTES:
         yield encoded
-    elif len(entries) == 1:
+    elif len(groups) == len(groups[0][0]) == len(groups[0][1]) == 1:
         raise ValueError(f"an entry has {len(encoded)} bytes, more than an item of the ledger can hold")
     else:
-        middle = len(entries) // 2
-        yield from _texts(entries[:middle])
-        yield from _texts(entries[middle:])
+        for half in _halves(groups):
+            yield from _texts(half)
 
 
-def _groups(entries: Iterable[Entry]) -> list[tuple[tuple[_Fact, ...], list[str]]]:
-    """Put records of the same facts together; the entries of a record are side by side."""
+def _halves(groups: _Groups) -> tuple[_Groups, _Groups]:
+    """Part groups in two: between groups, or else between the records of one, or else between its facts."""
+    if len(groups) > 1:
+        middle = len(groups) // 2
+        return groups[:middle], groups[middle:]
+    ((facts, records),) = groups
+    if len(records) > 1:
+        middle = len(records) // 2
+        return [(facts, records[:middle])], [(facts, records[middle:])]
+    middle = len(facts) // 2
+    return [(facts[:middle], records)], [(facts[middle:], records)]
+
+
+def _groups(entries: Sequence[Entry]) -> _Groups:
+    """Put records of the same facts together, whichever of their entries comes first."""
+    facts: dict[str, list[_Fact]] = {}
+    waiting: dict[tuple[str, ...], list[str]] = {}
+    reason = ""
+    if isinstance(entries, Waiting):
+        for record, handlers in entries.waiting.items():
+            waiting.setdefault(handlers, []).append(record)
+        reason, entries = entries.reason, entries.entries
+    for entry in entries:
+        (handler, record), since = entry.pair, entry.since
+        fact = (
+            handler,
+            entry.state,
+            entry.attempts,
+            None if since is None else since.isoformat(),
+            entry.reason,
+            entry.alone,
+        )
+        known = facts.get(record)
+        if known is None:
+            facts[record] = [fact]
+        else:
+            known.append(fact)
     groups: dict[tuple[_Fact, ...], list[str]] = {}
-    for record, found in groupby(entries, key=attrgetter("pair.record")):
-        groups.setdefault(tuple(map(_fact, found)), []).append(record)
-    return list(groups.items())
-
-
-def _fact(entry: Entry) -> _Fact:
-    since = None if entry.since is None else entry.since.isoformat()
-    return entry.pair.handler, entry.state, entry.attempts, since, entry.reason, entry.alone
+    for record, found in sorted(facts.items()):
+        found.sort(key=_handler)
+        groups.setdefault(tuple(found), []).append(record)
+    return [
+        *groups.items(),
+        *(
+            (tuple((handler, "open", 0, None, reason, False) for handler in handlers), records)
+            for handlers, records in waiting.items()
+        ),
+    ]
 
 
 def _unpacked(packed: object) -> Iterator[Entry]:

@@ -57,12 +57,10 @@ class FileCheckpoints:
         """Take the file for a reader, and give the positions of the stream's shards in it; None if it is not there."""
         self._take()
         try:
-            text = decoded(self._path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError:
-            raise self._refusal("it is no text") from None
-        return self._read(text, stream_arn)
+            return self._loaded(stream_arn)
+        except BaseException:
+            self.release(stream_arn)  # nobody is going to read on, and the file may be restored meanwhile
+            raise
 
     def save(self, stream_arn: str, positions: Mapping[str, Position], /) -> None:
         """Replace the file. Fails with what the file system raises, and the file is as it was then."""
@@ -73,11 +71,16 @@ class FileCheckpoints:
             "shards": {shard_id: _written(position) for shard_id, position in positions.items()},
         }
         beside = self._path.with_name(f"{self._path.name}.new")
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(told, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        try:
+            with beside.open("w", encoding="utf-8") as file:
+                json.dump(told, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
         self._keep_the_name()
 
     def release(self, stream_arn: str, /) -> None:  # noqa: ARG002 (the file is of one stream)
@@ -98,12 +101,24 @@ class FileCheckpoints:
         lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(lock)
             raise CheckpointInUse(
                 f"another reader has {self._path}: end it first, or give this one a file of its own"
             ) from None
+        except BaseException:  # a file system without locks, say
+            os.close(lock)
+            raise
         self._lock = lock
+
+    def _loaded(self, stream_arn: str) -> Mapping[str, Position] | None:
+        try:
+            text = decoded(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            raise self._refusal("it is no text") from None
+        return self._read(text, stream_arn)
 
     def _keep_the_name(self) -> None:
         """Have the disk keep the folder, too, or after a loss of power it might know the file as it was before."""
@@ -160,6 +175,6 @@ def _position(told: object) -> Position | None:
         return After(number)
     try:
         moment = datetime.fromisoformat(as_text(told.get("since")) or "")
-    except ValueError:
+        return Since(moment.astimezone(UTC)) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the first and the last hours that there are may be none in UTC
         return None
-    return Since(moment.astimezone(UTC)) if moment.tzinfo is not None else None

@@ -11,7 +11,7 @@ from typing import Final, Literal, cast
 from botocore.exceptions import ClientError
 
 from streamfn import InsertEvent
-from streamfn.dead_letters._clients import GetRecordsOutput, GetShardIteratorOutput
+from streamfn.dead_letters._clients import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
 from tests.dead_letters.redriving import SCOPE, STREAM
 from tests.delivery.jobs import Note
 
@@ -93,6 +93,19 @@ class Shard:
     answers: list[Exception | Literal["empty"]] = field(default_factory=list[Exception | Literal["empty"]])
     seeks: list[str] = field(default_factory=list[str])
     pages: int = 0
+
+    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = "") -> DescribeStreamOutput:
+        assert (StreamArn, ExclusiveStartShardId) == (STREAM, "")
+        return {"StreamDescription": {"Shards": [self.description]}}
+
+    @property
+    def description(self) -> Mapping[str, object]:
+        """What DescribeStream tells of it: a shard that is open has no end."""
+        numbers = [number_of(raw) for raw in self.records]
+        known = {"StartingSequenceNumber": numbers[0]} if numbers else {}
+        if numbers and not self.is_open:
+            known["EndingSequenceNumber"] = numbers[-1]
+        return {"ShardId": self.name, "SequenceNumberRange": known}
 
     def get_shard_iterator(
         self,

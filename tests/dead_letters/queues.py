@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from streamfn.dead_letters import DeadLetter, read_letter
 from streamfn.dead_letters._clients import (
     Message,
     NotSent,
@@ -36,9 +37,13 @@ def size(entry: Entry) -> int:
 
 @dataclass
 class Queue:
-    """A client of SQS with one queue; `answers` are for the batches to come, and all is well after them."""
+    """A client of SQS with one queue; `answers` are for the batches to come, and all is well after them.
+
+    No batch is larger than `limit` but of one message. A message of more bytes than `takes` is refused.
+    """
 
     limit: int = 262_144
+    takes: int = 1_048_576
     answers: list[Answer] = field(default_factory=list)
     pages: list[Sequence[Message]] = field(default_factory=list)
     batches: list[list[Entry]] = field(default_factory=list)
@@ -48,16 +53,19 @@ class Queue:
         assert QueueUrl.startswith(URL)
         assert 1 <= len(Entries) <= 10
         assert len({entry["Id"] for entry in Entries}) == len(Entries)
-        assert sum(map(size, Entries)) <= self.limit
+        assert sum(map(size, Entries)) <= (self.limit if len(Entries) > 1 else 1_048_576)
         self.batches.append(list(Entries))
         answer: Answer = self.answers.pop(0) if self.answers else {}
         if isinstance(answer, Exception):
             raise answer
-        sent: list[Sent] = [{"Id": entry["Id"]} for entry in Entries if letter_id(entry) not in answer]
+        taken = [entry for entry in Entries if letter_id(entry) not in answer and size(entry) <= self.takes]
+        sent: list[Sent] = [{"Id": entry["Id"]} for entry in taken]
         refused: list[NotSent] = [
             {"Id": entry["Id"], "SenderFault": answer[letter_id(entry)], "Code": "NoReason"}
-            for entry in Entries
             if letter_id(entry) in answer
+            else {"Id": entry["Id"], "SenderFault": True, "Code": "InvalidParameterValue"}
+            for entry in Entries
+            if entry not in taken
         ]
         # Each is there if it is not empty; and nothing says that they come in order.
         output: SendMessageBatchOutput = {}
@@ -81,6 +89,11 @@ class Queue:
     def sent(self) -> list[list[str]]:
         """The ids of the letters that were sent, batch by batch."""
         return [[letter_id(entry) for entry in batch] for batch in self.batches]
+
+    @property
+    def last(self) -> DeadLetter:
+        """The letter that was sent last."""
+        return read_letter(self.batches[-1][-1]["MessageBody"])
 
 
 def message(name: str, body: str, receipt: str = "") -> Message:

@@ -448,7 +448,7 @@ def test_what_still_does_not_fit_the_model_is_kept_and_holds_back_its_item() -> 
     [
         ("", "expected JSON"),
         ("[]", "expected an object, got array"),
-        (json.dumps({"version": 2}), "expected a dead letter of version 1, got 2"),
+        (json.dumps({"version": 3}), "expected a dead letter of version 1 or 2, got 3"),
         (
             json.dumps({"KinesisBatchInfo": {}}),
             "the document does not name its function, its stream, or the range of its shard",

@@ -147,6 +147,27 @@ def test_what_lambda_gave_up_is_settled_from_its_document(
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
+def test_a_record_that_the_queue_does_not_take_is_settled_from_the_stream(
+    dynamodb: DynamoDBClient,
+    streams: SeekingStreamsClient,
+    new_queue: Callable[..., str],
+    ledger: DynamoDBLedger,
+) -> None:
+    """The shard goes on, and the images are read again where they still are."""
+    large = "-" * 4_000
+    table, stream, _, records = written_to_a_stream(dynamodb, streams, "t0", large, "t2")
+    shop, place = Shop(large, table=table), SqsDeadLetters(new_queue(MaximumMessageSize="2048"))
+    delivery = retry(
+        ledger=ledger, dead_letters=place, max_attempts=1, patience=timedelta(), scope=SCOPE, report=quiet
+    )
+    batch = {"Records": [{**raw, "eventSourceARN": stream} for raw in records]}
+    assert lambda_handler(shop.process, delivery)(batch, None) == {"batchItemFailures": []}
+    shop.fails = ()
+    (redriven,) = redrive(shop.process, place, ledger=ledger, streams=streams)
+    assert (redriven.outcome, redriven.removed) == ("handled", True)
+    assert shop.done == ["t0", "t2", large]
+
+
 def test_what_the_stream_does_not_hold_is_kept(
     dynamodb: DynamoDBClient,
     streams: SeekingStreamsClient,

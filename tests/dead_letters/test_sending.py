@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streamfn import Misuse
-from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
+from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters, read_letter
 from streamfn.dead_letters import _sqs as sqs_module
+from tests.cards import STREAM
 from tests.dead_letters.buckets import NAME, Bucket
 from tests.dead_letters.letters import NOW, SECRET, cyclic, ids, letter, letter_of, no_end, seconds
 from tests.dead_letters.queues import URL, Queue, size
@@ -36,6 +37,12 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        each.message for each in caplog.records if (each.name, each.levelno) == ("streamfn", logging.WARNING)
+    ]
+
+
 def down() -> ClientError:
     return ClientError({"Error": {"Code": "ServiceUnavailable", "Message": SECRET}}, "SendMessageBatch")
 
@@ -51,25 +58,23 @@ def test_25_letters_are_three_batches_in_their_order() -> None:
 def test_a_letter_may_be_as_large_as_the_queue_takes_and_no_byte_larger(
     most: int, more: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    queue, large = Queue(most), letter_of(most + more, 1)
+    queue, large = Queue(most, most), letter_of(most + more, 1)
     small = letter_of(1_000, 2)
     stored = SqsDeadLetters(URL, client=queue, max_bytes=most).send([large, small], no_end)
+    assert stored == ids(large, small)
+    carried = read_letter(queue.batches[0][0]["MessageBody"])
     if more <= 0:
-        assert stored == ids(large, small)
         assert size(queue.batches[0][0]) == most + more
+        assert carried == large
         assert not caplog.records
     else:
-        assert stored == ids(small)
-        (error,) = errors(caplog)
-        assert error == (
-            "dead letter follow-cards/announce/id-1 was not stored: the queue takes none that large, "
-            "so give SqsDeadLetters an overflow=S3DeadLetters(…) for such"
+        assert carried == large.truncated()
+        (warning,) = warnings(caplog)
+        assert warning == (
+            "dead letter follow-cards/announce/id-1 was stored without the images of its record, which the queue does "
+            f"not take: redrive it while the stream remembers the record, for 24 hours (stream {STREAM}, sequence "
+            "number 1), and give SqsDeadLetters an overflow=S3DeadLetters(…) for such"
         )
-
-
-def test_unless_told_otherwise_a_queue_takes_256_kib() -> None:
-    queue, letters = Queue(), [letter_of(LIMIT, 1), letter_of(LIMIT + 1, 2)]
-    assert SqsDeadLetters(URL, client=queue).send(letters, no_end) == ids(letters[0])
 
 
 def test_two_letters_of_200_kb_never_go_together() -> None:
@@ -176,12 +181,10 @@ def test_where_all_batches_fail_the_first_reason_is_raised() -> None:
     assert raised.value is reason
 
 
-def test_a_letter_that_cannot_be_written_keeps_no_other_from_being_stored(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_record_that_no_json_can_be_made_of_is_stored_without_its_images() -> None:
     queue = Queue()
-    assert SqsDeadLetters(URL, client=queue).send([cyclic(), letter(1)], no_end) == ids(letter(1))
-    assert errors(caplog) == ["dead letter follow-cards/announce/id-99 was not stored: ValueError"]
+    assert SqsDeadLetters(URL, client=queue).send([cyclic(), letter(1)], no_end) == ids(cyclic(), letter(1))
+    assert read_letter(queue.batches[0][0]["MessageBody"]) == cyclic().truncated()
 
 
 def test_no_letters_are_no_call() -> None:

@@ -125,18 +125,18 @@ def test_of_two_large_letters_of_a_pair_the_second_leads_nowhere_once_the_first_
     assert list(place.receive()) == []
 
 
-def test_a_letter_as_large_as_a_queue_takes_is_taken(queue: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_letter_as_large_as_a_queue_takes_is_taken(queue: str) -> None:
     place, largest = SqsDeadLetters(queue), letter_of(LIMIT, 1)
-    assert place.send([largest, letter_of(LIMIT + 1, 2)], no_end) == ids(largest)
-    assert "follow-cards/announce/id-2 was not stored" in caplog.text
-    assert letters_in(list(place.receive())) == [largest]
+    assert place.send([largest, letter_of(1_048_577, 2)], no_end) == ids(largest, letter(2))
+    assert letters_in(list(place.receive())) == [largest, letter_of(1_048_577, 2).truncated()]
 
 
-def test_a_queue_that_takes_less_than_is_said_refuses_and_that_is_told(
+def test_a_queue_that_takes_less_than_others_gets_the_letter_without_images_and_that_is_told(
     new_queue: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
     place = SqsDeadLetters(new_queue(MaximumMessageSize="2048"))
-    assert place.send([letter(1), letter_of(2_500, 2)], no_end) == ids(letter(1))
+    assert place.send([letter(1), letter_of(2_500, 2)], no_end) == ids(letter(1), letter(2))
+    assert letters_in(list(place.receive())) == [letter(1), letter_of(2_500, 2).truncated()]
     assert "SQS did not take dead letter follow-cards/announce/id-2: InvalidParameterValue" in caplog.text
 
 

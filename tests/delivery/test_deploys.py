@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 import pytest
@@ -18,6 +19,7 @@ from streamfn import (
     Undecodable,
     Unrouted,
     Unwanted,
+    acknowledge,
     batched,
     concurrent,
     lambda_handler,
@@ -32,10 +34,10 @@ from streamfn import (
 from streamfn._ledger import Entry, Pair, Stretch
 from streamfn._time import no_end
 from streamfn.dead_letters import MemoryDeadLetters
-from streamfn.testing import lambda_event
+from streamfn.testing import lambda_context, lambda_event
 from tests.cards import Card, cards, record
 from tests.cards import event as batch_of
-from tests.delivery.jobs import Job, Note, WatchedLedger, notes, written
+from tests.delivery.jobs import Job, Note, WatchedLedger, notes, quiet, written
 
 PATTERN: Final = {"dynamodb": {"NewImage": {"text": {"S": [{"prefix": "other"}]}}}}
 OTHERS: Final = Table("notes", Note, pattern=PATTERN)
@@ -222,6 +224,60 @@ def test_an_image_that_did_not_fit_is_reported_when_where_does_not_want_it() -> 
     picky: Pipeline[object, object] = pipeline(cards, on_insert(_file, where=lambda _: False))
     assert CLEAN == function.version(picky)(batch_of(mended), None)
     assert [("_file", "id-1", Unwanted())] == function.told()
+
+
+def test_what_was_not_started_for_lack_of_time_is_owed_too() -> None:
+    function, context = Deployed(), lambda_context()
+    batch = lambda_event(*written("a1", "b1", "c1"))
+
+    def slow(event: Event[Note]) -> Result[str, str]:
+        context.remaining = timedelta()
+        return Success(event.event_id)
+
+    assert function.version(named(slow))(batch, context) != CLEAN
+    function.told()
+    assert CLEAN == function.version(named(Job(), "store"))(batch, None)
+    assert [("tell", "b1", Unwanted()), ("tell", "c1", Unwanted())] == function.told()
+
+
+def test_a_handler_that_gets_chunks_now_goes_on_where_the_single_one_was() -> None:
+    function, tell = Deployed(), Job()
+    batch = lambda_event(*written("a1", "b1", "c1"))
+    function.version(named(Job(a1=9)))(batch, None)
+    chunks: Pipeline[object, object] = pipeline(notes, on_event(batched(tell.all, size=2), name="tell"))
+    assert CLEAN == function.version(chunks)(batch, None)
+    assert ["a1"] == tell.seen
+
+
+def test_a_handler_that_gets_single_events_now_goes_on_where_the_chunks_were() -> None:
+    """What failed in company with others is owed as much as what failed alone."""
+    function, tell = Deployed(), Job()
+    batch = lambda_event(*written("a1", "b1", "c1"))
+    chunks: Pipeline[object, object] = pipeline(notes, on_event(batched(Job(b1=99).all), name="tell"))
+    function.version(chunks)(batch, None)
+    assert CLEAN == function.version(named(tell))(batch, None)
+    assert "b1" in tell.seen
+    done = {(handler, record) for handler, record, state in function.ledger.told() if state == "handled"}
+    assert done == {("tell", "a1"), ("tell", "b1"), ("tell", "c1")}
+
+
+def test_a_handler_of_another_scope_runs_on_all_again_and_loses_nothing() -> None:
+    """A function that is renamed has no name in the ledger under which it could look for what it did."""
+    ledger, tell = WatchedLedger(), Job(a1=1)
+    batch = lambda_event(*written("a1", "b1"))
+    for scope in ("before", "after"):
+        delivery = retry(ledger=ledger, scope=scope, report=quiet)
+        answer = lambda_handler(named(tell), delivery)(batch, None)
+    assert answer == CLEAN
+    assert ["a1", "b1", "a1", "b1"] == tell.seen
+
+
+def test_a_function_that_acknowledges_now_runs_what_is_still_open() -> None:
+    function, tell = Deployed(), Job()
+    batch = lambda_event(*written("a1", "b1"))
+    function.version(named(Job(a1=9)))(batch, None)
+    assert CLEAN == lambda_handler(named(tell), acknowledge())(batch, None)
+    assert ["a1", "b1"] == tell.seen
 
 
 def _file(event: InsertEvent[Card]) -> Result[int, str]:

@@ -77,6 +77,7 @@ def test_the_file_is_as_it_was_if_it_cannot_be_replaced(path: Path, monkeypatch:
         with pytest.raises(OSError, match="No space left"):
             checkpoints.save(ARN, {})
     assert load(path) == POSITIONS
+    assert sorted(each.name for each in path.parent.iterdir()) == ["checkpoint.json", "checkpoint.json.lock"]
     checkpoints.save(ARN, {})
     assert load(path) == {}
 
@@ -101,6 +102,8 @@ def told(**parts: object) -> str:
         (told(shards={"s": {"after": 7}}), "a part of it is not what it should be"),
         (told(shards={"s": {"after": "seven"}}), "a part of it is not what it should be"),
         (told(shards={"s": {"since": "2024-01-01T00:00:00"}}), "a part of it is not what it should be"),
+        (told(shards={"s": {"since": "0001-01-01T00:00:00+14:00"}}), "a part of it is not what it should be"),
+        (told(shards={"s": {"since": "9999-12-31T23:59:59-14:00"}}), "a part of it is not what it should be"),
         (told(shards={"s": {"after": "7", "since": "x"}}), "a part of it is not what it should be"),
     ],
 )
@@ -113,6 +116,40 @@ def test_what_cannot_be_read_on_from_is_refused(path: Path, text: str, problem: 
         "to read the stream anew"
     )
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("content", ["{", "\xff\xfe\x00", told(stream="arn:other")])
+def test_a_file_that_is_refused_can_be_restored_and_read_in_the_same_process(
+    path: Path, content: str
+) -> None:
+    checkpoints = FileCheckpoints(path)
+    path.write_bytes(content.encode("latin-1"))
+    for _ in range(2):
+        with pytest.raises(NotACheckpoint):
+            checkpoints.load(ARN)
+    path.write_text(told())
+    assert FileCheckpoints(path).load(ARN) == {}
+
+
+def test_a_file_that_cannot_be_opened_leaves_no_lock(path: Path) -> None:
+    path.mkdir()
+    for _ in range(2):
+        with pytest.raises(IsADirectoryError):
+            FileCheckpoints(path).load(ARN)
+
+
+def test_a_file_system_that_knows_no_locks_says_so_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def refuse(_: int, __: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="No locks available") as raised:
+        FileCheckpoints(path).load(ARN)
+    assert not isinstance(raised.value, CheckpointInUse)
 
 
 def test_what_is_no_text_is_refused(path: Path) -> None:

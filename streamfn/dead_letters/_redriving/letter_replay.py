@@ -15,6 +15,7 @@ from streamfn._wire import magnitude
 from streamfn.dead_letters._redriving.contents import FoundLetter
 from streamfn.dead_letters._redriving.redriven import Outcome, Redriven, concluded, outcome_of
 from streamfn.dead_letters._redriving.replay import Replay, Replayed
+from streamfn.dead_letters._redriving.rereading import Rereading
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -22,10 +23,13 @@ E = TypeVar("E")
 _DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped"})
 
 
-def replay_letters(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Redriven[E]]:
+def replay_letters(
+    found: Sequence[FoundLetter], replay: Replay[A, E], rereading: Rereading
+) -> list[Redriven[E]]:
     """Run letters of one scope and one stream, in their order, and remove those that are done with.
 
-    Only `handled` keeps a pair from running: `dead` is why there is a letter.
+    Only `handled` keeps a pair from running: `dead` is why there is a letter. What is truncated, and has to run, is
+    read again.
     """
     names = replay.handlers
     known = [each for each in found if each.letter.pair.handler in {"", *names}]
@@ -50,12 +54,20 @@ def replay_letters(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[R
     entries = replay.known(stretch)
     if entries is None:
         return redriven + _unavailable(known, replay)
-    due = frozenset(pair for each in known for pair in _asked(each, names))
-    settled = [entry for entry in entries if entry.state == "handled" and entry.pair in due]
+    asked = frozenset(pair for each in known for pair in _asked(each, names))
+    settled = [entry for entry in entries if entry.state == "handled" and entry.pair in asked]
     handled = frozenset(entry.pair for entry in settled)
-    records = {
-        each.letter.pair.record: each.record for each in known if not handled.issuperset(_asked(each, names))
-    }
+
+    def has_to_run(each: FoundLetter) -> bool:
+        return not handled.issuperset(_asked(each, names))
+
+    known, lost = rereading.read(known, has_to_run)
+    redriven += [
+        Redriven(each.found.received.name, each.found.letter.pair, each.outcome, detail=each.detail)
+        for each in lost
+    ]
+    due = frozenset(pair for each in known for pair in _asked(each, names))
+    records = {each.letter.pair.record: each.record for each in known if has_to_run(each)}
     replayed = replay.run(stretch, list(records.values()), settled, due)
     for each in known:
         redriven += concluded(each.received, _outcomes(each, names, replayed, handled), _DONE)
@@ -68,7 +80,10 @@ def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[Found
     own: list[FoundLetter] = []
     namesakes: list[FoundLetter] = []
     for each in found:
-        is_own = is_one_change(first.setdefault(each.letter.pair.record, each.record), each.record)
+        # Half a record is another one than the whole; that it is the same change is seen when it is read again.
+        is_own = each.letter.is_truncated or is_one_change(
+            first.setdefault(each.letter.pair.record, each.record), each.record
+        )
         (own if is_own else namesakes).append(each)
     return own, namesakes
 

@@ -46,6 +46,7 @@ from streamfn.dead_letters._redriving.document_replay import DocumentReplay
 from streamfn.dead_letters._redriving.letter_replay import replay_letters
 from streamfn.dead_letters._redriving.redriven import Redriven
 from streamfn.dead_letters._redriving.replay import Replay
+from streamfn.dead_letters._redriving.rereading import Rereading
 from streamfn.dead_letters._redriving.shards import Shards
 from streamfn.dead_letters._sources import LetterSource, Received
 from streamfn.dead_letters._sqs import SqsDeadLetters
@@ -96,7 +97,8 @@ def redrive(
     A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
     ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and
     ``dynamodb:GetRecords``. Where nobody can tell which records of it were in the batch, it stays, and
-    ``everything=True`` runs all, also what was handled without a failure.
+    ``everything=True`` runs all, also what was handled without a failure. The record of a truncated letter is read
+    again as well, from whichever shard has it, which needs ``dynamodb:DescribeStream`` too.
 
     Items keep their order among the `at_once` letters that are taken and sorted together, fewer if they are
     large; a queue has to hide its messages for as long as that many take. With less than a second of
@@ -110,7 +112,8 @@ def redrive(
         raise Misuse(f"at_once={at_once} should be 1 or more")
     replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), report)
     shards = Shards(OnFirstUse(make_streams, streams), replay.deadline.seconds_left)
-    drive = Redrive(replay, DocumentReplay(replay, shards, everything), Whose(scope, function))
+    documents = DocumentReplay(replay, shards, everything)
+    drive = Redrive(replay, documents, Whose(scope, function), Rereading(shards))
     most = 1 if isinstance(source, SqsDeadLetters) and source.fifo else at_once
     receiving = source.receive()
     redriven: list[Redriven[E]] = []
@@ -126,6 +129,7 @@ class Redrive(Generic[A, E]):
     letters: Replay[A, E]
     documents: DocumentReplay[A, E]
     whose: Whose
+    rereading: Rereading
 
     def run(self, portion: Iterable[Received]) -> list[Redriven[E]]:
         """Run a portion in the order in which its records were written, as far as documents have one place."""
@@ -144,7 +148,7 @@ class Redrive(Generic[A, E]):
         for _, group in groupby(sorted(found, key=by_place), key=_kind):
             together = list(group)
             letters = [each for each in together if isinstance(each, FoundLetter)]
-            redriven += replay_letters(letters, self.letters)
+            redriven += replay_letters(letters, self.letters, self.rereading)
             for each in together:
                 if isinstance(each, FoundDocument):
                     redriven += self.documents.run(each)

@@ -46,10 +46,11 @@ Outcome: TypeAlias = Literal[
 
     ambiguous            another letter has the same id, and another record
 
-Some are said of a document as a whole::
+Some are said of a document as a whole, or of a truncated letter::
 
-    unreadable           neither a letter of a known version nor a document that Lambda wrote of a DynamoDB stream
-    forgotten            the stream no longer has the records that the document is about
+    unreadable           neither a letter of a known version nor a document that Lambda wrote of a DynamoDB stream, or a
+                         letter without a record and without the place of one
+    forgotten            the stream no longer has the records that the document or the letter is about
     unreachable          the stream could not be read
     ambiguous            nobody knows which records of the range were in the batch
 """

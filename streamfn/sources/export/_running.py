@@ -12,7 +12,7 @@ from typing import Final, Never, TypeAlias
 from returns.result import Failure, Result
 from typing_extensions import override
 
-from streamfn._execution.gate import Gate, Turn
+from streamfn._execution.gate import Gate, Turn, Turns
 from streamfn._failures import Failed, Handled, OutOfTime, Reason, Unwanted
 from streamfn._pipeline import Pipeline
 from streamfn._records import Record
@@ -421,7 +421,7 @@ class _Recorder(Gate):
                 yield turn
 
     @override
-    def expects(self, turns: Iterable[Turn], /) -> None:
+    def expects(self, turns: Turns, /) -> None:
         self._expected.append(turns)
 
     @override

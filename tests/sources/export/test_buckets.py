@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -128,6 +129,22 @@ def test_locations_name_folders_and_prefixes(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="a location is a folder or s3://bucket/prefix, got hdfs://"):
         place_at("hdfs://cluster/exports")
     assert list(progress_at(tmp_path / "nothing").place.names("file")) == []
+
+
+def test_a_full_disk_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = place_at(tmp_path)
+    place.write("a/b.json", b"before")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                place.write("a/b.json", b"after")
+    assert [each.name for each in (tmp_path / "a").iterdir()] == ["b.json"]
+    assert place.read("a/b.json") == b"before"
 
 
 def test_a_file_that_vanishes_while_a_folder_is_read_is_passed_over(
