@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
@@ -57,18 +57,18 @@ class RetryWithLedger(Generic[E_contra]):
                 f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
             )
         stretch = stretch_of(scope := self._scope(), records)
-        ledger = self.ledger
+        delivery = self
         if len({record.event_source_arn for record in records} - {None}) > 1:
             from streamfn._delivery.streams import parted  # as no mapping sends them
 
-            ledger = parted(ledger, scope, records)
-        entries = _known(ledger, stretch, deadline)
+            delivery = replace(self, ledger=parted(self.ledger, scope, records))
+        entries = delivery._read(stretch, deadline)  # noqa: SLF001 (its own)
         if entries is None:
             failures = failures_among(process(ClosedGate(deadline)))
             return self._reported(failures, failures, deadline)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
         always = self.write == "always"
-        ground = Ground(stretch, ledger, clock, self.limits, always, len(records))
+        ground = Ground(stretch, delivery.ledger, clock, self.limits, always, len(records))
         gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
         with_end = math.isfinite(seconds := deadline.seconds_left())
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
@@ -97,6 +97,14 @@ class RetryWithLedger(Generic[E_contra]):
             fail_whole(still_open)
         return still_open
 
+    def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
+        try:
+            return list(self.ledger.read(stretch, deadline.seconds_left))
+        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+            told = "the ledger could not be read, nothing is started: %s"
+            _log.error(told, what_raised(error))
+            return None
+
     def _scope(self) -> str:
         """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
         scope = function_name() if self.scope is None else self.scope
@@ -106,13 +114,3 @@ class RetryWithLedger(Generic[E_contra]):
             "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
             'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
         )
-
-
-def _known(ledger: Ledger, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
-    """Read what a ledger knows; None where it could not be read, which is logged."""
-    try:
-        return list(ledger.read(stretch, deadline.seconds_left))
-    except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
-        told = "the ledger could not be read, nothing is started: %s"
-        _log.error(told, what_raised(error))
-        return None
