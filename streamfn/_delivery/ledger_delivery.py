@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Literal, TypeAlias
 
 from typing_extensions import TypeVar
@@ -67,18 +67,18 @@ class RetryWithLedger(Generic[E_contra]):
         if self.this_process is not None and not self.this_process.has_looked:
             self._tell_of_the_dead(self.this_process, deadline, clock)
         stretch = stretch_of(scope := self._scope(), records)
-        ledger = self.ledger
+        delivery = self
         if len({record.event_source_arn for record in records} - {None}) > 1:
             from streamfn._delivery.streams import parted  # as no mapping sends them
 
-            ledger = parted(ledger, scope, records)
-        entries = _known(ledger, stretch, deadline)
+            delivery = replace(self, ledger=parted(self.ledger, scope, records))
+        entries = delivery._read(stretch, deadline)  # noqa: SLF001 (its own)
         if entries is None:
             failures = failures_among(process(ClosedGate(deadline)))
             return self._reported(failures, failures, deadline)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
         always = self.write == "always"
-        ground = Ground(stretch, ledger, clock, self.limits, always, len(records), self.health)
+        ground = Ground(stretch, delivery.ledger, clock, self.limits, always, len(records), self.health)
         gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
         with_end = math.isfinite(seconds := deadline.seconds_left())
         call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
@@ -120,6 +120,14 @@ class RetryWithLedger(Generic[E_contra]):
             _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
         this_process.marks.forget(this_process.name)
 
+    def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
+        try:
+            return list(self.ledger.read(stretch, deadline.seconds_left))
+        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+            told = "the ledger could not be read, nothing is started: %s"
+            _log.error(told, what_raised(error))
+            return None
+
     def _scope(self) -> str:
         """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
         scope = function_name() if self.scope is None else self.scope
@@ -134,13 +142,3 @@ class RetryWithLedger(Generic[E_contra]):
 def is_shared(ledger: Ledger) -> bool:
     """Whether a ledger says that several processes share it, so that it outlives this one."""
     return getattr(ledger, "needs_scope", False) is True
-
-
-def _known(ledger: Ledger, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
-    """Read what a ledger knows; None where it could not be read, which is logged."""
-    try:
-        return list(ledger.read(stretch, deadline.seconds_left))
-    except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
-        told = "the ledger could not be read, nothing is started: %s"
-        _log.error(told, what_raised(error))
-        return None
