@@ -66,6 +66,7 @@ def test_run_again_it_runs_what_failed(place: str) -> None:
         "failed": [],
         "failures": [],
         "unfinished": {},
+        "progress_missing": {},
         "interrupted": False,
     }
 
