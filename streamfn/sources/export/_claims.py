@@ -39,6 +39,9 @@ LEASE: Final = 60.0
 RENEWAL: Final = 15.0
 """How often a lease is renewed, in seconds."""
 
+RENEWER: Final = "streamfn-replay-lease"
+"""The name of the thread that renews a lease."""
+
 _REFUSED: Final = frozenset({"409", "412", "ConditionalRequestConflict", "NoSuchKey", "PreconditionFailed"})
 """The codes for a condition that does not hold ("Error responses", Amazon S3 API Reference)."""
 
@@ -153,7 +156,7 @@ def _leased(bucket: Bucket) -> Generator[Claim]:
         yield _Lock(None)
         return
     over = threading.Event()
-    renewing = threading.Thread(target=lease.keep, args=(over,), name="streamfn-replay-lease", daemon=True)
+    renewing = threading.Thread(target=lease.keep, args=(over,), name=RENEWER, daemon=True)
     renewing.start()
     try:
         yield lease

@@ -181,7 +181,7 @@ def _named(first: int) -> str:
 
 
 def _is_of_this_content(told: Mapping[str, object], file: DataFile) -> bool:
-    """Whether a chunk is of a file with this content, by the checksum that both know; the count may have been mended."""
+    """Whether a chunk is of a file with this content, by a checksum that both know; the count may have been mended."""
     for kept, value in ((told.get("md5"), file.md5), (told.get("etag"), file.etag)):
         if kept is not None and value is not None:
             return kept == value

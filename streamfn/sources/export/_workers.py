@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import Pipe, get_context
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final, Protocol, cast
@@ -99,9 +99,9 @@ class _Workers:
             for _ in range(processes):
                 self._begin()
             while self._workers:
-                if stopped():
-                    self._stop()
                 ready = wait([each.connection for each in self._workers], timeout=0.2)
+                if stopped():  # before anybody hears of processes that Ctrl-C has ended while they began
+                    self._stop()
                 for worker in [each for each in self._workers if each.connection in ready]:
                     if not worker.goes_on(self._due, self._tell):
                         self._replace(worker)
@@ -222,7 +222,7 @@ def _work(connection: Wire, work: Work, stop: Connection, claim: object = None) 
     """Do the work of a process, until there is no more, or nobody to give it; `claim` lives as long as the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # at once, and what is done is kept
-    over, until_over = Pipe(duplex=False)
+    over, until_over = _SPAWN.Pipe(duplex=False)
     stopped = threading.Event()
     listener = threading.Thread(target=_listen, name=LISTENER, args=(stop, stopped, over), daemon=True)
     listener.start()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import Pipe
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -190,8 +190,8 @@ def test_of_chunks_that_share_lines_the_first_counts(tmp_path: Path) -> None:
 
 def test_a_worker_hears_that_all_are_to_stop_and_that_it_is_over_itself() -> None:
     for is_over in (False, True):
-        stop, until_stopped = Pipe(duplex=False)
-        over, until_over = Pipe(duplex=False)
+        stop, until_stopped = get_context("spawn").Pipe(duplex=False)
+        over, until_over = get_context("spawn").Pipe(duplex=False)
         stopped = threading.Event()
         (until_over if is_over else until_stopped).close()
         _workers._listen(stop, stopped, over)  # pyright: ignore[reportPrivateUsage] (a process would not be measured)

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import Pipe
+from multiprocessing import Pipe, get_context
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -335,7 +335,7 @@ def test_a_worker_tells_of_each_chunk_and_of_files_that_it_cannot_finish(tmp_pat
     ours, theirs = Pipe()
     for file in (*export.files, None):
         ours.send(file)
-    stop, until_stopped = Pipe(duplex=False)
+    stop, until_stopped = get_context("spawn").Pipe(duplex=False)
     _work(theirs, work, stop)
     for each in (theirs, stop, until_stopped):
         each.close()
@@ -355,7 +355,7 @@ def test_a_worker_ends_when_nobody_is_there_to_listen(tmp_path: Path) -> None:
     work = Work(open_export(write(tmp_path, hello(1))), APP, progress_at(tmp_path / "progress"), None, 10)
     ours, theirs = Pipe()
     ours.close()
-    stop, until_stopped = Pipe(duplex=False)
+    stop, until_stopped = get_context("spawn").Pipe(duplex=False)
     _work(theirs, work, stop)
     for each in (theirs, stop, until_stopped):
         each.close()
