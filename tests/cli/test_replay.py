@@ -164,6 +164,8 @@ OUTCOMES = [
     Outcome("file", "announce", "Refused", "SlackError", 5, "id/5"),
     Outcome("broken", None, "DamagedExport", "its checksum is another"),
     Outcome("broken too", None, "Unfinished"),
+    Outcome("file", None, "ProgressMissing", "lines 1 to 10", count=10),
+    Outcome("file", None, "ProgressMissing", "line 20"),
 ]
 
 
@@ -173,6 +175,7 @@ def test_outcomes_are_summed_up() -> None:
     assert summary.failed == {("announce", "Refused"): 2}
     assert summary.failures == [OUTCOMES[2]]
     assert summary.unfinished == {"broken": "its checksum is another", "broken too": "Unfinished"}
+    assert summary.progress_missing == {"file": "lines 1 to 10, line 20"}
 
 
 def test_on_spark_the_session_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -17,72 +14,7 @@ from streamfn.sources.export._places import place_at
 from tests.cli.commands import streamfn
 from tests.sources.export.exports import item, write_export
 from tests.sources.export.held import Held, Ran
-
-ROOT: Final = Path(__file__).parents[3]
-
-WAITING: Final = """
-import os
-from pathlib import Path
-
-from returns.result import Result, Success
-
-from streamfn import InsertEvent, on_insert, pipeline
-from tests.cards import Card, cards
-
-
-def announce(event: InsertEvent[Card]) -> Result[int, str]:
-    with Path(os.environ["REPLAY_LOG"]).open("ab", buffering=0) as log:
-        log.write(f"{event.event_id}\\n".encode())
-    if "WAITS" in os.environ and event.new_image.id == 3:
-        print("waits", flush=True)
-        with open(os.environ["WAITS"]):  # a pipe that has a name: somebody opens the other end
-            pass
-    return Success(event.new_image.id)
-
-
-process = pipeline(cards, on_insert(announce))
-"""
-
-
-@dataclass
-class Waiting:
-    """A replay in processes of its own that waits at a card for whoever opens a pipe, and what it has done."""
-
-    folder: Path
-    place: Path
-
-    def begin(self, processes: int) -> subprocess.Popen[str]:
-        """Begin it, and return when it waits."""
-        running = subprocess.Popen(
-            [sys.executable, "-m", "streamfn.cli", *self.arguments(processes)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "WAITS": str(self.folder / "pipe")},
-            cwd=self.folder,
-        )
-        assert running.stdout is not None
-        assert running.stdout.readline() == "waits\n"
-        return running
-
-    def arguments(self, processes: int) -> list[str]:
-        """Give the command."""
-        return ["replay", "waiting:process", str(self.place), "--processes", str(processes)]
-
-    def go_on(self) -> None:
-        """Let it go on."""
-        (self.folder / "pipe").write_text("")
-
-    def calls(self) -> list[str]:
-        """Give the records that were run."""
-        return sorted((self.folder / "log").read_text().splitlines())
-
-
-@pytest.fixture
-def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    (tmp_path / "waiting.py").write_text(WAITING)
-    os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setenv("REPLAY_LOG", str(tmp_path / "log"))
-    return Waiting(tmp_path, write_export(tmp_path, [[item(number) for number in range(6)], [item(10)]]))
+from tests.sources.export.waiting import Waiting
 
 
 @pytest.mark.parametrize("processes", [1, 2])

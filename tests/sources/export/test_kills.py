@@ -68,7 +68,7 @@ def test_killed_at_random_and_run_again_it_runs_each_line_and_repeats_no_more_th
             for file in range(FILES)
         ],
     )
-    for _ in range(6 if processes == 1 else 3):
+    for _ in range(5 if processes == 1 else 2):
         run(tmp_path, place, processes, KILLED=killed, KILL_AT=str(random.randrange(20, 80)))
     assert run(tmp_path, place, processes)
     failed = replay(place, PIPELINE, processes=1)
