@@ -20,6 +20,8 @@ from streamfn.cli._on_spark import prepare_workers
 from streamfn.cli._summaries import summed
 from streamfn.sources import export
 from streamfn.sources.export import Outcome, Progress
+from streamfn.sources.export._claims import claimed
+from streamfn.sources.export._places import place_at
 from tests.cli import app
 from tests.cli.commands import call, objects, streamfn
 from tests.sources.export.exports import EXPORT_ID, item, write_export
@@ -94,6 +96,17 @@ def test_a_file_that_is_damaged_is_told(place: str) -> None:
     assert ran.code == 1
     assert "Could not be run to its end" in ran.out
     assert ran.out.endswith("3 successes, 1 failure, 1 unfinished file\n")
+
+
+def test_progress_that_another_replay_has_is_told_by_an_exit_code_of_its_own(
+    place: str, tmp_path: Path
+) -> None:
+    progress = tmp_path / "progress"
+    with claimed(place_at(progress)):
+        ran = call("replay", PROCESS, place, "--progress", str(progress), "--processes", "1")
+    assert (ran.code, ran.out) == (3, "")
+    assert f"another replay has the progress at {progress}" in ran.err
+    assert list(progress.iterdir()) == [progress / "replay.lock"]
 
 
 def test_an_export_of_nothing_has_no_table(tmp_path: Path) -> None:
