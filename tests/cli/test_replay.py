@@ -109,6 +109,20 @@ def test_progress_that_another_replay_has_is_told_by_an_exit_code_of_its_own(
     assert list(progress.iterdir()) == [progress / "replay.lock"]
 
 
+def test_progress_that_is_damaged_is_told_beside_what_came_of_the_other_files(
+    place: str, tmp_path: Path
+) -> None:
+    arguments = ("replay", PROCESS, place, "--progress", str(tmp_path / "progress"), "--processes", "1")
+    call(*arguments)
+    damaged = next(tmp_path.glob("progress/file000*/*.json"))
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    ran = call(*arguments, "--json")
+    assert ran.code == 1
+    assert ran.document["handled"] == {"announce": 1, "back_up": 2}
+    assert [each["data_file"] for each in objects(ran.document["failures"])] == [f"file001{EXPORT_ID[-4:]}"]
+    assert f"{damaged} is no progress of a replay that this release reads" in str(ran.document["unfinished"])
+
+
 def test_an_export_of_nothing_has_no_table(tmp_path: Path) -> None:
     ran = call("replay", PROCESS, str(write_export(tmp_path, [])))
     assert ran == (0, "0 successes, 0 failures\n", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event
 
@@ -17,7 +18,7 @@ from streamfn.sources.export._client import S3Client
 from streamfn.sources.export._manifests import DataFile, Export, open_export
 from streamfn.sources.export._outcomes import Outcome
 from streamfn.sources.export._places import Location
-from streamfn.sources.export._progress import Chunk, Gap, ProgressStore, progress_at, usual_place
+from streamfn.sources.export._progress import Chunk, Gap, NotProgress, ProgressStore, progress_at, usual_place
 from streamfn.sources.export._running import CHUNK, chunks_of
 from streamfn.sources.export._workers import Unfinished, Work, run_files, unfinished
 
@@ -56,10 +57,14 @@ class Replay:
         return not (self.failed or self.unfinished or self.interrupted)
 
     def failures(self) -> Iterator[Outcome]:
-        """Give each failure, from what is kept as progress, however many there are."""
+        """Give each failure, from what is kept as progress, however many there are.
+
+        Progress that cannot be read tells of none; its file is `unfinished`.
+        """
         for file in self.export.files:
-            for chunk in self.progress.chunks(self.export, file):
-                yield from chunk.failures
+            with suppress(NotProgress):
+                for chunk in self.progress.chunks(self.export, file):
+                    yield from chunk.failures
 
 
 @dataclass(slots=True)

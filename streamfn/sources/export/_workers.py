@@ -218,8 +218,13 @@ class Wire(Protocol):
         ...
 
 
-def _work(connection: Wire, work: Work, stop: Connection, claim: object = None) -> None:
-    """Do the work of a process, until there is no more, or nobody to give it; `claim` lives as long as the process."""
+def _work(
+    connection: Wire,
+    work: Work,
+    stop: Connection,
+    claim: object = None,  # noqa: ARG001 (to have it is all: what it holds is let go when the process ends)
+) -> None:
+    """Do the work of a process, until there is no more, or nobody to give it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # at once, and what is done is kept
     over, until_over = _SPAWN.Pipe(duplex=False)
@@ -234,7 +239,6 @@ def _work(connection: Wire, work: Work, stop: Connection, claim: object = None) 
         listener.join()
         over.close()
         signal.signal(signal.SIGTERM, before)
-        del claim
 
 
 def _listen(stop: Connection, stopped: threading.Event, over: Connection) -> None:

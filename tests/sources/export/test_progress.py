@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -254,7 +255,7 @@ def test_progress_of_another_pipeline_is_refused_though_its_handlers_have_the_sa
 ) -> None:
     """All that it wants was taken for done otherwise."""
     (tmp_path / "other.py").write_text("from tests.sources.export.app import process\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.delenv("REPLAY_LOG", raising=False)
     place, progress = write_export(tmp_path, [[item(1)]]), tmp_path / "progress"
     assert replay(place, APP, progress=progress).is_complete

@@ -336,7 +336,7 @@ def test_a_worker_tells_of_each_chunk_and_of_files_that_it_cannot_finish(tmp_pat
     for file in (*export.files, None):
         ours.send(file)
     stop, until_stopped = get_context("spawn").Pipe(duplex=False)
-    _work(theirs, work, stop)
+    _work(theirs, work, stop)  # pyright: ignore[reportArgumentType] (on Windows, pipes are of another class)
     for each in (theirs, stop, until_stopped):
         each.close()
     ready, first, second, done, unfinished, last = (ours.recv() for _ in range(6))
@@ -356,7 +356,7 @@ def test_a_worker_ends_when_nobody_is_there_to_listen(tmp_path: Path) -> None:
     ours, theirs = Pipe()
     ours.close()
     stop, until_stopped = get_context("spawn").Pipe(duplex=False)
-    _work(theirs, work, stop)
+    _work(theirs, work, stop)  # pyright: ignore[reportArgumentType] (on Windows, pipes are of another class)
     for each in (theirs, stop, until_stopped):
         each.close()
 

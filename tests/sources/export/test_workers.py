@@ -66,7 +66,6 @@ if __name__ == "__main__":
 def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Write a pipeline whose processes die, and give its name."""
     (tmp_path / "dying.py").write_text(PIPELINE)
-    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.delitem(sys.modules, "dying", raising=False)
     return "dying:process"
