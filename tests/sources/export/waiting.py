@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,19 +44,24 @@ class Waiting:
     folder: Path
     place: Path
 
-    def begin(self, processes: int) -> subprocess.Popen[str]:
-        """Begin it, and return when it waits."""
-        running = subprocess.Popen(
+    @contextmanager
+    def begin(self, processes: int) -> Generator[subprocess.Popen[str]]:
+        """Begin it, and give it when it waits; at the end none of its processes is left."""
+        with subprocess.Popen(
             [sys.executable, "-m", "streamfn.cli", *self.arguments(processes)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), "WAITS": str(self.folder / "pipe")},
             cwd=self.folder,
-        )
-        assert running.stdout is not None
-        assert running.stdout.readline() == "waits\n"
-        return running
+        ) as running:
+            try:
+                assert running.stdout is not None
+                assert running.stdout.readline() == "waits\n"
+                yield running
+            finally:
+                running.kill()
+                os.close(os.open(self.folder / "pipe", os.O_RDWR))  # both ends, so that nobody waits any more
 
     def arguments(self, processes: int) -> list[str]:
         """Give the command."""
