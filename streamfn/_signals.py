@@ -12,11 +12,12 @@ _ASKING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
+def stopped_by_signals(stop: Callable[[], None], *, unwinds: bool = False) -> Generator[None]:
     """Call `stop` on SIGINT and SIGTERM for as long as the block lasts, if it runs in the main thread.
 
     Python lets no other thread handle signals. The first signal also brings back the handlers that were there before,
-    so that a second Ctrl-C does what it always does.
+    so that a second Ctrl-C does what it always does. A second SIGTERM ends the process, or `unwinds` it: then it raises
+    a KeyboardInterrupt where nobody else handles it, so that the block can keep what it has done.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -30,6 +31,8 @@ def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
 
     def handle(_number: int, _frame: object) -> None:
         restore()
+        if unwinds and found[signal.SIGTERM] is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         stop()
 
     for number, handler in found.items():

@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command that the process was called with, and exit with its code.
 
     0: all is well. 1: something failed, or was found. 2: it could not be done, and standard error says why in a line.
-    130: it was interrupted.
+    3: another process has what one alone can use. 130: it was interrupted.
     """
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write(

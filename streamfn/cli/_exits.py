@@ -25,6 +25,8 @@ class ExitCode(IntEnum):
     """Something failed, or was found."""
     MISUSE = 2
     """It could not be done: the call was wrong, or AWS refused."""
+    IN_USE = 3
+    """Another process has what can be used by one at a time; nothing was done."""
     INTERRUPTED = 130
     """As a shell has it: 128, and the number of the signal."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from streamfn.cli._printing import Column, counted, print_table, say, with_place
@@ -22,6 +22,7 @@ class Summary:
     failures: list[Outcome]
     unfinished: dict[str, str]
     interrupted: bool
+    progress_missing: dict[str, str] = field(default_factory=dict[str, str])
 
     def document(self) -> dict[str, object]:
         """Describe it for machines."""
@@ -33,6 +34,7 @@ class Summary:
             ],
             "failures": [asdict(each) for each in self.failures],
             "unfinished": self.unfinished,
+            "progress_missing": self.progress_missing,
             "interrupted": self.interrupted,
         }
 
@@ -42,15 +44,20 @@ def summed(outcomes: Iterable[Outcome], failures: int) -> Summary:
     handled, failed = Counter[str](), Counter[tuple[str | None, str]]()
     first: list[Outcome] = []
     unfinished: dict[str, str] = {}
+    missing: dict[str, str] = {}
     for each in outcomes:
         if each.outcome == "handled":
             handled[each.handler or ""] += each.count
+        elif each.outcome == "ProgressMissing":
+            missing[each.data_file] = ", ".join(filter(None, (missing.get(each.data_file), each.detail)))
         elif each.line is None:
             unfinished[each.data_file] = each.detail or each.outcome
         else:
             failed[each.handler, each.outcome] += each.count
             first += [each] if len(first) < failures else []
-    return Summary(dict(handled), dict(failed), first, unfinished, interrupted=False)
+    return Summary(
+        dict(handled), dict(failed), first, unfinished, interrupted=False, progress_missing=missing
+    )
 
 
 def show(summary: Summary) -> None:
@@ -82,6 +89,12 @@ def show(summary: Summary) -> None:
         )
         rest = sum(summary.failed.values()) - len(summary.failures)
         say(f"… and {counted(rest, 'more failure')}\n" if rest else "")
+    if summary.progress_missing:
+        print_table(
+            [Column("File", folds=True), Column("Had no progress, and run again", folds=True)],
+            [[name, lines] for name, lines in summary.progress_missing.items()],
+        )
+        say()
     if summary.unfinished:
         print_table(
             [Column("File", folds=True), Column("Could not be run to its end", folds=True)],

@@ -11,7 +11,7 @@ import typer
 from streamfn._misuse import Misuse
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._bar import bar
-from streamfn.cli._exits import ExitCode, say_ending
+from streamfn.cli._exits import ExitCode, complain, say_ending
 from streamfn.cli._on_spark import on_spark
 from streamfn.cli._pipelines import Name, look_here
 from streamfn.cli._printing import AsJson, print_json
@@ -67,7 +67,7 @@ def replay(
     folder. Called again it goes on where it ended, and runs again what failed,
     for the handlers that failed; "Unwanted" failed before, and nobody wants it
     now. SIGINT (Ctrl-C) and SIGTERM end it when the handlers that run are done,
-    a second Ctrl-C at once; what has been done is remembered either way.
+    a second one at once; what has been done is remembered either way.
 
     Examples:
       streamfn replay app:process backups/AWSDynamoDB/01693685827463-2d8752fd
@@ -77,15 +77,16 @@ def replay(
       {"handled": {"announce": 1}, "failed": [{"handler", "outcome", "count"}],
        "failures": [{"data_file", "line", "handler", "outcome", "detail",
          "event_id", "count", "location"}], "unfinished": {"file": "why"},
-       "interrupted": false}
+       "progress_missing": {"file": "lines 11 to 20"}, "interrupted": false}
 
     Exit code:
       0    every handler succeeded on every record that it wants
       1    a handler failed, or a file could not be read
       2    the call was wrong, or AWS refused; standard error says why
+      3    another replay has the progress, and nothing was run here
       130  it was interrupted; called again it goes on
     """
-    from streamfn.sources.export import DamagedExport, NotAnExport, NotProgress
+    from streamfn.sources.export import DamagedExport, NotAnExport, NotProgress, ProgressInUse
 
     use_account(endpoint_url, region, profile)
     look_here()
@@ -97,6 +98,8 @@ def replay(
         else:
             with bar(shown=not as_json) as advance:
                 summary = on_this_machine(pipeline, location, progress, processes, table, failures, advance)
+    except ProgressInUse as error:
+        return complain(str(error), ExitCode.IN_USE)
     except (DamagedExport, NotAnExport, NotProgress) as error:
         raise Misuse(str(error)) from None
     except OSError as error:
@@ -137,4 +140,5 @@ def on_this_machine(
         list(islice(ran.failures(), failures)),
         dict(ran.unfinished),
         ran.interrupted,
+        dict(ran.progress_missing),
     )

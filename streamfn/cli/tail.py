@@ -13,7 +13,7 @@ from returns.result import Success
 
 from streamfn._misuse import Misuse
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._exits import ExitCode
+from streamfn.cli._exits import ExitCode, complain
 from streamfn.cli._lines import json_lines, lines_for, tell
 from streamfn.cli._overheard import overheard
 from streamfn.cli._pipelines import Name, named
@@ -90,6 +90,7 @@ def tail(
       0  it was stopped, or the stream has ended, and no handler had failed
       1  the same, and a handler had failed
       2  the call was wrong, or AWS refused; standard error says why
+      3  another reader has the checkpoint
     """
     from streamfn.sources import CheckpointInUse, FileCheckpoints, NoStream, NotACheckpoint, StreamReader
 
@@ -109,7 +110,9 @@ def tail(
     followed = overheard(followed_function(process, function, skips=skip_failures), following.listen)
     try:
         reader.run(followed)
-    except (CheckpointInUse, NoStream, NotACheckpoint) as error:
+    except CheckpointInUse as error:
+        return complain(str(error), ExitCode.IN_USE)
+    except (NoStream, NotACheckpoint) as error:
         raise Misuse(str(error)) from None
     except OSError as error:
         raise Misuse(f"{checkpoint} could not be used: {error.strerror}") from None

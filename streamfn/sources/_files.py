@@ -15,6 +15,7 @@ from typing_extensions import override
 from streamfn._misuse import Misuse, kind_of
 from streamfn._texts import decoded, read_json
 from streamfn._wire import as_sequence_number, as_text, is_map
+from streamfn.sources._locks import lock_file
 from streamfn.sources._positions import After, Drained, Position, Since
 
 _FORMAT: Final = "streamfn checkpoints"
@@ -38,8 +39,8 @@ class FileCheckpoints:
 
     A save writes another file beside it, has the disk keep that, and puts it in the place of the first, so that
     whenever the process dies, the file is whole and either as before or as after. The folder has to exist. While a
-    reader uses the file, it holds a lock on ``<path>.lock``, which the system gives up when the process ends (on
-    Windows there is no such lock: see to it yourself that there is one reader).
+    reader uses the file, it holds a lock on ``<path>.lock``, which the system gives up when the process ends (some
+    network file systems have no locks: see to it yourself there that there is one reader).
 
     `load` fails with `NotACheckpoint` and `CheckpointInUse`, and with what the file system raises.
     """
@@ -95,21 +96,11 @@ class FileCheckpoints:
 
     def _take(self) -> None:
         try:
-            import fcntl
-        except ImportError:
-            return
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_file(f"{self._path}.lock")
         except BlockingIOError:
-            os.close(lock)
             raise CheckpointInUse(
                 f"another reader has {self._path}: end it first, or give this one a file of its own"
             ) from None
-        except BaseException:  # a file system without locks, say
-            os.close(lock)
-            raise
-        self._lock = lock
 
     def _loaded(self, stream_arn: str) -> Mapping[str, Position] | None:
         try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from streamfn._loading import load_pipeline
 from streamfn._misuse import Misuse
 from streamfn.sources.export import Outcome, open_export, progress_at
+from streamfn.sources.export._claims import check_claim, claimed
 from streamfn.sources.export._places import Location
 from streamfn.sources.export._progress import usual_place
 from streamfn.sources.export._running import CHUNK
@@ -48,9 +50,12 @@ def replay(
     the same. Each time that Spark evaluates the DataFrame, it reads what is kept as progress and runs no handler; so it
     tells of later runs as well, and fails once the progress is deleted.
 
-    Fails with `NotAnExport` and `DamagedExport` for manifests, and with `NotProgress`; with `Misuse` for a name that
-    leads to no pipeline, here or on an executor, for a session of Spark Connect, which cannot do this, and where Spark
-    runs tasks twice at once (``spark.speculation``); and with Spark's own errors.
+    Lines whose progress is gone, though later lines have some, are run again, and are a row ``"ProgressMissing"``.
+
+    Fails with `NotAnExport` and `DamagedExport` for manifests, with `NotProgress`, and with `ProgressInUse` where
+    another replay has the progress; with `Misuse` for a name that leads to no pipeline, here or on an executor, for a
+    session of Spark Connect, which cannot do this, and where Spark runs tasks twice at once (``spark.speculation``);
+    and with Spark's own errors.
     """
     context = _context(spark)
     if chunk < 1:
@@ -58,11 +63,15 @@ def replay(
     load_pipeline(pipeline)
     export = open_export(_absolute(location))
     store = usual_place(export, pipeline) if progress is None else progress_at(_absolute(progress))
+    store = replace(store, pipeline=pipeline)
     work = Work(export, pipeline, store, table_name, chunk)
     files = sorted(export.files, key=lambda file: file.items, reverse=True)
     partitions = max(len(files), 1)
     problems: dict[str, list[Outcome]] = {file.name: [] for file in files}
-    for problem in context.parallelize(files, partitions).flatMap(partial(run_file, work)).collect():
+    with claimed(store.place) as claim:
+        found = context.parallelize(files, partitions).flatMap(partial(run_file, work)).collect()
+        check_claim(claim, store.place)
+    for problem in found:
         if not isinstance(problem, Outcome):
             raise problem
         problems[problem.data_file].append(problem)

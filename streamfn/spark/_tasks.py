@@ -9,12 +9,16 @@ from typing import Final
 from streamfn._loading import load_pipeline
 from streamfn._misuse import Misuse
 from streamfn.sources.export import DamagedExport, DataFile, NotProgress, Outcome, replay_file
+from streamfn.sources.export._running import MISSING, cover
 from streamfn.sources.export._workers import Unfinished, Work, problem_of
 
 SCHEMA: Final = (
     "data_file STRING NOT NULL, handler STRING, outcome STRING NOT NULL, detail STRING, line BIGINT, event_id STRING, "
     "count BIGINT NOT NULL, location STRING"
 )
+_NOT_KEPT: Final = frozenset({DamagedExport.__name__, MISSING})
+"""The outcomes that are no part of progress."""
+
 _row: Final = attrgetter("data_file", "handler", "outcome", "detail", "line", "event_id", "count", "location")
 
 
@@ -29,7 +33,7 @@ def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]
         work.export, file, process, work.progress, table_name=work.table_name, chunk=work.chunk
     )
     try:
-        return [each for each in outcomes if each.outcome == DamagedExport.__name__]
+        return [each for each in outcomes if each.outcome in _NOT_KEPT]
     except NotProgress as problem:
         return [problem]
     except Exception as error:  # noqa: BLE001 (raised, it would have Spark run the handlers again, at once)
@@ -39,11 +43,10 @@ def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]
 def rows_of(work: Work, told: tuple[DataFile, Sequence[Outcome]]) -> Iterator[tuple[object, ...]]:
     """Give what came of a data file, as it is kept, and what kept it from being finished."""
     file, problems = told
-    last = 0
-    for chunk in work.progress.chunks(work.export, file):
-        last = chunk.last
+    chunks = work.progress.chunks(work.export, file)
+    for chunk in chunks:
         yield from map(_row, chunk.outcomes(file))
-    if last < file.items and not problems:
+    if not cover(chunks, file) and all(each.outcome == MISSING for each in problems):
         raise LookupError(
             f"the progress of {file.name} at {work.progress.place} is gone, or is not where each executor reaches it"
         )

@@ -20,6 +20,8 @@ from streamfn.cli._on_spark import prepare_workers
 from streamfn.cli._summaries import summed
 from streamfn.sources import export
 from streamfn.sources.export import Outcome, Progress
+from streamfn.sources.export._claims import claimed
+from streamfn.sources.export._places import place_at
 from tests.cli import app
 from tests.cli.commands import call, objects, streamfn
 from tests.sources.export.exports import EXPORT_ID, item, write_export
@@ -66,6 +68,7 @@ def test_run_again_it_runs_what_failed(place: str) -> None:
         "failed": [],
         "failures": [],
         "unfinished": {},
+        "progress_missing": {},
         "interrupted": False,
     }
 
@@ -93,6 +96,31 @@ def test_a_file_that_is_damaged_is_told(place: str) -> None:
     assert ran.code == 1
     assert "Could not be run to its end" in ran.out
     assert ran.out.endswith("3 successes, 1 failure, 1 unfinished file\n")
+
+
+def test_progress_that_another_replay_has_is_told_by_an_exit_code_of_its_own(
+    place: str, tmp_path: Path
+) -> None:
+    progress = tmp_path / "progress"
+    with claimed(place_at(progress)):
+        ran = call("replay", PROCESS, place, "--progress", str(progress), "--processes", "1")
+    assert (ran.code, ran.out) == (3, "")
+    assert f"another replay has the progress at {progress}" in ran.err
+    assert list(progress.iterdir()) == [progress / "replay.lock"]
+
+
+def test_progress_that_is_damaged_is_told_beside_what_came_of_the_other_files(
+    place: str, tmp_path: Path
+) -> None:
+    arguments = ("replay", PROCESS, place, "--progress", str(tmp_path / "progress"), "--processes", "1")
+    call(*arguments)
+    damaged = next(tmp_path.glob("progress/file000*/*.json"))
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    ran = call(*arguments, "--json")
+    assert ran.code == 1
+    assert ran.document["handled"] == {"announce": 1, "back_up": 2}
+    assert [each["data_file"] for each in objects(ran.document["failures"])] == [f"file001{EXPORT_ID[-4:]}"]
+    assert f"{damaged} is no progress of a replay that this release reads" in str(ran.document["unfinished"])
 
 
 def test_an_export_of_nothing_has_no_table(tmp_path: Path) -> None:
@@ -163,6 +191,8 @@ OUTCOMES = [
     Outcome("file", "announce", "Refused", "SlackError", 5, "id/5"),
     Outcome("broken", None, "DamagedExport", "its checksum is another"),
     Outcome("broken too", None, "Unfinished"),
+    Outcome("file", None, "ProgressMissing", "lines 1 to 10", count=10),
+    Outcome("file", None, "ProgressMissing", "line 20"),
 ]
 
 
@@ -172,6 +202,7 @@ def test_outcomes_are_summed_up() -> None:
     assert summary.failed == {("announce", "Refused"): 2}
     assert summary.failures == [OUTCOMES[2]]
     assert summary.unfinished == {"broken": "its checksum is another", "broken too": "Unfinished"}
+    assert summary.progress_missing == {"file": "lines 1 to 10, line 20"}
 
 
 def test_on_spark_the_session_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

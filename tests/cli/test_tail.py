@@ -25,7 +25,16 @@ from streamfn.cli import tail as command
 from streamfn.cli._lines import json_lines, lines_for, tell
 from streamfn.cli._pipelines import named
 from streamfn.cli._results import AnyResult, shown_results
-from streamfn.sources import Finished, Notice, NotSettled, Reading, StreamReader, Trimmed, TurnedAway
+from streamfn.sources import (
+    FileCheckpoints,
+    Finished,
+    Notice,
+    NotSettled,
+    Reading,
+    StreamReader,
+    Trimmed,
+    TurnedAway,
+)
 from tests.cards import STREAM, event, record
 from tests.cli import app
 from tests.cli.commands import call, variables
@@ -224,6 +233,18 @@ def test_a_checkpoint_that_is_none_is_a_line(running: str, table: str, tmp_path:
         )
         assert (ran.code, ran.out) == (2, "")
         assert said in ran.err
+
+
+def test_a_checkpoint_that_another_reader_has_is_told_by_an_exit_code_of_its_own(
+    running: str, table: str, tmp_path: Path
+) -> None:
+    held = FileCheckpoints(tmp_path / "cards.json")
+    held.load(STREAM)
+    arguments = ("--checkpoint", "cards.json", "--endpoint-url", running, "--table", table)
+    ran = call("tail", "follow:process", *arguments, cwd=tmp_path)
+    held.release(STREAM)
+    assert (ran.code, ran.out) == (3, "")
+    assert "another reader has cards.json: end it first" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters, redrive
 from streamfn.ledgers import DynamoDBLedger
 from streamfn.mappings import check_mapping
 from streamfn.sources import StreamReader
+from streamfn.sources.export import replay
 
 
 def follow(
@@ -126,6 +127,7 @@ def follow(
     check_mapping(functions, "follow-cards", handler)
     redrive(process, letters, ledger=ledger)
     StreamReader(table=cards, client=streams, tables=dynamodb).run(handler)
+    replay("s3://backups/AWSDynamoDB/1", process, client=s3)
 """
 
 WRONG: Final = """\

@@ -185,6 +185,7 @@ def test_a_process_that_dies_lets_go_of_it(path: Path) -> None:
 
 def test_a_system_without_such_locks_does_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", None)
     first, second = FileCheckpoints(path), FileCheckpoints(path)
     assert first.load(ARN) is second.load(ARN) is None
     first.release(ARN)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamfn import Misuse
-from streamfn.sources.export import Outcome, open_export, progress_at
+from streamfn.sources.export import Outcome, ProgressInUse, open_export, progress_at
 from streamfn.sources.export import replay as replay_here
+from streamfn.sources.export._claims import claimed
+from streamfn.sources.export._places import place_at
 from streamfn.spark import replay
 from tests.spark.exports import PIPELINE, calls, export_of, mend, pipelines
 
@@ -177,6 +179,33 @@ def test_a_pipeline_that_was_not_shipped_is_refused(
     with pytest.raises(Misuse, match="on an executor, there is no module left_behind"):
         replay(session, export_of(tmp_path, ["hello"]), "left_behind:process")
     assert not calls(tmp_path)
+
+
+def test_progress_that_another_replay_has_is_refused(session: SparkSession, tmp_path: Path) -> None:
+    """Here or on Spark; and each lets the other have it when it has ended."""
+    place, progress = export_of(tmp_path, ["hello"]), tmp_path / "progress"
+    with (
+        claimed(place_at(progress)),
+        pytest.raises(ProgressInUse, match="another replay has the progress at"),
+    ):
+        replay(session, place, PIPELINE, progress=progress)
+    assert not calls(tmp_path)
+    assert replay(session, place, PIPELINE, progress=progress).count() == 2
+    assert replay_here(place, PIPELINE, processes=1, progress=progress).is_complete
+    assert set(calls(tmp_path).values()) == {1}
+
+
+def test_lines_whose_progress_is_gone_are_a_row_and_are_run_again(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    place = export_of(tmp_path, ["hello"] * 6)
+    frame = replay(session, place, PIPELINE, progress=tmp_path / "progress", chunk=2)
+    (middle,) = (tmp_path / "progress").glob(f"*/{3:012d}.json")
+    middle.unlink()
+    frame = replay(session, place, PIPELINE, progress=tmp_path / "progress", chunk=2)
+    (told,) = (row.asDict() for row in frame.where("outcome <> 'handled'").collect())
+    assert (told["outcome"], told["detail"], told["count"]) == ("ProgressMissing", "lines 3 to 4", 2)
+    assert {number for (_, number), count in calls(tmp_path).items() if count == 2} == {3, 4}
 
 
 def test_what_cannot_work_is_refused_at_once(session: SparkSession, tmp_path: Path) -> None:

@@ -92,6 +92,23 @@ def test_a_pipeline_that_was_not_shipped_is_told(tmp_path: Path) -> None:
     assert "--py-files" in str(told)
 
 
+def test_progress_of_which_a_part_is_gone_is_told_and_its_lines_are_run_again(tmp_path: Path) -> None:
+    """Lost once more, before its rows are read, it is no outcome either."""
+    made = work(export_of(tmp_path, ["hello"] * 25), tmp_path / "progress")
+    (file,) = made.export.files
+    assert [] == run_file(made, file)
+    middle = tmp_path / "progress" / file.name / f"{11:012d}.json"
+    middle.unlink()
+    told = [each for each in run_file(made, file) if isinstance(each, Outcome)]
+    assert told == [Outcome(file.name, None, "ProgressMissing", "lines 11 to 20", count=10)]
+    assert Counter(calls(tmp_path).values()) == {1: 30, 2: 20}
+    rows = list(rows_of(made, (file, told)))
+    assert Counter(row[2] for row in rows) == {"handled": 6, "ProgressMissing": 1}
+    middle.unlink()
+    with pytest.raises(LookupError, match="is gone"):
+        list(rows_of(made, (file, told)))
+
+
 def test_progress_that_is_gone_is_no_empty_outcome(tmp_path: Path) -> None:
     made = work(export_of(tmp_path, ["hello"]), tmp_path / "progress")
     with pytest.raises(LookupError, match="is gone"):

@@ -116,9 +116,18 @@ class SeekingStreamsClient(DynamoDBStreamsClient, Protocol):
 class _Body(Protocol):
     def read(self, amt: int | None = None) -> bytes: ...
 
+class _ResponseMetadata(TypedDict):
+    HTTPHeaders: dict[str, str]
+
 class _GetObjectOutput(TypedDict):
     Body: _Body
     ContentType: str
+    ETag: str
+    LastModified: datetime
+    ResponseMetadata: _ResponseMetadata
+
+class _PutObjectOutput(TypedDict):
+    ETag: str
 
 class _ObjectVersion(TypedDict):
     Key: str
@@ -144,7 +153,16 @@ class S3Client(Protocol):
     def close(self) -> None: ...
     def create_bucket(self, *, Bucket: str) -> object: ...
     def put_bucket_versioning(self, *, Bucket: str, VersioningConfiguration: Mapping[str, str]) -> object: ...
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = ...) -> object: ...
+    def put_object(
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ContentType: str = ...,
+        IfMatch: str = ...,
+        IfNoneMatch: str = ...,
+    ) -> _PutObjectOutput: ...
     def get_object(self, *, Bucket: str, Key: str) -> _GetObjectOutput: ...
     def delete_object(self, *, Bucket: str, Key: str) -> object: ...
     def list_objects_v2(

@@ -4,10 +4,11 @@
 in processes on all cores, and goes on where an earlier run was interrupted; `streamfn.spark` does so on a cluster.
 """
 
+from streamfn.sources.export._claims import ProgressInUse
 from streamfn.sources.export._client import S3Client
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export, NotAnExport, open_export
 from streamfn.sources.export._outcomes import Outcome
-from streamfn.sources.export._progress import NotProgress, ProgressStore, progress_at
+from streamfn.sources.export._progress import NotProgress, ProgressNotKept, ProgressStore, progress_at
 from streamfn.sources.export._reading import events_of, records_of
 from streamfn.sources.export._replays import Progress, Replay, replay
 from streamfn.sources.export._running import replay_file
@@ -20,6 +21,8 @@ __all__ = [
     "NotProgress",
     "Outcome",
     "Progress",
+    "ProgressInUse",
+    "ProgressNotKept",
     "ProgressStore",
     "Replay",
     "S3Client",

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NotRequired, Protocol, TypedDict
 
 from typing_extensions import ReadOnly
@@ -18,16 +19,31 @@ class Readable(Protocol):
         ...
 
 
+class ResponseMetadata(TypedDict):
+    """The part of an answer that tells of the answer itself."""
+
+    HTTPHeaders: ReadOnly[NotRequired[Mapping[str, str]]]
+
+
 class GetObjectOutput(TypedDict):
-    """An object."""
+    """An object; `LastModified` is a moment of S3's clock."""
 
     Body: ReadOnly[Readable]
+    ETag: ReadOnly[NotRequired[str]]
+    LastModified: ReadOnly[NotRequired[datetime]]
+    ResponseMetadata: ReadOnly[NotRequired[ResponseMetadata]]
+
+
+class PutObjectOutput(TypedDict):
+    """The answer for an object that is stored."""
+
+    ETag: ReadOnly[NotRequired[str]]
 
 
 class Object(TypedDict):
-    """An object, as a list tells of it."""
+    """An object, as a list tells of it; the types of boto3 leave open whether it has a key."""
 
-    Key: ReadOnly[str]
+    Key: ReadOnly[NotRequired[str]]
 
 
 class ListObjectsOutput(TypedDict):
@@ -40,8 +56,10 @@ class ListObjectsOutput(TypedDict):
 class S3Client(Protocol):
     """The calls to S3 that are made here, as boto3 makes them."""
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object:
-        """Store an object."""
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = ..., IfNoneMatch: str = ...
+    ) -> PutObjectOutput:
+        """Store an object, on a condition if need be ("Conditional writes", Amazon S3 User Guide)."""
         ...
 
     def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:

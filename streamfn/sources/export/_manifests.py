@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -45,13 +45,14 @@ class DamagedExport(ValueError):
 class DataFile:
     """A file of an export: its `name` in it, how many `items` it has a line for, and the `md5` of its bytes, as base64.
 
-    `path` is where it lies, seen from the place of the export.
+    `path` is where it lies, seen from the place of the export. `etag` is what S3 called the file's content.
     """
 
     name: str
     items: int
     md5: str | None
     path: str
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def open_export(location: Location, *, client: S3Client | None = None) -> Export
     files = _files(place, _checked(place, _FILES))
     told = summary.get("itemCount")
     count = sum(file.items for file in files)
-    if told is not None and told != count:
+    if told is None:  # nothing says how many files there should be
+        _check_that_all_are_listed(place, files, kind)
+    elif isinstance(told, bool) or told != count:
         raise DamagedExport(f"the manifest in {place} tells of {told} items, and its files of {count}")
     export_arn = as_text(summary.get("exportArn")) or ""
     return Export(
@@ -161,12 +164,37 @@ def _files(place: Place, manifest: bytes) -> tuple[DataFile, ...]:
                 raise NotAnExport(
                     f"{_FILES}.json of the export {place} does not say which file, or how many items"
                 )
-            name = key.rpartition("/")[2].removesuffix(".gz").removesuffix(".json")
-            found.append(DataFile(name, items, as_text(told.get("md5Checksum")), key))
+            name = _name_of(key)
+            if name in {"", ".", ".."}:
+                raise NotAnExport(f"{_FILES}.json of the export {place} names a folder for a file")
+            found.append(
+                DataFile(name, items, as_text(told.get("md5Checksum")), key, as_text(told.get("etag")))
+            )
     names = [file.name for file in found]
     if len(set(names)) < len(names):
         raise NotAnExport(f"{_FILES}.json of the export {place} names a file twice")
     return tuple(found)
+
+
+def _name_of(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".gz").removesuffix(".json")
+
+
+def _check_that_all_are_listed(place: Place, files: Sequence[DataFile], kind: Kind) -> None:
+    """Check that no entry is missing in a list of files whose summary does not say how many items there are.
+
+    The data files of incremental exports lie in a folder that all exports share, and so they do not tell.
+    """
+    if not files:
+        raise DamagedExport(
+            f"{_FILES}.json of the export {place} names no file, and its summary does not say that it has no items"
+        )
+    listed = {file.name for file in files}
+    found = place.names("data") if kind == "full" else ()
+    if missing := [name for each in found if (name := _name_of(each)) not in listed and each.endswith(".gz")]:
+        raise DamagedExport(
+            f"{_FILES}.json of the export {place} does not name all of its files: {missing[0]} is not there"
+        )
 
 
 def _text(content: bytes, name: str) -> str:

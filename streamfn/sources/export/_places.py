@@ -23,6 +23,9 @@ from streamfn.sources.export._client import S3Client, make_s3
 
 _GONE: Final = frozenset({"404", "NoSuchKey"})
 
+_NEW: Final = ".new"
+"""The end of the names of files that are being written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -38,19 +41,36 @@ class Folder:
             return None
 
     def write(self, name: str, content: bytes, /) -> None:
-        """Write another file beside it, and put that in its place."""
+        """Write another file beside it, and put that in its place; a disk that is full is left as it was."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".new", delete=False) as beside:
+        with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=_NEW, delete=False) as beside:
             try:
                 beside.write(content)
                 beside.flush()
                 os.fsync(beside.fileno())
+                beside.close()  # Windows moves no open file
                 Path(beside.name).replace(target)
             except BaseException:
                 with suppress(OSError):
-                    Path(beside.name).unlink()
+                    beside.close()  # what could not be written is written once more here
+                Path(beside.name).unlink(missing_ok=True)
                 raise
+        self._keep_the_names(target.parent)
+
+    def _keep_the_names(self, folder: Path) -> None:
+        """Have the disk keep the folder, too, or after a loss of power it might know the files as they were before."""
+        with suppress(OSError):  # Windows opens no folders
+            opened = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+
+    def sweep(self) -> None:
+        """Remove what processes have left that were killed while they wrote."""
+        for left in self.path.glob(f"*/.*{_NEW}"):
+            left.unlink(missing_ok=True)
 
     def names(self, folder: str, /) -> Iterator[str]:
         """Give the names of the files in a folder, in their order."""
@@ -91,7 +111,7 @@ class Bucket:
     def read(self, name: str, /) -> bytes | None:
         """Give what an object holds, or None if there is none."""
         try:
-            return self.client().get_object(Bucket=self.name, Key=self._key(name))["Body"].read()
+            return self.client().get_object(Bucket=self.name, Key=self.key_of(name))["Body"].read()
         except Exception as error:
             if error_code(error) in _GONE:
                 return None
@@ -99,7 +119,7 @@ class Bucket:
 
     def write(self, name: str, content: bytes, /) -> None:
         """Put an object, which S3 shows whole or not at all."""
-        self.client().put_object(Bucket=self.name, Key=self._key(name), Body=content)
+        self.client().put_object(Bucket=self.name, Key=self.key_of(name), Body=content)
 
     def names(self, folder: str, /) -> Iterator[str]:
         """Give the names of the objects in a folder, in their order, which is that of S3's lists."""
@@ -107,7 +127,7 @@ class Bucket:
         page = self.client().list_objects_v2(Bucket=self.name, Prefix=below)
         while True:
             for each in page.get("Contents", ()):
-                yield each["Key"].removeprefix(self.prefix)
+                yield each.get("Key", "").removeprefix(self.prefix)
             if (token := page.get("NextContinuationToken")) is None:
                 return
             page = self.client().list_objects_v2(Bucket=self.name, Prefix=below, ContinuationToken=token)
@@ -116,7 +136,7 @@ class Bucket:
     def local(self, name: str, /) -> Generator[Path | None]:
         """Give a copy of an object, for as long as it is needed."""
         try:
-            body = self.client().get_object(Bucket=self.name, Key=self._key(name))["Body"]
+            body = self.client().get_object(Bucket=self.name, Key=self.key_of(name))["Body"]
         except Exception as error:
             if error_code(error) not in _GONE:
                 raise
@@ -131,7 +151,8 @@ class Bucket:
         """Give none: a list of all that a bucket holds may be long, so its exports are named in full."""
         return iter(())
 
-    def _key(self, name: str) -> str:
+    def key_of(self, name: str, /) -> str:
+        """Give the key of an object."""
         return normpath(f"{self.prefix}{name}")
 
     def within(self, folder: str, /) -> Bucket:

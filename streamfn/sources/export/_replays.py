@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from streamfn._loading import load_pipeline
 from streamfn._misuse import Misuse
 from streamfn._pipeline import Pipeline
 from streamfn._signals import stopped_by_signals
+from streamfn.sources.export._claims import Claim, check_claim, claimed
 from streamfn.sources.export._client import S3Client
 from streamfn.sources.export._manifests import DataFile, Export, open_export
 from streamfn.sources.export._outcomes import Outcome
 from streamfn.sources.export._places import Location
-from streamfn.sources.export._progress import Chunk, ProgressStore, progress_at, usual_place
+from streamfn.sources.export._progress import Chunk, Gap, NotProgress, ProgressStore, progress_at, usual_place
 from streamfn.sources.export._running import CHUNK, chunks_of
-from streamfn.sources.export._workers import Unfinished, Work, problem_of, run_files
+from streamfn.sources.export._workers import Unfinished, Work, run_files, unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Replay:
 
     `handled` counts for each handler, and `failed` for each handler (None for a record that reached none) and name of a
     reason. `unfinished` are the files that could not be run to their end, each with the reason. `interrupted` says that
-    it was asked to end before.
+    it was asked to end before. `progress_missing` are the files of whose progress a part was gone, each with the lines,
+    which have been run again.
     """
 
     export: Export
@@ -46,6 +49,7 @@ class Replay:
     failed: Mapping[tuple[str | None, str], int]
     unfinished: Mapping[str, str]
     interrupted: bool
+    progress_missing: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def is_complete(self) -> bool:
@@ -53,10 +57,14 @@ class Replay:
         return not (self.failed or self.unfinished or self.interrupted)
 
     def failures(self) -> Iterator[Outcome]:
-        """Give each failure, from what is kept as progress, however many there are."""
+        """Give each failure, from what is kept as progress, however many there are.
+
+        Progress that cannot be read tells of none; its file is `unfinished`.
+        """
         for file in self.export.files:
-            for chunk in self.progress.chunks(self.export, file):
-                yield from chunk.failures
+            with suppress(NotProgress):
+                for chunk in self.progress.chunks(self.export, file):
+                    yield from chunk.failures
 
 
 @dataclass(slots=True)
@@ -68,13 +76,16 @@ class _Tally:
     handled: Counter[str] = field(default_factory=Counter[str])
     failed: Counter[tuple[str | None, str]] = field(default_factory=Counter[tuple[str | None, str]])
     unfinished: dict[str, str] = field(default_factory=dict[str, str])
+    missing: dict[str, str] = field(default_factory=dict[str, str])
     lines: Counter[str] = field(default_factory=Counter[str])
     due: int = 0
 
-    def tell(self, file: DataFile, news: Chunk | Unfinished) -> None:
-        """Count a chunk, or a file that cannot be finished."""
+    def tell(self, file: DataFile, news: Chunk | Gap | Unfinished) -> None:
+        """Count a chunk, or note what is wrong with a file."""
         if isinstance(news, Unfinished):
             self.unfinished[news.name] = news.problem
+        elif isinstance(news, Gap):
+            self.missing[file.name] = ", ".join(filter(None, (self.missing.get(file.name), str(news))))
         else:
             self.handled.update(news.handled)
             self.failed.update((each.handler, each.outcome) for each in news.failures)
@@ -87,6 +98,13 @@ class _Tally:
         files = self.export.files
         done = sum(1 for file in files if self.lines[file.name] >= file.items)
         return Progress(self.lines.total(), self.export.item_count, done, len(files))
+
+    def note_what_is_left(self) -> None:
+        """Note the files that have lines of which nothing was told, if nothing else says why."""
+        for file in self.export.files:
+            if self.lines[file.name] < file.items:
+                told = f"{self.lines[file.name]:,} of its {file.items:,} lines were run"
+                self.unfinished.setdefault(file.name, told)
 
 
 def replay(
@@ -118,11 +136,16 @@ def replay(
     how far it has come, after each chunk.
 
     SIGINT (Ctrl-C) and SIGTERM end it: `on_interrupt` is called at once, handlers that run come to their end, and no
-    other starts. A second signal ends it at once, with a KeyboardInterrupt if it was SIGINT, and what a handler was at
-    then is repeated. In both cases, what has been done is kept.
+    other starts. A second signal ends it at once, with a KeyboardInterrupt, and what a handler was at then is repeated.
+    In both cases, what has been done is kept.
 
-    Fails with `NotAnExport`, `DamagedExport` and `NotProgress`, with `Misuse` for a name that leads to no pipeline, and
-    with what the file system or boto3 raises for the manifests.
+    One replay at a time has a progress. In a folder a lock says so, which ends with the processes of the replay,
+    however those end; in a bucket an object that is renewed, and that is free a minute after the replay has died.
+
+    Fails with `NotAnExport` and `DamagedExport`, with `ProgressInUse` before anything is run where another replay has
+    the progress (and afterwards where another one may have taken it, since S3 could not be reached for a minute), with
+    `Misuse` for a name that leads to no pipeline, and with what the file system or boto3 raises for the manifests and
+    the claim.
     """
     if chunk < 1 or (processes is not None and processes < 1):
         raise Misuse(f"chunk={chunk} and processes={processes} should be 1 or more")
@@ -134,32 +157,66 @@ def replay(
     else:
         name, process, most = "pipeline", pipeline, 1
     store = usual_place(export, name) if progress is None else progress_at(progress, client)
+    if isinstance(pipeline, str):
+        store = replace(store, pipeline=name)
     tally, stopped = _Tally(export, on_progress), Event()
     files = sorted(export.files, key=lambda file: file.items, reverse=True)
     count = min(most, len(files))
+    work = Work(export, name, store, table_name, chunk)
 
     def interrupt() -> None:
         stopped.set()
         on_interrupt()
 
-    with stopped_by_signals(interrupt):
+    with claimed(store.place) as claim, stopped_by_signals(interrupt, unwinds=True):
+        stop = _either(stopped, claim)
         if count > 1:
-            run_files(Work(export, name, store, table_name, chunk), files, count, tally.tell, stopped.is_set)
+            run_files(work, files, count, tally.tell, stop, claim.for_workers())
         else:
-            for file in files:
-                try:
-                    for each in chunks_of(
-                        export,
-                        file,
-                        process,
-                        store,
-                        table_name=table_name,
-                        chunk=chunk,
-                        stop=stopped.is_set,
-                        barred=stopped.is_set,
-                    ):
-                        tally.tell(file, each)
-                except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
-                    tally.tell(file, Unfinished(file.name, problem_of(error)))
+            _run_here(work, process, files, tally.tell, stop)
+        check_claim(claim, store.place)
     interrupted = stopped.is_set() and (tally.due > 0 or tally.progress().lines < export.item_count)
-    return Replay(export, store, dict(tally.handled), dict(tally.failed), dict(tally.unfinished), interrupted)
+    if not interrupted:
+        tally.note_what_is_left()
+    return Replay(
+        export,
+        store,
+        dict(tally.handled),
+        dict(tally.failed),
+        dict(tally.unfinished),
+        interrupted,
+        dict(tally.missing),
+    )
+
+
+def _run_here(
+    work: Work,
+    process: Pipeline[object, object],
+    files: Sequence[DataFile],
+    tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
+    stop: Callable[[], bool],
+) -> None:
+    """Run files in this process, one after the other."""
+    for file in files:
+        try:
+            for each in chunks_of(
+                work.export,
+                file,
+                process,
+                work.progress,
+                table_name=work.table_name,
+                chunk=work.chunk,
+                stop=stop,
+                barred=stop,
+            ):
+                tell(file, each)
+        except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
+            news = unfinished(file, error)
+            tell(file, news)
+            if news.ends:
+                return
+
+
+def _either(stopped: Event, claim: Claim) -> Callable[[], bool]:
+    """Say whether to stop: it was asked for, or another replay may run."""
+    return lambda: stopped.is_set() or claim.lost()

@@ -21,7 +21,7 @@ from streamfn._routes import handler_names
 from streamfn.sources.export._lines import event_id_of, lines_of, record_of_line
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
 from streamfn.sources.export._outcomes import Outcome
-from streamfn.sources.export._progress import Chunk, Due, ProgressStore
+from streamfn.sources.export._progress import Chunk, Due, Gap, ProgressStore
 
 CHUNK: Final = 10_000
 """How many lines are run before their progress is kept, unless something else is asked for."""
@@ -31,6 +31,9 @@ BATCH: Final = 1_000
 
 _AT_ONCE: Final = 100
 """How many lines are read before records are made of them."""
+
+MISSING: Final = "ProgressMissing"
+"""The outcome of lines whose progress is gone."""
 
 Pair: TypeAlias = tuple[str | None, int]
 """A handler's name, None for a record that reached none, and the line of a record."""
@@ -53,12 +56,17 @@ def replay_file(
     nobody wants to run any more stays, as ``"Unwanted"``. `table_name` is that under which the pipeline knows the
     table, where it is another one than the export's. Between chunks, `stop` is asked whether to end.
 
-    A damaged file gives an outcome that says so; of one whose checksum is wrong nothing is run. It fails with
-    `NotProgress`, and with what the places raise.
+    A damaged file gives an outcome that says so; of one whose checksum is wrong nothing is run. Lines whose progress is
+    gone, though later lines have some, give an outcome, ``"ProgressMissing"``, and are run again. Nothing keeps two
+    calls from running one file at the same time: whoever calls this sees to that. Fails with `NotProgress` and
+    `ProgressNotKept`, and with what the places raise.
     """
     try:
         for run in chunks_of(export, file, process, progress, table_name=table_name, chunk=chunk, stop=stop):
-            yield from run.outcomes(file)
+            if isinstance(run, Gap):
+                yield Outcome(file.name, None, MISSING, str(run), count=run.last - run.first + 1)
+            else:
+                yield from run.outcomes(file)
     except DamagedExport as problem:
         yield Outcome(file.name, None, DamagedExport.__name__, str(problem))
 
@@ -73,8 +81,8 @@ def chunks_of(
     chunk: int,
     stop: Callable[[], bool],
     barred: Callable[[], bool] = bool,
-) -> Iterator[Chunk]:
-    """Do the same, and give the chunks themselves. Fails with `DamagedExport` besides.
+) -> Iterator[Chunk | Gap]:
+    """Do the same, and give the chunks themselves, and first the gaps between them. Fails with `DamagedExport` besides.
 
     Before each call of a handler, `barred` is asked whether nothing more may start. What has not started then is kept
     as due. So it is if a handler is interrupted by a KeyboardInterrupt, which is raised again.
@@ -82,9 +90,10 @@ def chunks_of(
     handlers = frozenset(handler_names(process.routes))
     name = export.table_name if table_name is None else table_name
     known = progress.chunks(export, file)
-    if known and known[-1].ends and _cover(known, file) and all(each.is_done_for(handlers) for each in known):
+    if known and known[-1].ends and cover(known, file) and all(each.is_done_for(handlers) for each in known):
         yield from known
         return
+    yield from _gaps(known)
     make = _RecordMaker(export, file, _keys(process, name), name)
     with closing(lines_of(export, file)) as opened:
         lines = _Lines(opened)
@@ -140,9 +149,18 @@ def _ends(run: Chunk, file: DataFile, lines: _Lines) -> bool:
     return run.last >= file.items and lines.end() is None
 
 
-def _cover(known: Sequence[Chunk], file: DataFile) -> bool:
+def _gaps(known: Sequence[Chunk]) -> Iterator[Gap]:
+    """Find the lines before chunks that are in none."""
+    first = 1
+    for each in known:
+        if first < each.first:
+            yield Gap(first, each.first - 1)
+        first = each.last + 1
+
+
+def cover(known: Sequence[Chunk], file: DataFile) -> bool:
     """Whether chunks have all lines of a file."""
-    return sum(each.last - each.first + 1 for each in known) == known[-1].last == file.items
+    return sum(each.last - each.first + 1 for each in known) == file.items
 
 
 def _stretches(known: Sequence[Chunk], file: DataFile, chunk: int) -> Iterator[tuple[Chunk | None, int, int]]:

@@ -13,25 +13,24 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from multiprocessing.synchronize import Event
 from typing import Final, Protocol, cast
 
 from streamfn._clients import named
 from streamfn._loading import load_pipeline
 from streamfn._misuse import Misuse
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
-from streamfn.sources.export._progress import Chunk, NotProgress, ProgressStore
+from streamfn.sources.export._progress import Chunk, Gap, NotProgress, ProgressNotKept, ProgressStore
 from streamfn.sources.export._running import chunks_of
 
 _SPAWN: Final = get_context("spawn")
 
-_OFTEN: Final = 0.1
-"""How long a worker may take to hear that it is to stop, in seconds."""
-
 _PATIENCE: Final = 5.0
 """How long a worker that is interrupted may take to keep what it has done, in seconds."""
+
+_ATTEMPTS: Final = 3
+"""How many processes in a row may be killed before they could begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,84 +46,156 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A data file that was not run to its end, and why."""
+    """A data file that was not run to its end, and why; `ends` says that no other file is to be run either."""
 
     name: str
     problem: str
+    ends: bool = False
 
 
 LISTENER: Final = "streamfn-replay-listener"
 """The name of the thread of a worker that waits for the word to stop, and ends with it."""
 
-News = Chunk | Unfinished | None
-"""What a worker tells: of a chunk, of a file that it could not finish, or that it is ready for the next one."""
+News = Chunk | Gap | Unfinished | None
+"""What a worker tells: of lines, of a file that it could not finish, or that it is ready for the next one."""
 
 
 def run_files(
     work: Work,
     files: Sequence[DataFile],
     processes: int,
-    tell: Callable[[DataFile, Chunk | Unfinished], None],
+    tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
     stopped: Callable[[], bool],
+    claim: object = None,
 ) -> None:
-    """Run files in so many processes, and tell of each chunk; once it is stopped, workers end with their chunks."""
-    stop = _SPAWN.Event()
-    due = deque(files)
-    workers = [_Worker(work, stop) for _ in range(min(processes, len(files)))]
-    try:
-        while workers:
-            if stopped():
-                stop.set()
-                due.clear()
-            ready = wait([each.connection for each in workers], timeout=0.2)
-            for worker in [each for each in workers if each.connection in ready]:
-                if not worker.goes_on(due, tell):
-                    workers.remove(worker)
-                    if due:  # it has died, or it would have taken the next file
-                        workers.append(_Worker(work, stop))
-    finally:
-        stop.set()
-        for worker in workers:
-            worker.interrupt()
-        for worker in workers:
-            worker.end()
+    """Run files in so many processes, and tell of each chunk; once it is stopped, workers end with their chunks.
+
+    `claim` is what a process has to have for as long as it lives.
+    """
+    _Workers(work, claim, deque(files), tell).run(min(processes, len(files)), stopped)
+
+
+class _Workers:
+    """The processes, and the files that no process has begun."""
+
+    def __init__(
+        self,
+        work: Work,
+        claim: object,
+        due: deque[DataFile],
+        tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
+    ) -> None:
+        """Begin without a process."""
+        self._work = work
+        self._claim = claim
+        self._due = due
+        self._tell_on = tell
+        self._workers: list[_Worker] = []
+        self._in_vain = 0
+
+    def run(self, processes: int, stopped: Callable[[], bool]) -> None:
+        """Run all files."""
+        try:
+            for _ in range(processes):
+                self._begin()
+            while self._workers:
+                ready = wait([each.connection for each in self._workers], timeout=0.2)
+                if stopped():  # before anybody hears of processes that Ctrl-C has ended while they began
+                    self._stop()
+                for worker in [each for each in self._workers if each.connection in ready]:
+                    if not worker.goes_on(self._due, self._tell):
+                        self._replace(worker)
+        finally:
+            for worker in self._workers:
+                worker.interrupt()
+            for worker in self._workers:
+                worker.end()
+
+    def _begin(self) -> None:
+        self._workers.append(_Worker(self._work, self._claim))
+
+    def _replace(self, worker: _Worker) -> None:
+        """Begin another process for one that has ended before its time, unless none can begin."""
+        self._workers.remove(worker)
+        self._in_vain = 0 if worker.has_begun else self._in_vain + 1
+        if self._in_vain > _ATTEMPTS:
+            raise Misuse(
+                "processes are killed before they can begin: see to it that there is memory for them"
+            )
+        if self._due:  # or it would have taken the next file
+            self._begin()
+
+    def _tell(self, file: DataFile, news: Chunk | Gap | Unfinished) -> None:
+        if isinstance(news, Unfinished) and news.ends:
+            self._stop()
+        self._tell_on(file, news)
+
+    def _stop(self) -> None:
+        """Have processes end with what they are at."""
+        self._due.clear()
+        for worker in self._workers:
+            worker.stop()
 
 
 class _Worker:
-    """A process, and the file that it is at."""
+    """A process, and the file that it is at.
 
-    def __init__(self, work: Work, stop: Event) -> None:
+    It is told to stop by the end of a pipe, as it is when this process is killed: no lock is shared, with which a
+    process could die.
+    """
+
+    def __init__(self, work: Work, claim: object) -> None:
         """Start it."""
         self.file: DataFile | None = None
+        self.has_begun = False
         self.connection, theirs = _SPAWN.Pipe()
-        self._process: SpawnProcess = _SPAWN.Process(target=_work, args=(theirs, work, stop), daemon=True)
+        stop, self._until_stopped = _SPAWN.Pipe(duplex=False)
+        self._is_stopped = False
+        self._process: SpawnProcess = _SPAWN.Process(
+            target=_work, args=(theirs, work, stop, claim), daemon=True
+        )
         self._process.start()
         theirs.close()
+        stop.close()
 
-    def goes_on(self, due: deque[DataFile], tell: Callable[[DataFile, Chunk | Unfinished], None]) -> bool:
+    def stop(self) -> None:
+        """Have it start nothing more."""
+        self._is_stopped = True
+        self._until_stopped.close()
+
+    def goes_on(
+        self, due: deque[DataFile], tell: Callable[[DataFile, Chunk | Gap | Unfinished], None]
+    ) -> bool:
         """Hear what it has to tell, and give it the next file when it is ready; False once it has ended."""
         try:
             news = cast("News", self.connection.recv())  # what `_work` sends
         except (EOFError, OSError):
             self._process.join()
-            if self.file is None:
-                raise Misuse(
-                    "a process could not begin: what calls replay() in a script belongs under "
-                    '`if __name__ == "__main__":`, and the module of the pipeline has to be importable'
-                ) from None
-            tell(self.file, Unfinished(self.file.name, "the process that ran it ended"))
+            self._end_without_news(tell)
             return False
+        self.has_begun = True
         if news is not None and self.file is not None:
             tell(self.file, news)
             return True
         self.file = due.popleft() if due else None
-        self.connection.send(self.file)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has died, and says so next time
+            self.connection.send(self.file)
         if self.file is None:
             self._process.join()
         return self.file is not None
 
+    def _end_without_news(self, tell: Callable[[DataFile, Unfinished], None]) -> None:
+        if self.file is not None:
+            tell(self.file, Unfinished(self.file.name, "the process that ran it ended"))
+        elif not (self.has_begun or self._is_stopped or (self._process.exitcode or 0) < 0):
+            raise Misuse(
+                "a process could not begin: what calls replay() in a script belongs under "
+                '`if __name__ == "__main__":`, and the module of the pipeline has to be importable'
+            ) from None
+
     def interrupt(self) -> None:
         """Have it end at once, and keep what it has done."""
+        self.stop()
         self._process.terminate()
 
     def end(self) -> None:
@@ -147,11 +218,16 @@ class Wire(Protocol):
         ...
 
 
-def _work(connection: Wire, work: Work, stop: Event) -> None:
+def _work(
+    connection: Wire,
+    work: Work,
+    stop: Connection,
+    claim: object = None,  # noqa: ARG001 (to have it is all: what it holds is let go when the process ends)
+) -> None:
     """Do the work of a process, until there is no more, or nobody to give it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # at once, and what is done is kept
-    over = threading.Event()
+    over, until_over = _SPAWN.Pipe(duplex=False)
     stopped = threading.Event()
     listener = threading.Thread(target=_listen, name=LISTENER, args=(stop, stopped, over), daemon=True)
     listener.start()
@@ -159,19 +235,16 @@ def _work(connection: Wire, work: Work, stop: Event) -> None:
         with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
             _work_on(connection, work, stopped.is_set)
     finally:
-        over.set()
+        until_over.close()
         listener.join()
+        over.close()
         signal.signal(signal.SIGTERM, before)
 
 
-def _listen(stop: Event, stopped: threading.Event, over: threading.Event) -> None:
-    """Pass on that all workers are to stop: this process asks often, and the other event takes longer to ask.
-
-    Nothing waits for that event: a process that died in a wait would keep others from setting it.
-    """
-    while not stopped.is_set() and not over.wait(_OFTEN):
-        if stop.is_set():
-            stopped.set()
+def _listen(stop: Connection, stopped: threading.Event, over: Connection) -> None:
+    """Pass on that this worker is to stop, or that the process which began it is gone: both end the pipe."""
+    if stop in wait([stop, over]):
+        stopped.set()
 
 
 def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
@@ -191,11 +264,16 @@ def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
             ):
                 connection.send(chunk)
         except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
-            connection.send(Unfinished(file.name, problem_of(error)))
+            connection.send(unfinished(file, error))
         connection.send(None)
+
+
+def unfinished(file: DataFile, error: Exception) -> Unfinished:
+    """Say that a file was not run to its end; where progress cannot be kept, nothing else is run that would be lost."""
+    return Unfinished(file.name, problem_of(error), isinstance(error, ProgressNotKept))
 
 
 def problem_of(error: Exception) -> str:
     """Say what went wrong, with the text of what is made here, and else with the name alone."""
-    told = isinstance(error, DamagedExport | NotProgress | Misuse)
+    told = isinstance(error, DamagedExport | NotProgress | ProgressNotKept | Misuse)
     return str(error) if told else named(error)

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from examples.demo import ministack
 from streamfn import Misuse, StreamViewType
 from streamfn.sources.export import DamagedExport, NotAnExport, open_export, progress_at, replay
-from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput
+from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput, PutObjectOutput
 from streamfn.sources.export._places import Bucket, Folder, place_at
 from tests.sources.export import app
 from tests.sources.export.exports import EXPORT_ID, item, write_export
@@ -58,7 +58,14 @@ def test_an_export_in_a_bucket_is_replayed_and_its_progress_is_kept_beside_it(
     assert first.export.location == location.rstrip("/")
     assert len(list(first.failures())) == 1
     kept = s3.list_objects_v2(Bucket="backups", Prefix=f"full/AWSDynamoDB/{EXPORT_ID}/streamfn-pipeline/")
-    assert len(kept.get("Contents", [])) == 4
+    names = [each["Key"].rpartition("/")[2] for each in kept.get("Contents", [])]
+    assert names == [
+        "000000000001.json",
+        "000000000011.json",
+        "000000000021.json",
+        "000000000001.json",
+        "replay.lock",
+    ]
     again = replay(location.replace("s3://", "s3a://"), "tests.sources.export.app:process", processes=2)
     assert again.handled == first.handled
     assert replay(location, app.process, client=s3).handled == first.handled
@@ -100,7 +107,9 @@ class Pages:
         page: ListObjectsOutput = {"Contents": [{"Key": f"{Prefix}{number}.json"}]}
         return page if number == 2 else {**page, "NextContinuationToken": str(number + 1)}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object:
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = ""
+    ) -> PutObjectOutput:
         """Store nothing."""
         raise NotImplementedError
 

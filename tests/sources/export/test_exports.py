@@ -209,6 +209,9 @@ def test_an_export_is_read_wherever_it_was_copied(tmp_path: Path) -> None:
         ({"exportType": "PARTIAL_EXPORT"}, "does not name its table, or what kind of export it is"),
         ({"tableArn": "arn:aws:s3:::bucket"}, "does not name its table"),
         ({"itemCount": 7}, "tells of 7 items, and its files of 1"),
+        ({"itemCount": 0}, "tells of 0 items, and its files of 1"),
+        ({"itemCount": -1}, "tells of -1 items, and its files of 1"),
+        ({"itemCount": True}, "tells of True items, and its files of 1"),
     ],
 )
 def test_an_export_that_cannot_be_read_is_refused_by_name(
@@ -254,9 +257,40 @@ def list_without_counts(place: Path) -> None:
     write_manifest(place, "manifest-files", b'\n{"dataFileS3Key": "data/a.json.gz"}\n')
 
 
+def list_that_names_a_folder(place: Path) -> None:
+    write_manifest(place, "manifest-files", b'{"itemCount": 1, "dataFileS3Key": "data/"}\n')
+
+
+def list_of_no_file_and_a_summary_of_no_count(place: Path) -> None:
+    write_manifest(place, "manifest-files", b"")
+    without_a_count(place)
+
+
+def list_that_lacks_a_file_and_a_summary_of_no_count(place: Path) -> None:
+    (place / "data" / "another.json.gz").write_bytes(packed([item(2)]))
+    (place / "data" / "notes.txt").touch()
+    without_a_count(place)
+
+
+def without_a_count(place: Path) -> None:
+    """Have the summary say nothing of how many items there are."""
+    told = json.loads((place / "manifest-summary.json").read_text())
+    del told["itemCount"]
+    write_manifest(place, "manifest-summary", json.dumps(told).encode())
+
+
 def list_that_names_a_file_twice(place: Path) -> None:
     line = b'{"itemCount": 1, "dataFileS3Key": "data/a.json.gz"}\n'
     write_manifest(place, "manifest-files", line + line)
+
+
+def test_an_incremental_export_whose_summary_says_no_count_may_lie_beside_the_data_of_others(
+    tmp_path: Path,
+) -> None:
+    place = write_export(tmp_path, [[{"Keys": KEYS, "NewImage": KEYS}]], view=BOTH)
+    (tmp_path / "AWSDynamoDB" / "data" / "another.json.gz").write_bytes(packed([item(2)]))
+    without_a_count(place)
+    assert open_export(place).item_count == 1
 
 
 @pytest.mark.parametrize(
@@ -268,6 +302,15 @@ def list_that_names_a_file_twice(place: Path) -> None:
         (summary_of_nothing, "manifest-summary.json is no JSON object"),
         (list_of_nothing, "manifest-files.json is no JSON object"),
         (list_without_counts, "does not say which file, or how many items"),
+        (list_that_names_a_folder, "names a folder for a file"),
+        (
+            list_of_no_file_and_a_summary_of_no_count,
+            "names no file, and its summary does not say that it has no",
+        ),
+        (
+            list_that_lacks_a_file_and_a_summary_of_no_count,
+            "does not name all of its files: another is not there",
+        ),
         (list_that_names_a_file_twice, "names a file twice"),
     ],
 )
