@@ -109,7 +109,7 @@ bench: $(BENCH) ## Measure beside other libraries, and write docs/performance.md
 fuzz: $(DEV) ## Feed a million mutated records to a pipeline (minutes; apart from the tests).
 	@$(RUN) tests.fuzz
 
-soak: $(DEV) ## Check the laws of deliveries under 100,000 random schedules (minutes; apart from the tests).
+soak: $(DEV) ## Check the laws of deliveries under 100,000 random schedules in each of two models (minutes; apart from the tests).
 	@$(RUN) tests.soak
 
 lock: $(DEV) ## Renew the locks in requirements/ from pyproject.toml.

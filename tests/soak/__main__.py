@@ -1,4 +1,7 @@
-"""Puts random schedules into practice and checks the laws: ``python -m tests.soak --schedules 5000 --seed 7``."""
+"""Puts random schedules into practice and checks the laws: ``python -m tests.soak --schedules 5000 --seed 7``.
+
+Each seed makes a schedule for the simulator and one for the second model; some are played by both and compared.
+"""
 
 from __future__ import annotations
 
