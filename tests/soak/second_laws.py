@@ -28,6 +28,12 @@ IS_INNOCENT: Final = "a letter is sent of what never failed"
 IS_UNTRUE: Final = "the ledger is told what did not happen"
 NO_END: Final = "it does not end well"
 
+_DOUBT: Final = 30.0
+_OUTAGE: Final = 2 * 3600.0
+_OLD: Final = 12 * 3600.0
+"""For how long a record is tried, in seconds, where its handler had succeeded before, and where it is down; and the age
+from which on a record waits for nothing."""
+
 ATTEMPTED: Final = frozenset({"Refused", "Raised", "TimedOut"})
 """Reasons of letters that come after attempts."""
 
@@ -67,6 +73,9 @@ class Witness:
         self._items = {change.number: change.item for change in schedule.changes}
         self._earlier: dict[int, list[int]] = {}
         self._first_try: dict[Pair, float] = {}
+        self._worked_at: dict[str, float] = {}
+        self._down_since: dict[str, float] = {}
+        self._latest_success: dict[str, int] = {}
         self._done_by: dict[Pair, tuple[Facts, int]] = {}
         self._redelivered: set[int] = set()
         self._facts: dict[int, Facts] = {}
@@ -115,6 +124,7 @@ class Witness:
                 self.breaks(OVERTAKES, (pair, facts.latest[place]))
             facts.latest[place] = number
             self._first_try.setdefault(pair, invocation.service.now)
+            self._down_since.setdefault(handler, invocation.service.now)
             self.tries[pair] += 1
 
     def _check_known(self, facts: Facts, pair: Pair, invocation: Invocation) -> None:
@@ -133,6 +143,10 @@ class Witness:
             if self.schedule.remembers and before is not None and not self._explained(pair, before, facts):
                 self.breaks(IS_REPEATED, (pair, invocation.number))
             self.done[pair] += 1
+            handler, number = pair
+            self._worked_at[handler] = invocation.service.now
+            self._down_since.pop(handler, None)
+            self._latest_success[handler] = max(number, self._latest_success.get(handler, 0))
             self._done_by[pair] = (facts, self._step)
             facts.settled.add(pair)
 
@@ -181,7 +195,9 @@ class Witness:
         self._check_known(facts, pair, invocation)
         trouble = schedule.troubles.get(pair)
         (text,) = (change.text for change in schedule.changes if change.number == pair[1])
-        if letter.record != json.loads(text) or not schedule.wants(*pair):
+        # A `where` that ends its process each time, or takes all time, says of no record that nobody wants it.
+        wanted = schedule.wants(*pair) or letter.reason in {"TimedOut", "ProcessDied"}
+        if letter.record != json.loads(text) or not wanted:
             self.breaks(IS_INNOCENT, (pair, "another record"))
         if letter.reason == "Undecodable":
             if pair[1] not in schedule.undecodable:
@@ -201,11 +217,27 @@ class Witness:
         if not schedule.max_attempts <= letter.attempts <= self._most_attempts(pair):
             self.breaks(TOO_FEW, (pair, letter.attempts, self._most_attempts(pair)))
         # Who goes by clocks that differ by so much can be early by so much, and by no more.
-        patience = schedule.patience - (max(schedule.skews) - min(schedule.skews)) - self.drift
+        early = max(schedule.skews) - min(schedule.skews) + self.drift + 0.001
+        now = invocation.service.now
+        first_try = self._first_try.get(pair, now)
+        if self._is_known_to_work(pair, first_try - early) or self._has_waited(pair, now + early):
+            return
+        patience = min(schedule.patience, _DOUBT)
         by_letter = timedelta() if letter.since is None else letter.at - letter.since
-        waited = invocation.service.now - self._first_try.get(pair, invocation.service.now)
-        if waited < patience - 0.001 or by_letter < timedelta(seconds=schedule.patience):
-            self.breaks(TOO_SOON, (pair, waited, by_letter))
+        if now - first_try < patience - early or by_letter < timedelta(seconds=patience):
+            self.breaks(TOO_SOON, (pair, now - first_try, by_letter))
+
+    def _is_known_to_work(self, pair: Pair, first_try: float) -> bool:
+        """Whether a handler has succeeded on another record since its first try of this one, or on a later record."""
+        handler, number = pair
+        worked = self._worked_at.get(handler)
+        return (worked is not None and worked >= first_try) or self._latest_success.get(handler, 0) > number
+
+    def _has_waited(self, pair: Pair, now: float) -> bool:
+        """Whether an outage of the handler has been waited for, or the stream forgets the record before long."""
+        handler, number = pair
+        (written,) = (change.written for change in self.schedule.changes if change.number == number)
+        return now - self._down_since.get(handler, now) >= _OUTAGE or now - written >= _OLD
 
     def _most_attempts(self, pair: Pair) -> int:
         """Count the attempts that there may have been: nobody knows what a process was at that has not answered."""

@@ -301,8 +301,7 @@ def _troubles(random: Random, schedule: Schedule, pairs: Sequence[Pair]) -> dict
         kind: Kind = (
             one or random.choices(("refuses", "raises", "hangs", "exits", "kills"), (8, 4, 2, 1, 1))[0]
         )
-        # A record that kills its process each time is not put aside: its shard stands until the stream forgets it.
-        for_ever = kind != "kills" and random.random() < 0.3
+        for_ever = random.random() < 0.3
         troubles[pair] = Trouble(kind, -1 if for_ever else random.choice((1, 1, 2, 3, 6)))
     return troubles
 
