@@ -165,23 +165,28 @@ class OutOfTime(NothingMore):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TimedOut(Value):
+class TooOften(Value):
+    """A reason that its name and the `attempts` that the handler had say all of."""
+
+    attempts: int
+
+
+class TimedOut(TooOften):
     """The handler was not started: it ran on this record when time was up, too often.
 
     `attempts` counts all that it had.
     """
 
-    attempts: int
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ProcessDied(Value):
+class ProcessDied(TooOften):
     """The handler was not started: the function's process ended while it ran on this record, too often.
 
     It exited, ran out of memory or crashed, say. `attempts` counts all that the handler had.
     """
 
-    attempts: int
+    __slots__ = ()
 
 
 class Unwanted(NothingMore):

@@ -102,9 +102,9 @@ def retry(
 
 def _marks() -> Marks:
     """Keep marks where Lambda keeps files when a process dies."""
-    from streamfn._delivery.marks import FileMarks, NoMarks
+    from streamfn._delivery.marks import FileMarks, Marks
 
-    return NoMarks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
+    return Marks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
 
 
 def _check_stores(ledger: object, dead_letters: object) -> None:

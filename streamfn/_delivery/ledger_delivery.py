@@ -115,7 +115,7 @@ class RetryWithLedger(Generic[E_contra]):
         left = this_process.marks.left(this_process.name)
         try:
             for batch in left:
-                self.ledger.write(batch.stretch, entries_of(batch, clock.now), deadline.seconds_left)
+                self.ledger.write(batch[1], entries_of(batch, clock.now), deadline.seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
             _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
         this_process.marks.forget(this_process.name)

@@ -20,7 +20,7 @@ from streamfn._delivery.again import Again
 from streamfn._delivery.book import Book
 from streamfn._delivery.health import Health
 from streamfn._delivery.limits import Limits
-from streamfn._delivery.marks import Begun, Marks, NoMarks
+from streamfn._delivery.marks import Marks
 from streamfn._delivery.notes import Notes, ends_of
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
@@ -113,7 +113,7 @@ class LedgerGate(Gate):
         self._under_way = UnderWay()
         self._counted: set[Pair] = set()
         self._notes: Notes | None = None
-        self._marks: Marks = NoMarks()
+        self._marks = Marks()
         self._careful = False
         self._noted: set[Pair] = set()
         self._cut_short = False
@@ -131,7 +131,7 @@ class LedgerGate(Gate):
         """Find out whether a process has died of this batch, or else note that this one begins its first."""
         with self._lock:
             self._marks = process.marks
-            process.marks.begin(Begun(process.name, self._ground.stretch, ends_of(records)))
+            process.marks.begin((process.name, self._ground.stretch, ends_of(records)))
             notes = self._notes = Notes(process, self._book, records)
             self._careful = notes.careful
             if notes.careful:

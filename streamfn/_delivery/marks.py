@@ -12,83 +12,64 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Final, TypeAlias
+
+from typing_extensions import override
 
 from streamfn._ledger import Stretch
 
 _PREFIX: Final = "streamfn-begun-"
 
 
-class Begun(NamedTuple):
-    """A batch that a process has begun, by the process' name, and the identities of its first and last record."""
-
-    process: str
-    stretch: Stretch
-    ends: Sequence[str]
+Begun: TypeAlias = tuple[str, Stretch, Sequence[str]]
+"""A batch that a process has begun: the process' name, the stretch, and the identities of its first and last record."""
 
 
-class Marks(Protocol):
-    """Keeps the mark of the batch that a process has begun for the process after it."""
+class Marks:
+    """Keeps the mark of the batch that a process has begun for the process after it.
+
+    This one keeps none: outside of Lambda nobody knows where a successor would look.
+    """
 
     def begin(self, batch: Begun, /) -> None:
         """Mark that a batch begins."""
-        ...
 
     def end(self) -> None:
         """Take the mark away: the batch has ended."""
-        ...
 
-    def left(self, process: str, /) -> list[Begun]:
+    def left(self, process: str, /) -> list[Begun]:  # noqa: ARG002 (for those that keep some)
         """Find the batches that other processes than this one have died of."""
-        ...
+        return []
 
     def forget(self, process: str, /) -> None:
         """Take away the marks of these."""
-        ...
 
 
-class NoMarks:
-    """Keeps none: outside of Lambda nobody knows where a successor would look."""
-
-    def begin(self, _: Begun, /) -> None:
-        """Do nothing."""
-
-    def end(self) -> None:
-        """Do nothing."""
-
-    def left(self, _: str, /) -> list[Begun]:
-        """Find none."""
-        return []
-
-    def forget(self, _: str, /) -> None:
-        """Do nothing."""
-
-
-class FileMarks:
+class FileMarks(Marks):
     """Keeps a small file for each process; a folder that cannot be written costs the marks and nothing else."""
 
     def __init__(self, folder: str) -> None:
         """Take a folder that outlives the process."""
         self._folder = folder
 
+    @override
     def begin(self, batch: Begun, /) -> None:
-        """Write the file."""
         process, stretch, ends = batch
         text = json.dumps([process, [stretch.scope, stretch.stream, stretch.lowest, stretch.highest], ends])
         with suppress(OSError), open(self._path, "w", encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded)
             file.write(text)
 
+    @override
     def end(self) -> None:
-        """Remove the file."""
         with suppress(OSError):
             os.remove(self._path)  # noqa: PTH107 (pathlib is not loaded)
 
+    @override
     def left(self, process: str, /) -> list[Begun]:
-        """Read the files of processes that are no more."""
         return [batch for _, batch in self._of_dead(process)]
 
+    @override
     def forget(self, process: str, /) -> None:
-        """Remove the files of processes that are no more."""
         for path, _ in self._of_dead(process):
             with suppress(OSError):
                 os.remove(path)  # noqa: PTH107 (pathlib is not loaded)
@@ -103,7 +84,7 @@ class FileMarks:
                 path = f"{self._folder}/{name}"
                 if name.startswith(_PREFIX) and not _is_alive(name.removeprefix(_PREFIX)):
                     batch = _read(path)
-                    if batch is not None and batch.process != process:
+                    if batch is not None and batch[0] != process:
                         yield path, batch
 
 
@@ -127,4 +108,4 @@ def _read(path: str) -> Begun | None:
             process, (scope, stream, lowest, highest), ends = json.load(file)
     except (OSError, ValueError, TypeError):
         return None
-    return Begun(process, Stretch(scope, stream, lowest, highest), ends)
+    return process, Stretch(scope, stream, lowest, highest), ends

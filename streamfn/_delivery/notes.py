@@ -120,8 +120,8 @@ class Notes:
 
 def entries_of(batch: Begun, now: datetime) -> list[Entry]:
     """Make the note of a batch that another process has died of."""
-    note = f"{batch.process}.0"
-    return [Entry(_noted(note, Pair("", end)), "open", since=now, reason=_REASON) for end in batch.ends]
+    process, _, ends = batch
+    return [Entry(_noted(f"{process}.0", Pair("", end)), "open", since=now, reason=_REASON) for end in ends]
 
 
 def ends_of(records: Sequence[Record]) -> Sequence[str]:

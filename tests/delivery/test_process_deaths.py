@@ -32,7 +32,7 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._delivery.marks import NoMarks
+from streamfn._delivery.marks import Marks
 from streamfn._delivery.processes import ThisProcess
 from streamfn._ledger import Entry, Pair, Stretch, merged, stretch_of
 from streamfn._time import SecondsLeft, no_end
@@ -465,7 +465,7 @@ def test_what_is_held_back_is_looked_at_carefully_when_it_comes_again() -> None:
 
 
 def test_a_fork_is_another_process() -> None:
-    process = ThisProcess(NoMarks())
+    process = ThisProcess(Marks())
     name, first = process.name, process.new_note()
     process.noted()
     assert first.startswith(name)

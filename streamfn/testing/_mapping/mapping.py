@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Never, cast
 
-from streamfn._delivery.marks import NoMarks
+from streamfn._delivery.marks import Marks
 from streamfn._delivery.processes import ThisProcess
 from streamfn._events import Change
 from streamfn._misuse import Misuse, check_function, kind_of
@@ -108,7 +108,7 @@ class EventSourceMapping:
         self._faults = tuple(faults)
         self._lanes = lanes_of(shards, parallelization_factor)
         self._last: dict[str, Arrival] = {}
-        self._process = ThisProcess(NoMarks())
+        self._process = ThisProcess(Marks())
         self.clock: Clock = Clock()
         self.history: History = History()
         self.documents: list[dict[str, object]] = []
@@ -188,7 +188,7 @@ class EventSourceMapping:
             process=self._process,
         )
         if taken.died:
-            self._process = ThisProcess(NoMarks())
+            self._process = ThisProcess(Marks())
         repeated = any(isinstance(fault, Repeated) for fault in faults)
         then = consequence(batch, taken, self._settings, self.clock.now, repeated=repeated)
         self.history.invocations.append(
