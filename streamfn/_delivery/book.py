@@ -42,13 +42,13 @@ class Book:
         entry = self._known.get(pair)
         return entry is not None and entry.settled
 
-    def settle(self, pair: Pair, state: Settled) -> bool:
-        """Enter that a pair is settled; say whether anything was known of it."""
+    def settle(self, pair: Pair, state: Settled, letter: str = "") -> bool:
+        """Enter that a pair is settled, and the digest of its letter; say whether anything was known of it."""
         entry = self._known.get(pair)
         if entry is None:
-            self._known[pair] = self._news[pair] = _settled(pair, state)
+            self._known[pair] = self._news[pair] = _settled(pair, state, letter)
             return False
-        self._enter(replace(entry, state=state))
+        self._enter(replace(entry, state=state, letter=letter))
         return True
 
     def attempted(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
@@ -96,7 +96,7 @@ class Book:
         self._known[entry.pair] = self._news[entry.pair] = entry
 
 
-def _settled(pair: Pair, state: Settled) -> Entry:
+def _settled(pair: Pair, state: Settled, letter: str) -> Entry:
     """Make the entry of a pair that nothing was known of: the one that nearly each pair gets."""
     entry = _entry()
     entry.pair = pair
@@ -105,6 +105,7 @@ def _settled(pair: Pair, state: Settled) -> Entry:
     entry.since = None
     entry.reason = ""
     entry.alone = False
+    entry.letter = letter
     entry.__class__ = Entry
     finished: Entry = entry
     return finished

@@ -290,7 +290,7 @@ class LedgerGate(Gate):
         with self._lock:
             for turn, letter, stored in sent:
                 if stored:
-                    self._book.settle(letter.pair, "dead")
+                    self._book.settle(letter.pair, "dead", letter.digest)
                 else:
                     self._hold(turn)
 

@@ -3,7 +3,8 @@
 The attribute `entries` is one byte that says the form, and JSON compressed by zlib after it. Its form 1 is a
 list of groups: ``[[fact, …], [record, …]]`` says that each of these facts holds of each of these records, and a
 fact is ``[handler, state, attempts, since, reason, alone]``, the fields of an entry. After a run most records
-have the same facts, so that each costs little more than its name.
+have the same facts, so that each costs little more than its name. The digest of a letter follows the reason, so that
+versions which know of no digest read the entry all the same.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ MOST_BYTES: Final = 350_000
 DynamoDB takes items of up to 400 KB with all their names and values ("Quotas in Amazon DynamoDB", Developer
 Guide). zlib makes nothing longer by more than a thousandth, and keys have 3 KB at most.
 """
+
+_LETTER: Final = " letter-sha256:"
+"""What is between a reason, which is the name of a class, and a digest."""
 
 _STATES: Final[Mapping[str, State]] = {state: state for state in get_args(State)}
 
@@ -107,7 +111,8 @@ def _groups(entries: Iterable[Entry]) -> list[tuple[tuple[_Fact, ...], list[str]
 
 def _fact(entry: Entry) -> _Fact:
     since = None if entry.since is None else entry.since.isoformat()
-    return entry.pair.handler, entry.state, entry.attempts, since, entry.reason, entry.alone
+    reason = f"{entry.reason}{_LETTER}{entry.letter}" if entry.letter else entry.reason
+    return entry.pair.handler, entry.state, entry.attempts, since, reason, entry.alone
 
 
 def _unpacked(packed: object) -> Iterator[Entry]:
@@ -121,8 +126,9 @@ def _unpacked(packed: object) -> Iterator[Entry]:
     for facts, records in groups:
         for handler, state, attempts, since, reason, alone in facts:
             moment = None if since is None else datetime.fromisoformat(since)
+            name, _, letter = reason.partition(_LETTER)
             for record in records:
-                yield Entry(Pair(handler, record), _STATES[state], attempts, moment, reason, alone)
+                yield Entry(Pair(handler, record), _STATES[state], attempts, moment, name, alone, letter)
 
 
 def _name(item: Image) -> str:
