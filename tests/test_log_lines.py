@@ -69,7 +69,7 @@ def failing(_: Failed[object]) -> object:
 @pytest.mark.parametrize("report", [raising, failing])
 def test_what_a_report_does_is_one_line(report: object, caplog: pytest.LogCaptureFixture) -> None:
     told = cast("type[None]", report)
-    handler = lambda_handler(pipeline(cards, on_event(refuse)), retry(report=told))  # type: ignore[arg-type]  # that is the test
+    handler = lambda_handler(pipeline(cards, on_event(refuse)), retry(report=told))
     handler(event(record(3, eventID=FORGED)), None)
     lines_of(caplog)
 

@@ -122,15 +122,15 @@ def print_results(results: Sequence[Shown], *, values: bool) -> None:
     )
 
 
-def _beside(result: Shown) -> list[str]:
+def _beside(result: Shown) -> list[Cell]:
     return [result.event_name or "", result.record.sequence_number or "", result.record.event_id or ""]
 
 
 def _stacked(results: Sequence[Shown]) -> Iterator[list[Cell]]:
     before: Record | None = None
     for result in results:
-        event_name, *identifiers = _beside(result)
-        yield ["", ""] if result.record is before else [event_name, tuple(filter(None, identifiers))]
+        identifiers = filter(None, (result.record.sequence_number, result.record.event_id))
+        yield ["", ""] if result.record is before else [result.event_name or "", tuple(identifiers)]
         before = result.record
 
 

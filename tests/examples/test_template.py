@@ -183,7 +183,8 @@ def test_the_webhook_is_in_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
     monkeypatch.setenv("SLACK_WEBHOOK_SECRET", "cards/slack-webhook")
-    monkeypatch.setattr("boto3.client", lambda service: {"secretsmanager": Secrets()}[service])
+    services = {"secretsmanager": Secrets()}
+    monkeypatch.setattr("boto3.client", services.__getitem__)
     assert app.webhook_url() == "https://hooks.example/secret"
     assert asked == [part(deployed(), "Parameters", "SlackWebhookSecret")["Default"]]
     assert "hooks.slack" not in TEMPLATE.read_text()
