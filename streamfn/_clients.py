@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Generic, cast
 from typing_extensions import TypeVar
 
 from streamfn._misuse import Misuse, kind_of
+from streamfn._texts import shown
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -118,4 +119,4 @@ def turned_away(error: Exception) -> str | None:
 
 def named(error: BaseException) -> str:
     """Name what a call raised, without its text, which may quote what was sent."""
-    return error_code(error) or type(error).__name__
+    return error_code(error) or shown(type(error).__name__)

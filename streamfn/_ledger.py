@@ -46,7 +46,8 @@ class Entry:
 
     Of one that is open: how many `attempts` failed, `since` when, and the name of the last `reason`. A failure
     together with others in a chunk is no attempt. `alone` says that it failed as a chunk of its own, or that it was
-    running with others when time was up, and is to be tried alone.
+    running with others when time was up, and is to be tried alone. `letter` is the digest of the record in the dead
+    letter of one that is dead, in hexadecimal: a redrive runs no other record for it. Older entries have none.
     """
 
     pair: Pair
@@ -55,6 +56,7 @@ class Entry:
     since: datetime | None = None
     reason: str = ""
     alone: bool = False
+    letter: str = ""
 
     @property
     def settled(self) -> bool:
@@ -189,7 +191,7 @@ def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
 
 def _joined(one: Entry, other: Entry) -> Entry:
     # The reason comes in so that the order in which entries are read does not count.
-    more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts, entry.reason))
+    more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts, entry.reason, entry.letter))
     moments = [entry.since for entry in (one, other) if entry.since is not None]
     return replace(more, since=min(moments, default=None), alone=one.alone or other.alone)
 

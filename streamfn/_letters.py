@@ -64,6 +64,20 @@ class DeadLetter:
         names = (self.scope, self.pair.handler, self.pair.record)
         return "/".join(quote(name, safe="", errors="surrogatepass") for name in names)
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the record's JSON, in hexadecimal, the same however its members are ordered.
+
+        Empty for a record that no such JSON can be made of.
+        """
+        from hashlib import sha256  # few batches have letters, and each cold start would pay for it
+
+        try:
+            text = json.dumps(self.record, sort_keys=True, default=_plain)
+        except (TypeError, ValueError, RecursionError):
+            return ""
+        return sha256(text.encode()).hexdigest()
+
     def to_json(self) -> str:
         """Write the letter as a line of JSON, with its version, in ASCII alone, so that any store takes it.
 

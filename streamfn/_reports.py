@@ -34,6 +34,7 @@ from streamfn._failures import (
 )
 from streamfn._misuse import Misuse, check_flag, check_function
 from streamfn._records import StreamRecord
+from streamfn._texts import shown
 from streamfn._time import SecondsLeft, no_end
 
 E = TypeVar("E")
@@ -151,12 +152,14 @@ def tell(report: Callable[[Told], object], about: Told, log: logging.Logger = _l
     on = f" on: {about!r}"
     match reason:
         case Raised(NotAResult() as problem):
-            log.error("%s (told of %r)", problem, about)
+            log.error("%s (told of %s)", shown(str(problem)), shown(repr(about)))
         case Raised(exception):
             log.error("the report raised %s", what_raised(exception, on))
         case Refused(error):
             name = (
-                what_raised(error, on) if isinstance(error, BaseException) else f"{type(error).__name__}{on}"
+                what_raised(error, on)
+                if isinstance(error, BaseException)
+                else shown(f"{type(error).__name__}{on}")
             )
             log.error("the report returned a Failure of %s", name)
         case _:
@@ -186,7 +189,7 @@ def what_raised(error: BaseException, on: str = "") -> str:
     from streamfn._tracebacks import raised_at
 
     place = raised_at(error)
-    return f"{named(error)}{on}" if place is None else f"{named(error)}{on} at {place}"
+    return shown(f"{named(error)}{on}" if place is None else f"{named(error)}{on} at {place}")
 
 
 def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:

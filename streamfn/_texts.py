@@ -32,6 +32,17 @@ def decoded(content: bytes) -> str:
     return content.decode(encoding_of(content))
 
 
+def shown(text: str) -> str:
+    r"""Write what no terminal and no line of a log can show as Python would: control characters, and ends of lines.
+
+    >>> print(shown("announce\x1b[31m\nERROR"))
+    announce\x1b[31m\nERROR
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def read_json(text: str | bytes) -> object:
     r"""Read a document of JSON, with or without a byte order mark. Fails with `ValueError` and `RecursionError`.
 

@@ -9,6 +9,7 @@ event needs it.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -125,7 +126,28 @@ def document_url(card: Card) -> str:
 @cache
 def slack() -> WebhookClient:
     """Make the client of Slack's webhook."""
-    return WebhookClient(os.environ["SLACK_WEBHOOK_URL"], timeout=5)
+    return WebhookClient(webhook_url(), timeout=5)
+
+
+class SecretsClient(Protocol):
+    """The call of boto3's client of Secrets Manager that this function makes."""
+
+    def get_secret_value(self, *, SecretId: str) -> Mapping[str, object]:
+        """Get a secret."""
+        ...
+
+
+def webhook_url() -> str:
+    """Find where Slack takes messages: in a secret, because whoever knows the URL can post.
+
+    Where there are no secrets, as on a machine of your own, `SLACK_WEBHOOK_URL` says it.
+    """
+    if url := os.environ.get("SLACK_WEBHOOK_URL"):
+        return url
+    import boto3  # here, for the reason that `s3` gives
+
+    secrets: SecretsClient = boto3.client("secretsmanager")
+    return str(secrets.get_secret_value(SecretId=os.environ["SLACK_WEBHOOK_SECRET"])["SecretString"])
 
 
 @cache

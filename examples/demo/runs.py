@@ -92,7 +92,7 @@ def as_deployed(function: Function) -> EventSourceMapping:
         batch_size=BATCH_SIZE,
         bisect_batch_on_function_error=True,
         maximum_record_age=timedelta(hours=20),
-        on_failure="SQS",
+        on_failure="S3",
         timeout=timedelta(seconds=60),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import cast
+from typing import Final, cast
 
 from typing_extensions import override
 
@@ -13,18 +13,39 @@ from streamfn._conversion.plain import write_set
 from streamfn._conversion.problems import Composite, Part, Place, Unfit
 from streamfn._conversion.tags import SET_TAGS, content, tagged
 from streamfn._conversion.types import Hint
+from streamfn._misuse import Misuse
 from streamfn._wire import is_map, json_type
+
+MOST_LEVELS: Final = 32
+"""How deep DynamoDB nests ("Supported data types and naming rules", Amazon DynamoDB Developer Guide)."""
+
+
+def levels_over(*hooks: StructureHook) -> int:
+    """Count the levels of a list or a map of what these hooks read. Fails with `Misuse` for more than DynamoDB has."""
+    levels = 1 + max((levels_of(hook) for hook in hooks), default=0)
+    if levels > MOST_LEVELS:
+        raise Misuse(
+            f"a type nests lists or maps in more than {MOST_LEVELS} levels, and DynamoDB stores no more: "
+            "declare what lies deeper as object, or store it as text"
+        )
+    return levels
+
+
+def levels_of(hook: StructureHook) -> int:
+    """How many levels of lists and maps a hook is known to read; a model begins anew."""
+    return hook.levels if isinstance(hook, Composite) else 0
 
 
 class ReadList(Composite):
     """Structures an L of elements of one type."""
 
-    __slots__ = ("element", "hook", "make")
+    __slots__ = ("element", "hook", "levels", "make")
 
     def __init__(
         self, element: Hint, hook: StructureHook, make: Callable[[Iterable[object]], object]
     ) -> None:
         self.element, self.hook, self.make = element, hook, make
+        self.levels = levels_over(hook)
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
@@ -39,10 +60,11 @@ class ReadList(Composite):
 class ReadTuple(Composite):
     """Structures an L with a type for each element."""
 
-    __slots__ = ("hooks",)
+    __slots__ = ("hooks", "levels")
 
     def __init__(self, hooks: Sequence[tuple[Hint, StructureHook]]) -> None:
         self.hooks = tuple(hooks)
+        self.levels = levels_over(*(hook for _, hook in self.hooks))
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
@@ -94,10 +116,11 @@ class ReadSet(Composite):
 class ReadMap(Composite):
     """Structures an M of entries of one type, under keys that are data."""
 
-    __slots__ = ("entry", "hook", "key", "key_hook")
+    __slots__ = ("entry", "hook", "key", "key_hook", "levels")
 
     def __init__(self, key: Hint, key_hook: StructureHook, entry: Hint, hook: StructureHook) -> None:
         self.key, self.key_hook, self.entry, self.hook = key, key_hook, entry, hook
+        self.levels = levels_over(hook)
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:

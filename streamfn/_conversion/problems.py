@@ -66,9 +66,13 @@ class Part(NamedTuple):
 
 
 class Composite(ABC):
-    """A hook for values with parts, which can be asked for the problems of each of them."""
+    """A hook for values with parts, which can be asked for the problems of each of them.
+
+    `levels` says how deep lists and maps nest in them, as far as that is known.
+    """
 
     __slots__ = ()
+    levels: int = 0
 
     @abstractmethod
     def __call__(self, value: object, hint: object = None, /) -> object:

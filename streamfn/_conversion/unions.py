@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 from typing_extensions import override
 
 from streamfn._conversion.choices import ReadChoice, choice_key
-from streamfn._conversion.containers import entries
+from streamfn._conversion.containers import entries, levels_of
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField
 from streamfn._conversion.plain import read_plain
@@ -58,10 +58,11 @@ class Member(NamedTuple):
 class ReadUnion(Composite):
     """Structures an attribute value as the member of a union that it is meant for."""
 
-    __slots__ = ("by_tag", "choices", "models")
+    __slots__ = ("by_tag", "choices", "levels", "models")
 
     def __init__(self, members: Sequence[Member]) -> None:
         """Find out what tells the members apart. Fails with `Misuse` where nothing does."""
+        self.levels = max((levels_of(member.read) for member in members), default=0)
         self.choices = [member for member in members if isinstance(member.read, ReadChoice)]
         models = [member for member in members if member.tags and is_model(bare(member.hint))]
         self.models = choice_among(models) if len(models) > 1 else None

@@ -49,7 +49,7 @@ def decoder_of(hook: StructureHook, hint: Hint) -> Decoder:
         return calling(outer, hint)
     for model in source.models:  # which grows by the models within
         write_model(source, model)
-    return Decoder(source.run(name_of_type(hint))[entry], source.text, outer, hint)
+    return Decoder(source.run(name_of_type(hint), entry)[entry], source.text, outer, hint)
 
 
 def calling(hook: StructureHook, hint: Hint) -> Decoder:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from keyword import iskeyword
 from typing import TypeAlias, cast
+from weakref import finalize
 
 from streamfn._conversion.aliases import ReadAlias
 from streamfn._conversion.classes import ReadModel
 from streamfn._conversion.problems import Unfit
+from streamfn._texts import shown
 
 Give: TypeAlias = Callable[[str], str]
 """Makes the statement that takes the value of an expression."""
@@ -45,8 +47,11 @@ class Source:
 
     @property
     def text(self) -> str:
-        """The module as it stands, with what its names mean where they do not say it."""
-        meanings = [f"# {name}: {meaning}" for name, meaning in sorted(self._meanings.items())]
+        """The module as it stands, with what its names mean where they do not say it.
+
+        A meaning may hold the name of a class, which is any text: an end of a line in it would end the comment.
+        """
+        meanings = [f"# {name}: {shown(meaning)}" for name, meaning in sorted(self._meanings.items())]
         return "\n".join([_HEAD, *meanings, *self._lines, *self._last, ""])
 
     def line(self, text: str = "") -> None:
@@ -73,7 +78,10 @@ class Source:
     def name(self, wish: str, thing: object, meaning: str = "") -> str:
         """Give an object the name that is wished for, or one like it; the same object keeps its name."""
         stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
-        if _OF_FUNCTIONS.fullmatch(stem) or iskeyword(stem) or not stem.isidentifier():
+        is_taken = _OF_FUNCTIONS.fullmatch(stem) or iskeyword(stem) or stem.startswith("__")
+        if (
+            is_taken or not stem.isidentifier()
+        ):  # two underscores begin what Python keeps for itself, as __builtins__
             stem = f"the_{stem}"
         number, name = 1, stem
         while self._names.setdefault(name, thing) is not thing:
@@ -89,23 +97,31 @@ class Source:
             self.models.append(model)
         return self.name(f"read_{model.cls.__name__}", model)
 
-    def run(self, title: str) -> Mapping[str, Callable[[object], object]]:
-        """Run the module and give what it defines; by its title it goes in tracebacks, which show its lines."""
-        text = self.text
-        lines = text.splitlines(keepends=True)
+    def run(self, title: str, entry: str) -> Mapping[str, Callable[[object], object]]:
+        """Run the module and give what it defines; by its title it goes in tracebacks, which show its lines.
+
+        They are kept for as long as the function that goes by `entry` is.
+        """
+        text, title = self.text, shown(title)
         number, file = 1, f"<streamfn: {title}>"
-        while linecache.getlines(file) not in ([], lines):  # two models may have one name
+        lines = len(text), None, text.splitlines(keepends=True), file
+        while linecache.cache.setdefault(file, lines) is not lines:  # two models may have one name
             number += 1
             file = f"<streamfn: {title} {number}>"
-        linecache.cache[file] = (len(text), None, lines, file)
         space = dict(self._names)
-        exec(compile(text, file, "exec"), space)  # noqa: S102 (all of the text is of this package's making)
+        exec(compile(text, file, "exec"), space)  # noqa: S102 (what is not of this package's making is a literal)
+        finalize(space[entry], linecache.cache.pop, file, None).atexit = False
         return cast("Mapping[str, Callable[[object], object]]", space)  # the functions are of one argument
 
 
 def quoted(text: str) -> str:
-    """Write text as a literal."""
-    return f'"{text}"' if text.isidentifier() else repr(text)
+    """Write text as a literal, and no more of a text that has more, a member of an Enum say, than its characters.
+
+    >>> print(quoted("title"), quoted("unit price"), quoted("it's"))
+    "title" 'unit price' "it's"
+    """
+    plain = str.__str__(text)
+    return f'"{plain}"' if plain.isidentifier() else repr(plain)
 
 
 def assign(target: str) -> Give:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streamfn._conversion.aliases import ReadAlias
 from streamfn._conversion.choices import ReadChoice
@@ -17,6 +17,9 @@ from streamfn._conversion.unions import Member, ReadUnion
 from streamfn._decoding.choosing import can_be_chosen, write_choice
 from streamfn._decoding.inline import Inline, inline_of
 from streamfn._decoding.source import Give, Source, append_to, assign
+
+_DEEPEST: Final = 16
+"""How deep lists and maps are read inline within one another: Python takes 20 loops, and 100 levels of indentation."""
 
 
 class Spot(NamedTuple):
@@ -45,6 +48,13 @@ class Spot(NamedTuple):
 
 def write_value(source: Source, spot: Spot) -> None:
     """Write the statements that read a value."""
+    if spot.level < _DEEPEST:
+        _write_inline_value(source, spot)
+    else:
+        source.line(spot.give(_call_of_hook(source, spot)))
+
+
+def _write_inline_value(source: Source, spot: Spot) -> None:
     hook = spot.hook
     inline = inline_of(hook)
     if inline is not None:

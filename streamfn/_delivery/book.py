@@ -59,13 +59,13 @@ class Book:
             pair.handler == handler and entry.state == "handled" for pair, entry in self._known.items()
         )
 
-    def settle(self, pair: Pair, state: Settled) -> bool:
-        """Enter that a pair is settled; say whether anything was known of it."""
+    def settle(self, pair: Pair, state: Settled, letter: str = "") -> bool:
+        """Enter that a pair is settled, and the digest of its letter; say whether anything was known of it."""
         entry = self.known(pair)
         if entry is None:
-            self._known[pair] = self._news[pair] = _settled(pair, state)
+            self._known[pair] = self._news[pair] = _settled(pair, state, letter)
             return False
-        self.enter(replace(entry, state=state))
+        self.enter(replace(entry, state=state, letter=letter))
         return True
 
     def attempted(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
@@ -142,7 +142,7 @@ class Book:
         self._tells_of_waiting = False
 
 
-def _settled(pair: Pair, state: Settled) -> Entry:
+def _settled(pair: Pair, state: Settled, letter: str) -> Entry:
     """Make the entry of a pair that nothing was known of: the one that nearly each pair gets."""
     entry = _entry()
     entry.pair = pair
@@ -151,6 +151,7 @@ def _settled(pair: Pair, state: Settled) -> Entry:
     entry.since = None
     entry.reason = ""
     entry.alone = False
+    entry.letter = letter
     entry.__class__ = Entry
     finished: Entry = entry
     return finished

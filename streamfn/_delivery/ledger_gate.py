@@ -498,7 +498,7 @@ class LedgerGate(Gate):
                 if not stored:
                     self._hold(turn)
                     continue
-                self._book.settle(letter.pair, "dead")
+                self._book.settle(letter.pair, "dead", letter.digest)
                 self._let_go(turn)
 
     def _letter(self, turn: Turn, reason: Reason[object]) -> DeadLetter:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from streamfn._clients import named
 from streamfn._envelopes import NotAStreamEvent
 from streamfn._misuse import Misuse
-from streamfn.cli._printing import shown
+from streamfn._texts import shown
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from streamfn._misuse import Misuse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamfn._ledger import Ledger
-    from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
+    from streamfn.dead_letters import S3DeadLetters, SigningKeys, SqsDeadLetters
 
 
 def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetters | SqsDeadLetters:
@@ -26,6 +29,25 @@ def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetter
     if overflow is None and isinstance(own, SqsDeadLetters) and own.queue_url == name:
         return own
     return SqsDeadLetters(name, overflow=None if overflow is None else _bucket(overflow))
+
+
+def keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | None:
+    """Find the keys of letters: those in variables of the environment, as UTF-8, or else those of the delivery.
+
+    Fails with `Misuse` for a variable that is not set.
+    """
+    from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
+
+    if not variables:
+        own = getattr(delivery, "dead_letters", None)
+        signer = own.signer if isinstance(own, S3DeadLetters | SqsDeadLetters) else None
+        return None if signer is None else signer.keys
+    keys: list[bytes] = []
+    for variable in variables:
+        if not (key := os.environ.get(variable)):
+            raise Misuse(f"--key-from takes a variable of the environment, and {variable} is not set")
+        keys.append(key.encode())
+    return keys
 
 
 def _bucket(name: str) -> S3DeadLetters:

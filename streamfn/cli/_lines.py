@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, assert_never
 
-from streamfn.cli._printing import console, counted, output, print_json_line, shown
+from streamfn._texts import shown
+from streamfn.cli._printing import console, counted, output, print_json_line
 from streamfn.cli._results import Shown
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def lines_for(process: Pipeline[object, object]) -> Callable[[Sequence[Shown]], 
 
 def tell(notice: Notice) -> None:
     """Tell on standard error what happens on the way."""
-    sys.stderr.write(f"streamfn: {said(notice)}\n")
+    sys.stderr.write(f"streamfn: {shown(said(notice))}\n")
 
 
 def said(notice: Notice) -> str:

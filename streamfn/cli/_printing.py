@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TextIO, TypeAlia
 
 import typer
 
+from streamfn._texts import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -88,14 +90,20 @@ def console() -> Console:
     return Console(file=output(), width=width, highlight=False)
 
 
-def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table with its headings."""
+Cell: TypeAlias = str | tuple[str, ...]
+"""A text on one line, whatever it holds, or lines of such text below one another."""
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a table with its headings. What no terminal can show is written as Python would, ends of lines too."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     printer = console()
-    cells = [[shown(cell) for cell in row] for row in rows]
+    cells = [
+        ["\n".join(map(shown, (cell,) if isinstance(cell, str) else cell)) for cell in row] for row in rows
+    ]
     with_lines = on_terminal()
     gap = _GAP - 1 if with_lines else _GAP  # a box brings one of its own
     table = Table(
@@ -142,18 +150,6 @@ def print_json_line(document: object) -> None:
     """Print a document of JSON on a line of its own."""
     say(json.dumps(document))
     output().flush()
-
-
-def shown(text: str) -> str:
-    r"""Make text harmless to a terminal: what cannot be printed is written as Python would.
-
-    >>> print(shown("announce\x1b[31m"))
-    announce\x1b[31m
-    """
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

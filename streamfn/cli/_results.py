@@ -12,7 +12,8 @@ from returns.result import Result, Success
 from streamfn._failures import Failed, Handled, Raised, Reason, Refused
 from streamfn._records import Record, StreamRecord
 from streamfn._reports import detail_of, exception_of, location_of, raised_in
-from streamfn.cli._printing import Column, console, print_table, say, shown, with_place
+from streamfn._texts import shown
+from streamfn.cli._printing import Cell, Column, console, print_table, say, with_place
 
 ShowValues: TypeAlias = Annotated[
     bool,
@@ -88,8 +89,9 @@ def print_tracebacks(results: Sequence[Shown]) -> None:
     """Print what was raised, as Python prints what nobody catches."""
     for each in results:
         if each.traceback is not None:
-            say(f"{each.handler} on {each.record.event_id}:")
-            say(shown(each.traceback))
+            say(shown(f"{each.handler} on {each.record.event_id}:"))
+            for line in each.traceback.split("\n"):
+                say(shown(line))
 
 
 def print_results(results: Sequence[Shown], *, values: bool) -> None:
@@ -120,15 +122,15 @@ def print_results(results: Sequence[Shown], *, values: bool) -> None:
     )
 
 
-def _beside(result: Shown) -> list[str]:
+def _beside(result: Shown) -> list[Cell]:
     return [result.event_name or "", result.record.sequence_number or "", result.record.event_id or ""]
 
 
-def _stacked(results: Sequence[Shown]) -> Iterator[list[str]]:
+def _stacked(results: Sequence[Shown]) -> Iterator[list[Cell]]:
     before: Record | None = None
     for result in results:
-        event_name, *identifiers = _beside(result)
-        yield ["", ""] if result.record is before else [event_name, "\n".join(filter(None, identifiers))]
+        identifiers = filter(None, (result.record.sequence_number, result.record.event_id))
+        yield ["", ""] if result.record is before else [result.event_name or "", tuple(identifiers)]
         before = result.record
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
+from streamfn._texts import shown
 from streamfn.cli._account import EndpointUrl, Profile, Region, client, use_account
 from streamfn.cli._exits import ExitCode
 from streamfn.cli._pipelines import function_named
@@ -72,7 +73,7 @@ def check_mapping(
         print_json({"findings": [asdict(each) for each in findings]})
     elif findings:
         for mapping, group in groupby(findings, key=lambda each: each.mapping):
-            say("The function:" if mapping is None else f"The mapping {mapping}:")
+            say("The function:" if mapping is None else f"The mapping {shown(mapping)}:")
             print_table(_COLUMNS, [[each.setting, each.found, each.wanted, each.why] for each in group])
             say()
         say(f"{counted(len(findings), 'finding')} in {function}")

@@ -13,7 +13,7 @@ import typer
 from streamfn._signals import stopped_by_signals
 from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
 from streamfn.cli._exits import ExitCode, say_ending
-from streamfn.cli._letters import ledger_of, scope_of, source_of
+from streamfn.cli._letters import keys_of, ledger_of, scope_of, source_of
 from streamfn.cli._pipelines import Name, function_named
 from streamfn.cli._printing import AsJson, Column, print_json, print_table, say, with_place
 from streamfn.cli._results import places
@@ -60,6 +60,26 @@ def redrive(
             "--everything", help="Run all of a document's range where nobody knows what of it failed."
         ),
     ] = False,
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stream",
+            metavar="ARN",
+            help="A stream of the function, or a table; others' stay. May be repeated.",
+        ),
+    ] = None,
+    key_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key-from",
+            metavar="VARIABLE",
+            help="Where the environment has a key of letters. May be repeated.",
+        ),
+    ] = None,
+    unproved: Annotated[
+        bool,
+        typer.Option("--unproved", help="Run letters that neither the ledger nor a signature proves."),
+    ] = False,
     seconds: Annotated[
         float | None,
         typer.Option("--seconds", metavar="N", min=0, help="Start nothing after so many seconds."),
@@ -74,6 +94,9 @@ def redrive(
     What the ledger knows as handled does not run, and what fails stays where it
     is, so that a redrive can be ended and begun again at any moment. The ledger
     and the scope are those of the function, as in app:handler.
+
+    A letter that neither the ledger nor a signature proves does not run, nor does
+    what is of another stream than the function's: it stays, and the table says so.
 
     Examples:
       streamfn redrive app:handler https://sqs.eu-west-1.amazonaws.com/1/letters
@@ -109,6 +132,9 @@ def redrive(
             scope=scope or scope_of(loaded.delivery),
             function=function,
             everything=everything,
+            stream_arns=stream or None,
+            keys=keys_of(loaded.delivery, key_from),
+            unproved=unproved,
             seconds_left=lambda: (
                 0.0
                 if stopped.is_set()

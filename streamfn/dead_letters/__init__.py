@@ -11,7 +11,7 @@ from streamfn._letters import DeadLetter, DeadLetters, NotADeadLetter, read_lett
 from streamfn.dead_letters._clients import S3Client, SqsClient, StreamsClient
 from streamfn.dead_letters._memory import MemoryDeadLetters
 from streamfn.dead_letters._s3 import S3DeadLetters
-from streamfn.dead_letters._sources import LetterSource, Received
+from streamfn.dead_letters._sources import LetterSource, Received, SigningKeys
 from streamfn.dead_letters._sqs import SqsDeadLetters
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "Redriven",
     "S3Client",
     "S3DeadLetters",
+    "SigningKeys",
     "SqsClient",
     "SqsDeadLetters",
     "StreamsClient",

@@ -9,6 +9,7 @@ with none.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 from typing_extensions import ReadOnly
@@ -38,11 +39,12 @@ class SendMessageBatchOutput(TypedDict):
 
 
 class Message(TypedDict):
-    """A message of a queue."""
+    """A message of a queue; `Attributes` are those that SQS itself gives it, and no two stubs type them alike."""
 
     MessageId: ReadOnly[NotRequired[str]]
     ReceiptHandle: ReadOnly[NotRequired[str]]
     Body: ReadOnly[NotRequired[str]]
+    Attributes: ReadOnly[NotRequired[object]]
 
 
 class ReceiveMessageOutput(TypedDict):
@@ -59,10 +61,9 @@ class SqsClient(Protocol):
         """Send messages: ``(*, QueueUrl: str, Entries: Sequence[…])``, and no two stubs type the entries alike."""
         ...
 
-    def receive_message(
-        self, *, QueueUrl: str, MaxNumberOfMessages: int, WaitTimeSeconds: int
-    ) -> ReceiveMessageOutput:
-        """Receive messages."""
+    @property
+    def receive_message(self) -> Callable[..., ReceiveMessageOutput]:
+        """Receive messages: ``(*, QueueUrl: str, MaxNumberOfMessages: int, …)``, and no two stubs type all alike."""
         ...
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object:
@@ -82,6 +83,7 @@ class GetObjectOutput(TypedDict):
     """An object."""
 
     Body: ReadOnly[Readable]
+    LastModified: ReadOnly[NotRequired[datetime]]
 
 
 class Object(TypedDict):
@@ -159,6 +161,34 @@ class StreamsClient(Protocol):
         ...
 
 
+class CallerIdentity(TypedDict):
+    """Who calls."""
+
+    Account: ReadOnly[str]
+
+
+class CallerMeta(Protocol):
+    """What a client knows of itself."""
+
+    @property
+    def region_name(self) -> str:
+        """The region that it calls."""
+        ...
+
+
+class CallerClient(Protocol):
+    """The call to STS that is made here, as boto3 makes it; it needs no permission."""
+
+    @property
+    def meta(self) -> CallerMeta:
+        """The client's own data."""
+        ...
+
+    def get_caller_identity(self) -> CallerIdentity:
+        """Tell whose credentials these are."""
+        ...
+
+
 def make_sqs() -> SqsClient:
     """Make a client of SQS, for the region and with the credentials that the environment names."""
     import boto3
@@ -178,3 +208,11 @@ def make_streams() -> StreamsClient:
     import boto3
 
     return boto3.client("dynamodbstreams", config=short_waits())
+
+
+def make_sts() -> CallerClient:
+    """Make a client of STS, for the region and with the credentials that the environment names."""
+    import boto3
+
+    made: CallerClient = boto3.client("sts", config=short_waits())  # named, for who has no types of STS
+    return made

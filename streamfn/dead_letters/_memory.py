@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from threading import Lock
 
 from streamfn._letters import DeadLetter, read_letter
-from streamfn._time import SecondsLeft
+from streamfn._time import MACHINE_CLOCK, SecondsLeft
 from streamfn.dead_letters._sources import Received
 
 
@@ -30,14 +31,14 @@ class MemoryDeadLetters:
     def __init__(self) -> None:
         """Begin with no letter."""
         self._sent = 0
-        self._texts: dict[int, str] = {}
+        self._texts: dict[int, tuple[str, datetime]] = {}
         self._lock = Lock()
 
     @property
     def letters(self) -> tuple[DeadLetter, ...]:
         """All letters that are there, as they are read from their JSON: binaries are base64 text."""
         with self._lock:
-            return tuple(map(read_letter, self._texts.values()))
+            return tuple(read_letter(text) for text, _ in self._texts.values())
 
     def send(self, letters: Sequence[DeadLetter], _: SecondsLeft, /) -> set[str]:
         """Store letters, all of them."""
@@ -45,15 +46,15 @@ class MemoryDeadLetters:
         with self._lock:
             for text in texts:
                 self._sent += 1
-                self._texts[self._sent] = text
+                self._texts[self._sent] = text, MACHINE_CLOCK.now
         return {letter.id for letter in letters}
 
     def receive(self) -> Iterator[Received]:
         """Give all letters that are there when it begins, in the order in which they came."""
         with self._lock:
             texts = list(self._texts.items())
-        for number, text in texts:
-            yield Received(str(number), text, partial(self._remove, number))
+        for number, (text, sent) in texts:
+            yield Received(str(number), text, partial(self._remove, number), sent)
 
     def _remove(self, number: int) -> None:
         with self._lock:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from streamfn._letters import DeadLetter
+
+if TYPE_CHECKING:
+    from streamfn.dead_letters._signing import Signer
 
 MOST: Final = 10
 """How many messages a batch takes ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""
@@ -78,8 +81,15 @@ class Outgoing:
         return entry
 
 
-def outgoing(letter: DeadLetter, body: str | None = None, *, fifo: bool, level: int = 0) -> Outgoing:
-    """Make the message for a letter, or with another body in its place.
+def outgoing(
+    letter: DeadLetter,
+    body: str | None = None,
+    *,
+    fifo: bool,
+    level: int = 0,
+    signer: Signer | None = None,
+) -> Outgoing:
+    """Make the message for a letter, signed if anybody signs it, or with another body in its place.
 
     In a FIFO queue, the letters of one handler are a group and so keep their order: that is the order which a
     handler relies on, and a finer one, by item, would have to show an item's keys. What is sent twice, because
@@ -87,7 +97,8 @@ def outgoing(letter: DeadLetter, body: str | None = None, *, fifo: bool, level: 
     """
     carried = letter if body is None else None
     if body is None:
-        body = (letter.truncated(level) if level else letter).to_json()
+        text = (letter.truncated(level) if level else letter).to_json()
+        body = text if signer is None else signer.signed(text)
     if not fifo:
         return Outgoing(letter.id, body, letter=carried, level=level)
     group = letter.id.rpartition("/")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
@@ -12,15 +12,19 @@ from streamfn.dead_letters._envelopes import Pointer, read_pointer
 from streamfn.dead_letters._s3 import S3DeadLetters
 from streamfn.dead_letters._sources import Received
 
+if TYPE_CHECKING:
+    from streamfn.dead_letters._signing import Signer
+
 _log: Final = logging.getLogger("streamfn")
 
 
 class Overflow:
     """Puts large letters into a bucket, if there is one, and follows the pointers to them."""
 
-    def __init__(self, place: S3DeadLetters | None) -> None:
-        """Take the bucket."""
+    def __init__(self, place: S3DeadLetters | None, signer: Signer | None = None) -> None:
+        """Take the bucket, and what signs the letters of the queue, those that lie there included."""
         self._place = place
+        self._signer = signer
 
     @property
     def is_given(self) -> bool:
@@ -35,7 +39,7 @@ class Overflow:
         place = self._place
         if place is None or not letters:
             return {}
-        stored = place.send(letters, seconds_left)
+        stored = place.store(letters, seconds_left, self._signer or place.signer)
         return {
             letter.id: Pointer(letter.id, place.bucket, place.key_of(letter))
             for letter in letters
@@ -51,7 +55,14 @@ class Overflow:
         if (pointer := read_pointer(body)) is None:
             return None
         place = self._place
-        if place is None or pointer.bucket != place.bucket or not pointer.key.startswith(place.prefix):
+        # Whatever sends the request may take dots alone for a way out of the folder.
+        leads_out = not {".", ".."}.isdisjoint(pointer.key.split("/"))
+        if (
+            place is None
+            or pointer.bucket != place.bucket
+            or not pointer.key.startswith(place.prefix)
+            or leads_out
+        ):
             _log.warning(
                 "dead letter %r lies in %r, which SqsDeadLetters was not given as its overflow",
                 pointer.id,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from functools import partial
 from hashlib import sha256
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -15,10 +16,13 @@ from streamfn._clients import OnFirstUse, error_code, named
 from streamfn._letters import DeadLetter
 from streamfn._misuse import Misuse, kind_of
 from streamfn._names import checked_bucket
-from streamfn._texts import decoded
+from streamfn._texts import decoded, shown
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._clients import S3Client, make_s3
-from streamfn.dead_letters._sources import Received
+from streamfn.dead_letters._sources import Received, SigningKeys
+
+if TYPE_CHECKING:
+    from streamfn.dead_letters._signing import Signer
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -37,13 +41,21 @@ class S3DeadLetters:
     letters back needs ``s3:ListBucket``, ``s3:GetObject`` and ``s3:DeleteObject``, and in a bucket with
     versions a removed letter lives on as an older one.
 
-    `bucket` is its name. `prefix` is the folder in it, to which a slash is added where it ends without one.
+    `bucket` is its name. `prefix` is the folder in it, to which a slash is added where it ends without one. With
+    `keys`, letters are signed (see `SigningKeys`), and `redrive` takes from here no letter that is not.
     `client` is boto3's, if you need one of your own; it is used by several threads. Otherwise one with short
     timeouts is made, when the first letter is sent.
     """
 
-    def __init__(self, bucket: str, *, prefix: str = "", client: S3Client | None = None) -> None:
-        """Name the place; nothing is called yet. Fails with `Misuse` for a name or a prefix that S3 would refuse."""
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        keys: SigningKeys | None = None,
+        client: S3Client | None = None,
+    ) -> None:
+        """Name the place; nothing is called yet. Fails with `Misuse` for a name, a prefix or keys that cannot be."""
         self.bucket: Final = checked_bucket(bucket)
         if not isinstance(cast("object", prefix), str):
             raise Misuse(f"prefix is text, got {kind_of(prefix)}")
@@ -54,6 +66,7 @@ class S3DeadLetters:
             )
         if any("\ud800" <= each <= "\udfff" for each in prefix):
             raise Misuse("prefix holds half of a surrogate pair, which no key of S3 has")
+        self.signer: Final = signer_of(keys)
         self._client = OnFirstUse(make_s3, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
@@ -61,13 +74,19 @@ class S3DeadLetters:
 
         Why one is not stored is logged. It raises what the client raised where none is stored for that.
         """
+        return self.store(letters, seconds_left, self.signer)
+
+    def store(
+        self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, signer: Signer | None
+    ) -> set[str]:
+        """Store letters as `send` does, signed by another's keys."""
         stored: set[str] = set()
         errors: list[Exception] = []
         for letter in letters:
             if seconds_left() <= 0:
                 break
             try:
-                self._put(letter)
+                self._put(letter, signer)
             except Exception as error:  # noqa: BLE001 (whatever it is, this letter is not stored, and others may be)
                 errors.append(error)
                 _log.error("dead letter %s was not stored: %s", letter.id, named(error))
@@ -99,23 +118,27 @@ class S3DeadLetters:
     def take(self, key: str) -> Received | None:
         """Give one object; None, and a line in the log, where S3 does not hand it over."""
         try:
-            content = self._client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            found = self._client().get_object(Bucket=self.bucket, Key=key)
+            content = found["Body"].read()
         except Exception as error:
             if (code := error_code(error)) is None:
                 raise
-            _log.warning("s3://%s/%s could not be read: %s", self.bucket, key, code)
+            _log.warning("s3://%s/%s could not be read: %s", self.bucket, shown(key), code)
             return None
-        return Received(key, _text_of(content), partial(self._remove, key))
+        written = found.get("LastModified")
+        sent = None if written is None else written.astimezone(UTC)
+        return Received(key, _text_of(content), partial(self._remove, key), sent)
 
     @override
     def __repr__(self) -> str:
         return f"S3DeadLetters({self.bucket!r}, prefix={self.prefix!r})"
 
-    def _put(self, letter: DeadLetter) -> None:
+    def _put(self, letter: DeadLetter, signer: Signer | None) -> None:
+        text = letter.to_json()
         self._client().put_object(
             Bucket=self.bucket,
             Key=self.key_of(letter),
-            Body=letter.to_json().encode(),
+            Body=(text if signer is None else signer.signed(text)).encode(),
             ContentType="application/json",
         )
 
@@ -131,6 +154,15 @@ class S3DeadLetters:
             if (token := page.get("NextContinuationToken")) is None:
                 return
             page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, ContinuationToken=token)
+
+
+def signer_of(keys: SigningKeys | None) -> Signer | None:
+    """Make what signs with these keys, if there are any. Fails with `Misuse`."""
+    if keys is None:
+        return None
+    from streamfn.dead_letters._signing import Signer  # few have keys, and each cold start would pay for it
+
+    return Signer(keys)
 
 
 def _text_of(content: bytes) -> str:

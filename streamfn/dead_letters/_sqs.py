@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from time import sleep
 from typing import Final, cast
 
 from typing_extensions import override
 
 from streamfn._clients import OnFirstUse, named
+from streamfn._entries import member
 from streamfn._letters import DeadLetter
 from streamfn._misuse import Misuse, kind_of
 from streamfn._names import checked_queue_url
 from streamfn._time import SecondsLeft
-from streamfn.dead_letters._clients import SqsClient, make_sqs
+from streamfn._wire import as_text
+from streamfn.dead_letters._clients import Message, SqsClient, make_sqs
 from streamfn.dead_letters._envelopes import unwrapped
 from streamfn.dead_letters._messages import LARGEST, MOST, SURE, Outgoing, batches
 from streamfn.dead_letters._overflow import Overflow
-from streamfn.dead_letters._s3 import S3DeadLetters
-from streamfn.dead_letters._sources import Received
+from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
+from streamfn.dead_letters._sources import Received, SigningKeys
 from streamfn.dead_letters._substitutes import Substitutes, is_refusal_for_good, refuses_for_good, tell_of
 
 _log: Final = logging.getLogger("streamfn")
@@ -47,6 +50,9 @@ class SqsDeadLetters:
     ``sqs:DeleteMessage``; both need for `overflow` what `S3DeadLetters` says. Let the queue keep messages for
     14 days, which is the most, and the bucket for longer.
 
+    With `keys`, letters are signed (see `SigningKeys`), those in `overflow` too, and `redrive` takes from here no
+    letter that is not.
+
     `client` is boto3's, if you need one of your own; it is used by several threads. Otherwise one with short
     timeouts is made, when the first letter is sent.
     """
@@ -57,6 +63,7 @@ class SqsDeadLetters:
         *,
         overflow: S3DeadLetters | None = None,
         max_bytes: int | None = None,
+        keys: SigningKeys | None = None,
         client: SqsClient | None = None,
     ) -> None:
         """Name the queue; nothing is called yet. Fails with `Misuse` for what is no URL, or no limit of a queue."""
@@ -72,10 +79,11 @@ class SqsDeadLetters:
                 f"a queue takes from 1,024 to 1,048,576 bytes: max_bytes={max_bytes} is not among them"
             )
         self.queue_url: Final = queue_url
-        self._overflow = Overflow(overflow)
+        self.signer: Final = signer_of(keys)
+        self._overflow = Overflow(overflow, self.signer)
         self.fifo: Final = queue_url.endswith(".fifo")
         self._together = max_bytes or SURE
-        self._substitutes = Substitutes(self._overflow, max_bytes, fifo=self.fifo)
+        self._substitutes = Substitutes(self._overflow, max_bytes, self.signer, fifo=self.fifo)
         self._client = OnFirstUse(make_sqs, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
@@ -110,8 +118,8 @@ class SqsDeadLetters:
         """
         receipts: dict[str, str] = {}
         while messages := self._receive(receipts):
-            for name, body in messages:
-                yield self._received(name, body, receipts)
+            for message in messages:
+                yield self._received(message, receipts)
 
     @override
     def __repr__(self) -> str:
@@ -157,25 +165,28 @@ class SqsDeadLetters:
                         refused.append(message)
         return again + self._substitutes.instead_of(refused, seconds_left, errors)
 
-    def _receive(self, receipts: dict[str, str]) -> list[tuple[str, str]]:
-        """Receive messages, note the last receipt of each, and give the names and bodies of those that are new.
+    def _receive(self, receipts: dict[str, str]) -> list[Message]:
+        """Receive messages, note the last receipt of each, and give those that are new.
 
         A message is removed with the receipt of the last time that it was received ("DeleteMessage" in the
         Amazon SQS API Reference).
         """
         received = self._client().receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=MOST, WaitTimeSeconds=POLL
+            QueueUrl=self.queue_url,
+            MaxNumberOfMessages=MOST,
+            WaitTimeSeconds=POLL,
+            AttributeNames=["SentTimestamp"],  # the name that each boto3 knows, older ones too
         )
-        new: list[tuple[str, str]] = []
+        new: list[Message] = []
         for message in received.get("Messages", ()):
             name = message.get("MessageId", "")
             if name not in receipts:
-                new.append((name, message.get("Body", "")))
+                new.append(message)
             receipts[name] = message.get("ReceiptHandle", "")
         return new
 
-    def _received(self, name: str, body: str, receipts: dict[str, str]) -> Received:
-        body = unwrapped(body)
+    def _received(self, message: Message, receipts: dict[str, str]) -> Received:
+        name, body = message.get("MessageId", ""), unwrapped(message.get("Body", ""))
         letter = self._overflow.follow(body)
 
         def remove() -> None:
@@ -183,4 +194,13 @@ class SqsDeadLetters:
             if letter is not None:
                 letter.remove()
 
-        return Received(name, body if letter is None else letter.body, remove)
+        return Received(name, body if letter is None else letter.body, remove, _sent(message))
+
+
+def _sent(message: Message) -> datetime | None:
+    """Read when SQS took a message, in milliseconds ("ReceiveMessage" in the Amazon SQS API Reference)."""
+    told = as_text(member(message.get("Attributes"), "SentTimestamp"))
+    try:
+        return None if told is None else datetime.fromtimestamp(int(told) / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

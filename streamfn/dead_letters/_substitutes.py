@@ -12,6 +12,7 @@ from streamfn._time import SecondsLeft
 from streamfn._truncation import LAST, place_of
 from streamfn.dead_letters._messages import LARGEST, SURE, Outgoing, outgoing
 from streamfn.dead_letters._overflow import Overflow
+from streamfn.dead_letters._signing import Signer
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -26,12 +27,15 @@ request that is too large as a whole BatchRequestTooLong ("SendMessageBatch" in 
 class Substitutes:
     """Finds messages in place of those that a queue does not take, as long as it may take something smaller."""
 
-    def __init__(self, overflow: Overflow, max_bytes: int | None, *, fifo: bool) -> None:
-        """Take the bucket for large letters, if there is one, and what the queue takes, if that is known.
+    def __init__(
+        self, overflow: Overflow, max_bytes: int | None, signer: Signer | None, *, fifo: bool
+    ) -> None:
+        """Take the bucket for large letters and what signs them, if there is any, and what the queue takes, if known.
 
         Where it is not, and large letters have no bucket, the most that any queue takes is tried first.
         """
         self._overflow = overflow
+        self._signer = signer
         self._fifo = fifo
         self._tries = max_bytes or (SURE if overflow.is_given else LARGEST)
 
@@ -39,7 +43,7 @@ class Substitutes:
         self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, errors: list[Exception]
     ) -> list[Outgoing]:
         """Make the messages of letters, once what is too large for one lies elsewhere, or is left out."""
-        whole = [outgoing(letter, fifo=self._fifo) for letter in letters]
+        whole = [outgoing(letter, fifo=self._fifo, signer=self._signer) for letter in letters]
         return self._fitting(whole, self._tries, seconds_left, errors)
 
     def instead_of(
@@ -81,7 +85,7 @@ class Substitutes:
         letter, level = message.letter, message.level
         while letter is not None and level < LAST:
             level += 1
-            smaller = outgoing(letter, fifo=self._fifo, level=level)
+            smaller = outgoing(letter, fifo=self._fifo, level=level, signer=self._signer)
             if smaller.size < message.size and smaller.size <= self._tries:
                 return [smaller]
         _log.error(

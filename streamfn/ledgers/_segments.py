@@ -3,7 +3,8 @@
 The attribute `entries` is one byte that says the form, and JSON compressed by zlib after it. Its form 1 is a
 list of groups: ``[[fact, …], [record, …]]`` says that each of these facts holds of each of these records, and a
 fact is ``[handler, state, attempts, since, reason, alone]``, the fields of an entry. After a run most records
-have the same facts, so that each costs little more than its name.
+have the same facts, so that each costs little more than its name. The digest of a letter follows the reason, so that
+versions which know of no digest read the entry all the same.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ _MUCH: Final = 16_384
 _FAST: Final = 1
 _SMALL: Final = 6
 """Levels of zlib."""
+
+_LETTER: Final = " letter-sha256:"
+"""What is between a reason, which is the name of a class, and a digest."""
 
 _STATES: Final[Mapping[str, State]] = {state: state for state in get_args(State)}
 
@@ -133,7 +137,7 @@ def _groups(entries: Sequence[Entry]) -> _Groups:
             entry.state,
             entry.attempts,
             None if since is None else since.isoformat(),
-            entry.reason,
+            f"{entry.reason}{_LETTER}{entry.letter}" if entry.letter else entry.reason,
             entry.alone,
         )
         known = facts.get(record)
@@ -165,8 +169,9 @@ def _unpacked(packed: object) -> Iterator[Entry]:
     for facts, records in groups:
         for handler, state, attempts, since, reason, alone in facts:
             moment = None if since is None else datetime.fromisoformat(since)
+            name, _, letter = reason.partition(_LETTER)
             for record in records:
-                yield Entry(Pair(handler, record), _STATES[state], attempts, moment, reason, alone)
+                yield Entry(Pair(handler, record), _STATES[state], attempts, moment, name, alone, letter)
 
 
 def name_of(item: Image) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import keyword
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import Phase, given, settings
 from returns.result import Success
 
-from streamfn import AttributeValue, Image
+from streamfn import AttributeValue, Image, Misuse
 from streamfn._wire import is_map
 from streamfn.cli._modelling.sampling import Keys
+from streamfn.cli._modelling.shapes import Attributes, Field, Scalar, Shape
+from streamfn.cli._modelling.source import Proposal, module_of
 from tests.cli.commands import ROOT, objects
 from tests.cli.items import Sample, module_for, samples, table_in
 
@@ -101,3 +107,71 @@ def test_mypy_accepts_what_is_proposed(tmp_path: Path) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout
+
+
+HOSTILE = sorted(
+    {
+        *dir(object),
+        *dir(type),
+        *dir(builtins),
+        *keyword.kwlist,
+        *keyword.softkwlist,
+        *(
+            "dataclass",
+            "Table",
+            "table",
+            "Annotated",
+            "Attribute",
+            "PartitionKey",
+            "datetime",
+            "Decimal",
+            "Things",
+        ),
+        *("self", "cls", "_", "__x", "__x__", "__slots__", "__post_init__", "fields", "mro_2", "dataclasses"),
+        *(
+            "a b",
+            "a\nb",
+            "a'b\"c\\",
+            '"""',
+            "é",
+            "ﬁ",
+            "\ud800",
+            "1",
+            "x" * 300,
+            "{",
+            "%s",
+            "\u2028",
+            "\x1b[31m",
+            "-",
+        ),
+    }
+)
+"""Names that mean something to Python, to the module, or to what it is written with."""
+
+
+def read_as(names: Sequence[str], table: str = "things", **markers: str) -> None:
+    """Run the module for attributes of these names, which all are text, and have an item read and written by it."""
+    text = Field(Shape((Scalar("str"),), nullable=False), always=True)
+    source = module_of(Proposal(table, "Things", Attributes(dict.fromkeys(names, text)), markers, "an item"))
+    proposed = table_in(source)
+    image: Image = {name: {"S": f"value of {number}"} for number, name in enumerate(names)}
+    item = proposed.structure(image).unwrap()
+    assert proposed.unstructure(item) == image
+    assert f"Items of {table}," in (ast.get_docstring(ast.parse(source), clean=False) or "")
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_an_attribute_may_have_any_name(name: str) -> None:
+    read_as([name])
+    read_as([*{name, "id"}], id="PartitionKey")
+
+
+def test_attributes_may_have_all_of_these_names() -> None:
+    read_as(HOSTILE)
+
+
+@pytest.mark.parametrize("table", ['a"b', "a\nb", '"""\nraise SystemExit\n"""', "a\\", "{x}"])
+def test_the_name_of_a_table_stays_text(table: str) -> None:
+    """What asks AWS can be told any name, and some stand-ins take it."""
+    with pytest.raises(Misuse, match="Table takes the name of a table"):
+        read_as(["id"], table)

@@ -13,7 +13,7 @@ import pytest
 from streamfn import Delivery, Misuse, lambda_handler, retry
 from streamfn.cli import _exits
 from streamfn.cli import redrive as command
-from streamfn.cli._letters import source_of
+from streamfn.cli._letters import keys_of, source_of
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
 from tests.cards import event, record
@@ -150,3 +150,48 @@ def test_places_are_told_apart() -> None:
             source_of(wrong, delivery, None)
     with pytest.raises(Misuse, match=r"expected s3://bucket/prefix, got 'large'"):
         source_of("https://sqs.example/other", delivery, "large")
+
+
+def test_a_forged_letter_stays_until_somebody_vouches_for_it(
+    aws: str, ledger: DynamoDBLedger, queue: Callable[[str], str]
+) -> None:
+    url = queue("forged")
+    client = boto3.client("sqs", endpoint_url=aws)
+    give_up(ledger, SqsDeadLetters(url), 31)
+    (own,) = client.receive_message(QueueUrl=url).get("Messages", [])
+    body = own["Body"].replace("id-31", "id-32")
+    client.send_message(QueueUrl=url, MessageBody=body)
+    arguments = ("tests.cli.app:process", url, "--ledger", "card-ledger", "--endpoint-url", aws, "--json")
+    ran = call("redrive", *arguments, MENDED="yes")
+    assert (ran.code, outcomes(ran)) == (1, {"handled": 1, "unproved": 1})
+    (refused,) = (each for each in objects(ran.document["redriven"]) if each["outcome"] == "unproved")
+    assert refused["record"] == "id-32"
+    assert refused["removed"] is False
+    other = call(
+        "redrive", *arguments, "--unproved", "--stream", "arn:aws:dynamodb:eu-west-1:1:table/x", MENDED="yes"
+    )
+    assert (other.code, outcomes(other)) == (1, {"another stream": 1})
+    trusted = call("redrive", *arguments, "--unproved", MENDED="yes")
+    assert (trusted.code, outcomes(trusted)) == (0, {"handled": 1})
+
+
+def test_keys_come_from_the_environment_or_from_the_delivery(
+    aws: str, ledger: DynamoDBLedger, queue: Callable[[str], str]
+) -> None:
+    url, key = queue("signed"), "k" * 32
+    give_up(ledger, SqsDeadLetters(url, keys=key.encode()), 41)
+    arguments = ("tests.cli.app:process", url, "--ledger", "card-ledger", "--endpoint-url", aws, "--json")
+    unset = call("redrive", *arguments, "--key-from", "LETTERS_KEY")
+    assert (unset.code, unset.out) == (2, "")
+    assert "LETTERS_KEY is not set" in unset.err
+    wrong = call("redrive", *arguments, "--key-from", "LETTERS_KEY", LETTERS_KEY="w" * 32)
+    assert (wrong.code, outcomes(wrong)) == (1, {"unproved": 1})
+    assert "wwww" not in wrong.out + wrong.err
+    rotated = ("--key-from", "NEW_KEY", "--key-from", "LETTERS_KEY")
+    done = call("redrive", *arguments, *rotated, NEW_KEY="w" * 32, LETTERS_KEY=key, MENDED="yes")
+    assert (done.code, outcomes(done)) == (0, {"handled": 1})
+
+    signing: Delivery[object] = retry(ledger=ledger, dead_letters=SqsDeadLetters(url, keys=key.encode()))
+    assert keys_of(signing, None) == key.encode()
+    assert keys_of(retry(ledger=ledger, dead_letters=SqsDeadLetters(url)), None) is None
+    assert keys_of(None, None) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 
 from streamfn.dead_letters._clients import GetObjectOutput, ListObjectsOutput
@@ -18,6 +19,7 @@ class Bucket:
     failing: Mapping[str, Exception] = field(default_factory=dict[str, Exception])
     page_size: int = 1_000
     objects: dict[str, bytes] = field(default_factory=dict)
+    written: datetime | None = None
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
         self._check(Bucket, Key)
@@ -27,7 +29,8 @@ class Bucket:
 
     def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
         self._check(Bucket, Key)
-        return {"Body": BytesIO(self.objects[Key])}
+        found: GetObjectOutput = {"Body": BytesIO(self.objects[Key])}
+        return found if self.written is None else {**found, "LastModified": self.written}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:
         self._check(Bucket, Key)

@@ -74,8 +74,9 @@ class Queue:
         return {**output, "Failed": refused[::-1]} if refused else output
 
     def receive_message(
-        self, *, QueueUrl: str, MaxNumberOfMessages: int, WaitTimeSeconds: int
+        self, *, QueueUrl: str, MaxNumberOfMessages: int, WaitTimeSeconds: int, AttributeNames: Sequence[str]
     ) -> ReceiveMessageOutput:
+        assert list(AttributeNames) == ["SentTimestamp"]
         assert QueueUrl.startswith(URL)
         assert MaxNumberOfMessages == 10
         assert 1 <= WaitTimeSeconds <= 20, "SQS would ask some of its servers only, or refuse"

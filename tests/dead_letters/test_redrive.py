@@ -48,6 +48,7 @@ from tests.dead_letters.queues import URL, Queue, message
 from tests.dead_letters.redriving import (
     EVERYTHING,
     SCOPE,
+    STREAM,
     Crash,
     Texts,
     box_of,
@@ -59,6 +60,9 @@ from tests.dead_letters.redriving import (
     told,
 )
 from tests.delivery.jobs import Job, Note, WatchedLedger, notes, quiet, written
+
+ANOTHER = f"{STREAM}-again"
+"""The stream that the table got after the first one was switched off."""
 
 strategies = pytest.mark.parametrize(
     "strategy", [series, concurrent(workers=3)], ids=["series", "concurrent"]
@@ -80,7 +84,7 @@ def quietly(
     process: Pipeline[object, object], source: LetterSource, ledger: Ledger | None = None
 ) -> list[tuple[str, str, str, str]]:
     """Redrive without a word."""
-    return told(redrive(process, source, ledger=ledger or MemoryLedger(), report=quiet))
+    return told(redrive(process, source, ledger=ledger or MemoryLedger(), report=quiet, unproved=True))
 
 
 @strategies
@@ -88,7 +92,7 @@ def test_what_succeeds_now_is_removed_and_remembered(strategy: Strategy) -> None
     tell, ledger = Job(), MemoryLedger()
     box = box_of(*letters(written("a1", "b1")))
     note(ledger, {("tell", "a1"): "dead", ("tell", "b1"): "dead"})
-    redriven = redrive(following(tell, strategy=strategy), box, ledger=ledger)
+    redriven = redrive(following(tell, strategy=strategy), box, ledger=ledger, unproved=True)
     assert told(redriven) == [("tell", "a1", "handled", "removed"), ("tell", "b1", "handled", "removed")]
     assert [each.name for each in redriven] == ["1", "2"]
     assert sorted(tell.seen) == ["a1", "b1"]
@@ -109,7 +113,9 @@ def test_only_the_handler_that_gave_up_runs() -> None:
 def test_what_fails_again_stays_with_its_failure_and_is_reported() -> None:
     tell, reported = Job(a1=1), list[Failed[object]]()
     box = box_of(*letters(written("a1", "b1")))
-    first, second = redrive(following(tell), box, ledger=MemoryLedger(), report=reported.append)
+    first, second = redrive(
+        following(tell), box, ledger=MemoryLedger(), report=reported.append, unproved=True
+    )
     assert told([first, second]) == [("tell", "a1", "failed", "kept"), ("tell", "b1", "handled", "removed")]
     assert first.failed is not None
     assert first.failed.reason == Refused("a1")
@@ -124,7 +130,9 @@ def test_a_handler_that_raises_ends_nothing() -> None:
         raise ValueError(event.event_id)
 
     box = box_of(*letters(written("a1", "b1"), "explode"))
-    redriven = redrive(pipeline(notes, on_event(explode)), box, ledger=MemoryLedger(), report=quiet)
+    redriven = redrive(
+        pipeline(notes, on_event(explode)), box, ledger=MemoryLedger(), report=quiet, unproved=True
+    )
     assert [each.outcome for each in redriven] == ["failed", "failed"]
     assert all(each.failed and isinstance(each.failed.reason, Raised) for each in redriven)
 
@@ -159,7 +167,7 @@ def test_a_second_redrive_after_a_crash_between_run_and_remove_skips() -> None:
     source = texts_of(*letters(written("a1", "b1")))
     source.failing["a1 tell"] = Crash()
     with pytest.raises(Crash):
-        redrive(following(tell), source, ledger=ledger)
+        redrive(following(tell), source, ledger=ledger, unproved=True)
     source.failing.clear()
     assert quietly(following(tell), source, ledger) == [
         ("tell", "a1", "skipped", "removed"),
@@ -190,7 +198,12 @@ def test_a_success_is_in_the_ledger_before_the_next_letter_starts() -> None:
         told_before.append(len(ledger.told()))
         return Success(event.event_id)
 
-    redrive(pipeline(notes, on_event(tell)), box_of(*letters(written("a1", "b1", "c1"))), ledger=ledger)
+    redrive(
+        pipeline(notes, on_event(tell)),
+        box_of(*letters(written("a1", "b1", "c1"))),
+        ledger=ledger,
+        unproved=True,
+    )
     assert told_before == [0, 1, 2]
     assert len(ledger.reads) == 1, "a portion is looked up at once"
 
@@ -211,7 +224,7 @@ def test_a_ledger_that_cannot_be_read_keeps_everything(caplog: pytest.LogCapture
     tell, ledger, reported = Job(), WatchedLedger(cannot_read=True), list[Failed[object]]()
     broken = {"eventID": "x", "eventName": "NO"}
     box = box_of(*letters(written("a1")), letter_on(broken, ""))
-    redriven = redrive(following(tell), box, ledger=ledger, report=reported.append)
+    redriven = redrive(following(tell), box, ledger=ledger, report=reported.append, unproved=True)
     assert told(redriven) == [
         ("", "x", "ledger unavailable", "kept"),
         ("tell", "a1", "ledger unavailable", "kept"),
@@ -231,7 +244,7 @@ def test_after_a_ledger_that_could_not_be_read_nothing_more_is_taken() -> None:
     tell, ledger = Job(), WatchedLedger(cannot_read=True)
     first, second, third = letters(written("a1", "b1", "a2"))
     source = texts_of(first, replace(second, scope="index"), third)
-    redriven = redrive(following(tell), source, ledger=ledger, at_once=2, report=quiet)
+    redriven = redrive(following(tell), source, ledger=ledger, at_once=2, report=quiet, unproved=True)
     assert told(redriven) == [
         ("tell", "a1", "ledger unavailable", "kept"),
         ("tell", "b1", "ledger unavailable", "kept"),
@@ -255,7 +268,7 @@ def test_what_follows_a_failure_is_held_back_for_its_item_and_handler_alone(stra
     process = following(tell, on_event(store, name="store"), strategy=strategy)
     reported = list[Failed[object]]()
     box = box_of(*letters(reversed(events)), *letters(events[1:2], "store"))
-    redriven = redrive(process, box, ledger=MemoryLedger(), report=reported.append)
+    redriven = redrive(process, box, ledger=MemoryLedger(), report=reported.append, unproved=True)
     assert sorted(told(redriven)) == [
         ("store", "a2", "handled", "removed"),
         ("tell", "a1", "failed", "kept"),
@@ -276,7 +289,7 @@ def test_what_follows_a_failure_is_held_back_in_later_portions_too() -> None:
     tell = Job(a2=1)
     events = written("a1", "a2", "a3")
     source = texts_of(*letters([events[1], events[2], events[0]]))
-    redriven = redrive(following(tell), source, ledger=MemoryLedger(), at_once=1, report=quiet)
+    redriven = redrive(following(tell), source, ledger=MemoryLedger(), at_once=1, report=quiet, unproved=True)
     assert told(redriven) == [
         ("tell", "a2", "failed", "kept"),
         ("tell", "a3", "held back", "kept"),
@@ -288,7 +301,7 @@ def test_whatever_comes_after_the_first_failure_is_held_back_in_whatever_order_i
     tell = Job(a1=1)
     events = written("a1", "a2", "a3")
     source = texts_of(*letters([events[0], events[2], events[1]]))
-    redriven = redrive(following(tell), source, ledger=MemoryLedger(), at_once=1, report=quiet)
+    redriven = redrive(following(tell), source, ledger=MemoryLedger(), at_once=1, report=quiet, unproved=True)
     assert [each.outcome for each in redriven] == ["failed", "held back", "held back"]
 
 
@@ -310,14 +323,16 @@ def test_a_letter_of_another_record_with_the_same_event_id_is_kept() -> None:
     tell = Job()
     first, namesake = letters([*written("a1"), *written("a1")])
     namesake = replace(namesake, record={**cast("Json", namesake.record), "eventName": "REMOVE"})
-    redriven = [*redrive(following(tell), box_of(first, namesake), ledger=MemoryLedger(), report=quiet)]
+    redriven = [
+        *redrive(following(tell), box_of(first, namesake), ledger=MemoryLedger(), report=quiet, unproved=True)
+    ]
     assert [(each.outcome, each.removed) for each in redriven] == [("ambiguous", False), ("handled", True)]
     assert tell.seen == ["a1"]
 
 
 def test_a_second_letter_of_a_pair_in_another_portion_does_not_run_again() -> None:
     tell, box = Job(b1=1), box_of(*letters(written("a1", "b1")) * 2)
-    redriven = redrive(following(tell), box, ledger=MemoryLedger(), at_once=2, report=quiet)
+    redriven = redrive(following(tell), box, ledger=MemoryLedger(), at_once=2, report=quiet, unproved=True)
     assert told(redriven) == [
         ("tell", "a1", "handled", "removed"),
         ("tell", "b1", "failed", "kept"),
@@ -401,7 +416,7 @@ def test_what_still_reaches_no_handler_is_kept() -> None:
         letter_on(nameless, "", identity="sequence-number-7"),
     )
     note(ledger := MemoryLedger(), {("", "b"): "dead", ("", "id-1"): "dead"})
-    redriven = redrive(following(Job()), box, ledger=ledger, report=quiet)
+    redriven = redrive(following(Job()), box, ledger=ledger, report=quiet, unproved=True)
     assert sorted(told(redriven)) == [
         ("", "b", "failed", "kept"),
         ("", "id-1", "failed", "kept"),
@@ -414,18 +429,17 @@ def test_what_still_reaches_no_handler_is_kept() -> None:
     assert len(box.letters) == 4
 
 
-def test_a_letter_of_a_table_that_is_not_in_the_pipeline_fails() -> None:
+def test_a_letter_of_a_table_that_is_not_in_the_pipeline_is_kept() -> None:
     box = box_of(letter_on(record(1), "tell"))
-    (redriven,) = redrive(following(Job()), box, ledger=MemoryLedger(), report=quiet)
-    assert told([redriven]) == [("tell", "id-1", "failed", "kept")]
-    assert redriven.failed is not None
-    assert isinstance(redriven.failed.reason, Unrouted)
+    (redriven,) = redrive(following(Job()), box, ledger=MemoryLedger(), report=quiet, unproved=True)
+    assert told([redriven]) == [("tell", "id-1", "another stream", "kept")]
+    assert redriven.detail.startswith("the pipeline has no table of 'arn:aws:dynamodb:")
 
 
 def test_one_that_is_handled_is_removed_although_its_table_is_not_in_the_pipeline() -> None:
     box, ledger, reported = box_of(letter_on(record(1), "tell")), MemoryLedger(), list[Failed[object]]()
     note(ledger, {("tell", "id-1"): "handled"})
-    assert told(redrive(following(Job()), box, ledger=ledger, report=reported.append)) == [
+    assert told(redrive(following(Job()), box, ledger=ledger, report=reported.append, unproved=True)) == [
         ("tell", "id-1", "skipped", "removed")
     ]
     assert reported == []
@@ -436,7 +450,7 @@ def test_what_still_does_not_fit_the_model_is_kept_and_holds_back_its_item() -> 
     raw = broken.record.raw
     raw["dynamodb"]["NewImage"] = {"id": {"S": "secret"}}
     box = box_of(letter_on(raw), letter_on(whole.record.raw))
-    first, second = redrive(following(Job()), box, ledger=MemoryLedger(), report=quiet)
+    first, second = redrive(following(Job()), box, ledger=MemoryLedger(), report=quiet, unproved=True)
     assert told([first, second]) == [("tell", "a1", "failed", "kept"), ("tell", "a2", "held back", "kept")]
     assert first.failed is not None
     assert isinstance(first.failed.reason, Undecodable)
@@ -466,7 +480,7 @@ def test_what_still_does_not_fit_the_model_is_kept_and_holds_back_its_item() -> 
 )
 def test_what_nobody_can_read_is_kept_with_the_reason(text: str, why: str) -> None:
     source = Texts({"x": text})
-    (redriven,) = redrive(following(Job()), source, ledger=MemoryLedger())
+    (redriven,) = redrive(following(Job()), source, ledger=MemoryLedger(), unproved=True)
     assert redriven == Redriven("x", None, "unreadable", detail=why)
     assert list(source.texts) == ["x"]
 
@@ -482,8 +496,8 @@ def test_a_letter_without_a_scope_is_told_of_where_others_could_share_its_entrie
 ) -> None:
     (first,) = letters(written("a1"))
     for ledger in (MemoryLedger(), SharedLedger()):
-        redrive(following(Job()), box_of(replace(first, scope="")), ledger=ledger)
-    redrive(following(Job()), box_of(first), ledger=SharedLedger())
+        redrive(following(Job()), box_of(replace(first, scope="")), ledger=ledger, unproved=True)
+    redrive(following(Job()), box_of(first), ledger=SharedLedger(), unproved=True)
     (line,) = caplog.messages
     assert "names no function: what the ledger knows of it may be of any function without a scope" in line
 
@@ -492,7 +506,7 @@ def test_letters_of_other_functions_stay_where_a_scope_is_asked_for() -> None:
     tell = Job()
     first, second = letters(written("a1", "b1"))
     box = box_of(first, replace(second, scope="index"))
-    (foreign, own) = redrive(following(tell), box, ledger=MemoryLedger(), scope=SCOPE)
+    (foreign, own) = redrive(following(tell), box, ledger=MemoryLedger(), scope=SCOPE, unproved=True)
     assert told([foreign, own]) == [
         ("tell", "b1", "another function", "kept"),
         ("tell", "a1", "handled", "removed"),
@@ -504,11 +518,11 @@ def test_letters_of_other_functions_stay_where_a_scope_is_asked_for() -> None:
 def test_functions_and_streams_are_looked_up_in_the_ledger_each_by_itself() -> None:
     ledger = WatchedLedger()
     first, second, third = letters(written("a1", "b1", "c1"))
-    box = box_of(first, replace(second, scope="index"), replace(third, stream="another"))
+    box = box_of(first, replace(second, scope="index"), replace(third, stream=ANOTHER))
     quietly(following(Job()), box, ledger)
     assert [(read.scope, read.stream) for read in ledger.reads] == [
-        ("follow", "another"),
         ("follow", first.stream),
+        ("follow", ANOTHER),
         ("index", first.stream),
     ]
     assert sorted(ledger.told()) == [("tell", name, "handled") for name in ("a1", "b1", "c1")]
@@ -546,7 +560,7 @@ def test_letters_are_taken_a_portion_at_a_time() -> None:
         waiting.append(len(source.received))
         return Success(event.event_id)
 
-    redrive(pipeline(notes, on_event(tell)), source, ledger=MemoryLedger(), at_once=3)
+    redrive(pipeline(notes, on_event(tell)), source, ledger=MemoryLedger(), at_once=3, unproved=True)
     assert waiting == [3, 3, 3, 6, 6, 6, 7]
 
 
@@ -559,7 +573,7 @@ def test_a_portion_of_large_letters_is_a_smaller_one() -> None:
         waiting.append(len(source.received))
         return Success(event.event_id)
 
-    redrive(pipeline(notes, on_event(tell)), source, ledger=MemoryLedger())
+    redrive(pipeline(notes, on_event(tell)), source, ledger=MemoryLedger(), unproved=True)
     assert waiting == [2, 2, 3]
 
 
@@ -574,7 +588,10 @@ def test_a_fifo_queue_is_taken_letter_by_letter() -> None:
         return Success(event.event_id)
 
     redrive(
-        pipeline(notes, on_event(tell)), SqsDeadLetters(f"{URL}.fifo", client=queue), ledger=MemoryLedger()
+        pipeline(notes, on_event(tell)),
+        SqsDeadLetters(f"{URL}.fifo", client=queue),
+        ledger=MemoryLedger(),
+        unproved=True,
     )
     assert deleted == [0, 1]
 
@@ -595,6 +612,7 @@ def test_it_stops_when_time_is_up_and_keeps_the_rest() -> None:
         at_once=3,
         seconds_left=lambda: left[0],
         report=quiet,
+        unproved=True,
     )
     assert told(redriven) == [
         ("tell", "a1", "handled", "removed"),
@@ -612,7 +630,12 @@ def test_it_stops_when_time_is_up_and_keeps_the_rest() -> None:
 
 def test_nothing_is_taken_where_there_is_no_time_at_all() -> None:
     source = texts_of(*letters(written("a1")))
-    assert redrive(following(Job()), source, ledger=MemoryLedger(), seconds_left=seconds(1.0, 1.0)) == []
+    assert (
+        redrive(
+            following(Job()), source, ledger=MemoryLedger(), seconds_left=seconds(1.0, 1.0), unproved=True
+        )
+        == []
+    )
     assert source.received == []
 
 
@@ -622,18 +645,20 @@ def test_what_the_source_raises_comes_through() -> None:
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        redrive(following(Job()), Down(), ledger=MemoryLedger())
+        redrive(following(Job()), Down(), ledger=MemoryLedger(), unproved=True)
 
 
 def test_a_portion_of_none_is_refused() -> None:
     with pytest.raises(Misuse, match="at_once=0 should be 1 or more"):
-        redrive(following(Job()), box_of(), ledger=MemoryLedger(), at_once=0)
+        redrive(following(Job()), box_of(), ledger=MemoryLedger(), at_once=0, unproved=True)
 
 
 def test_failures_are_logged_by_their_identifiers(caplog: pytest.LogCaptureFixture) -> None:
     events = [insert_event(Note(1, "hunter2"), event_id="a1")]
     with caplog.at_level(logging.WARNING):
-        redriven = redrive(following(Job(a1=1)), box_of(*letters(events)), ledger=MemoryLedger())
+        redriven = redrive(
+            following(Job(a1=1)), box_of(*letters(events)), ledger=MemoryLedger(), unproved=True
+        )
     (line,) = caplog.messages
     assert json.loads(line)["handler"] == "tell"
     assert "hunter2" not in caplog.text + repr(redriven)

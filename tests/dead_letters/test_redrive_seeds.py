@@ -127,7 +127,7 @@ class World:
             return left
 
         with suppress(Crash):
-            redrive(self.process, self.source, ledger=self.ledger, seconds_left=seconds_left)
+            redrive(self.process, self.source, ledger=self.ledger, seconds_left=seconds_left, unproved=True)
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))

@@ -16,10 +16,20 @@ from streamfn._wire import magnitude
 from streamfn.dead_letters import DeadLetter, MemoryDeadLetters, Redriven, StreamsClient, redrive
 from streamfn.dead_letters._clients import GetShardIteratorOutput
 from streamfn.dead_letters._redriving.shards import IDLE_AT_ONCE, Forgotten, Shards, Unreachable
-from streamfn.ledgers import Ledger, MemoryLedger
+from streamfn.ledgers import Entry, Ledger, MemoryLedger
 from streamfn.testing import insert_event
 from tests.dead_letters.documents import Raw, Shard, number_of, raws, refusal
-from tests.dead_letters.redriving import SCOPE, STREAM, box_of, left_in, letter_on, letters, note, told
+from tests.dead_letters.redriving import (
+    EVERYTHING,
+    SCOPE,
+    STREAM,
+    box_of,
+    left_in,
+    letter_on,
+    letters,
+    note,
+    told,
+)
 from tests.dead_letters.streams import Stream
 from tests.delivery.jobs import Job, Note, notes, quiet, written
 
@@ -45,7 +55,9 @@ def run(
     streams: StreamsClient | None,
     ledger: Ledger | None = None,
 ) -> list[Redriven[object]]:
-    return redrive(process, box, ledger=ledger or MemoryLedger(), streams=streams, report=quiet)
+    return redrive(
+        process, box, ledger=ledger or MemoryLedger(), streams=streams, unproved=True, report=quiet
+    )
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -250,3 +262,13 @@ def test_the_scope_of_a_truncated_letter_is_asked_for_as_that_of_any_other() -> 
     box = box_of(*cut(EVENTS[:1]))
     redriven = redrive(following(Job()), box, ledger=MemoryLedger(), scope=f"{SCOPE}-2", report=quiet)
     assert [each.outcome for each in redriven] == ["another function"]
+
+
+def test_a_truncated_letter_is_proved_by_the_ledger_and_its_record_by_the_stream() -> None:
+    tell, ledger, stream = Job(), MemoryLedger(), stream_of(RECORDS)
+    forged = redrive(following(tell), box_of(*cut(EVENTS[:1])), ledger=ledger, streams=stream, report=quiet)
+    assert ([each.outcome for each in forged], stream.calls) == (["unproved"], [])
+    (whole,) = letters(EVENTS[:1])
+    ledger.write(EVERYTHING, [Entry(whole.pair, "dead", letter=whole.digest)], no_end)
+    proved = redrive(following(tell), box_of(*cut(EVENTS[:1])), ledger=ledger, streams=stream, report=quiet)
+    assert ([each.outcome for each in proved], tell.seen) == (["handled"], ["a1"])

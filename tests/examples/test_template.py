@@ -103,12 +103,15 @@ def test_lambda_is_told_to_read_the_answer() -> None:
     assert ["ReportBatchItemFailures"] == properties("FollowCardsStream")["FunctionResponseTypes"]
 
 
-def test_what_lambda_gives_up_is_noted_in_a_queue() -> None:
-    """A batch that grows too old leaves a message behind."""
+def test_what_lambda_gives_up_is_kept_with_its_records() -> None:
+    """A queue would have which records they were, and the stream has those for four hours more."""
     sink = part(properties("FollowCardsStream"), "DestinationConfig", "OnFailure")
 
     assert {"Fn::GetAtt": ["GivenUp", "Arn"]} == sink["Destination"]
-    assert part(deployed(), "Resources", "GivenUp")["Type"] == "AWS::SQS::Queue"
+    assert part(deployed(), "Resources", "GivenUp")["Type"] == "AWS::S3::Bucket"
+    alarm = properties("BatchesGivenUp")
+    assert alarm["Dimensions"] == [{"Name": "EventSourceMappingUUID", "Value": {"Ref": "FollowCardsStream"}}]
+    assert properties("FollowCardsStream")["MetricsConfig"] == {"Metrics": ["EventCount"]}
 
 
 def test_attempts_are_not_limited_and_age_is() -> None:
@@ -136,7 +139,7 @@ def test_the_simulated_mapping_has_the_templates_settings() -> None:
     assert mapping["MaximumRecordAgeInSeconds"] == simulated.maximum_record_age.total_seconds()
     assert mapping["BisectBatchOnFunctionError"] == simulated.bisect_batch_on_function_error
     assert properties("FollowCards")["Timeout"] == simulated.timeout.total_seconds()
-    assert (True, None, 1, "SQS") == (
+    assert (True, None, 1, "S3") == (
         simulated.report_batch_item_failures,
         simulated.maximum_retry_attempts,
         simulated.parallelization_factor,
@@ -164,7 +167,27 @@ def test_the_function_finds_what_app_py_reads_from_its_environment() -> None:
     """A variable that the template forgets would fail the first event that needs it."""
     read = re.findall(r"os\.environ\W+(?:get\W+)?([A-Z_]+)", SOURCE.read_text(encoding="utf-8"))
 
-    assert set(read) == set(variables())
+    assert set(read) - {"SLACK_WEBHOOK_URL"} == set(variables()), (
+        "the webhook is in a secret, and in no variable"
+    )
+
+
+def test_the_webhook_is_in_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may see the function's settings, or the stack's, does not see it."""
+    asked = list[str]()
+
+    class Secrets:
+        def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
+            asked.append(SecretId)
+            return {"SecretString": "https://hooks.example/secret"}
+
+    monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
+    monkeypatch.setenv("SLACK_WEBHOOK_SECRET", "cards/slack-webhook")
+    services = {"secretsmanager": Secrets()}
+    monkeypatch.setattr("boto3.client", services.__getitem__)
+    assert app.webhook_url() == "https://hooks.example/secret"
+    assert asked == [part(deployed(), "Parameters", "SlackWebhookSecret")["Default"]]
+    assert "hooks.slack" not in TEMPLATE.read_text()
 
 
 def role() -> list[tuple[str, Json]]:
@@ -189,7 +212,15 @@ def test_the_function_may_do_its_job_and_nothing_else() -> None:
         ("dynamodb:Query", {"Fn::GetAtt": ["Ledger", "Arn"]}),
         ("dynamodb:UpdateItem", {"Fn::GetAtt": ["Ledger", "Arn"]}),
         ("sqs:SendMessage", {"Fn::GetAtt": ["DeadLetters", "Arn"]}),
-        ("sqs:SendMessage", {"Fn::GetAtt": ["GivenUp", "Arn"]}),
+        ("s3:PutObject", {"Fn::Sub": "${GivenUp.Arn}/aws/lambda/*"}),
+        ("s3:ListBucket", {"Fn::GetAtt": ["GivenUp", "Arn"]}),
+        (
+            "secretsmanager:GetSecretValue",
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+                "${SlackWebhookSecret}-??????"
+            },
+        ),
         ("logs:CreateLogStream", {"Fn::GetAtt": ["Logs", "Arn"]}),
         ("logs:PutLogEvents", {"Fn::GetAtt": ["Logs", "Arn"]}),
     ] == role()

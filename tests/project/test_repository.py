@@ -107,3 +107,12 @@ def test_the_lowest_lock_has_the_lowest_versions() -> None:
         assert bound.operator == ">=", f"{requirement} has no lowest version"
         (pinned,) = map(Version, pins[canonicalize_name(requirement.name)])
         assert Version(bound.version) == pinned, f"{requirement}: run `make lock`"
+
+
+def test_actions_are_pinned_by_their_commits() -> None:
+    """A tag can be moved to other code; the comment says which version the commit is."""
+    workflows = (ROOT / ".github" / "workflows").glob("*.y*ml")
+    uses = [line for path in workflows for line in path.read_text().splitlines() if "uses:" in line]
+    assert uses
+    for line in uses:
+        assert re.fullmatch(r" *- uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", line), line

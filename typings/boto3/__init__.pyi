@@ -195,6 +195,7 @@ class _Message(TypedDict):
     MessageId: str
     ReceiptHandle: str
     Body: str
+    Attributes: NotRequired[dict[str, str]]
     MessageAttributes: NotRequired[dict[str, _MessageAttribute]]  # there if they were asked for
 
 class _GetQueueAttributesOutput(TypedDict):
@@ -219,6 +220,7 @@ class SQSClient(Protocol):
         QueueUrl: str,
         MaxNumberOfMessages: int = ...,
         WaitTimeSeconds: int = ...,
+        AttributeNames: Sequence[str] = ...,
         MessageAttributeNames: Sequence[str] = ...,
     ) -> _ReceiveMessageOutput: ...
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object: ...
@@ -259,6 +261,21 @@ class Session(Protocol):
 
 DEFAULT_SESSION: Session | None
 
+class _CallerIdentity(TypedDict):
+    Account: str
+
+class _RegionMeta(Protocol):
+    @property
+    def region_name(self) -> str: ...
+
+class STSClient(Protocol):
+    @property
+    def meta(self) -> _RegionMeta: ...
+    def get_caller_identity(self) -> _CallerIdentity: ...
+
+class SecretsManagerClient(Protocol):
+    def get_secret_value(self, *, SecretId: str) -> Mapping[str, object]: ...
+
 def setup_default_session() -> None: ...
 @overload
 def client(
@@ -274,5 +291,9 @@ def client(service_name: Literal["s3"], *, endpoint_url: str = ..., config: Conf
 def client(
     service_name: Literal["sqs"], *, endpoint_url: str = ..., config: Config = ...
 ) -> HookedSQSClient: ...
+@overload
+def client(service_name: Literal["sts"], *, endpoint_url: str = ..., config: Config = ...) -> STSClient: ...
+@overload
+def client(service_name: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 @overload
 def client(service_name: Literal["lambda"], *, endpoint_url: str = ...) -> LambdaClient: ...

@@ -73,12 +73,14 @@ def unused(name: str, used: Collection[str]) -> str:
 
 
 def _is_field(name: str) -> bool:
-    # Python reads names in their NFKC form, and changes those that begin with two underscores within a class.
+    # Python reads names in their NFKC form, and changes those that begin with two underscores within a class. What each
+    # class has of its type, `mro`, a dataclass takes for the default of a field.
     return (
         name.isidentifier()
         and not keyword.iskeyword(name)
         and normalize("NFKC", name) == name
         and not name.startswith("__")
+        and not hasattr(type, name)
     )
 
 

@@ -38,10 +38,10 @@ class Proposal:
 def module_of(proposal: Proposal) -> str:
     """Write the module, which imports nothing that it does not use."""
     writer = _Writer()
-    name = writer.write(proposal.model, proposal.attributes, proposal.markers)
-    body = "\n\n\n".join([*writer.classes, f'table = Table("{proposal.table}", {name})'])
+    name, table = writer.write(proposal.model, proposal.attributes, proposal.markers), literal(proposal.table)
+    body = "\n\n\n".join([*writer.classes, f"table = Table({table}, {name})"])
     writer.uses |= {"dataclass", "Table"}
-    head = _HEAD.format(table=proposal.table, samples=proposal.samples)
+    head = _HEAD.format(table=table[1:-1], samples=proposal.samples)
     standard: list[str] = []
     own: list[str] = []
     for module, names in _IMPORTS:

@@ -78,11 +78,14 @@ Found: TypeAlias = FoundLetter | FoundDocument
 class Whose:
     """Whose letters and documents are meant: those of a scope, and of a function of this name; None is anybody's.
 
-    The name is that of the pipe for the documents of one.
+    The name is that of the pipe for the documents of one. `with_payloads` says whether the records that a document
+    carries are taken. In a queue none carries any ("Adding an on-failure destination" in the AWS Lambda Developer
+    Guide): what does there is of somebody else, and its records are read from the stream.
     """
 
     scope: str | None
     function: str | None
+    with_payloads: bool = True
 
     def open(self, received: Received) -> Found | Foreign | FoundNothing:
         """Read what was received."""
@@ -99,7 +102,7 @@ class Whose:
 
     def _document(self, received: Received, problem: str) -> FoundDocument | Foreign | FoundNothing:
         try:
-            document = read_document(received.body)
+            document = read_document(received.body, with_payload=self.with_payloads)
         except NotADocument as wrong:
             return FoundNothing(received, str(wrong))
         if document is None:

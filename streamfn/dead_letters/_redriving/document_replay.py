@@ -40,6 +40,10 @@ class DocumentReplay(Generic[A, E]):
         if self.replay.deadline.reached:
             return self._stays(found, "out of time")
         document = found.document
+        if (
+            problem := self.replay.trust.followed.problem_of(document.stream, owner=document.owner_arn)
+        ) is not None:
+            return self._stays(found, "another stream", problem)
         try:
             records = self.shards.read(document) if document.records is None else document.records
         except Forgotten as problem:

@@ -19,7 +19,7 @@ from streamfn._envelopes import NotAStreamEvent, about_a_batch, is_of_a_window
 from streamfn._payloads import read
 from streamfn._records import Record
 from streamfn._texts import read_json
-from streamfn._wire import as_sequence_number, as_text, is_map
+from streamfn._wire import as_sequence_number, as_text, is_map, magnitude
 
 _PIPE_ARN: Final = re.compile(r"arn:[^:]+:pipes:[^:]*:[^:]*:pipe/(?P<name>.+)")
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(:[^:]+)?")
@@ -33,7 +33,8 @@ class NotADocument(ValueError):
 class Document:
     """A batch that Lambda or a pipe gave up.
 
-    `function` is the function's name, or None where it was a `pipe`, whose name that is. `is_of_window` says that the
+    `function` is the function's name, or None where it was a `pipe`, whose name that is, and `owner_arn` the ARN of
+    either. `is_of_window` says that the
     mapping has a tumbling window. `size` says how many records the batch had. They lie in the `shard` of
     the `stream`, in the range from `start` to `end`, with others between them if the mapping has parallel lanes
     or a filter. `records` are the batch's, where the document carries them.
@@ -48,6 +49,7 @@ class Document:
     records: tuple[Record, ...] | None
     pipe: str | None = None
     is_of_window: bool = False
+    owner_arn: str = ""
 
     @property
     def owner(self) -> str:
@@ -59,8 +61,11 @@ class Document:
         return f"Document({self.owner!r}, {self.shard!r}, {self.start!r} to {self.end!r})"
 
 
-def read_document(text: str) -> Document | None:
-    """Read a document of Lambda's or of a pipe; None for whatever has another shape. Fails with `NotADocument`."""
+def read_document(text: str, *, with_payload: bool = True) -> Document | None:
+    """Read a document of Lambda's or of a pipe; None for whatever has another shape. Fails with `NotADocument`.
+
+    Without its payload, the records that it carries are left out.
+    """
     try:
         told = read_json(text)
     except (ValueError, RecursionError):
@@ -72,11 +77,16 @@ def read_document(text: str) -> Document | None:
     stream, shard = as_text(batch.get("streamArn")), as_text(batch.get("shardId"))
     start, end = (as_sequence_number(batch.get(f"{end}SequenceNumber")) for end in ("start", "end"))
     size = batch.get("batchSize")
-    is_named = function is not None or pipe is not None
-    if not is_named or stream is None or shard is None or start is None or end is None:
+    owner = function or pipe
+    if owner is None or stream is None or shard is None or start is None or end is None:
         raise NotADocument("the document does not name its function, its stream, or the range of its shard")
     if not isinstance(size, int):
         raise NotADocument("the document does not say how many records there were")
+    if not with_payload:
+        told = {name: value for name, value in told.items() if name != "payload"}
+    records = _records(told)
+    if records is not None and any(_is_elsewhere(record, stream, start, end) for record in records):
+        raise NotADocument("the document carries records that are not of its range of its stream")
     return Document(
         None if function is None else function["name"],
         stream,
@@ -84,9 +94,18 @@ def read_document(text: str) -> Document | None:
         start,
         end,
         size,
-        _records(told),
+        records,
         None if pipe is None else pipe["name"],
         is_of_a_window(told),
+        owner[0],
+    )
+
+
+def _is_elsewhere(record: Record, stream: str, start: str, end: str) -> bool:
+    """Whether a record says that it is of another stream, or of another place in it, than a document is about."""
+    number = record.sequence_number
+    return record.event_source_arn not in {None, stream} or (
+        number is not None and not magnitude(start) <= magnitude(number) <= magnitude(end)
     )
 
 

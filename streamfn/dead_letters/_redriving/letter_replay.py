@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, Never
 
 from typing_extensions import TypeVar
 
 from streamfn._failures import Failed, LedgerUnavailable
-from streamfn._ledger import Pair, Stretch
+from streamfn._ledger import Entry, Pair, Stretch, merged
 from streamfn._records import Record, is_one_change
 from streamfn._reports import send
 from streamfn._wire import magnitude
@@ -16,11 +16,13 @@ from streamfn.dead_letters._redriving.contents import FoundLetter
 from streamfn.dead_letters._redriving.redriven import Outcome, Redriven, concluded, outcome_of
 from streamfn.dead_letters._redriving.replay import Replay, Replayed
 from streamfn.dead_letters._redriving.rereading import Rereading
+from streamfn.dead_letters._redriving.trust import Trust
 
 A = TypeVar("A")
 E = TypeVar("E")
 
 _DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped"})
+_NAMESAKE: Final = "another letter has its id, and another record"
 
 
 def replay_letters(
@@ -28,8 +30,8 @@ def replay_letters(
 ) -> list[Redriven[E]]:
     """Run letters of one scope and one stream, in their order, and remove those that are done with.
 
-    Only `handled` keeps a pair from running: `dead` is why there is a letter. What is truncated, and has to run, is
-    read again.
+    Only `handled` keeps a pair from running: `dead` is why there is a letter. What nothing proves does not run. What is
+    truncated, and has to run, is read again.
     """
     names = replay.handlers
     known = [each for each in found if each.letter.pair.handler in {"", *names}]
@@ -38,22 +40,18 @@ def replay_letters(
         for each in found
         if each.letter.pair.handler not in {"", *names}
     ]
-    known, namesakes = _parted(known)
-    redriven += [
-        Redriven(
-            each.received.name,
-            each.letter.pair,
-            "ambiguous",
-            detail="another letter has its id, and another record",
-        )
-        for each in namesakes
-    ]
+    known, unsigned = _divided(known, replay.trust.unsigned)
+    redriven += _refused(unsigned, "unproved")
     if not known:
         return redriven
     stretch = _stretch_of(known)
     entries = replay.known(stretch)
     if entries is None:
         return redriven + _unavailable(known, replay)
+    known, refused = _trusted(known, names, entries, replay.trust)
+    redriven += refused
+    known, namesakes = _parted(known)
+    redriven += _refused([(each, _NAMESAKE) for each in namesakes], "ambiguous")
     asked = frozenset(pair for each in known for pair in _asked(each, names))
     settled = [entry for entry in entries if entry.state == "handled" and entry.pair in asked]
     handled = frozenset(entry.pair for entry in settled)
@@ -72,6 +70,44 @@ def replay_letters(
     for each in known:
         redriven += concluded(each.received, _outcomes(each, names, replayed, handled), _DONE)
     return redriven
+
+
+def _divided(
+    found: Iterable[FoundLetter], problem_of: Callable[[FoundLetter], str | None]
+) -> tuple[list[FoundLetter], list[tuple[FoundLetter, str]]]:
+    """Part letters from those that there is a problem with."""
+    sound: list[FoundLetter] = []
+    unsound: list[tuple[FoundLetter, str]] = []
+    for each in found:
+        if (problem := problem_of(each)) is None:
+            sound.append(each)
+        else:
+            unsound.append((each, problem))
+    return sound, unsound
+
+
+def _refused(found: Iterable[tuple[FoundLetter, str]], outcome: Outcome) -> list[Redriven[Never]]:
+    return [
+        Redriven(each.received.name, each.letter.pair, outcome, detail=problem) for each, problem in found
+    ]
+
+
+def _trusted(
+    found: Sequence[FoundLetter], names: Sequence[str], entries: Iterable[Entry], trust: Trust
+) -> tuple[list[FoundLetter], list[Redriven[Never]]]:
+    """Part letters from those that are refused. One that is handled need not be proved: nothing of it runs."""
+    known = merged(entries)
+
+    def is_handled(each: FoundLetter) -> bool:
+        return all((entry := known.get(pair)) and entry.state == "handled" for pair in _asked(each, names))
+
+    proved, unproved = _divided(
+        found, lambda each: None if is_handled(each) else trust.unproved_by(each, known)
+    )
+    followed, unfollowed = _divided(
+        proved, lambda each: None if is_handled(each) else trust.unfollowed(each, known)
+    )
+    return followed, [*_refused(unproved, "unproved"), *_refused(unfollowed, "another stream")]
 
 
 def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[FoundLetter]]:

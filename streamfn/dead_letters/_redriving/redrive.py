@@ -17,7 +17,7 @@ at the place of its first record.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Generic
@@ -27,11 +27,12 @@ from typing_extensions import TypeVar
 from streamfn._clients import OnFirstUse
 from streamfn._execution.deadline import Deadline
 from streamfn._ledger import Ledger
-from streamfn._misuse import Misuse, has_methods, kind_of
+from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
 from streamfn._pipeline import Pipeline
 from streamfn._reports import Report, log_failure
-from streamfn._time import SecondsLeft, no_end
-from streamfn.dead_letters._clients import StreamsClient, make_streams
+from streamfn._texts import shown
+from streamfn._time import MACHINE_CLOCK, SecondsLeft, no_end
+from streamfn.dead_letters._clients import StreamsClient, make_streams, make_sts
 from streamfn.dead_letters._redriving.contents import (
     Foreign,
     Found,
@@ -43,12 +44,15 @@ from streamfn.dead_letters._redriving.contents import (
     portion_of,
 )
 from streamfn.dead_letters._redriving.document_replay import DocumentReplay
+from streamfn.dead_letters._redriving.homes import home_of_queue
 from streamfn.dead_letters._redriving.letter_replay import replay_letters
 from streamfn.dead_letters._redriving.redriven import Redriven
 from streamfn.dead_letters._redriving.replay import Replay
 from streamfn.dead_letters._redriving.rereading import Rereading
 from streamfn.dead_letters._redriving.shards import Shards
-from streamfn.dead_letters._sources import LetterSource, Received
+from streamfn.dead_letters._redriving.trust import Followed, Trust
+from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
+from streamfn.dead_letters._sources import LetterSource, Received, SigningKeys
 from streamfn.dead_letters._sqs import SqsDeadLetters
 
 A = TypeVar("A")
@@ -68,6 +72,9 @@ def redrive(
     scope: str | None = None,
     function: str | None = None,
     everything: bool = False,
+    stream_arns: Collection[str] | None = None,
+    keys: SigningKeys | None = None,
+    unproved: bool = False,
     streams: StreamsClient | None = None,
     at_once: int = 100,
     seconds_left: SecondsLeft = no_end,
@@ -94,6 +101,16 @@ def redrive(
     Without them, letters say their scope, and that of a document is the name of its function. The dead letter of a
     pipe of EventBridge names the pipe alone: it needs `scope`, and `function` is the name of the pipe.
 
+    Whoever may send to the source could forge what lies there, so a letter has to be proved, or it stays and does not
+    run. With `keys`, which are those of the source unless they are given here, its signature proves it. Otherwise
+    `ledger` does: it knows what became a letter, and the digest of its record. What the source has kept for more than
+    48 hours, when the ledger has forgotten it, runs without that; ``unproved=True`` asks for no proof of any letter.
+
+    What is of another stream than the function's stays. Streams are those of the pipeline's tables, in the account
+    and region that a queue's URL names, or else of the credentials, for which STS is asked; of another `source`, they
+    are those that a document says its function is in. `stream_arns` names streams, or tables, in their place: with it,
+    a function may follow the stream of another account.
+
     A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
     ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and
     ``dynamodb:GetRecords``. Where nobody can tell which records of it were in the batch, it stays, and
@@ -104,17 +121,31 @@ def redrive(
     large; a queue has to hide its messages for as long as that many take. With less than a second of
     `seconds_left`, or once the ledger could not be read, nothing more starts. Failures go to `report`.
 
-    Fails with `Misuse` where `at_once` is less than 1 or an argument is none of what it should be, and raises what
-    the source raises when it is read, but nothing for what a handler, a letter, the stream or the ledger does.
+    Fails with `Misuse` where `at_once` is less than 1, where there are keys and `unproved` is set, or where an argument
+    is none of what it should be, and raises what the source raises when it is read, but nothing for what a handler, a
+    letter, the stream or the ledger does.
     """
     _check_types(process, source, ledger)
     if at_once < 1:
         raise Misuse(f"at_once={at_once} should be 1 or more")
-    replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), report)
+    check_flag(unproved, "unproved")
+    signer = signer_of(keys) or getattr(source, "signer", None)
+    if signer is not None and unproved:
+        raise Misuse("unproved=True asks for no proof, and keys ask for one: leave one of them out")
+    queue = source if isinstance(source, SqsDeadLetters) else None
+    is_at_aws = isinstance(source, SqsDeadLetters | S3DeadLetters)
+    followed = Followed(
+        {route.table.name for route in process.routes},
+        stream_arns,
+        None if queue is None else home_of_queue(queue.queue_url),
+        OnFirstUse(make_sts, None) if is_at_aws else None,
+    )
+    trust = Trust(followed, signer, unproved, MACHINE_CLOCK)
+    replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), trust, report)
     shards = Shards(OnFirstUse(make_streams, streams), replay.deadline.seconds_left)
     documents = DocumentReplay(replay, shards, everything)
-    drive = Redrive(replay, documents, Whose(scope, function), Rereading(shards))
-    most = 1 if isinstance(source, SqsDeadLetters) and source.fifo else at_once
+    drive = Redrive(replay, documents, Whose(scope, function, queue is None), Rereading(shards))
+    most = 1 if queue is not None and queue.fifo else at_once
     receiving = source.receive()
     redriven: list[Redriven[E]] = []
     while not (replay.deadline.reached or replay.is_over) and (portion := portion_of(receiving, most)):
@@ -159,7 +190,7 @@ class Redrive(Generic[A, E]):
         if not found.stretch.scope and getattr(self.letters.ledger, "needs_scope", False) is True:
             _log.warning(
                 "%s names no function: what the ledger knows of it may be of any function without a scope",
-                found.received.name,
+                shown(found.received.name),
             )
 
 

@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from streamfn._clients import named
 from streamfn._failures import Failed, HeldBack, LedgerUnavailable, OutOfTime, Reason, Unwanted
 from streamfn._ledger import Pair
+from streamfn._texts import shown
 from streamfn.dead_letters._sources import Received
 
 E = TypeVar("E")
@@ -26,6 +27,8 @@ Outcome: TypeAlias = Literal[
     "not wanted",
     "unknown handler",
     "another function",
+    "another stream",
+    "unproved",
     "unreadable",
     "forgotten",
     "unreachable",
@@ -42,6 +45,8 @@ Outcome: TypeAlias = Literal[
     not wanted           its `where` does not want the record, or it is no longer for records of this kind
     unknown handler      the pipeline has no handler of this name
     another function     it is of a function that was not asked for
+    another stream       it is of a stream that the function does not follow
+    unproved             neither the ledger nor a signature says that the function wrote the letter
     ledger unavailable   the ledger could not be read
 
     ambiguous            another letter has the same id, and another record
@@ -50,6 +55,7 @@ Some are said of a document as a whole, or of a truncated letter::
 
     unreadable           neither a letter of a known version nor a document that Lambda wrote of a DynamoDB stream, or a
                          letter without a record and without the place of one
+    another stream       the function does not follow the stream that the document is about
     forgotten            the stream no longer has the records that the document or the letter is about
     unreachable          the stream could not be read
     ambiguous            nobody knows which records of the range were in the batch
@@ -104,6 +110,6 @@ def concluded(
     try:
         received.remove()
     except Exception as error:  # noqa: BLE001 (whatever it is, the others go on)
-        _log.error("%s is done with, and was not removed: %s", received.name, named(error))
+        _log.error("%s is done with, and was not removed: %s", shown(received.name), named(error))
         return list(redriven)
     return [replace(each, removed=True) for each in redriven]

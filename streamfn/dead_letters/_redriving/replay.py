@@ -26,6 +26,7 @@ from streamfn._reports import Report, send
 from streamfn._routes import handler_names
 from streamfn._time import MACHINE_CLOCK
 from streamfn.dead_letters._redriving.gate import Holds, RedriveGate
+from streamfn.dead_letters._redriving.trust import Trust
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -62,6 +63,7 @@ class Replay(Generic[A, E]):
     process: Pipeline[A, E]
     ledger: Ledger
     deadline: Deadline
+    trust: Trust
     report: Report[E]
     holds: Holds = field(default_factory=Holds)
     is_over: bool = False
