@@ -185,6 +185,8 @@ def damaged(table: MemoryTable, kind: str, changed: Changed) -> str:
         ("records", {"segment": {"S": "003x.99.secret"}}),
         ("records", {"records": {"S": "secret"}}),
         ("records", {"records": {"B": b""}}),
+        ("records", {"records": {"B": "secret"}}),
+        ("records", {"expires_at": {"N": 1}}),
         ("records", {"records": {"B": b"\x03four"}}),
         ("records", {"expires_at": {"S": "secret"}}),
     ],
