@@ -11,7 +11,7 @@ from streamfn._clients import OnFirstUse, error_code
 from streamfn._ledger import Entry, Stretch, is_note
 from streamfn._time import SecondsLeft
 from streamfn._wire import Image
-from streamfn.ledgers._backoff import Backoff, Wait
+from streamfn.ledgers._backoff import Backoff, LedgerBusy, Wait
 from streamfn.ledgers._batches import REGISTERED_FOR, Batches
 from streamfn.ledgers._client import LedgerClient
 from streamfn.ledgers._directory import Directory, classes_beyond, is_mark, marks_of, raising
@@ -86,11 +86,22 @@ class SegmentLog:
         items = items_of(batch.partition, stretch, entries, expires_at)
         if batch.is_indexed(now):
             self._put(items, backoff)
-        elif self._may_be_found(stretch, now, backoff):
-            self._put([index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR), *items], backoff)
-            batch.indexed_at = now
-        else:
+            return
+        unanswered: Exception | None = None
+        try:
+            may_be_found = self._may_be_found(stretch, now, backoff)
+        except Exception as error:
+            if error_code(error) is not None or isinstance(error, LedgerBusy) or seconds_left() <= 0:
+                raise
+            # Perhaps it was done, and only its answer was lost: then all is there if what follows is written.
+            may_be_found, unanswered = True, error
+        if not may_be_found:
             self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff)
+            return
+        self._put([index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR), *items], backoff)
+        if unanswered is not None:
+            raise unanswered
+        batch.indexed_at = now
 
     def _segments(
         self, partition: str, stretch: Stretch, backoff: Backoff, *, marks: bool = False

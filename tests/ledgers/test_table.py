@@ -9,10 +9,22 @@ from typing import TypeAlias
 
 import pytest
 from botocore.exceptions import ClientError
+from typing_extensions import override
 
 from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment, _client
 from streamfn.ledgers._table import partition_of, place_of
-from tests.ledgers.tables import NAME, NOW, Item, MemoryTable, Time, log_on, refusal, text, write_as_earlier
+from tests.ledgers.tables import (
+    NAME,
+    NOW,
+    Item,
+    MemoryTable,
+    Moody,
+    Time,
+    log_on,
+    refusal,
+    text,
+    write_as_earlier,
+)
 
 STRETCH = Stretch("follow-cards", "arn", "100", "199", ("id-1", "id-2"))
 HOUR = 60 * 60
@@ -166,6 +178,47 @@ def test_any_other_refusal_to_change_an_item_is_raised() -> None:
     assert client.table.items == {}
 
 
+class AnswersGetLost(MemoryTable):
+    """A table that does what it is asked for, and whose answers do not arrive."""
+
+    @override
+    def update_item(self, **request: object) -> object:
+        update: Callable[..., object] = super().update_item
+        update(**request)
+        raise ConnectionError
+
+    @override
+    def batch_write_item(self, **request: object) -> _client.Written:
+        write: Callable[..., _client.Written] = super().batch_write_item
+        write(**request)
+        raise ConnectionError
+
+
+def test_a_write_of_which_only_the_answers_are_lost_is_found() -> None:
+    table, time = AnswersGetLost(), Time(60)
+    ledger = log_on(table, time)
+    with pytest.raises(ConnectionError):
+        ledger.write(STRETCH, handled("id-1"), time.seconds_left)
+    assert ledger.read(STRETCH, time.seconds_left) == handled("id-1")
+
+
+@pytest.mark.parametrize(("left", "batches"), [(60.0, [2]), (0.0, [])])
+def test_a_mark_of_which_nobody_knows_whether_it_is_there_is_raised_again(
+    left: float, batches: list[int]
+) -> None:
+    """The write has failed, and the next one begins anew; where no time is left, the rest is not tried."""
+    table, time = MemoryTable(), Time(left)
+    client = Moody(table, [ConnectionError()])
+    ledger = log_on(client, time)
+    with pytest.raises(ConnectionError):
+        ledger.write(STRETCH, handled("id-1"), time.seconds_left)
+    assert table.batches == batches
+    assert table.updates == []
+    ledger.write(STRETCH, handled("id-2"), time.seconds_left)
+    assert len(table.updates) == 1
+    assert handled("id-2")[0] in ledger.read(STRETCH, lambda: 60.0)
+
+
 def damaged(table: MemoryTable, kind: str, changed: Changed) -> str:
     """Change an item of a kind, and give its name."""
     (item,) = table.of_kind(kind)
@@ -185,6 +238,8 @@ def damaged(table: MemoryTable, kind: str, changed: Changed) -> str:
         ("records", {"segment": {"S": "003x.99.secret"}}),
         ("records", {"records": {"S": "secret"}}),
         ("records", {"records": {"B": b""}}),
+        ("records", {"records": {"B": "secret"}}),
+        ("records", {"expires_at": {"N": 1}}),
         ("records", {"records": {"B": b"\x03four"}}),
         ("records", {"expires_at": {"S": "secret"}}),
     ],
