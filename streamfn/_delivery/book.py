@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
+from streamfn._execution.gate import Turn
 from streamfn._failures import ProcessDied
 from streamfn._frozen import twin
-from streamfn._ledger import Entry, Pair, Waiting, merged
+from streamfn._ledger import Entry, Pair, Waiting, identity_of, merged
 
 Settled: TypeAlias = Literal["handled", "dead", "dropped"]
 
@@ -155,3 +156,10 @@ def _settled(pair: Pair, state: Settled, letter: str) -> Entry:
     entry.__class__ = Entry
     finished: Entry = entry
     return finished
+
+
+def named(turn: Turn) -> Pair:
+    """Name a turn's pair, once for all that is asked about it."""
+    if turn.pair is None:
+        turn.pair = Pair._make((turn.name, identity_of(turn.record)))  # the quickest way to a pair
+    return turn.pair

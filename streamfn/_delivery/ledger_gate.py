@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from threading import RLock
 from typing import Final, Never
 
 from typing_extensions import override
 
 from streamfn._delivery.again import Again
-from streamfn._delivery.book import Book
+from streamfn._delivery.book import Book, named
 from streamfn._delivery.health import Health
 from streamfn._delivery.limits import Limits
 from streamfn._delivery.marks import Marks
 from streamfn._delivery.notes import Notes, ends_of
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
+from streamfn._delivery.standings import Standings
 from streamfn._delivery.under_way import UnderWay
+from streamfn._delivery.writing import Writing, at_once
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn, Turns
 from streamfn._execution.items import Place
@@ -49,8 +50,8 @@ from streamfn._failures import (
 from streamfn._ledger import Entry, Ledger, Pair, Stretch, identity_of, pair_of
 from streamfn._letters import DeadLetter
 from streamfn._records import Record
-from streamfn._reports import detail_of, exception_of, location_of, what_raised
-from streamfn._time import Clock, SecondsLeft
+from streamfn._reports import detail_of, exception_of, location_of
+from streamfn._time import Clock
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -62,12 +63,6 @@ _ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
     ProcessDied.__name__: ProcessDied,
 }
 """Reasons of attempts that took the rest of the run along: nothing would be left of it after one more."""
-
-_FEW: Final = 2
-"""So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
-
-_LONGER: Final = 4
-"""By how much the pause after a failed write grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +96,14 @@ class LedgerGate(Gate):
         self._outbox = outbox
         self._held: set[Place] = set()
         self._again = Again()
-        # Which handlers have succeeded, and since when others fail. Nobody asks where nothing has ever failed.
-        self._worked: set[str] = set()
-        self._down: dict[str, datetime] = {}
         self._watches = outbox is not None and bool(ground.health.watched)
-        self._standings: dict[str, tuple[int, int, bool]] = {}
         # What hung before comes last, and each turn is put off once.
         self._last: list[Turn] = []
         self._put_off: set[Turn] = set()
         self._has_news = False
         self._under_way = UnderWay()
+        self._standings = Standings(book, self._under_way, ground.limits, ground.health, ground.clock)
+        self._writing = Writing(book, ground.ledger, ground.stretch)
         self._counted: set[Pair] = set()
         self._notes: Notes | None = None
         self._marks = Marks()
@@ -118,8 +111,6 @@ class LedgerGate(Gate):
         self._noted: set[Pair] = set()
         self._cut_short = False
         self._finished = False
-        # How many successes pass without a write, and how many have yet to: see `_write_success`.
-        self._pause = self._to_pass = 0
         # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
         # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
@@ -138,7 +129,7 @@ class LedgerGate(Gate):
                 self._has_news = True
             elif not process.has_noted:
                 notes.note_batch(records, self._ground.clock.now)
-                if self._write(_at_once):
+                if self._writing.write(at_once):
                     process.noted()
 
     @override
@@ -162,7 +153,7 @@ class LedgerGate(Gate):
             # What failed is tried once more after its patience is over; what hangs would only hang once more.
             entry = self._book.known(named(turn))
             if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
-                if self._is_given_up(turn, entry) and self._passes_over(entry):
+                if self._standings.gives_up(turn, entry) and self._passes_over(entry):
                     return given_up(entry.attempts)
                 if self._puts_off(turn, entry):
                     return HeldBack()
@@ -235,7 +226,7 @@ class LedgerGate(Gate):
             if self._watches:
                 self._note_success(turn)
             if self._ground.writes_always:
-                self._write_success()
+                self._writing.write_success()
 
     @override
     def failed(
@@ -258,7 +249,7 @@ class LedgerGate(Gate):
             )
             # A chunk that failed says nothing of the pair itself, which may have been sound for long.
             tried = alone and isinstance(reason, Refused | Raised)
-            gives_up = hopeless or (tried and self._limits_are_reached(turn, self._ground.limits.longest))
+            gives_up = hopeless or (tried and self._standings.waited_longest(turn))
             if self._outbox is not None and gives_up:
                 self._outbox.put(turn, self._letter(turn, reason))
             else:
@@ -338,7 +329,7 @@ class LedgerGate(Gate):
             self._book.all_wait(self._under_way.by_record(), OutOfTime.__name__)
             if self._notes is not None:
                 self._notes.close(whole=False)
-            if self._write(self.deadline.seconds_for_stores):
+            if self._writing.write(self.deadline.seconds_for_stores):
                 self._marks.end()
 
     def finish(self) -> None:
@@ -349,18 +340,18 @@ class LedgerGate(Gate):
         """
         self._under_way.prepared = None
         if self._outbox is not None:
-            self._standings.clear()
+            self._standings.end()
             for failed in self._again.left():
-                if self._is_given_up(failed.turn, self._book[named(failed.turn)]):
+                if self._standings.gives_up(failed.turn, self._book[named(failed.turn)]):
                     self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
             self._send(self._outbox)
-            self._tell_health()
+            self._standings.tell()
         with self._lock:
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
             if self._has_news or given_up or (self._ground.writes_always and self._book.news()):
                 if self._notes is not None:
                     self._notes.close(whole=not self._cut_short)
-                self._write(self.deadline.seconds_for_stores)
+                self._writing.write(self.deadline.seconds_for_stores)
             self._marks.end()
             self._finished = True
 
@@ -386,46 +377,6 @@ class LedgerGate(Gate):
         """
         return self._outbox is not None or (self._notes is not None and self._notes.passes_over(entry))
 
-    def _limits_are_reached(self, turn: Turn, wait: timedelta) -> bool:
-        entry, now = self._book[named(turn)], self._ground.clock.now
-        down_since = self._ground.health.down_since(turn.name)
-        if wait == self._ground.limits.longest and down_since is not None and entry.since is not None:
-            entry = replace(entry, since=min(entry.since, down_since))  # its outage has been waited for
-        return self._ground.limits.are_reached(entry, turn.record, now, wait)
-
-    def _is_given_up(self, turn: Turn, entry: Entry) -> bool:
-        """Whether a pair has reached its limits, where its handler has succeeded on nothing since in this run."""
-        if entry.since is None or entry.attempts < self._ground.limits.attempts:
-            return False
-        return self._limits_are_reached(turn, self._wait(turn, entry.since))
-
-    def _wait(self, turn: Turn, since: datetime) -> timedelta:
-        """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
-        if (standing := self._standings.get(turn.name)) is None:
-            standing = self._standings[turn.name] = self._standing(turn.name)
-        last_success, failing_behind, works_beside = standing
-        works = turn.position < last_success or self._ground.health.has_worked_since(turn.name, since)
-        if works and failing_behind <= _FEW:
-            return timedelta()
-        return self._ground.limits.wait(failing=max(failing_behind, 1), works_beside=works_beside)
-
-    def _standing(self, handler: str) -> tuple[int, int, bool]:
-        """Find the last position at which a handler has succeeded, and how many records it fails on behind that.
-
-        An outage leaves nothing but failures behind the last success. The third says whether there is a success at all,
-        if only on a record that is not delivered again.
-        """
-        failing: list[int] = []
-        last_success = -1
-        for turn in self._under_way.expected:
-            if turn.name == handler and (entry := self._book.known(named(turn))) is not None:
-                if entry.state == "handled":
-                    last_success = max(last_success, turn.position)
-                elif entry.since is not None and not entry.settled:
-                    failing.append(turn.position)
-        failing_behind = sum(1 for position in failing if position > last_success)
-        return last_success, failing_behind, self._book.has_handled(handler)
-
     def _hold(self, turn: Turn) -> None:
         self._has_news = True
         self._held.add(turn.place)
@@ -436,17 +387,16 @@ class LedgerGate(Gate):
             if turn not in self._last:
                 self._again.held(turn)
         elif self._outbox is not None and isinstance(reason, Refused | Raised):
-            entry = self._book[named(turn)]
             self._watches = True
-            self._down.setdefault(turn.name, entry.since or self._ground.clock.now)
+            self._standings.failed(turn)
             if tried:
-                self._again.failed(turn, reason, is_last=entry.attempts >= self._ground.limits.attempts)
+                attempts = self._book[named(turn)].attempts
+                self._again.failed(turn, reason, is_last=attempts >= self._ground.limits.attempts)
                 self._give_up(turn.name, self._outbox)
 
     def _note_success(self, turn: Turn) -> None:
         """Have turns tried again, and give up what has no attempt left: its handler works, and refuses it."""
-        self._worked.add(turn.name)
-        self._down.pop(turn.name, None)
+        self._standings.succeeded(turn)
         self._again.succeeded(turn.name)
         if self._outbox is not None:
             self._give_up(turn.name, self._outbox)
@@ -483,13 +433,6 @@ class LedgerGate(Gate):
             self._again.ready(self._last)
             self._last, self.is_due = [], True
         return not self.is_due
-
-    def _tell_health(self) -> None:
-        """Remember of each handler that has failed, in this batch or in another, whether it works."""
-        for handler in self._worked - self._down.keys():
-            self._ground.health.worked(handler, self._ground.clock.now)
-        for handler, since in self._down.items():
-            self._ground.health.failed(handler, since)
 
     def _send(self, outbox: Outbox) -> None:
         sent = outbox.empty(self.deadline.seconds_for_stores)
@@ -531,43 +474,9 @@ class LedgerGate(Gate):
     def _note(self, turns: Iterable[Turn]) -> None:
         """Note which pairs a handler is called for, with all that is known by now."""
         pairs = [named(turn) for turn in turns]
-        if self._notes is not None and not self._pause:
+        if self._notes is not None and not self._writing.pauses:
             self._notes.note_call(pairs, self._ground.clock.now)
-            self._write(self.deadline.seconds_left)
-
-    def _write_success(self) -> None:
-        """Write a success, and what could not be written before.
-
-        After a write that failed some successes pass without one, and more of them after each further: a ledger that
-        is down does not take its timeouts at each success, and one that was busy for a moment is soon told again.
-        """
-        if self._to_pass:
-            self._to_pass -= 1
-        else:
-            self._write(_at_once)
-
-    def _write(self, seconds_left: SecondsLeft) -> bool:
-        """Write what the ledger does not have yet, and say whether it has all of it now."""
-        entries = self._book.news()
-        if not entries:
-            return True
-        try:
-            self._ground.ledger.write(self._ground.stretch, entries, seconds_left)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
-            self._pause = self._to_pass = self._pause * _LONGER or 1
-            told = "the ledger could not be written, what succeeded may be repeated: %s"
-            _log.error(told, what_raised(error))
-            return False
-        self._pause = 0
-        self._book.written()
-        return True
-
-
-def named(turn: Turn) -> Pair:
-    """Name a turn's pair, once for all that is asked about it."""
-    if turn.pair is None:
-        turn.pair = Pair._make((turn.name, identity_of(turn.record)))  # the quickest way to a pair
-    return turn.pair
+            self._writing.write(self.deadline.seconds_left)
 
 
 class ClosedGate(Gate):
@@ -576,8 +485,3 @@ class ClosedGate(Gate):
     @override
     def bars(self, turn: Turn, /) -> LedgerUnavailable:
         return LedgerUnavailable()
-
-
-def _at_once() -> float:
-    """Leave no time to wait in: what is written after each success must not take the time of the next one."""
-    return 0.0

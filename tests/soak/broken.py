@@ -21,6 +21,7 @@ from streamfn._delivery.limits import Limits
 from streamfn._delivery.notes import Notes
 from streamfn._delivery.outbox import Outbox
 from streamfn._delivery.processes import ThisProcess
+from streamfn._delivery.standings import Standings
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Gate, Turn
 from streamfn._execution.items import Place
@@ -209,13 +210,13 @@ def no_patience(patch: pytest.MonkeyPatch) -> None:
 
 
 def patience_by_the_record_alone(patch: pytest.MonkeyPatch) -> None:
-    def wait(gate: LedgerGate, *_: object) -> timedelta:
-        return gate._ground.limits.patience
+    def wait(standings: Standings, *_: object) -> timedelta:
+        return standings._limits.patience
 
     def refused(_: Again, __: str) -> list[FailedTurn]:
         return []
 
-    patch.setattr(LedgerGate, "_wait", wait)
+    patch.setattr(Standings, "_wait", wait)
     patch.setattr(Again, "refused", refused)
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from streamfn._delivery.ledger_gate import LedgerGate
 from streamfn._delivery.outbox import Outbox
+from streamfn._delivery.writing import Writing
 from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
 from streamfn.ledgers import Entry, Stretch
@@ -61,14 +61,14 @@ def a_letter_that_is_not_stored_given_up(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_is_settled_not_written(patch: pytest.MonkeyPatch) -> None:
-    write = LedgerGate._write
+    write = Writing.write
 
-    def only_open(gate: LedgerGate, seconds_left: SecondsLeft) -> None:
-        for pair in [entry.pair for entry in gate._book.news() if entry.state == "handled"]:
-            del gate._book._news[pair]
-        write(gate, seconds_left)
+    def only_open(writing: Writing, seconds_left: SecondsLeft) -> bool:
+        for pair in [entry.pair for entry in writing._book.news() if entry.state == "handled"]:
+            del writing._book._news[pair]
+        return write(writing, seconds_left)
 
-    patch.setattr(LedgerGate, "_write", only_open)
+    patch.setattr(Writing, "write", only_open)
 
 
 BROKEN_TOO: Final[Mapping[str, tuple[Break, str]]] = {

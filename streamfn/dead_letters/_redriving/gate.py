@@ -10,8 +10,8 @@ from typing import Never, TypeAlias
 
 from typing_extensions import override
 
-from streamfn._delivery.book import Book
-from streamfn._delivery.ledger_gate import Ground, LedgerGate, named
+from streamfn._delivery.book import Book, named
+from streamfn._delivery.ledger_gate import Ground, LedgerGate
 from streamfn._execution.deadline import Deadline
 from streamfn._execution.gate import Turn
 from streamfn._execution.items import Place
