@@ -166,21 +166,37 @@ def tell(report: Callable[[Told], object], about: Told, log: logging.Logger = _l
             assert_never(reason)
 
 
+_A_LINE: Final = 100
+"""How many failures that there was no time to report are named in a line of the log."""
+
+
 def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:
     """Tell a report of failures, one after the other; see `tell`.
 
     What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That time ran out,
     or that the ledger is unavailable, keeps many from starting, and is told once each. What there is no time to
-    tell is counted in the log.
+    tell goes to the log, by handler and record, a hundred a line.
     """
     due = list(_worth_telling(failures))
     for number, failed in enumerate(due):
         if seconds_left() <= 0:
-            _log.error(
-                "time ran out for reports: %d of %d failures are not reported", len(due) - number, len(due)
-            )
+            for start in range(number, len(due), _A_LINE):
+                untold = ", ".join(map(_shortly, due[start : start + _A_LINE]))
+                _log.error(
+                    "time ran out for reports, %d of %d failures are not reported: %s",
+                    len(due) - number,
+                    len(due),
+                    untold,
+                )
             return
         tell(report, failed)
+
+
+def _shortly(failed: Failed[object]) -> str:
+    """Name a failure by what identifies it."""
+    record = failed.record.event_id or failed.record.sequence_number or "a record without identifiers"
+    handler = "no handler" if failed.handler is None else failed.handler
+    return shown(f"{handler} on {record} ({type(failed.reason).__name__})")
 
 
 def what_raised(error: BaseException, on: str = "") -> str:

@@ -200,7 +200,27 @@ def test_reports_leave_time_for_the_answer(caplog: pytest.LogCaptureFixture) -> 
         return Failure("no")
 
     handler = lambda_handler(pipeline(cards, on_insert(refuse)), acknowledge(report), margin=4 * SECOND)
-    events = [insert_event(Card(number, "x")) for number in range(5)]
+    events = [insert_event(Card(number, "x"), event_id=f"id-{number}") for number in range(5)]
     assert handler(lambda_event(*events), clock.context) == {"batchItemFailures": []}
     assert len(told) == 3
-    assert "time ran out for reports: 2 of 5 failures are not reported" in caplog.text
+    untold = "refuse on id-3 (Refused), refuse on id-4 (Refused)"
+    assert f"time ran out for reports, 2 of 5 failures are not reported: {untold}" in caplog.text
+
+
+def test_what_there_is_no_time_to_report_is_named_in_the_log_whatever_it_lacks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    context = lambda_context(timedelta(seconds=3))
+    def hear_nobody(_: Failed[object]) -> None:
+        raise AssertionError
+
+    def late(_: InsertEvent[Card]) -> Result[None, str]:
+        context.remaining = timedelta()
+        return Failure("no")
+
+    late_one = lambda_handler(pipeline(cards, on_insert(late)), acknowledge(hear_nobody), margin=timedelta())
+    batch = {"Records": [insert_event(Card(1, "x"), event_id="id-1").record.raw, {"eventID": 7}, {"eventID": "b"}]}
+    late_one(batch, context)
+    assert "late on id-1 (Refused)" in caplog.text
+    assert "no handler on b (Malformed)" in caplog.text
+    assert "no handler on a record without identifiers (Malformed)" in caplog.text

@@ -258,7 +258,7 @@ class Witness:
             self.breaks(NAMES_STRANGER, answer)
             return
         if self.schedule.delivery == "acknowledge" and invocation.get_remaining_time_in_millis() <= 250:
-            # A report for which there is no time is left out, and the log says of how many failures.
+            # What there is no time to report is named in the log.
             self.reported |= {
                 pair for change in invocation.changes[:settled] for pair in self.wanted(change.number)
             }
