@@ -211,6 +211,7 @@ def test_what_there_is_no_time_to_report_is_named_in_the_log_whatever_it_lacks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     context = lambda_context(timedelta(seconds=3))
+
     def hear_nobody(_: Failed[object]) -> None:
         raise AssertionError
 
@@ -219,7 +220,9 @@ def test_what_there_is_no_time_to_report_is_named_in_the_log_whatever_it_lacks(
         return Failure("no")
 
     late_one = lambda_handler(pipeline(cards, on_insert(late)), acknowledge(hear_nobody), margin=timedelta())
-    batch = {"Records": [insert_event(Card(1, "x"), event_id="id-1").record.raw, {"eventID": 7}, {"eventID": "b"}]}
+    batch = {
+        "Records": [insert_event(Card(1, "x"), event_id="id-1").record.raw, {"eventID": 7}, {"eventID": "b"}]
+    }
     late_one(batch, context)
     assert "late on id-1 (Refused)" in caplog.text
     assert "no handler on b (Malformed)" in caplog.text

@@ -28,6 +28,7 @@ from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, HalfWritten, LostAnswer, Repeated, StoreDown
 from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._records import MOMENT
 from tests.delivery.jobs import Note, notes, written
 
 TABLE: Final = Path(__file__).parents[2] / "docs" / "guarantees.md"
@@ -41,13 +42,15 @@ class Scene:
     """Two handlers on four records of three items; `tell` has trouble with b1, `store` has none.
 
     `fails` is in how many invocations `tell` refuses b1, `hangs` how often it takes longer than there is time, and
-    `slow` is how long each call takes; it `kills` the process each time if it is told to.
+    `slow` is how long each call takes; it `kills` the process each time if it is told to. It is `down` at first, for so
+    long.
     """
 
     fails: int = 0
     hangs: int = 0
     kills: bool = False
     slow: timedelta = timedelta()
+    down: timedelta = timedelta()
     decodable: bool = True
     faults: Sequence[Fault] = ()
     mapping: EventSourceMapping | None = None
@@ -62,6 +65,8 @@ class Scene:
             self.mapping.clock.advance(timedelta(minutes=20))
         if event.event_id == "b1" and self.kills:
             self.mapping.end_process()
+        if self.mapping.clock.now - MOMENT < self.down:
+            return Failure("down")
         if event.event_id == "b1" and len(self.mapping.history.invocations) < self.fails:
             return Failure("no")
         return Success(event.event_id)
@@ -85,10 +90,10 @@ MODES: Final[Mapping[str, Make]] = {
     "`retry()`": lambda scene, _: retry(report=scene.report),
     "`retry(ledger=…)`": lambda scene, _: retry(ledger=MemoryLedger(), report=scene.report),
     "`…, dead_letters=…`": lambda scene, box: retry(
-        ledger=MemoryLedger(), dead_letters=box, patience=10 * SECOND, report=scene.report
+        ledger=MemoryLedger(), dead_letters=box, report=scene.report
     ),
     '`…, write="always"`': lambda scene, box: retry(
-        ledger=MemoryLedger(), dead_letters=box, patience=10 * SECOND, write="always", report=scene.report
+        ledger=MemoryLedger(), dead_letters=box, write="always", report=scene.report
     ),
 }
 """Deliveries, by the heads of the columns."""
@@ -101,6 +106,7 @@ STORES: Final[Mapping[str, set[str]]] = dict(
 SCENES: Final[Mapping[str, Callable[[], Scene]]] = {
     "nothing goes wrong": Scene,
     "a handler fails for a while": lambda: Scene(fails=2),
+    "a handler is down for an hour": lambda: Scene(down=timedelta(hours=1)),
     "a handler fails on a record for ever": lambda: Scene(fails=FOR_EVER),
     "an image does not fit the model": lambda: Scene(decodable=False),
     "a handler hangs on a record for ever": lambda: Scene(hangs=FOR_EVER),
