@@ -30,7 +30,7 @@ from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import EventSourceMapping, insert_event, lambda_event
 from tests.delivery.jobs import Clock, Job, Letterbox, Note, notes, quiet, written
-from tests.delivery.poison import Outcome, down_for, play, poisoned
+from tests.delivery.poison import Outcome, play, poisoned
 
 strategies = pytest.mark.parametrize(
     "strategy", [series, concurrent(workers=3)], ids=["series", "concurrent"]
@@ -304,10 +304,10 @@ def test_a_malformed_record_is_never_old() -> None:
     assert box.told() == [("", "b", "Malformed")]
 
 
-def test_the_tables_of_the_docs_are_what_the_command_writes() -> None:
+def test_the_table_of_the_docs_is_what_the_command_writes() -> None:
+    """One row of it; the command plays all in a minute."""
     page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text().splitlines()
     assert poisoned(0.01) in page
-    assert down_for("5 min") in page
 
 
 # ------------------------------------------------------------------------------------------------------ one that hangs
