@@ -11,7 +11,7 @@ or from some record on. Their record is the name of the note and, behind a slash
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -98,18 +98,20 @@ class Notes:
         """Enter that a process died while it called a handler for a pair, alone or together with others."""
         entry = self._book[note]
         self._book.settle(note, "handled")
-        if self._book.settled(pair):
+        # What the call came to may be written, and not that it has ended: nothing is counted twice.
+        if self._book.settled(pair) or self._book[pair].attempts > entry.attempts:
             return
         if entry.alone:
             self._book.died(pair, entry.since)
         else:
             self._book.suspected(pair, DIED, entry.since)
 
-    def _enter(self, pairs: Iterable[Pair], now: datetime, *, alone: bool) -> list[Pair]:
+    def _enter(self, pairs: Sequence[Pair], now: datetime, *, alone: bool) -> list[Pair]:
         note = self._process.new_note()
         noted = [_noted(note, pair) for pair in pairs]
-        for each in noted:
-            self._book.enter(Entry(each, "open", since=now, reason=_REASON, alone=alone))
+        for each, pair in zip(noted, pairs, strict=True):
+            attempts = self._book[pair].attempts
+            self._book.enter(Entry(each, "open", attempts, now, _REASON, alone))
         return noted
 
     def _settle(self, noted: list[Pair]) -> None:

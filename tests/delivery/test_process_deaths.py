@@ -439,6 +439,19 @@ def test_a_process_that_died_after_a_success_was_recorded_died_of_something_else
     assert {entry.attempts for write in ledger.writes for entry in write} == {0}
 
 
+def test_a_call_whose_failure_was_written_and_not_its_end_has_used_one_attempt_up() -> None:
+    ledger, (event,) = Shared(), written("a1")
+    note, pair = Pair("tell", "process-another.1/a1"), Pair("tell", "a1")
+    ledger.write(
+        stretch_of("notes-worker", [event.record]),
+        [Entry(note, "open", since=START, alone=True), Entry(pair, "open", 1, START, "Refused")],
+        no_end,
+    )
+    function(ledger, job=Job(a1=1))(lambda_event(event), None)
+    known = merged(ledger.read(ledger.stretches[0], no_end))
+    assert (known[pair].attempts, known[note].settled) == (2, True), "the other, and the one of this run"
+
+
 def test_a_note_that_takes_all_the_time_leaves_none_to_begin_in() -> None:
     ledger, events = Shared(), written("a1", "b1")
     function(ledger)(lambda_event(*events), None)

@@ -254,6 +254,7 @@ class Witness:
         facts = self.of(invocation)
         facts.is_over = True
         self._step += 1
+        self._check_notes(facts, invocation)
         if settled is None:
             self.breaks(NAMES_STRANGER, answer)
             return
@@ -283,10 +284,16 @@ class Witness:
         """See that an invocation has no answer."""
         facts = self.of(invocation)
         facts.is_over = True
+        self._check_notes(facts, invocation)
         if invocation.is_dead or invocation.is_abandoned:
             self._cut_short.update(change.number for change in invocation.changes)
             facts.is_unclean = True
         facts.is_unclean = facts.is_unclean or invocation.plan.answer_is_lost
+
+    def _check_notes(self, facts: Facts, invocation: Invocation) -> None:
+        """Take note that the note of a call may have stayed open, as if its process had died of it."""
+        if facts.write_failed:
+            self._cut_short.update(change.number for change in invocation.changes)
 
     def redelivered(self, changes: Sequence[Change]) -> None:
         """See that records come again that were accepted."""
