@@ -50,7 +50,8 @@ class Limits:
         """
         if entry.since is None or entry.attempts < self.attempts:
             return False
-        return now - entry.since >= wait or _is_old(record, now)
+        # Where nothing is waited for, a clock that was put back in between does not count either.
+        return not wait or now - entry.since >= wait or _is_old(record, now)
 
     def wait(self, *, failing: int, works_beside: bool) -> timedelta:
         """Say how long to wait where a handler has succeeded on no record since: that depends on how many fail.

@@ -283,6 +283,16 @@ def test_without_patience_nothing_is_waited_for() -> None:
     assert len(box.letters) == 3
 
 
+def test_a_clock_that_is_put_back_delays_nothing_where_nothing_is_waited_for() -> None:
+    clock, box = Clock(), Letterbox()
+    run = function(Job(a1=9), box, clock, patience=0)
+    batch = lambda_event(*written("a1"))
+    run(batch, None)
+    clock.pass_by(-60)
+    run(batch, None)
+    assert len(box.letters) == 1
+
+
 @pytest.mark.parametrize(("hours", "letters"), [(11, 0), (13, 4), (25, 0)])
 def test_a_record_that_is_forgotten_before_long_waits_for_nothing(hours: int, letters: int) -> None:
     """Older than a stream can be is a sample, or a record of a Kinesis stream that keeps them for longer."""

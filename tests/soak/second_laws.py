@@ -222,7 +222,8 @@ class Witness:
         first_try = self._first_try.get(pair, now)
         if self._is_known_to_work(pair, first_try - early) or self._has_waited(pair, now + early):
             return
-        patience = min(schedule.patience, _DOUBT)
+        if not (patience := min(schedule.patience, _DOUBT)):
+            return
         by_letter = timedelta() if letter.since is None else letter.at - letter.since
         if now - first_try < patience - early or by_letter < timedelta(seconds=patience):
             self.breaks(TOO_SOON, (pair, now - first_try, by_letter))
