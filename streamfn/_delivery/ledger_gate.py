@@ -419,9 +419,11 @@ class LedgerGate(Gate):
     def due(self) -> list[Turn]:
         with self._lock:
             self.is_due = False
-            if self.deadline.reached:
-                return []
             turns = self._again.take()
+            if (
+                self.deadline.reached
+            ):  # and taken for all that: another strategy of the run could not run them
+                return []
             self._held.difference_update([turn.place for turn in turns])
             return turns
 
