@@ -6,8 +6,7 @@ once its handler has succeeded on one other record since, after the next failure
 the faster a service answers, the sooner it is asked.
 
 A turn that has no attempt left is refused for good only if its handler has succeeded both before and after the failure,
-within the run. One that had failed before the first of these successes is due once more: the service may have been down
-until then.
+within the run. One that failed before the first success is due once more: the service may have been down until then.
 """
 
 from __future__ import annotations
@@ -41,6 +40,7 @@ class Again:
 
     def __init__(self) -> None:
         """Begin with none."""
+        self._worked: set[str] = set()
         self._successes: Counter[str] = Counter()
         self._failures: Counter[Turn] = Counter()
         self._since: dict[Turn, int] = {}
@@ -53,10 +53,9 @@ class Again:
         """Keep a turn that has failed by itself; `is_last` says that it has no attempt left."""
         self._failures[turn] += 1
         self._number += 1
-        successes = self._successes[turn.name]
-        since = self._since.setdefault(turn, successes)
+        since = self._since.setdefault(turn, self._successes[turn.name])
         due = since + (1 if is_last else 2 ** self._failures[turn] - 1)
-        is_last = is_last and since < successes
+        is_last = is_last and turn.name in self._worked
         failed = FailedTurn(due, self._number, turn, reason, is_last)
         heappush(self._failed.setdefault(turn.name, []), failed)
 
@@ -65,8 +64,13 @@ class Again:
         self._number += 1
         heappush(self._behind.setdefault(turn.place, []), (turn.position, self._number, turn))
 
+    def worked(self, handler: str) -> None:
+        """Take note that a handler has succeeded, before anything has failed."""
+        self._worked.add(handler)
+
     def succeeded(self, handler: str) -> None:
         """Count a success of a handler."""
+        self._worked.add(handler)
         self._successes[handler] += 1
 
     def refused(self, handler: str) -> list[FailedTurn]:

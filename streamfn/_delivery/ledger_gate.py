@@ -225,6 +225,8 @@ class LedgerGate(Gate):
                 self._has_news = True
             if self._watches:
                 self._note_success(turn)
+            else:
+                self._again.worked(turn.name)
             if self._ground.writes_always:
                 self._writing.write_success()
 

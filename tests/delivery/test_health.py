@@ -189,15 +189,21 @@ def test_nothing_is_tried_again_when_time_is_short() -> None:
 @strategies
 def test_one_strategy_does_not_try_again_what_another_had_no_time_for(strategy: Strategy) -> None:
     """Each has a share of the time, and the handlers of its own records."""
-    slow, quick = Job(f1=1), Job(p1=1)
+    slow, failed = Job(f1=1), set[str]()
 
     def tell(event: Event[Note]) -> Result[str, str]:
         mapping.clock.advance(timedelta(seconds=2))
         return slow(event)
 
+    def fail_once(event: Event[Deck]) -> Result[str, str]:
+        if failed:
+            return Success(event.event_id)
+        failed.add(event.event_id)
+        return Failure("once")
+
     process = router(
         pipeline(notes, on_insert(tell), strategy=concurrent(workers=1)),
-        pipeline(Table("decks", Deck), on_insert(quick, name="quick"), strategy=strategy),
+        pipeline(Table("decks", Deck), on_insert(fail_once), strategy=strategy),
     )
     delivery = retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters(), report=quiet)
     mapping = EventSourceMapping(lambda_handler(process, delivery), timeout=timedelta(seconds=31))
@@ -206,6 +212,7 @@ def test_one_strategy_does_not_try_again_what_another_had_no_time_for(strategy: 
     history = mapping.deliver(*first, *decks)
     assert [invocation.error for invocation in history.invocations] == [None, None]
     assert slow.seen == ["a1", "b1", "c1", "d1", "e1", "f1", "g1", "f1"]
+    assert failed == {"p1"}
 
 
 def test_without_letters_nothing_is_tried_again_within_a_run() -> None:
