@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 
 from streamfn import (
     Event,
+    Failed,
     LambdaFunction,
     Misuse,
     PartitionKey,
@@ -213,6 +214,25 @@ def test_one_strategy_does_not_try_again_what_another_had_no_time_for(strategy: 
     assert [invocation.error for invocation in history.invocations] == [None, None]
     assert slow.seen == ["a1", "b1", "c1", "d1", "e1", "f1", "g1", "f1"]
     assert failed == {"p1"}
+
+
+def test_what_has_failed_is_reported_though_there_is_no_time_to_try_it_again() -> None:
+    told: list[tuple[str | None, str]] = []
+    job = Job(a1=1, b1=1)
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        mapping.clock.advance(timedelta(seconds=2))
+        return job(event)
+
+    def report(failed: Failed[str]) -> None:
+        told.append((failed.record.event_id, type(failed.reason).__name__))
+
+    delivery = retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters(), report=report)
+    handler = lambda_handler(pipeline(notes, on_insert(tell)), delivery)
+    mapping = EventSourceMapping(handler, timeout=timedelta(seconds=10.5))
+    mapping.deliver(*written("a1", "b1", "c1"))
+    assert job.seen == ["a1", "b1", "c1", "a1", "b1"]
+    assert told == [("b1", "Refused")]
 
 
 def test_without_letters_nothing_is_tried_again_within_a_run() -> None:
