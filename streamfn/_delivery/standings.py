@@ -19,14 +19,15 @@ _FEW: Final = 2
 
 
 class _Standing(NamedTuple):
-    """The last position at which a handler has succeeded, and how many records it fails on behind that.
+    """The last position at which a handler has succeeded, and the records that it fails on behind that.
 
     An outage leaves nothing but failures behind the last success. `works_beside` says whether there is a success at
-    all, if only on a record that is not delivered again.
+    all, if only on a record that is not delivered again. `failing` counts those of other batches as well.
     """
 
     last_success: int
     failing_behind: frozenset[str]
+    failing: int
     works_beside: bool
 
 
@@ -86,13 +87,10 @@ class Standings:
     def _wait(self, turn: Turn, since: datetime) -> timedelta:
         """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
         standing = self._standing(turn.name)
-        failing = standing.failing_behind
         works = turn.position < standing.last_success or self._health.has_worked_since(turn.name, since)
-        if works and len(failing) <= _FEW:
+        if works and len(standing.failing_behind) <= _FEW:
             return timedelta()
-        if turn.name not in self._worked:
-            failing |= self._health.failing(turn.name)
-        return self._limits.wait(failing=max(len(failing), 1), works_beside=standing.works_beside)
+        return self._limits.wait(failing=max(standing.failing, 1), works_beside=standing.works_beside)
 
     def _standing(self, handler: str) -> _Standing:
         if (standing := self._of.get(handler)) is None:
@@ -109,4 +107,5 @@ class Standings:
                 elif entry.since is not None and not entry.settled:
                     failing.append((turn.position, entry.pair.record))
         behind = frozenset(record for position, record in failing if position > last_success)
-        return _Standing(last_success, behind, self._book.has_handled(handler))
+        elsewhere = frozenset[str]() if handler in self._worked else self._health.failing(handler)
+        return _Standing(last_success, behind, len(behind | elsewhere), self._book.has_handled(handler))
