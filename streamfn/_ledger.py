@@ -70,7 +70,7 @@ class Waiting(Sequence[Entry]):
     `waiting` has the handlers for each record. Who knows the class can go by that, and needs no entry of them.
     """
 
-    __slots__ = ("_length", "entries", "reason", "waiting")
+    __slots__ = ("_all", "_length", "entries", "reason", "waiting")
 
     def __init__(self, entries: Sequence[Entry], waiting: Mapping[str, tuple[str, ...]], reason: str) -> None:
         """Take entries, the handlers that wait for each record, and the reason why."""
@@ -78,6 +78,7 @@ class Waiting(Sequence[Entry]):
         self.waiting = waiting
         self.reason = reason
         self._length = len(entries) + sum(map(len, waiting.values()))
+        self._all: list[Entry] = []
 
     @override
     def __len__(self) -> int:
@@ -91,7 +92,9 @@ class Waiting(Sequence[Entry]):
 
     @override
     def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
-        return list(self)[index]
+        if not self._all:  # kept, because a ledger of a user's own takes slice after slice
+            self._all = list(self)
+        return self._all[index]
 
     @override
     def __iter__(self) -> Iterator[Entry]:

@@ -225,6 +225,8 @@ class LedgerGate(Gate):
                 self._has_news = True
             if self._watches:
                 self._note_success(turn)
+            else:
+                self._again.worked(turn.name)
             if self._ground.writes_always:
                 self._writing.write_success()
 
@@ -419,9 +421,11 @@ class LedgerGate(Gate):
     def due(self) -> list[Turn]:
         with self._lock:
             self.is_due = False
-            if self.deadline.reached:
-                return []
             turns = self._again.take()
+            if (
+                self.deadline.reached
+            ):  # and taken for all that: another strategy of the run could not run them
+                return []
             self._held.difference_update([turn.place for turn in turns])
             return turns
 

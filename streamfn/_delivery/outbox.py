@@ -8,6 +8,7 @@ from collections.abc import Collection, Coroutine, Iterable, Iterator, Sequence
 from typing import Final, cast
 
 from streamfn._execution.gate import Turn
+from streamfn._execution.items import Place
 from streamfn._letters import DeadLetter, DeadLetters
 from streamfn._misuse import kind_of
 from streamfn._reports import what_raised
@@ -26,10 +27,12 @@ class Outbox:
         """Begin with no letter."""
         self._dead_letters = dead_letters
         self._waiting: list[tuple[Turn, DeadLetter]] = []
+        self._places: set[Place] = set()
 
     def put(self, turn: Turn, letter: DeadLetter) -> None:
         """Put a letter in."""
         self._waiting.append((turn, letter))
+        self._places.add(turn.place)
 
     @property
     def full(self) -> bool:
@@ -38,11 +41,12 @@ class Outbox:
 
     def holds(self, turn: Turn) -> bool:
         """Whether a letter of this handler and item waits: whether it is stored decides what may start."""
-        return any(waiting.place == turn.place for waiting, _ in self._waiting)
+        return bool(self._places) and turn.place in self._places
 
     def empty(self, seconds_left: SecondsLeft) -> list[tuple[Turn, DeadLetter, bool]]:
         """Send all letters, and say of each whether it is stored."""
         waiting, self._waiting = self._waiting, []
+        self._places.clear()
         stored: Collection[str] = (
             self._send([letter for _, letter in waiting], seconds_left) if waiting else ()
         )

@@ -19,14 +19,15 @@ _FEW: Final = 2
 
 
 class _Standing(NamedTuple):
-    """The last position at which a handler has succeeded, and how many records it fails on behind that.
+    """The last position at which a handler has succeeded, and the records that it fails on behind that.
 
     An outage leaves nothing but failures behind the last success. `works_beside` says whether there is a success at
-    all, if only on a record that is not delivered again.
+    all, if only on a record that is not delivered again. `failing` counts those of other batches as well.
     """
 
     last_success: int
-    failing_behind: int
+    failing_behind: frozenset[str]
+    failing: int
     works_beside: bool
 
 
@@ -41,8 +42,8 @@ class Standings:
         self._health = health
         self._clock = clock
         self._of: dict[str, _Standing] = {}
-        # Which handlers have succeeded, and since when others fail. Nobody asks where nothing has ever failed.
-        self._worked: set[str] = set()
+        # When handlers have succeeded last, and since when others fail. Nobody asks where nothing has ever failed.
+        self._worked: dict[str, datetime] = {}
         self._down: dict[str, datetime] = {}
 
     def failed(self, turn: Turn) -> None:
@@ -51,7 +52,7 @@ class Standings:
 
     def succeeded(self, turn: Turn) -> None:
         """Take note that a handler has succeeded."""
-        self._worked.add(turn.name)
+        self._worked[turn.name] = self._clock.now
         self._down.pop(turn.name, None)
 
     def end(self) -> None:
@@ -60,10 +61,10 @@ class Standings:
 
     def tell(self) -> None:
         """Remember for other batches of each handler that has failed, in this one or before, whether it works."""
-        for handler in self._worked - self._down.keys():
-            self._health.worked(handler, self._clock.now)
+        for handler, at in self._worked.items():
+            self._health.worked(handler, at)
         for handler, since in self._down.items():
-            self._health.failed(handler, since)
+            self._health.failed(handler, since, self._standing(handler).failing_behind)
 
     def waited_longest(self, turn: Turn) -> bool:
         """Whether a pair has reached its limits however its handler stands."""
@@ -76,28 +77,35 @@ class Standings:
         return self._are_reached(turn, self._wait(turn, entry.since))
 
     def _are_reached(self, turn: Turn, wait: timedelta) -> bool:
-        entry, down_since = self._book[named(turn)], self._health.down_since(turn.name)
+        entry = self._book[named(turn)]
+        # What is known from other batches of a handler that has worked in this one is over.
+        down_since = None if turn.name in self._worked else self._health.down_since(turn.name)
         if wait == self._limits.longest and down_since is not None and entry.since is not None:
             entry = replace(entry, since=min(entry.since, down_since))  # its outage has been waited for
         return self._limits.are_reached(entry, turn.record, self._clock.now, wait)
 
     def _wait(self, turn: Turn, since: datetime) -> timedelta:
         """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
-        if (standing := self._of.get(turn.name)) is None:
-            standing = self._of[turn.name] = self._standing(turn.name)
+        standing = self._standing(turn.name)
         works = turn.position < standing.last_success or self._health.has_worked_since(turn.name, since)
-        if works and standing.failing_behind <= _FEW:
+        if works and len(standing.failing_behind) <= _FEW:
             return timedelta()
-        return self._limits.wait(failing=max(standing.failing_behind, 1), works_beside=standing.works_beside)
+        return self._limits.wait(failing=max(standing.failing, 1), works_beside=standing.works_beside)
 
     def _standing(self, handler: str) -> _Standing:
-        failing: list[int] = []
+        if (standing := self._of.get(handler)) is None:
+            standing = self._of[handler] = self._judged(handler)
+        return standing
+
+    def _judged(self, handler: str) -> _Standing:
+        failing: list[tuple[int, str]] = []
         last_success = -1
         for turn in self._under_way.expected:
             if turn.name == handler and (entry := self._book.known(named(turn))) is not None:
                 if entry.state == "handled":
                     last_success = max(last_success, turn.position)
                 elif entry.since is not None and not entry.settled:
-                    failing.append(turn.position)
-        failing_behind = sum(1 for position in failing if position > last_success)
-        return _Standing(last_success, failing_behind, self._book.has_handled(handler))
+                    failing.append((turn.position, entry.pair.record))
+        behind = frozenset(record for position, record in failing if position > last_success)
+        elsewhere = frozenset[str]() if handler in self._worked else self._health.failing(handler)
+        return _Standing(last_success, behind, len(behind | elsewhere), self._book.has_handled(handler))

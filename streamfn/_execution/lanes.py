@@ -93,7 +93,7 @@ class Lanes:
     def wait(self, gate: Gate, results: Results) -> bool:
         """Have what is to be tried again tried before what comes after it in its lane; say whether any lane waits."""
         if gate.is_due:
-            for task in due_again(gate, results):
+            for task in reversed(due_again(gate, results)):  # the first one comes first in its lane
                 self._lanes[_key(task)].try_again(task, self.waiting)
         return bool(self.waiting)
 

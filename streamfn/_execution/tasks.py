@@ -8,7 +8,7 @@ want it, or gives the event to call the handler with.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from returns.result import Failure, Success
 
@@ -18,12 +18,25 @@ from streamfn._execution.items import Item, Place, item_of
 from streamfn._execution.stops import Stop
 from streamfn._execution.successes import HandlerResult, success
 from streamfn._execution.verdicts import Verdict, call, call_async, verdict, verdicts, wants
-from streamfn._failures import Failed, ProcessDied, Raised, Reason, Refused, TimedOut
+from streamfn._failures import (
+    Failed,
+    HeldBack,
+    OutOfTime,
+    ProcessDied,
+    Raised,
+    Reason,
+    Refused,
+    Stopped,
+    TimedOut,
+)
 from streamfn._records import StreamRecord
 from streamfn._structuring import Items, Unfit
 
 if TYPE_CHECKING:  # few functions have a ledger
     from streamfn._ledger import Pair
+
+_WAITS: Final = (HeldBack, OutOfTime, Stopped)
+"""Reasons of tasks that have not been tried."""
 
 Results: TypeAlias = list[HandlerResult | None]
 """The Results of a batch, with a place for each that there may be: all have theirs before any handler is called."""
@@ -108,11 +121,17 @@ class Tasks:
 
 
 def due_again(gate: Gate, results: Results) -> list[Task]:
-    """Take the tasks that are to be tried again; until they are, they have no Results."""
+    """Take the tasks that are to be tried again. What has failed keeps its Result until another call has ended."""
     tasks = cast("list[Task]", gate.due())  # which is told of tasks, and gives these back
     for task in tasks:
-        results[task.result] = None
+        if _only_waited(results[task.result]):
+            results[task.result] = None
     return tasks
+
+
+def _only_waited(result: HandlerResult | None) -> bool:
+    """Whether a Result says of a task that it has not been tried."""
+    return not isinstance(result, Failure) or isinstance(result.failure().reason, _WAITS)
 
 
 def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
@@ -164,6 +183,8 @@ def fail(
 ) -> None:
     """Settle a task as failed, as `settle` does."""
     gate.failed(task, reason, alone=alone, isolated=isolated)
+    if isinstance(reason, _WAITS) and results[task.result] is not None:
+        return  # it has failed in this run, and a report is to hear of that
     results[task.result] = failure(task.record, task.name, reason, task.stop.function)
 
 

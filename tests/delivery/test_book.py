@@ -112,3 +112,11 @@ def test_one_records_facts_that_are_too_much_for_an_item_are_parted() -> None:
     items = items_of("partition", STRETCH, entries, 1)
     assert len(items) > 1
     assert [entry for item in items for entry in entries_of(item)] == entries
+
+
+def test_a_ledger_that_takes_slice_after_slice_pays_for_each_entry_once() -> None:
+    """A ledger of a user's own writes by twenty-five, say; tens of thousands wait in a large batch."""
+    waiting = Waiting([], {str(number): ("announce",) for number in range(100)}, "OutOfTime")
+    slices = [waiting[start : start + 25] for start in range(0, len(waiting), 25)]
+    assert [entry for part in slices for entry in part] == list(waiting)
+    assert waiting[7] is slices[0][7]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import (
     Event,
+    Failed,
     LambdaFunction,
     Misuse,
+    PartitionKey,
     Strategy,
+    Table,
     batched,
     batched_each,
     concurrent,
@@ -24,6 +28,7 @@ from streamfn import (
     on_insert,
     pipeline,
     retry,
+    router,
     series,
 )
 from streamfn.dead_letters import MemoryDeadLetters
@@ -61,6 +66,13 @@ def test_nothing_expires_however_many_are_poison(share: float) -> None:
     assert (found.expired, found.wrong, found.repeated) == (0, 0, 0)
     assert found.letters == 3_000 * share
     assert found.rate >= SOUND.rate / 10
+
+
+@dataclass(frozen=True, slots=True)
+class Deck:
+    """An item of another table."""
+
+    id: Annotated[int, PartitionKey]
 
 
 def function(
@@ -175,6 +187,54 @@ def test_nothing_is_tried_again_when_time_is_short() -> None:
     assert (len(history.invocations), box.told()) == (2, [("tell", "a1", "Refused")])
 
 
+@strategies
+def test_one_strategy_does_not_try_again_what_another_had_no_time_for(strategy: Strategy) -> None:
+    """Each has a share of the time, and the handlers of its own records."""
+    slow, failed = Job(f1=1), set[str]()
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        mapping.clock.advance(timedelta(seconds=2))
+        return slow(event)
+
+    def fail_once(event: Event[Deck]) -> Result[str, str]:
+        if failed:
+            return Success(event.event_id)
+        failed.add(event.event_id)
+        return Failure("once")
+
+    process = router(
+        pipeline(notes, on_insert(tell), strategy=concurrent(workers=1)),
+        pipeline(Table("decks", Deck), on_insert(fail_once), strategy=strategy),
+    )
+    delivery = retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters(), report=quiet)
+    mapping = EventSourceMapping(lambda_handler(process, delivery), timeout=timedelta(seconds=31))
+    first = written(*(f"{letter}1" for letter in "abcdefg"))
+    decks = (insert_event(Deck(ord(letter)), event_id=f"{letter}1") for letter in "pqr")
+    history = mapping.deliver(*first, *decks)
+    assert [invocation.error for invocation in history.invocations] == [None, None]
+    assert slow.seen == ["a1", "b1", "c1", "d1", "e1", "f1", "g1", "f1"]
+    assert failed == {"p1"}
+
+
+def test_what_has_failed_is_reported_though_there_is_no_time_to_try_it_again() -> None:
+    told: list[tuple[str | None, str]] = []
+    job = Job(a1=1, b1=1)
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        mapping.clock.advance(timedelta(seconds=2))
+        return job(event)
+
+    def report(failed: Failed[str]) -> None:
+        told.append((failed.record.event_id, type(failed.reason).__name__))
+
+    delivery = retry(ledger=MemoryLedger(), dead_letters=MemoryDeadLetters(), report=report)
+    handler = lambda_handler(pipeline(notes, on_insert(tell)), delivery)
+    mapping = EventSourceMapping(handler, timeout=timedelta(seconds=10.5))
+    mapping.deliver(*written("a1", "b1", "c1"))
+    assert job.seen == ["a1", "b1", "c1", "a1", "b1"]
+    assert told == [("b1", "Refused")]
+
+
 def test_without_letters_nothing_is_tried_again_within_a_run() -> None:
     tell = Job(a1=9)
     made = lambda_handler(
@@ -237,6 +297,68 @@ def test_the_end_of_an_outage_is_waited_for_once_and_not_for_each_batch() -> Non
     for _ in range(2):
         run(next_batch, None)
     assert len(box.letters) == 12
+
+
+@strategies
+def test_an_outage_that_ends_amid_a_batch_costs_no_letters(strategy: Strategy) -> None:
+    """What has no attempt left is tried once more after the first success, which may be the end of the outage."""
+    tell, box = Job(**dict.fromkeys(("a1", "b1", "c1"), 5)), Letterbox()
+    run = function(tell, box, Clock(), strategy, attempts=5)
+    batch = written("a1", "b1", "c1", *(f"{letter}1" for letter in "defghijk"))
+    for _ in range(4):
+        run(lambda_event(*batch[:3]), None)
+    assert run(lambda_event(*batch), None) == {"batchItemFailures": []}
+    assert box.letters == []
+
+
+@strategies
+@pytest.mark.parametrize("size", [1, 2])
+def test_an_outage_is_waited_for_where_batches_are_small(size: int, strategy: Strategy) -> None:
+    """Records that fail one after the other count as such, whichever batches they come in."""
+    letters = MemoryDeadLetters()
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        return Failure("down") if mapping.clock.now - began < HOUR else Success(event.event_id)
+
+    delivery = retry(ledger=MemoryLedger(), dead_letters=letters, report=quiet)
+    process = pipeline(notes, on_insert(tell, name="tell"), strategy=strategy)
+    mapping = EventSourceMapping(lambda_handler(process, delivery), batch_size=size)
+    began = mapping.clock.now
+    history = mapping.deliver(*written(*(f"{letter}1" for letter in "abcdefghijklmnop")))
+    assert history.discarded == []
+    assert len(letters.letters) <= 2
+
+
+def test_an_outage_begins_no_earlier_than_its_handler_has_worked() -> None:
+    """A handler that fails on the last record of each batch has not been down since the first of these."""
+    box, clock, _, run = broken_for_ever([f"{letter}1" for letter in "pqrsvwxyz"])
+    for sound, poison in zip("abcd", "pqrs", strict=True):
+        batch = written(f"{sound}1", f"{poison}1")
+        run(lambda_event(*batch), None)
+        clock.pass_by(60 * 60)
+        run(lambda_event(batch[1]), None)
+    assert [letter.pair.record for letter in box.letters] == ["p1", "q1", "r1", "s1"]
+    outage = lambda_event(*written("v1", "w1", "x1", "y1", "z1"))
+    for _ in range(3):
+        run(outage, None)
+    assert len(box.letters) == 4
+
+
+def test_a_record_that_has_failed_for_long_does_not_say_that_its_handler_has() -> None:
+    box, clock, _, run = broken_for_ever([f"{letter}1" for letter in "pvwxyz"])
+    poison = lambda_event(*written("p1"))
+    box.is_down = True
+    run(poison, None)
+    clock.pass_by(60 * 60)
+    run(lambda_event(*written("a1")), None)
+    run(poison, None)
+    box.is_down = False
+    outage = lambda_event(*written("v1", "w1", "x1", "y1", "z1"))
+    for _ in range(3):
+        run(outage, None)
+    clock.pass_by(60 * 60)
+    run(outage, None)
+    assert box.letters == []
 
 
 @pytest.mark.parametrize(("failing", "minutes"), [(1, 5), (2, 20), (3, 80), (4, 120), (6, 120)])

@@ -232,7 +232,7 @@ def attempts_without_an_end(patch: pytest.MonkeyPatch) -> None:
 
 def what_waits_behind_a_failure_let_go_in_any_order(patch: pytest.MonkeyPatch) -> None:
     def settled(again: Again, place: Place) -> bool:
-        again._ready += reversed(again._behind.pop(place, []))
+        again._ready += [turn for _, _, turn in sorted(again._behind.pop(place, []), reverse=True)]
         return False
 
     patch.setattr(Again, "settled", settled)

@@ -168,7 +168,7 @@ def letters_in_due_time(world: World) -> Iterator[str]:
 def poison_does_not_choke(world: World) -> Iterator[str]:
     """A job that works is not asked again about a record that it has refused often enough.
 
-    It works if it succeeds on another record later in the same run. Without faults, that is.
+    It works if it succeeds on other records before and after in the same run. Without faults, that is.
     """
     history = world.mapping.history
     asked = world.schedule
@@ -179,6 +179,7 @@ def poison_does_not_choke(world: World) -> Iterator[str]:
     given_up: set[Pair] = set()
     for invocation in history.invocations:
         open_now: set[Pair] = set()
+        worked: set[str] = set()
         for _, call in zip(invocation.calls, calls):  # noqa: B905 (those of later invocations come later)
             pairs = {number: Pair(call.job, f"r{number}") for number in call.numbers}
             yield from (
@@ -187,8 +188,9 @@ def poison_does_not_choke(world: World) -> Iterator[str]:
             failed = {pairs[number] for number in call.failed}
             if call.is_own or len(pairs) == 1:
                 refused.update(failed)
-                open_now |= failed
+                open_now |= failed if call.job in worked else set()
             if failed != {*pairs.values()}:
+                worked.add(call.job)
                 given_up |= {
                     pair
                     for pair in open_now
