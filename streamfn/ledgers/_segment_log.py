@@ -14,7 +14,7 @@ from streamfn._wire import Image
 from streamfn.ledgers._backoff import Backoff, LedgerBusy, Wait
 from streamfn.ledgers._batches import REGISTERED_FOR, Batches
 from streamfn.ledgers._client import LedgerClient
-from streamfn.ledgers._directory import Directory, classes_beyond, is_mark, marks_of, raising
+from streamfn.ledgers._directory import Directory, Marks, classes_beyond, is_mark, marks_of, raising, reaches
 from streamfn.ledgers._index import Question, group_of, index_item, window_of
 from streamfn.ledgers._segments import entries_of, items_of
 from streamfn.ledgers._table import (
@@ -66,7 +66,7 @@ class SegmentLog:
                 entries += _unpacked(item, backoff)
         marks = marks_of(found)
         self._directory.saw(partition, marks)
-        for digest in self._indexed(stretch, classes_beyond(marks, stretch.lowest), backoff):
+        for digest in self._indexed(stretch, marks, backoff):
             for item in self._segments(batch_partition(stretch, digest), stretch, backoff):
                 entries += _unpacked(item, backoff)
         return entries
@@ -119,9 +119,9 @@ class SegmentLog:
             "NOT #lowest > :highest" + (" OR #lowest = :mark" if marks else ""),
         )
 
-    def _indexed(self, stretch: Stretch, classes: set[int], backoff: Backoff) -> list[str]:
+    def _indexed(self, stretch: Stretch, marks: Marks, backoff: Backoff) -> list[str]:
         """Find the digests of batches that may have records of a stretch."""
-        widest = {group_of(digits): digits for digits in sorted(classes)}
+        widest = {group_of(digits): digits for digits in sorted(classes_beyond(marks, stretch.lowest))}
         question = Question(stretch)
         digests: dict[str, None] = {}
         for group, digits in widest.items():
@@ -135,7 +135,8 @@ class SegmentLog:
                 if (indexed := question.ask(item)) is None:
                     continue
                 digests[indexed.digest] = None
-                if indexed.leads_until is not None:
+                # Whoever wrote the item may have died before its mark was raised.
+                if indexed.leads_until is not None and reaches(marks, indexed.digits, indexed.highest):
                     indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
                     self._batches.adopt(stretch, indexed.digest, indexed_at)
         return list(digests)
