@@ -221,7 +221,7 @@ def test_a_mark_of_which_nobody_knows_whether_it_is_there_is_raised_again(
 
 
 def test_what_is_written_about_a_batch_whose_mark_was_never_raised_is_found_from_any_record_on() -> None:
-    """The process that indexed the batch could not raise its mark, and died; another mark leads to the batch's begin."""
+    """The process that indexed the batch could not raise its mark, and died; another mark leads to its begin."""
     table, time = MemoryTable(), Time(60)
     records = tuple(f"id-{number}" for number in range(100, 200))
     batch = replace(STRETCH, records=records)
