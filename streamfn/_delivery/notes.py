@@ -52,6 +52,11 @@ class Notes:
             self._pairs = pairs
             self._of_call = self._enter(pairs, now, alone=len(pairs) == 1)
 
+    @property
+    def of_batch(self) -> Sequence[Pair]:
+        """The note of this run's batch, where it has entered one and not settled it."""
+        return self._of_batch
+
     def passes_over(self, entry: Entry) -> bool:
         """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
         handler, record = entry.pair

@@ -131,7 +131,7 @@ class MemoryTable:
         new = {key_of(item): item for item in map(item_of, RequestItems[NAME])}
         assert 1 <= len(new) == len(RequestItems[NAME]) <= 25
         for key, item in new.items():
-            if "entries" not in item and item.keys() == {"stream", "segment"}:
+            if set(item) == {"stream", "segment"}:  # the key of one to delete
                 continue
             assert size(item) < 400_000
             assert key not in self.items or lasting(item) == lasting(self.items[key]), "an item is lost"
@@ -224,7 +224,11 @@ class MemoryTable:
 
 def item_of(request: Put) -> Item:
     """Give the item that is put, or the key of the one that is deleted."""
-    return request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
+    if (put := request.get("PutRequest")) is not None:
+        return put["Item"]
+    delete = request.get("DeleteRequest")
+    assert delete is not None
+    return delete["Key"]
 
 
 def lasting(item: Item) -> Item:
