@@ -355,16 +355,11 @@ class LedgerGate(Gate):
                 self._writing.write(self.deadline.seconds_for_stores)
             self._marks.end()
             self._finished = True
-        if self._process is not None:
-            self._end_note(self._process)
-
-    def _end_note(self, process: ThisProcess) -> None:
-        """Have a note settled later that nothing was written after, and now that of a batch before."""
-        now = self._ground.clock.now
-        if process.has_noted and self._notes is not None and (pairs := self._notes.of_batch):
-            process.ended(EndedNote(self._ground.ledger, self._ground.stretch, tuple(pairs), now))
-        elif not self.deadline.reached:
-            process.settle_ended(now)
+            process = self._process
+            if process is not None and process.has_noted and self._notes is not None:
+                process.ended(
+                    EndedNote(self._ground.stretch, tuple(self._notes.of_batch), self._ground.clock.now)
+                )
 
     def is_open(self, failed: Failed[object]) -> bool:
         """Whether a failure of this run has to come again."""

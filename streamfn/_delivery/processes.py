@@ -18,7 +18,6 @@ a process that is started for a moment, does not pay for taking it away."""
 class EndedNote(NamedTuple):
     """The note of a batch that has ended well, which a ledger still has, and since when it says nothing any more."""
 
-    ledger: Ledger
     stretch: Stretch
     pairs: Sequence[Pair]
     since: datetime
@@ -58,17 +57,18 @@ class ThisProcess:
         self._has_noted = True
 
     def ended(self, note: EndedNote) -> None:
-        """Take note that a noted batch has ended without a write."""
-        self._ended = note
+        """Take note that a batch has ended, and its note, if it has one, without being settled."""
+        if note.pairs:
+            self._ended = note
 
-    def settle_ended(self, now: datetime) -> None:
+    def settle_ended(self, ledger: Ledger, now: datetime) -> None:
         """Settle the note of a batch that ended a while ago: whoever lags behind would read it until it expires."""
         ended = self._ended if self.name else None
         if ended is None or now - ended.since < _LATER:
             return
         self._ended = None
         try:
-            ended.ledger.write(ended.stretch, [Entry(pair, "handled") for pair in ended.pairs], lambda: 0.0)
+            ledger.write(ended.stretch, [Entry(pair, "handled") for pair in ended.pairs], lambda: 0.0)
         except Exception:  # noqa: BLE001 (whatever it is, nothing is repeated for it)
             self._ended = ended._replace(since=now)
 
