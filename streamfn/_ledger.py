@@ -9,6 +9,7 @@ needs no locks, and writing the same entry twice does no harm.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -157,9 +158,18 @@ NOTE: Final = "process-"
 """How the record of a pair begins that is no record's, but the note of a process: its name, a slash, an identity."""
 
 
+_NOTED: Final = re.compile(rf"{NOTE}([0-9a-f]+\.[0-9]+|passed-[0-9]+)/")
+
+
 def is_note(pair: Pair) -> bool:
-    """Whether a pair is the note of a process that begins with something, and not how far a handler has come."""
-    return pair.record.startswith(NOTE)
+    """Whether a pair is the note of a process that begins with something, and not how far a handler has come.
+
+    An `eventID` that was made up may begin like one.
+
+    >>> is_note(Pair("", "process-5f.1/id-1")), is_note(Pair("announce", "process-1"))
+    (True, False)
+    """
+    return pair.record.startswith(NOTE) and _NOTED.match(pair.record) is not None
 
 
 def record_meant(pair: Pair) -> str:

@@ -94,6 +94,8 @@ class RetryWithLedger(Generic[E_contra]):
         finally:
             if call_off is not None:
                 call_off()
+        if self.this_process is not None and not deadline.reached:
+            self.this_process.settle_ended(self.ledger, clock.now)
         still_open = [failed for failed in failures if gate.is_open(failed)]
         return self._reported([*failures, *dropped], still_open, deadline)
 

@@ -22,7 +22,7 @@ from streamfn._delivery.limits import Limits
 from streamfn._delivery.marks import Marks
 from streamfn._delivery.notes import Notes, ends_of
 from streamfn._delivery.outbox import Outbox
-from streamfn._delivery.processes import ThisProcess
+from streamfn._delivery.processes import EndedNote, ThisProcess
 from streamfn._delivery.standings import Standings
 from streamfn._delivery.under_way import UnderWay
 from streamfn._delivery.writing import Writing, at_once
@@ -106,6 +106,7 @@ class LedgerGate(Gate):
         self._writing = Writing(book, ground.ledger, ground.stretch)
         self._counted: set[Pair] = set()
         self._notes: Notes | None = None
+        self._process: ThisProcess | None = None
         self._marks = Marks()
         self._careful = False
         self._noted: set[Pair] = set()
@@ -121,7 +122,7 @@ class LedgerGate(Gate):
     def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
         """Find out whether a process has died of this batch, or else note that this one begins its first."""
         with self._lock:
-            self._marks = process.marks
+            self._process, self._marks = process, process.marks
             process.marks.begin((process.name, self._ground.stretch, ends_of(records)))
             notes = self._notes = Notes(process, self._book, records)
             self._careful = notes.careful
@@ -356,6 +357,11 @@ class LedgerGate(Gate):
                 self._writing.write(self.deadline.seconds_for_stores)
             self._marks.end()
             self._finished = True
+            process = self._process
+            if process is not None and process.has_noted and self._notes is not None:
+                process.ended(
+                    EndedNote(self._ground.stretch, tuple(self._notes.of_batch), self._ground.clock.now)
+                )
 
     def is_open(self, failed: Failed[object]) -> bool:
         """Whether a failure of this run has to come again."""

@@ -18,7 +18,7 @@ from typing import Final
 from streamfn._delivery.book import DIED, Book
 from streamfn._delivery.marks import Begun
 from streamfn._delivery.processes import ThisProcess
-from streamfn._ledger import NOTE, Entry, Pair, identity_of
+from streamfn._ledger import NOTE, Entry, Pair, identity_of, is_note
 from streamfn._records import Record
 
 _REASON: Final = "Begun"
@@ -52,6 +52,11 @@ class Notes:
             self._pairs = pairs
             self._of_call = self._enter(pairs, now, alone=len(pairs) == 1)
 
+    @property
+    def of_batch(self) -> Sequence[Pair]:
+        """The note of this run's batch, where it has entered one and not settled it."""
+        return self._of_batch
+
     def passes_over(self, entry: Entry) -> bool:
         """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
         handler, record = entry.pair
@@ -72,7 +77,7 @@ class Notes:
     def _read(self, records: Sequence[Record]) -> bool:
         """Find out whether the run has to be careful."""
         book = self._book
-        found = [pair for pair in book.owed if pair.record.startswith(NOTE) or book[pair].reason == DIED]
+        found = [pair for pair in book.owed if is_note(pair) or book[pair].reason == DIED]
         if not found:  # as in nearly every run
             return False
         here = {identity_of(record) for record in records}

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from streamfn._delivery.marks import Marks
+from streamfn._ledger import Entry, Ledger, Pair, Stretch
+
+_LATER: Final = timedelta(minutes=1)
+"""How long the note of a batch stays that has ended without a write: what comes and goes within a batch or two, such as
+a process that is started for a moment, does not pay for taking it away."""
+
+
+class EndedNote(NamedTuple):
+    """The note of a batch that has ended well, which a ledger still has, and since when it says nothing any more."""
+
+    stretch: Stretch
+    pairs: Sequence[Pair]
+    since: datetime
 
 
 class ThisProcess:
     """Names the process and its notes, and remembers whether the ledger has one of a batch; a fork begins anew."""
 
-    __slots__ = ("_count", "_has_looked", "_has_noted", "_name", "_pid", "marks")
+    __slots__ = ("_count", "_ended", "_has_looked", "_has_noted", "_name", "_pid", "marks")
 
     def __init__(self, marks: Marks) -> None:
         """Begin without a name: the process that asks for one may be a fork of this one."""
@@ -20,6 +36,7 @@ class ThisProcess:
         self._count = 0
         self._has_noted = False
         self._has_looked = False
+        self._ended: EndedNote | None = None
 
     @property
     def name(self) -> str:
@@ -27,6 +44,7 @@ class ThisProcess:
         if self._pid != (pid := os.getpid()):
             self._pid, self._name, self._count = pid, os.urandom(8).hex(), 0
             self._has_noted = self._has_looked = False
+            self._ended = None
         return self._name
 
     @property
@@ -37,6 +55,22 @@ class ThisProcess:
     def noted(self) -> None:
         """Take note that the ledger has one."""
         self._has_noted = True
+
+    def ended(self, note: EndedNote) -> None:
+        """Take note that a batch has ended, and its note, if it has one, without being settled."""
+        if note.pairs:
+            self._ended = note
+
+    def settle_ended(self, ledger: Ledger, now: datetime) -> None:
+        """Settle the note of a batch that ended a while ago: whoever lags behind would read it until it expires."""
+        ended = self._ended if self.name else None
+        if ended is None or now - ended.since < _LATER:
+            return
+        self._ended = None
+        try:
+            ledger.write(ended.stretch, [Entry(pair, "handled") for pair in ended.pairs], lambda: 0.0)
+        except Exception:  # noqa: BLE001 (whatever it is, nothing is repeated for it)
+            self._ended = ended._replace(since=now)
 
     @property
     def has_looked(self) -> bool:

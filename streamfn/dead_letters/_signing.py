@@ -46,15 +46,11 @@ class Signer:
 
     def problem_of(self, text: str) -> str | None:
         """Say why the JSON of a letter is not signed by any of the keys; None where it is."""
-        told = read_json(text)
-        found = as_text(told.get(_MEMBER)) if is_map(told) else None
-        if not is_map(told) or found is None:
-            return "the letter is not signed"
-        body = {name: value for name, value in told.items() if name != _MEMBER}
-        # Bytes, because compare_digest takes no text beyond ASCII.
-        given = found.encode(errors="surrogatepass")
-        matches = [hmac.compare_digest(_signature(key, body).encode(), given) for key in self._current()]
-        return None if any(matches) else "the letter is signed with none of the keys"
+        keys = self._current()
+        try:
+            return _problem_of(text, keys)
+        except RecursionError:  # what is nested so deep that it can just be read, nobody has written
+            return "the letter is nested too deep to be signed"
 
     @override
     def __repr__(self) -> str:
@@ -80,6 +76,18 @@ def _checked(keys: object) -> Sequence[bytes]:
             )
         checked.append(key)
     return checked
+
+
+def _problem_of(text: str, keys: Sequence[bytes]) -> str | None:
+    told = read_json(text)
+    found = as_text(told.get(_MEMBER)) if is_map(told) else None
+    if not is_map(told) or found is None:
+        return "the letter is not signed"
+    body = {name: value for name, value in told.items() if name != _MEMBER}
+    # Bytes, because compare_digest takes no text beyond ASCII.
+    given = found.encode(errors="surrogatepass")
+    matches = [hmac.compare_digest(_signature(key, body).encode(), given) for key in keys]
+    return None if any(matches) else "the letter is signed with none of the keys"
 
 
 def _signature(key: bytes, told: object) -> str:

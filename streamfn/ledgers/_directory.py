@@ -109,6 +109,11 @@ def classes_beyond(marks: Marks, lowest: str) -> set[int]:
     return {_digits(segment) for segment, highest in marks.items() if highest >= place}
 
 
+def reaches(marks: Marks, digits: int, highest: str) -> bool:
+    """Whether a mark of a class is as high as a place, so that all who ask for less look into the index."""
+    return any(_digits(segment) == digits and place >= highest for segment, place in marks.items())
+
+
 def raising(mark: Image) -> dict[str, object]:
     """Make the arguments of the UpdateItem that raises a mark, and fails where it is as high already."""
     changed = (LOWEST, REACHES, EXPIRES_AT)

@@ -26,8 +26,8 @@ class DynamoDBLedger:
 
     One run's entries become one new item, or some if they are many, in a partition of their own, and an index leads to
     it. A batch that nothing failed in costs one consistent Query and no write. One that lies behind what others wrote
-    costs a Query or two more, whatever they wrote. Entries are never changed or taken away, so functions and
-    invocations beside each other need no locks.
+    costs a Query or two more, whatever they wrote. Entries are never changed, and none is taken away but
+    what a process noted of its own first batch, so functions and invocations beside each other need no locks.
 
     The function needs the permissions ``dynamodb:Query``, ``dynamodb:BatchWriteItem`` and ``dynamodb:UpdateItem`` on
     the table. Without the last one it writes as versions before did: see "Limits of the ledger" in the documentation.

@@ -50,10 +50,15 @@ class Indexed:
     `leads_until` is when its index item expires, in seconds since 1970, if that leads to all records of the stretch.
     Entries of the stretch may then be put into its partition: a part of a batch that comes again needs no index item of
     its own.
+
+    A mark of the class of its `digits` has to reach the place of its `highest` number, or not everybody looks into the
+    index who asks for one of its records.
     """
 
     digest: str
     leads_until: float | None
+    digits: int
+    highest: str
 
 
 def class_of(stretch: Stretch) -> int:
@@ -111,7 +116,8 @@ class Question:
             if lowest > self._highest or not self._shares(fingerprints):
                 return None
             covers = lowest <= self._lowest and self._highest <= highest and self._has_all(fingerprints)
-            return Indexed(digest, float(_text(item, EXPIRES_AT, "N")) if covers else None)
+            leads_until = float(_text(item, EXPIRES_AT, "N")) if covers else None
+            return Indexed(digest, leads_until, magnitude(width)[0], place)
         except (LookupError, TypeError, ValueError):
             raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
 

@@ -8,14 +8,24 @@ from functools import partial
 from typing import Final
 
 from streamfn._clients import OnFirstUse, error_code
-from streamfn._ledger import Entry, Stretch, is_note
+from streamfn._ledger import Entry, Stretch
 from streamfn._time import SecondsLeft
 from streamfn._wire import Image
 from streamfn.ledgers._backoff import Backoff, LedgerBusy, Wait
 from streamfn.ledgers._batches import REGISTERED_FOR, Batches
 from streamfn.ledgers._client import LedgerClient
-from streamfn.ledgers._directory import Directory, classes_beyond, is_mark, marks_of, raising
+from streamfn.ledgers._directory import (
+    Directory,
+    Marks,
+    classes_beyond,
+    is_mark,
+    marks_of,
+    raising,
+    reaches,
+    text_of,
+)
 from streamfn.ledgers._index import Question, group_of, index_item, window_of
+from streamfn.ledgers._open_notes import OpenNotes, is_of_batch, without
 from streamfn.ledgers._segments import entries_of, items_of
 from streamfn.ledgers._table import (
     LIFETIME,
@@ -50,6 +60,7 @@ class SegmentLog:
         self._now = now
         self._directory = Directory()
         self._batches = Batches()
+        self._open_notes = OpenNotes()
         self._may_update = True
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
@@ -66,26 +77,46 @@ class SegmentLog:
                 entries += _unpacked(item, backoff)
         marks = marks_of(found)
         self._directory.saw(partition, marks)
-        for digest in self._indexed(stretch, classes_beyond(marks, stretch.lowest), backoff):
+        for digest in self._indexed(stretch, marks, backoff):
             for item in self._segments(batch_partition(stretch, digest), stretch, backoff):
                 entries += _unpacked(item, backoff)
         return entries
 
     def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        """Add entries as new segments; see `DynamoDBLedger`."""
-        if not entries:
-            return
+        """Add entries as new segments; see `DynamoDBLedger`.
+
+        The settled note of a batch takes the item of the open one away, where this process has put that.
+        """
         backoff = Backoff(self._table_name, seconds_left, self._wait)
+        ended = self._open_notes.ended(entries)
+        entries = without(entries, ended)
+        taken = list({text_of(key, SEGMENT): key for key in ended.values()}.values())
+        if entries:
+            self._write(stretch, entries, taken, backoff, seconds_left)
+        elif taken:
+            self._put([], backoff, taken)
+        self._open_notes.taken(ended)
+
+    def _write(
+        self,
+        stretch: Stretch,
+        entries: Sequence[Entry],
+        taken: Sequence[Image],
+        backoff: Backoff,
+        seconds_left: SecondsLeft,
+    ) -> None:
         now = self._now()
         expires_at = int(now + LIFETIME.total_seconds())
-        if all(is_note(entry.pair) and not entry.pair.handler for entry in entries):
+        if all(is_of_batch(entry) for entry in entries):
             # A process begins. One item where each read looks first is enough for it, and raises no mark.
-            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff)
+            items = items_of(partition_of(stretch), stretch, entries, expires_at)
+            self._open_notes.put(entries, items)
+            self._put(items, backoff, taken)
             return
         batch = self._batches.of(stretch, entries, now)
         items = items_of(batch.partition, stretch, entries, expires_at)
         if batch.is_indexed(now):
-            self._put(items, backoff)
+            self._put(items, backoff, taken)
             return
         unanswered: Exception | None = None
         try:
@@ -96,9 +127,10 @@ class SegmentLog:
             # Perhaps it was done, and only its answer was lost: then all is there if what follows is written.
             may_be_found, unanswered = True, error
         if not may_be_found:
-            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff)
+            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff, taken)
             return
-        self._put([index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR), *items], backoff)
+        index = index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR)
+        self._put([index, *items], backoff, taken)
         if unanswered is not None:
             raise unanswered
         batch.indexed_at = now
@@ -119,9 +151,9 @@ class SegmentLog:
             "NOT #lowest > :highest" + (" OR #lowest = :mark" if marks else ""),
         )
 
-    def _indexed(self, stretch: Stretch, classes: set[int], backoff: Backoff) -> list[str]:
+    def _indexed(self, stretch: Stretch, marks: Marks, backoff: Backoff) -> list[str]:
         """Find the digests of batches that may have records of a stretch."""
-        widest = {group_of(digits): digits for digits in sorted(classes)}
+        widest = {group_of(digits): digits for digits in sorted(classes_beyond(marks, stretch.lowest))}
         question = Question(stretch)
         digests: dict[str, None] = {}
         for group, digits in widest.items():
@@ -135,7 +167,8 @@ class SegmentLog:
                 if (indexed := question.ask(item)) is None:
                     continue
                 digests[indexed.digest] = None
-                if indexed.leads_until is not None:
+                # Whoever wrote the item may have died before its mark was raised.
+                if indexed.leads_until is not None and reaches(marks, indexed.digits, indexed.highest):
                     indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
                     self._batches.adopt(stretch, indexed.digest, indexed_at)
         return list(digests)
@@ -189,9 +222,14 @@ class SegmentLog:
         self._directory.raised(mark, now)
         return True
 
-    def _put(self, items: Sequence[Image], backoff: Backoff) -> None:
-        for start in range(0, len(items), _AT_ONCE):
-            self._add([{"PutRequest": {"Item": item}} for item in items[start : start + _AT_ONCE]], backoff)
+    def _put(self, items: Sequence[Image], backoff: Backoff, taken: Sequence[Image] = ()) -> None:
+        """Put items, and take away those of other keys."""
+        requests: list[object] = [
+            *({"PutRequest": {"Item": item}} for item in items),
+            *({"DeleteRequest": {"Key": key}} for key in taken),
+        ]
+        for start in range(0, len(requests), _AT_ONCE):
+            self._add(requests[start : start + _AT_ONCE], backoff)
 
     def _add(self, requests: Sequence[object], backoff: Backoff) -> None:
         """Send requests to write until none is left: DynamoDB may do some, and give back those that it has not done."""

@@ -4,7 +4,7 @@ It has three kinds of items, and all expire:
 
 - *Segments*, the entries that one write added for one stretch of a stream. Each batch has a partition of its own for
   them, so that nobody reads them who asks for other records, and many batches can be written at once. Segments are
-  added, and are never changed.
+  added, and are never changed; a process takes its note of a batch away once that has ended with a write.
 - *Index items*, one for each batch: its lowest and highest number, its records' fingerprints, and its partition. They
   are sorted by the highest number, in a partition for each group of widths: see `streamfn.ledgers._index`.
 - *Marks* of a directory, one for each class of widths and day: the highest number that the index has of it. They are

@@ -90,6 +90,16 @@ def test_a_letter_that_is_not_signed_does_not_run(forgery: str) -> None:
     assert (job.seen, list(texts.texts)) == ([], ["1"])
 
 
+def test_a_letter_that_is_nested_too_deep_to_be_signed_does_not_end_the_redrive() -> None:
+    """Between what can be read and what can be read or written further down is a level or so."""
+    text = json.dumps({**json.loads(Signer(KEY).signed(LETTER.to_json())), "more": "deep"})
+    texts = Texts(
+        {str(depth): text.replace('"deep"', "[" * depth + "]" * depth) for depth in range(900, 1_000)}
+    )
+    outcomes = {each.outcome for each in redrive(of(Job()), texts, ledger=MemoryLedger(), keys=KEY)}
+    assert outcomes == {"unproved", "unreadable"}
+
+
 def test_keys_are_changed_while_letters_of_the_old_one_lie_there() -> None:
     (old,) = sent_to_queue(KEY, LETTER)
     (new,) = sent_to_queue([NEW, KEY], LETTER)

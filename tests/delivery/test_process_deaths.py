@@ -39,7 +39,7 @@ from streamfn._time import SecondsLeft, no_end
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, StoreDown, lambda_context, lambda_event
 from streamfn.testing._mapping.faults import Fault
-from tests.delivery.jobs import START, Job, Letterbox, Note, notes, quiet, written
+from tests.delivery.jobs import START, Clock, Job, Letterbox, Note, notes, quiet, written
 
 SECOND: Final = timedelta(seconds=1)
 MAX_ATTEMPTS: Final = 3
@@ -343,6 +343,62 @@ def test_what_is_written_at_the_end_settles_the_note() -> None:
         [("", "a1", "open")],
         [("tell", "a1", "open"), ("", "a1", "handled")],
     ]
+
+
+class Silent(Clock):
+    """A clock whose alarm is set, and does not ring."""
+
+    @override
+    def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
+        return _nothing
+
+
+def simulated(ledger: Shared, clock: Clock) -> LambdaFunction[str, str]:
+    """Make a function that goes by a clock of the test's."""
+    made = function(ledger)
+    return LambdaFunction(made.process, made.delivery, made.margin, clock)
+
+
+def test_the_note_of_a_batch_that_ended_well_is_settled_a_minute_later_and_once() -> None:
+    ledger, clock = Shared(), Clock()
+    handler = simulated(ledger, clock)
+    for batch in (written("a1", "b1"), written("c1"), written("d1"), written("e1")):
+        handler(lambda_event(*batch), None)
+        clock.pass_by(31)
+    assert writes_of(ledger) == [
+        [("", "a1", "open"), ("", "b1", "open")],
+        [("", "a1", "handled"), ("", "b1", "handled")],
+    ]
+    assert ledger.stretches[0] == ledger.stretches[1]
+
+
+def test_a_note_that_cannot_be_settled_is_settled_another_minute_later() -> None:
+    ledger, clock = Shared(), Clock()
+    handler = simulated(ledger, clock)
+    handler(lambda_event(*written("a1")), None)
+    ledger.fails_from = 1
+    for pause in (61, 0, 61):
+        clock.pass_by(pause)
+        assert handler(lambda_event(*written("b1")), None) == {"batchItemFailures": []}
+        ledger.fails_from = 1 if pause else 10**9
+    assert [len(write) for write in ledger.writes] == [1, 1]
+
+
+def test_where_time_is_up_no_note_is_settled() -> None:
+    ledger, clock = Shared(), Silent()
+    delivery: Delivery[object] = retry(ledger=ledger, scope="notes-worker", report=quiet)
+    context = lambda_context(10 * SECOND)
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        context.remaining = timedelta() if event.event_id == "b1" else context.remaining
+        return Success(event.event_id)
+
+    made = lambda_handler(pipeline(notes, on_event(tell)), delivery)
+    handler = LambdaFunction(made.process, made.delivery, made.margin, clock)
+    handler(lambda_event(*written("a1")), None)
+    clock.pass_by(61)
+    assert handler(lambda_event(*written("b1")), context) == {"batchItemFailures": []}
+    assert len(ledger.writes) == 1
 
 
 def test_a_ledger_that_ends_with_the_process_gets_no_note() -> None:

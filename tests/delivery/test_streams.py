@@ -54,6 +54,20 @@ def test_what_two_streams_have_settled_is_known_to_a_batch_of_either() -> None:
     assert (tell.again(), label.again()) == (["b1"], [])
 
 
+def test_an_identifier_that_begins_like_a_note_of_a_process_is_one_of_a_record() -> None:
+    tell, label, ledger = Job(a1=1), Label(**{"process-2": 1}), MemoryLedger()
+    process = router(
+        pipeline(notes, on_event(tell, name="tell")), pipeline(tags, on_event(label.label, name="label"))
+    )
+    handler = lambda_handler(process, retry(ledger=ledger, scope="s", report=quiet))
+    named = [insert_event(Tag(number), event_id=f"process-{number}") for number in (1, 2)]
+    batch = lambda_event(*NOTES, *named)
+    handler(batch, None)
+    assert (tell.again(), label.again()) == (["a1", "b1"], ["process-1", "process-2"])
+    handler(batch, None)
+    assert (tell.again(), label.again()) == (["a1"], ["process-2"])
+
+
 def test_each_streams_entries_are_its_own() -> None:
     ledger = WatchedLedger()
     process = router(

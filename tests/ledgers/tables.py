@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -28,7 +28,8 @@ Kind: TypeAlias = Literal["reads", "writes"]
 
 
 class Put(TypedDict):
-    PutRequest: Mapping[str, Item]
+    PutRequest: NotRequired[Mapping[str, Item]]
+    DeleteRequest: NotRequired[Mapping[str, Item]]
 
 
 COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
@@ -127,22 +128,27 @@ class MemoryTable:
 
     def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> Written:
         assert [NAME] == list(RequestItems)
-        new = {key_of(item): item for item in (each["PutRequest"]["Item"] for each in RequestItems[NAME])}
+        new = {key_of(item): item for item in map(item_of, RequestItems[NAME])}
         assert 1 <= len(new) == len(RequestItems[NAME]) <= 25
         for key, item in new.items():
+            if set(item) == {"stream", "segment"}:  # the key of one to delete
+                continue
             assert size(item) < 400_000
             assert key not in self.items or lasting(item) == lasting(self.items[key]), "an item is lost"
         undone: list[Put] = []
         turned_away: Exception | None = None
         for put in RequestItems[NAME]:
-            item = put["PutRequest"]["Item"]
+            item = item_of(put)
             try:
                 self.admit(text(item, "stream"), "writes")
             except ClientError as error:
                 turned_away = error
                 undone.append(put)
                 continue
-            self._keep(item)
+            if "PutRequest" in put:
+                self._keep(item)
+            else:
+                self._remove(key_of(item))
             self.take(text(item, "stream"), "writes", -(-size(item) // 1_024))
         self.batches.append(len(new) - len(undone))
         if turned_away is not None and len(undone) == len(new):
@@ -183,8 +189,7 @@ class MemoryTable:
     def expire(self, now: float) -> None:
         """Remove what has expired, as DynamoDB may do at once or days later."""
         for key in [key for key, item in self.items.items() if int(text(item, "expires_at", "N")) < now]:
-            del self.items[key]
-            self._sorted[key[0]].remove(key[1])
+            self._remove(key)
 
     def damage(self, **attributes: Mapping[str, object]) -> None:
         """Change attributes of every segment."""
@@ -203,6 +208,11 @@ class MemoryTable:
         self.items[partition, segment] = item
         self._sizes[partition, segment] = size(item)
 
+    def _remove(self, key: Key) -> None:
+        """Remove an item; one that is not there is none the less gone."""
+        if self.items.pop(key, None) is not None:
+            self._sorted[key[0]].remove(key[1])
+
     def admit(self, partition: str, kind: Kind) -> None:
         """Let a request through, or turn it away; a table with limits does so where units are used up."""
 
@@ -210,6 +220,15 @@ class MemoryTable:
         """Count units."""
         counted = self.reads if kind == "reads" else self.writes
         counted[partition] += units
+
+
+def item_of(request: Put) -> Item:
+    """Give the item that is put, or the key of the one that is deleted."""
+    if (put := request.get("PutRequest")) is not None:
+        return put["Item"]
+    delete = request.get("DeleteRequest")
+    assert delete is not None
+    return delete["Key"]
 
 
 def lasting(item: Item) -> Item:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
+from streamfn._time import no_end
 from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment, _client
 from streamfn.ledgers._table import partition_of, place_of
 from tests.ledgers.tables import (
@@ -217,6 +218,23 @@ def test_a_mark_of_which_nobody_knows_whether_it_is_there_is_raised_again(
     ledger.write(STRETCH, handled("id-2"), time.seconds_left)
     assert len(table.updates) == 1
     assert handled("id-2")[0] in ledger.read(STRETCH, lambda: 60.0)
+
+
+def test_what_is_written_about_a_batch_whose_mark_was_never_raised_is_found_from_any_record_on() -> None:
+    """The process that indexed the batch could not raise its mark, and died; another mark leads to its begin."""
+    table, time = MemoryTable(), Time(60)
+    records = tuple(f"id-{number}" for number in range(100, 200))
+    batch = replace(STRETCH, records=records)
+    log_on(table, time).write(
+        replace(batch, lowest="110", highest="130", records=records[10:31]), handled("id-110"), no_end
+    )
+    with pytest.raises(ConnectionError):
+        log_on(Moody(table, [ConnectionError()]), time).write(batch, handled("id-100"), time.seconds_left)
+    ledger = log_on(table, time)
+    assert handled("id-100")[0] in ledger.read(batch, no_end)
+    ledger.write(batch, handled("id-150"), no_end)
+    rest = replace(batch, lowest="150", records=records[50:])
+    assert handled("id-150")[0] in log_on(table, time).read(rest, no_end)
 
 
 def damaged(table: MemoryTable, kind: str, changed: Changed) -> str:
