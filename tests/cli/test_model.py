@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
+import sys
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import boto3
@@ -187,7 +188,8 @@ def test_an_item_as_deep_as_dynamodb_stores_has_a_model(
     ran = call("model", "--table", "prod-cards", "--file", str(path), "--partition-key", "id")
     assert ran.code == 0
     (tmp_path / f"deep_{kind}.py").write_text(ran.out)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    invalidate_caches()
     assert import_module(f"deep_{kind}").table.name == "prod-cards"
 
 
