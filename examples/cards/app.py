@@ -1,10 +1,10 @@
 """Follow the table of cards: announce new cards, keep the search index up to date, back removed cards up.
 
 Lambda calls `handler` with a batch of the table's stream. Each job is a function of one typed event that answers a
-`Result`. What fails comes again to the job that failed and to no other, which is what the ledger is for. What goes on
-failing, five times and for five minutes, becomes a dead letter: it is not lost, and holds nothing up for longer. Where
-the outside world is comes from the environment (`template.yaml` sets it), and each client is made once, when the first
-event needs it.
+`Result`. A failed record comes again to the job that failed and to no other, which is what the ledger is for. One that
+fails five times while its job works for others becomes a dead letter, which is not lost and holds nothing up. A job
+that is down is waited for, two hours at most. Where the outside world is comes from the environment (`template.yaml`
+sets it), and each client is made once, when the first event needs it.
 """
 
 import json
@@ -178,7 +178,7 @@ def s3() -> BackupClient:
 
 process = pipeline(cards, on_insert(announce), on_remove(back_up), on_event(index))
 # A letter that cannot be stored, for want of a queue say, is none: its record goes on coming again. Cards are small;
-# items whose images outgrow a message of SQS need `overflow=` as well, or they would do so too.
+# items whose images outgrow a message of SQS need `overflow=` as well, or their letters are kept without the images.
 handler = lambda_handler(
     process,
     retry(

@@ -21,14 +21,14 @@ class Log(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def failures(lines: Iterable[str]) -> Counter[str]:
-    """Count the failures that a log reports by handler; a line that tells of a dead letter reports none.
+def failures(lines: Iterable[str]) -> Counter[tuple[str, str]]:
+    """Count the failures that a log reports by handler and event; a line that tells of a dead letter reports none.
 
-    >>> failures(['{"reason": "Refused", "handler": "index"}', '{"deadLetter": "follow-cards/index/id-1"}'])
-    Counter({'index': 1})
+    >>> failures(['{"handler": "index", "eventID": "id-1"}', '{"deadLetter": "follow-cards/index/id-1"}'])
+    Counter({('index', 'id-1'): 1})
     """
     told = (json.loads(line) for line in lines)
-    return Counter(line["handler"] for line in told if "deadLetter" not in line)
+    return Counter((line["handler"], line["eventID"]) for line in told if "deadLetter" not in line)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def _settings(folder: str, port: int) -> dict[str, str]:
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": LOOPBACK,
-        "SERVICES": "dynamodb,dynamodbstreams,iam,lambda,s3,sqs,sts",
+        "SERVICES": "dynamodb,dynamodbstreams,iam,lambda,s3,secretsmanager,sqs,sts",
         # It would otherwise listen for SFTP and MQTT as well, and look for containers to clean up.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",

@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     MISUSE = 2
     """It could not be done: the call was wrong, or AWS refused."""
     IN_USE = 3
-    """Another process has what can be used by one at a time; nothing was done."""
+    """Another process has what one alone can use, or may have it by now; nothing was done, or nothing more."""
     INTERRUPTED = 130
     """As a shell has it: 128, and the number of the signal."""
 

@@ -83,7 +83,8 @@ def replay(
       0    every handler succeeded on every record that it wants
       1    a handler failed, or a file could not be read
       2    the call was wrong, or AWS refused; standard error says why
-      3    another replay has the progress, and nothing was run here
+      3    another replay has the progress, and nothing was run here; or it may
+           have it by now, and nothing more was run
       130  it was interrupted; called again it goes on
     """
     from streamfn.sources.export import DamagedExport, NotAnExport, NotProgress, ProgressInUse

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import boto3
@@ -164,6 +166,36 @@ def test_a_file_that_will_not_do_is_a_line(tmp_path: Path, text: str, said: str)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
     assert "secret" not in ran.err
+
+
+@pytest.mark.parametrize("kind", ["L", "M"])
+@pytest.mark.parametrize("levels", [33, 100, 300, 5_000])
+def test_an_item_that_dynamodb_could_not_have_stored_is_none(tmp_path: Path, kind: str, levels: int) -> None:
+    """A module that says its type would not be imported."""
+    path = tmp_path / "items.jsonl"
+    path.write_text(_nested(kind, levels))
+    ran = call("model", "--table", "prod-cards", "--file", str(path), "--partition-key", "id")
+    assert (ran.code, ran.out) == (2, "")
+    assert "items.jsonl, line 1: expected an item" in ran.err
+
+
+@pytest.mark.parametrize("kind", ["L", "M"])
+def test_an_item_as_deep_as_dynamodb_stores_has_a_model(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text(_nested(kind, 32))
+    ran = call("model", "--table", "prod-cards", "--file", str(path), "--partition-key", "id")
+    assert ran.code == 0
+    (tmp_path / f"deep_{kind}.py").write_text(ran.out)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    invalidate_caches()
+    assert import_module(f"deep_{kind}").table.name == "prod-cards"
+
+
+def _nested(kind: str, levels: int) -> str:
+    opening, closing = {"L": ('{"L": [', "]}"), "M": ('{"M": {"a b": ', "}}")}[kind]
+    return f'{{"id": {{"N": "1"}}, "deep": {opening * levels}{{"S": "x"}}{closing * levels}}}\n'
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -36,10 +36,14 @@ LAMBDAS_OWN = {
     "dynamodb:ListStreams",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
+    "s3:ListBucket",
 }
-"""What Lambda does in the name of the function, besides noting what it gives up."""
+"""What Lambda does in the name of the function. Putting what it gives up into a bucket is an action of both."""
 
-IAM_NAMES = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+IAM_NAMES = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "secrets-manager:GetSecretValue": "secretsmanager:GetSecretValue",
+}
 """Operations whose permission has another name ("Amazon SQS API permissions" in the Amazon SQS Developer Guide)."""
 
 
@@ -73,11 +77,14 @@ def followed(aws: str) -> Generator[Followed]:
     with ExitStack() as running, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", aws)
         environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "follow-cards")
-        environment.setenv("SLACK_WEBHOOK_URL", running.enter_context(serving(slack)))
+        environment.delenv("SLACK_WEBHOOK_URL", raising=False)
+        environment.setenv("SLACK_WEBHOOK_SECRET", "cards/slack-webhook")
         environment.setenv("SEARCH_URL", running.enter_context(serving(index)))
         environment.setenv("BACKUP_BUCKET", BUCKET)
         environment.setenv("LEDGER_TABLE", LEDGER)
         environment.setattr(boto3, "DEFAULT_SESSION", None)
+        secret = running.enter_context(serving(slack))
+        boto3.client("secretsmanager").create_secret(Name="cards/slack-webhook", SecretString=secret)
         DynamoDBLedger(LEDGER).create(boto3.client("dynamodb"))
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         url = boto3.client("sqs").create_queue(QueueName="deployed-letters")["QueueUrl"]

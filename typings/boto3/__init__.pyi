@@ -6,6 +6,7 @@ from typing import Literal, NotRequired, Protocol, TypedDict, overload
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from typing_extensions import override
 
 class _ClientEvents(Protocol):
     def register(self, event_name: str, handler: Callable[..., object]) -> None: ...
@@ -103,6 +104,7 @@ class DynamoDBStreamsClient(Protocol):
 class SeekingStreamsClient(DynamoDBStreamsClient, Protocol):
     """All of the client; what reads streams from an end is content with less."""
 
+    @override
     def get_shard_iterator(
         self,
         *,
@@ -274,6 +276,7 @@ class STSClient(Protocol):
     def get_caller_identity(self) -> _CallerIdentity: ...
 
 class SecretsManagerClient(Protocol):
+    def create_secret(self, *, Name: str, SecretString: str) -> Mapping[str, object]: ...
     def get_secret_value(self, *, SecretId: str) -> Mapping[str, object]: ...
 
 def setup_default_session() -> None: ...

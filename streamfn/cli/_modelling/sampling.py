@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NotRequired, Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict, cast
 
 from typing_extensions import ReadOnly
 
+from streamfn._conversion.containers import MOST_LEVELS
 from streamfn._conversion.plain import read_plain
 from streamfn._conversion.problems import Unfit
+from streamfn._conversion.tags import tagged
 from streamfn._misuse import Misuse
 from streamfn._texts import encoding_of
 from streamfn._wire import Image, is_map
@@ -156,8 +158,19 @@ def _item(line: str) -> Image | None:
 
 
 def _is_value(value: object) -> bool:
+    """Whether it is an attribute value, which nests no deeper than DynamoDB stores and a module could say."""
     try:
         read_plain(value)
-    except Unfit:
+    except (Unfit, RecursionError):
         return False
-    return True
+    return _nests_at_most(MOST_LEVELS, value)
+
+
+def _nests_at_most(levels: int, value: object) -> bool:
+    """Whether an attribute value has so many lists and maps within one another, or fewer."""
+    tag, held = tagged(value)
+    if tag not in {"L", "M"}:
+        return True
+    # What lists and maps hold are attribute values, as `read_plain` has seen.
+    within = held.values() if is_map(held) else cast("Sequence[object]", held)
+    return levels > 0 and all(_nests_at_most(levels - 1, each) for each in within)

@@ -81,8 +81,8 @@ def check_claim(claim: Claim, place: Place) -> None:
     """Raise `ProgressInUse` for a claim that was lost."""
     if claim.lost():
         raise ProgressInUse(
-            f"the claim of the progress at {place} could not be renewed, and nothing more was run: look whether "
-            "another replay has it by now, and begin again when that has ended"
+            f"the claim of the progress at {place} could not be renewed for a minute: look whether another replay has "
+            "it by now, and begin again when that has ended"
         )
 
 
@@ -209,7 +209,7 @@ class _Lease:
 
     def lost(self) -> bool:
         """Whether another replay has taken it, or could have: nobody has renewed it in time."""
-        return self._refused or time.monotonic() - self._renewed > LEASE
+        return self._refused or _now() - self._renewed > LEASE
 
     def for_workers(self) -> object:
         """Give nothing: the lease outlasts this process."""
@@ -239,13 +239,13 @@ class _Lease:
 
     def _takes_over(self, found: _Found) -> bool:
         if found.token == self._token:  # the answer to the first write was lost, and boto3 has tried again
-            self._etag, self._renewed = found.etag, time.monotonic()
+            self._etag, self._renewed = found.etag, _now()
             return True
         return found.is_free and self._put(found.etag)
 
     def _put(self, etag: str | None = None, *, held: bool = True) -> bool:
         """Write it if it is not there, or has this ETag; False if that is not so."""
-        began = time.monotonic()
+        began = _now()
         self._write += 1  # no two writes have the same ETag
         told = {"format": _FORMAT, "token": self._token, "write": self._write, "held": held}
         body, client, name = json.dumps(told).encode(), self._bucket.client(), self._bucket.name
@@ -275,6 +275,15 @@ class _Lease:
         told = told if is_map(told) else {}
         is_free = told.get("held") is False or _age(answer) > LEASE
         return _Found(answer.get("ETag", ""), told.get("token"), is_free)
+
+
+def _now() -> float:
+    """Give the seconds of a clock that goes on while the machine sleeps, as that of S3 does.
+
+    Of Linux that is CLOCK_BOOTTIME, and of macOS CLOCK_MONOTONIC; `time.monotonic` stands still on both.
+    """
+    clock: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _age(answer: GetObjectOutput) -> float:
