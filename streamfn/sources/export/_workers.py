@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 from typing import Final, Protocol, cast
 
 from streamfn._clients import named
@@ -226,7 +227,7 @@ def _work(
 ) -> None:
     """Do the work of a process, until there is no more, or nobody to give it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # at once, and what is done is kept
+    before = signal.signal(signal.SIGTERM, interrupts(stop))
     over, until_over = _SPAWN.Pipe(duplex=False)
     stopped = threading.Event()
     listener = threading.Thread(target=_listen, name=LISTENER, args=(stop, stopped, over), daemon=True)
@@ -239,6 +240,20 @@ def _work(
         listener.join()
         over.close()
         signal.signal(signal.SIGTERM, before)
+
+
+def interrupts(stop: Connection) -> Callable[[int, FrameType | None], None]:
+    """Make the handler of SIGTERM: who began the replay ends this process at once with it, and what is done is kept.
+
+    That one closes the pipe first. Else the signal went to all processes, as a service manager sends it: a first one
+    lets handlers end, and this process hears by the pipe that no other is to start.
+    """
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.poll():
+            raise KeyboardInterrupt
+
+    return handle
 
 
 def _listen(stop: Connection, stopped: threading.Event, over: Connection) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from multiprocessing import Pipe
 
 import pytest
 
 from streamfn._signals import stopped_by_signals
+from streamfn.sources.export._workers import interrupts
 from tests.cli.commands import streamfn
 from tests.sources.export.waiting import Waiting
 
@@ -33,6 +35,33 @@ def test_a_second_signal_ends_it_at_once_and_keeps_what_was_done(
     repeated = [event_id for event_id, count in called.items() if count > 1]
     assert [each.rpartition("/")[2] for each in repeated] == ["4"]
     assert len(called) == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_signal_to_all_processes_lets_the_handlers_end(
+    waiting: Waiting, number: signal.Signals
+) -> None:
+    """A terminal sends Ctrl-C so, and a service manager SIGTERM. No card is run again."""
+    with waiting.begin(2) as running:
+        assert running.stderr is not None
+        os.killpg(running.pid, number)
+        while "no handler is started any more" not in running.stderr.readline():
+            pass
+        waiting.go_on_or_end(running)
+        assert running.wait() in {0, 130}, "it may be done before all processes have heard"
+    again = streamfn(*waiting.arguments(1), "--json", cwd=waiting.folder)
+    assert (again.code, again.document["handled"]) == (0, {"announce": 7})
+    assert set(Counter(waiting.calls()).values()) == {1}
+
+
+def test_a_worker_is_interrupted_by_who_began_it_alone() -> None:
+    stop, until_stopped = Pipe(duplex=False)
+    handle = interrupts(stop)  # pyright: ignore[reportArgumentType] (on Windows, pipes are of another class)
+    handle(signal.SIGTERM, None)
+    until_stopped.close()
+    with pytest.raises(KeyboardInterrupt):
+        handle(signal.SIGTERM, None)
+    stop.close()
 
 
 def ask_twice() -> None:

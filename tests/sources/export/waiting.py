@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,6 +54,7 @@ class Waiting:
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), "WAITS": str(self.folder / "pipe")},
             cwd=self.folder,
+            start_new_session=True,  # a group of processes of its own
         ) as running:
             try:
                 assert running.stdout is not None
@@ -70,6 +71,13 @@ class Waiting:
     def go_on(self) -> None:
         """Let it go on."""
         (self.folder / "pipe").write_text("")
+
+    def go_on_or_end(self, running: subprocess.Popen[str]) -> None:
+        """Let it go on, unless it ends without that."""
+        while running.poll() is None:
+            with suppress(OSError):  # nobody waits at the pipe, not yet or no more
+                os.close(os.open(self.folder / "pipe", os.O_WRONLY | os.O_NONBLOCK))
+                return
 
     def calls(self) -> list[str]:
         """Give the records that were run."""
