@@ -12,7 +12,7 @@ within the run. One that failed before the first success is due once more: the s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -92,6 +92,10 @@ class Again:
         _, _, first = heappop(behind)
         self._ready.append(first)
         return True
+
+    def waits(self, places: Collection[Place]) -> bool:
+        """Whether a turn is held back at one of these places."""
+        return any(self._behind.get(place) for place in places)
 
     def ready(self, turns: Iterable[Turn]) -> None:
         """Have turns tried now."""

@@ -437,7 +437,7 @@ class LedgerGate(Gate):
 
     @override
     def rests(self) -> bool:
-        if self._outbox is not None:
+        if self._outbox is not None and self._again.waits(self._outbox.places):
             self._send(self._outbox)
         if not self.is_due and self._last:
             self._again.ready(self._last)

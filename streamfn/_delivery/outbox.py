@@ -27,12 +27,12 @@ class Outbox:
         """Begin with no letter."""
         self._dead_letters = dead_letters
         self._waiting: list[tuple[Turn, DeadLetter]] = []
-        self._places: set[Place] = set()
+        self.places: set[Place] = set()
 
     def put(self, turn: Turn, letter: DeadLetter) -> None:
         """Put a letter in."""
         self._waiting.append((turn, letter))
-        self._places.add(turn.place)
+        self.places.add(turn.place)
 
     @property
     def full(self) -> bool:
@@ -41,12 +41,12 @@ class Outbox:
 
     def holds(self, turn: Turn) -> bool:
         """Whether a letter of this handler and item waits: whether it is stored decides what may start."""
-        return bool(self._places) and turn.place in self._places
+        return bool(self.places) and turn.place in self.places
 
     def empty(self, seconds_left: SecondsLeft) -> list[tuple[Turn, DeadLetter, bool]]:
         """Send all letters, and say of each whether it is stored."""
         waiting, self._waiting = self._waiting, []
-        self._places.clear()
+        self.places.clear()
         stored: Collection[str] = (
             self._send([letter for _, letter in waiting], seconds_left) if waiting else ()
         )

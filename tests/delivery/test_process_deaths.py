@@ -484,7 +484,7 @@ def test_a_note_that_a_living_process_could_not_settle_is_held_against_nobody() 
 
 def test_a_process_that_died_after_a_success_was_recorded_died_of_something_else() -> None:
     ledger, (event,), job = Shared(), written("a1"), Job()
-    note = Pair("tell", "process-another.1/a1")
+    note = Pair("tell", "process-0123456789abcdef.1/a1")
     ledger.write(
         stretch_of("notes-worker", [event.record]),
         [Entry(note, "open", since=START, alone=True), Entry(Pair("tell", "a1"), "handled")],
@@ -497,7 +497,7 @@ def test_a_process_that_died_after_a_success_was_recorded_died_of_something_else
 
 def test_a_call_whose_failure_was_written_and_not_its_end_has_used_one_attempt_up() -> None:
     ledger, (event,) = Shared(), written("a1")
-    note, pair = Pair("tell", "process-another.1/a1"), Pair("tell", "a1")
+    note, pair = Pair("tell", "process-0123456789abcdef.1/a1"), Pair("tell", "a1")
     ledger.write(
         stretch_of("notes-worker", [event.record]),
         [Entry(note, "open", since=START, alone=True), Entry(pair, "open", 1, START, "Refused")],

@@ -101,7 +101,7 @@ def remembered_story() -> History:
             StoreDown(invocation=5, store="dead letters"),
         ],
     )
-    sound = [inserted(number, title) for number, title in enumerate(["a", "poison", "c"], 1)]
+    sound = [inserted(number, title) for number, title in enumerate(["a", "c", "poison"], 1)]
     broken = undecodable(inserted(4, "d"))
     stranger: Json = {**inserted(5, "e").record.raw, "eventSourceARN": "arn:of:another:table"}
     owned = modify_event(Card(1, "a"), Card(1, "a", "ann"), event_id="id-6")
