@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from keyword import iskeyword
 from typing import TypeAlias, cast
-from weakref import finalize
+from weakref import ref
 
 from streamfn._conversion.aliases import ReadAlias
 from streamfn._conversion.classes import ReadModel
@@ -110,8 +110,17 @@ class Source:
             file = f"<streamfn: {title} {number}>"
         space = dict(self._names)
         exec(compile(text, file, "exec"), space)  # noqa: S102 (what is not of this package's making is a literal)
-        finalize(space[entry], linecache.cache.pop, file, None).atexit = False
+        _forgetting[file] = ref(space[entry], lambda _: _forget(file))
         return cast("Mapping[str, Callable[[object], object]]", space)  # the functions are of one argument
+
+
+_forgetting: dict[str, object] = {}
+"""References that have the lines of a file forgotten with what was made of them; nobody else keeps them."""
+
+
+def _forget(file: str) -> None:
+    _forgetting.pop(file, None)
+    linecache.cache.pop(file, None)
 
 
 def quoted(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +9,6 @@ from typing_extensions import TypeVar
 
 from streamfn._delivery.delivery import Delivery
 from streamfn._delivery.plain_deliveries import Acknowledge, Retry
-from streamfn._environment import function_name
 from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
 from streamfn._reports import Report, check_report, log_failure
 
@@ -102,7 +100,10 @@ def retry(
 
 def _marks() -> Marks:
     """Keep marks where Lambda keeps files when a process dies."""
+    import os
+
     from streamfn._delivery.marks import FileMarks, Marks
+    from streamfn._environment import function_name
 
     return Marks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
 
