@@ -27,7 +27,7 @@ from streamfn.ledgers import Ledger, MemoryLedger
 from tests.cards import record
 from tests.dead_letters.documents import Raw, Shard, document, raws, refusal
 from tests.dead_letters.redriving import EVERYTHING, Crash, Texts, letter_on, note, told
-from tests.delivery.jobs import Job, Note, WatchedLedger, notes, quiet, written
+from tests.delivery.jobs import START, Job, Note, WatchedLedger, notes, quiet, written
 
 RECORDS = raws(written("a1", "b1", "c1", "a2", "b2", "c2"))
 LANE = [RECORDS[0], RECORDS[3]]
@@ -97,6 +97,17 @@ def test_what_fails_keeps_it_and_the_next_redrive_goes_on_there() -> None:
     assert tell.again() == ["a1", "a2"]
     assert {each.outcome for each in again} == {"handled", "skipped"}
     assert texts.texts == {}
+
+
+def test_what_hung_in_the_function_runs_in_its_turn() -> None:
+    """Whoever redrives has as much time as that takes."""
+    tell, ledger = Job(), MemoryLedger()
+    ledger.write(EVERYTHING, [Entry(Pair("tell", "a1"), "open", 3, START, "TimedOut")], no_end)
+    assert told(driven(of(tell), source(document(RECORDS[:2], payload=True)), ledger)) == [
+        ("tell", "a1", "handled", "removed"),
+        ("tell", "b1", "handled", "removed"),
+    ]
+    assert tell.seen == ["a1", "b1"]
 
 
 def test_one_that_is_all_settled_is_removed() -> None:

@@ -18,6 +18,7 @@ from streamfn import (
     on_modify,
     pipeline,
 )
+from streamfn._execution.gate import Gate
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests.cards import Card, cards
 
@@ -146,3 +147,8 @@ def test_nothing_to_do_is_no_call(size: int | None) -> None:
     calls: Calls = []
     process = pipeline(cards, on_modify(batched(chunked("many", calls), size=size), name="many"))
     assert (process(lambda_event(A, B)), calls) == ([], [])
+
+
+def test_without_a_memory_nothing_is_tried_again() -> None:
+    gate = Gate()
+    assert (gate.is_due, gate.due(), gate.rests()) == (False, (), True)
