@@ -35,6 +35,8 @@ Function = Callable[["Scene", list[int], Invocation], object]
 
 CLEAN: Final[dict[str, object]] = {"batchItemFailures": []}
 
+pytestmark = pytest.mark.no_cover  # as in test_soak.py
+
 
 @dataclass(slots=True)
 class Scene:

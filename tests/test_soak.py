@@ -16,6 +16,9 @@ from tests.soak.laws import LawBroken, check
 
 ROOT: Final = Path(__file__).parents[1]
 
+# Thousands of schedules take three times as long where coverage looks on, and reach nothing that no other test does.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture(autouse=True)
 def quiet() -> Generator[None]:

@@ -48,6 +48,7 @@ SOUND: Final = play(records=2_000)
 # ------------------------------------------------------------------------------------------------- a handler that works
 
 
+@pytest.mark.no_cover  # as in test_soak.py
 @strategies
 @pytest.mark.parametrize("chunks", [False, True], ids=["single", "chunks"])
 @pytest.mark.parametrize("seed", range(2))
@@ -60,6 +61,7 @@ def test_one_poison_record_in_a_hundred_costs_at_most_half_of_the_rate(
     assert found.calls <= 2_000 + 20 * 9, "each is asked as often as it has attempts, and little more"
 
 
+@pytest.mark.no_cover  # as in test_soak.py
 @pytest.mark.parametrize("share", [0.001, 0.1])
 def test_nothing_expires_however_many_are_poison(share: float) -> None:
     found = play(records=3_000, share=share)
@@ -260,6 +262,7 @@ def test_a_handler_that_works_for_another_shard_is_not_down() -> None:
 # ----------------------------------------------------------------------------------------------- a handler that is down
 
 
+@pytest.mark.no_cover  # as in test_soak.py
 @pytest.mark.parametrize("chunks", [False, True], ids=["single", "chunks"])
 @pytest.mark.parametrize(("seconds", "deliveries"), [(30, 7), (300, 11), (3600, 22)])
 def test_nothing_that_an_outage_refuses_becomes_a_letter(
@@ -270,6 +273,7 @@ def test_nothing_that_an_outage_refuses_becomes_a_letter(
     assert found.calls <= 2_000 + 100 * deliveries
 
 
+@pytest.mark.no_cover  # as in test_soak.py
 @strategies
 def test_in_an_outage_poison_becomes_letters_and_nothing_else(strategy: Strategy) -> None:
     found = play(records=2_000, share=0.01, begins=timedelta(seconds=20), lasts=5 * MINUTE, strategy=strategy)
@@ -436,6 +440,7 @@ def test_a_malformed_record_is_never_old() -> None:
     assert box.told() == [("", "b", "Malformed")]
 
 
+@pytest.mark.no_cover  # as in test_soak.py
 def test_the_table_of_the_docs_is_what_the_command_writes() -> None:
     """One row of it; the command plays all in a minute."""
     page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text().splitlines()

@@ -91,7 +91,6 @@ BROKEN_TOO: Final[Mapping[str, tuple[Break, str]]] = {
             "nothing held back": laws.OVERTAKES,
             "halves of a chunk forgotten": laws.IS_UNSETTLED,
             "nothing tried alone": laws.NO_END,
-            "no alarm": laws.NO_END,
             "no patience": laws.TOO_SOON,
             "what time ran out for dropped under acknowledge": laws.IS_UNSETTLED,
         }.items()
@@ -99,5 +98,6 @@ BROKEN_TOO: Final[Mapping[str, tuple[Break, str]]] = {
 }
 """By what is wrong: how to break it, and the law that catches it.
 
-"scope left out of the key" is missing: the second model has one function.
+"scope left out of the key" is missing: the second model has one function. So is "no alarm": without one, a process that
+is ended at its timeout is found like one that died, and the second model does not count how often neighbours run.
 """
