@@ -225,7 +225,9 @@ class Witness:
         if not (patience := min(schedule.patience, _DOUBT)):
             return
         by_letter = timedelta() if letter.since is None else letter.at - letter.since
-        if now - first_try < patience - early or by_letter < timedelta(seconds=patience):
+        # A process that died before it called a handler has tried the record as well, and nobody has seen that.
+        is_early = now - first_try < patience - early and not self._cut_short[pair[1]]
+        if is_early or by_letter < timedelta(seconds=patience):
             self.breaks(TOO_SOON, (pair, now - first_try, by_letter))
 
     def _is_known_to_work(self, pair: Pair, first_try: float) -> bool:
