@@ -234,7 +234,9 @@ class Witness:
         """Whether a handler has succeeded on another record since its first try of this one, or on a later record."""
         handler, number = pair
         worked = self._worked_at.get(handler)
-        return (worked is not None and worked >= first_try) or self._latest_success.get(handler, 0) > number
+        if worked is not None and (worked >= first_try or self._cut_short[number]):
+            return True
+        return self._latest_success.get(handler, 0) > number
 
     def _has_waited(self, pair: Pair, now: float) -> bool:
         """Whether an outage of the handler has been waited for, or the stream forgets the record before long."""
