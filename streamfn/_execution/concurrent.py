@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 from typing_extensions import override
 
 from streamfn._execution.gate import Gate
-from streamfn._execution.lanes import Lane, Lanes
 from streamfn._execution.loop import Awaited, start
 from streamfn._execution.tasks import Call, Passage, Results
 from streamfn._failures import Raised
@@ -28,20 +27,24 @@ if TYPE_CHECKING:  # loaded by those that use the strategy
     from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
 
+    from streamfn._execution.lanes import Lane, Lanes
 
-Finished: TypeAlias = tuple[Lane, Call, object]
+Finished: TypeAlias = "tuple[Lane, Call, object]"
 """A call that has ended, its lane, and what came of it."""
 
 
 class Concurrent:
     """Up to `workers` handlers at a time; `concurrent` makes it."""
 
-    __slots__ = ("__weakref__", "make_threads", "workers")
+    __slots__ = ("__weakref__", "make_lanes", "make_threads", "workers")
 
     def __init__(self, workers: int) -> None:
         """Take how many, and load what only this strategy needs, which is best done while the function starts."""
         from concurrent.futures import ThreadPoolExecutor
 
+        from streamfn._execution.lanes import Lanes
+
+        self.make_lanes: type[Lanes] = Lanes
         self.make_threads: type[ThreadPoolExecutor] = ThreadPoolExecutor
         self.workers: int = workers
 
@@ -60,7 +63,7 @@ class Concurrent:
             )
         from queue import SimpleQueue
 
-        lanes = Lanes(passages)
+        lanes = self.make_lanes(passages)
         waiting = lanes.waiting
         finished: SimpleQueue[Finished] = SimpleQueue()
         running = 0
