@@ -129,7 +129,7 @@ def repeated_seldom(world: World) -> Iterator[str]:
 
 
 def letters_after_deaths(world: World) -> Iterator[str]:
-    """A letter is written of what the process died of often enough."""
+    """A letter is written of what the process died of, and failed on beside that, often enough."""
     for letter in world.letters:
         if letter.reason != "ProcessDied":
             continue
@@ -137,7 +137,9 @@ def letters_after_deaths(world: World) -> Iterator[str]:
             invocation.error in {"ProcessDied", "TimedOut"} and letter.pair.record in invocation.event_ids
             for invocation in world.mapping.history.invocations
         )
-        if deaths < world.schedule.max_attempts:
+        number = int(letter.pair.record.removeprefix("r"))
+        failures = sum(number in call.failed for call in world.calls if call.job == letter.pair.handler)
+        if not deaths or deaths + failures < world.schedule.max_attempts:
             yield f"{letter!r} after {deaths} deaths, of {world.schedule.max_attempts}"
 
 
