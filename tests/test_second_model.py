@@ -35,7 +35,7 @@ Function = Callable[["Scene", list[int], Invocation], object]
 
 CLEAN: Final[dict[str, object]] = {"batchItemFailures": []}
 
-pytestmark = pytest.mark.no_cover  # as in test_soak.py
+pytestmark = pytest.mark.no_cover  # schedules take three times as long under it
 
 
 @dataclass(slots=True)

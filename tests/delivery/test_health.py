@@ -48,7 +48,7 @@ SOUND: Final = play(records=2_000)
 # ------------------------------------------------------------------------------------------------- a handler that works
 
 
-@pytest.mark.no_cover  # as in test_soak.py
+@pytest.mark.no_cover  # a simulation takes three times as long under it
 @strategies
 @pytest.mark.parametrize("chunks", [False, True], ids=["single", "chunks"])
 @pytest.mark.parametrize("seed", range(2))
@@ -61,7 +61,7 @@ def test_one_poison_record_in_a_hundred_costs_at_most_half_of_the_rate(
     assert found.calls <= 2_000 + 20 * 9, "each is asked as often as it has attempts, and little more"
 
 
-@pytest.mark.no_cover  # as in test_soak.py
+@pytest.mark.no_cover  # a simulation takes three times as long under it
 @pytest.mark.parametrize("share", [0.001, 0.1])
 def test_nothing_expires_however_many_are_poison(share: float) -> None:
     found = play(records=3_000, share=share)
@@ -262,7 +262,7 @@ def test_a_handler_that_works_for_another_shard_is_not_down() -> None:
 # ----------------------------------------------------------------------------------------------- a handler that is down
 
 
-@pytest.mark.no_cover  # as in test_soak.py
+@pytest.mark.no_cover  # a simulation takes three times as long under it
 @pytest.mark.parametrize("chunks", [False, True], ids=["single", "chunks"])
 @pytest.mark.parametrize(("seconds", "deliveries"), [(30, 7), (300, 11), (3600, 22)])
 def test_nothing_that_an_outage_refuses_becomes_a_letter(
@@ -273,7 +273,7 @@ def test_nothing_that_an_outage_refuses_becomes_a_letter(
     assert found.calls <= 2_000 + 100 * deliveries
 
 
-@pytest.mark.no_cover  # as in test_soak.py
+@pytest.mark.no_cover  # a simulation takes three times as long under it
 @strategies
 def test_in_an_outage_poison_becomes_letters_and_nothing_else(strategy: Strategy) -> None:
     found = play(records=2_000, share=0.01, begins=timedelta(seconds=20), lasts=5 * MINUTE, strategy=strategy)
@@ -431,6 +431,17 @@ def test_a_record_that_is_forgotten_before_long_waits_for_nothing(hours: int, le
     assert len(box.letters) == letters
 
 
+def test_a_record_without_a_time_is_never_old() -> None:
+    clock, box = Clock(), Letterbox()
+    run = function(Job(a1=9), box, clock)
+    record = written("a1")[0].record.raw
+    del record["dynamodb"]["ApproximateCreationDateTime"]
+    clock.pass_by(13 * 3600)
+    for _ in range(2):
+        run({"Records": [record]}, None)
+    assert box.letters == []
+
+
 def test_a_malformed_record_is_never_old() -> None:
     box = Letterbox()
     run = function(Job(), box, Clock())
@@ -440,7 +451,7 @@ def test_a_malformed_record_is_never_old() -> None:
     assert box.told() == [("", "b", "Malformed")]
 
 
-@pytest.mark.no_cover  # as in test_soak.py
+@pytest.mark.no_cover  # a simulation takes three times as long under it
 def test_the_table_of_the_docs_is_what_the_command_writes() -> None:
     """One row of it; the command plays all in a minute."""
     page = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text().splitlines()
