@@ -19,7 +19,7 @@ from streamfn.sources.export._manifests import DataFile, Export, open_export
 from streamfn.sources.export._outcomes import Outcome
 from streamfn.sources.export._places import Location
 from streamfn.sources.export._progress import Chunk, Gap, NotProgress, ProgressStore, progress_at, usual_place
-from streamfn.sources.export._running import CHUNK, chunks_of
+from streamfn.sources.export._running import CHUNK
 from streamfn.sources.export._workers import Unfinished, Work, run_files, unfinished
 
 
@@ -199,16 +199,7 @@ def _run_here(
     """Run files in this process, one after the other."""
     for file in files:
         try:
-            for each in chunks_of(
-                work.export,
-                file,
-                process,
-                work.progress,
-                table_name=work.table_name,
-                chunk=work.chunk,
-                stop=stop,
-                barred=stop,
-            ):
+            for each in work.run(file, process, stop):
                 tell(file, each)
         except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
             news = unfinished(file, error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -21,6 +21,7 @@ from typing import Final, Protocol, cast
 from streamfn._clients import named
 from streamfn._loading import load_pipeline
 from streamfn._misuse import Misuse
+from streamfn._pipeline import Pipeline
 from streamfn.sources.export._manifests import DamagedExport, DataFile, Export
 from streamfn.sources.export._progress import Chunk, Gap, NotProgress, ProgressNotKept, ProgressStore
 from streamfn.sources.export._running import chunks_of
@@ -43,6 +44,21 @@ class Work:
     progress: ProgressStore
     table_name: str | None
     chunk: int
+
+    def run(
+        self, file: DataFile, process: Pipeline[object, object], stop: Callable[[], bool]
+    ) -> Iterator[Chunk | Gap]:
+        """Run a file, and give its chunks and gaps. Fails as `chunks_of` does."""
+        return chunks_of(
+            self.export,
+            file,
+            process,
+            self.progress,
+            table_name=self.table_name,
+            chunk=self.chunk,
+            stop=stop,
+            barred=stop,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,16 +283,7 @@ def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
     connection.send(None)
     while (file := cast("DataFile | None", connection.recv())) is not None:  # what `takes` sends
         try:
-            for chunk in chunks_of(
-                work.export,
-                file,
-                process,
-                work.progress,
-                table_name=work.table_name,
-                chunk=work.chunk,
-                stop=stop,
-                barred=stop,
-            ):
+            for chunk in work.run(file, process, stop):
                 connection.send(chunk)
         except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
             connection.send(unfinished(file, error))
