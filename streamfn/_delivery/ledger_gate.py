@@ -221,7 +221,8 @@ class LedgerGate(Gate):
         pair = named(turn)
         with self._lock:
             self._under_way.prepared = None
-            self._noted.discard(pair)
+            if self._careful:
+                self._noted.discard(pair)
             if self._book.settle(pair, "handled"):
                 self._has_news = True
             if self._watches:
@@ -238,7 +239,8 @@ class LedgerGate(Gate):
         with self._lock:
             self._under_way.prepared = None
             pair, name = named(turn), type(reason).__name__
-            self._noted.discard(pair)
+            if self._careful:
+                self._noted.discard(pair)
             self._cut_short = self._cut_short or isinstance(reason, OutOfTime | HeldBack | Stopped)
             if isinstance(reason, Unwanted):
                 self._book.settle(pair, "dropped")
@@ -428,9 +430,8 @@ class LedgerGate(Gate):
         with self._lock:
             self.is_due = False
             turns = self._again.take()
-            if (
-                self.deadline.reached
-            ):  # and taken for all that: another strategy of the run could not run them
+            # Taken all the same, because another strategy of the run could not run them.
+            if self.deadline.reached:
                 return []
             self._held.difference_update([turn.place for turn in turns])
             return turns
