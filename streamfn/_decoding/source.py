@@ -78,10 +78,9 @@ class Source:
     def name(self, wish: str, thing: object, meaning: str = "") -> str:
         """Give an object the name that is wished for, or one like it; the same object keeps its name."""
         stem = re.sub(r"\W", "_", wish, flags=re.ASCII)
+        # Two underscores begin names that Python keeps for itself, such as __builtins__.
         is_taken = _OF_FUNCTIONS.fullmatch(stem) or iskeyword(stem) or stem.startswith("__")
-        if (
-            is_taken or not stem.isidentifier()
-        ):  # two underscores begin what Python keeps for itself, as __builtins__
+        if is_taken or not stem.isidentifier():
             stem = f"the_{stem}"
         number, name = 1, stem
         while self._names.setdefault(name, thing) is not thing:

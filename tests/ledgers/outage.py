@@ -197,4 +197,4 @@ def _quiet(_: Failed[object]) -> None:
 
 if __name__ == "__main__":
     for number in map(int, sys.argv[1:] or ["100", "1000"]):
-        print(recovery(number))  # noqa: T201
+        print(recovery(number))  # noqa: T201 (a program prints)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from streamfn._clients import OnFirstUse, named
@@ -22,11 +21,9 @@ from streamfn.dead_letters._clients import CallerClient
 from streamfn.dead_letters._redriving.contents import FoundLetter
 from streamfn.dead_letters._redriving.homes import Home, home_of_arn
 from streamfn.dead_letters._signing import Signer
+from streamfn.ledgers._table import LIFETIME
 
 _NAME_IT: Final = "if the function follows it, name it with stream_arns="
-
-LIFETIME: Final = timedelta(hours=48)
-"""For how long `DynamoDBLedger` knows what became a letter."""
 
 _STREAM: Final = re.compile(r"arn:[^:]+:(?P<service>dynamodb|kinesis):[^:]+:[^:]+:(table|stream)/.+")
 
