@@ -8,9 +8,12 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streamfn._wire import StreamViewType
+
+if TYPE_CHECKING:
+    from boto3 import S3Client
 
 Line = Mapping[str, object]
 
@@ -84,3 +87,11 @@ def write_manifest(place: Path, name: str, content: bytes) -> None:
     """Write a manifest with its checksum."""
     (place / f"{name}.json").write_bytes(content)
     (place / f"{name}.checksum").write_text(md5(content))
+
+
+def upload(s3: S3Client, folder: Path, prefix: str) -> None:
+    """Put a folder into the bucket."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            key = f"{prefix}/{path.relative_to(folder)}"
+            s3.put_object(Bucket="backups", Key=key, Body=path.read_bytes())

@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from examples.demo import ministack
 from streamfn import Misuse, StreamViewType
 from streamfn.sources.export import DamagedExport, NotAnExport, open_export, progress_at, replay
 from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput, PutObjectOutput
 from streamfn.sources.export._places import Bucket, Folder, place_at
 from tests.sources.export import app
-from tests.sources.export.exports import EXPORT_ID, item, write_export
+from tests.sources.export.exports import EXPORT_ID, item, upload, write_export
 
 if TYPE_CHECKING:
     from boto3 import S3Client
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[str]:
-    with ministack.running() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(running: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
-    """Make a client with a bucket, and send whoever makes one of their own there as well."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", running)
-    with closing(boto3.client("s3", endpoint_url=running)) as client:
-        client.create_bucket(Bucket="backups")
-        yield client
-
-
-def upload(s3: S3Client, folder: Path, prefix: str) -> None:
-    """Put a folder into the bucket."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            key = f"{prefix}/{path.relative_to(folder)}"
-            s3.put_object(Bucket="backups", Key=key, Body=path.read_bytes())
 
 
 def test_an_export_in_a_bucket_is_replayed_and_its_progress_is_kept_beside_it(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,12 +13,10 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Final
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from returns.result import Result, Success
 
-from examples.demo import ministack
 from streamfn import InsertEvent, Misuse, on_insert, pipeline
 from streamfn._pipeline import Pipeline
 from streamfn.sources.export import ProgressInUse, Replay, _claims, replay
@@ -28,26 +24,11 @@ from streamfn.sources.export._claims import claimed
 from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput, PutObjectOutput
 from streamfn.sources.export._places import place_at
 from tests.cards import Card, cards
-from tests.sources.export.exports import EXPORT_ID, item, md5, write_export
+from tests.sources.export.exports import EXPORT_ID, item, md5, upload, write_export
 from tests.sources.export.held import Held, Ran, free
 
 if TYPE_CHECKING:
     from boto3 import S3Client
-
-
-@pytest.fixture(scope="module")
-def running_s3() -> Iterator[str]:
-    with ministack.running() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(running_s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
-    """Make a bucket, and send there whoever makes a client."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", running_s3)
-    with closing(boto3.client("s3", endpoint_url=running_s3)) as client:
-        client.create_bucket(Bucket="backups")
-        yield client
 
 
 def test_a_second_replay_on_progress_in_a_bucket_is_told_and_runs_nothing(
@@ -55,10 +36,7 @@ def test_a_second_replay_on_progress_in_a_bucket_is_told_and_runs_nothing(
 ) -> None:
     """And as soon as the first has ended, the next one has it."""
     write_export(tmp_path, [[item(1), item(2)]])
-    for path in tmp_path.rglob("*.*"):
-        if path.is_file():
-            key = f"claimed/{path.relative_to(tmp_path)}"
-            s3.put_object(Bucket="backups", Key=key, Body=path.read_bytes())
+    upload(s3, tmp_path, "claimed")
     place = f"s3://backups/claimed/AWSDynamoDB/{EXPORT_ID}"
     first, second = Held(), Held()
     running = Ran(place, first.process)
