@@ -62,7 +62,9 @@ class Book:
 
     def settle(self, pair: Pair, state: Settled, letter: str = "") -> bool:
         """Enter that a pair is settled, and the digest of its letter; say whether anything was known of it."""
-        entry = self.known(pair)
+        entry = self._known.get(pair)
+        if entry is None and self._waiting:  # as only where time is up
+            entry = self.known(pair)
         if entry is None:
             self._known[pair] = self._news[pair] = _settled(pair, state, letter)
             return False
