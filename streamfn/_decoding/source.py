@@ -102,6 +102,8 @@ class Source:
         They are kept for as long as the function that goes by `entry` is.
         """
         text, title = self.text, shown(title)
+        while _emptied:
+            linecache.cache.pop(_emptied.pop(), None)
         number, file = 1, f"<streamfn: {title}>"
         lines = len(text), None, text.splitlines(keepends=True), file
         while linecache.cache.setdefault(file, lines) is not lines:  # two models may have one name
@@ -117,9 +119,18 @@ _forgetting: dict[str, object] = {}
 """References that have the lines of a file forgotten with what was made of them; nobody else keeps them."""
 
 
+_emptied: list[str] = []
+"""Files of which the lines are forgotten; the next module that runs takes their names away."""
+
+
 def _forget(file: str) -> None:
+    """Forget the lines of a file, and leave its name.
+
+    Garbage is collected at any moment, also while `linecache.checkcache` goes through the names, which have to stay.
+    """
     _forgetting.pop(file, None)
-    linecache.cache.pop(file, None)
+    linecache.cache[file] = 0, None, [], file
+    _emptied.append(file)
 
 
 def quoted(text: str) -> str:

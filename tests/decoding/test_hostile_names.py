@@ -223,7 +223,7 @@ def test_a_recursive_model_is_as_deep_as_its_data() -> None:
 def files() -> set[str]:
     """The generated modules whose lines are kept for tracebacks."""
     gc.collect()
-    return {file for file in linecache.cache if file.startswith("<streamfn: ")}
+    return {file for file in linecache.cache if file.startswith("<streamfn: ") and linecache.getlines(file)}
 
 
 def test_the_lines_of_a_table_are_kept_as_long_as_it_is() -> None:
@@ -236,6 +236,19 @@ def test_the_lines_of_a_table_are_kept_as_long_as_it_is() -> None:
     assert explain(kept) == "".join(linecache.getlines(file))
     del kept
     assert files() == before
+
+
+def test_a_table_that_goes_takes_no_name_from_who_goes_through_them() -> None:
+    """As `linecache.checkcache` does for each traceback, and garbage is collected at any moment."""
+    table = table_of("Passing", ("note", str))
+    names = set(linecache.cache)
+    assert explain(table)
+    del table
+    gc.collect()
+    assert names <= set(linecache.cache)
+    another = table_of("Another", ("note", str))
+    assert "<streamfn: Passing>" not in linecache.cache
+    assert explain(another)
 
 
 def test_an_explanation_leaves_no_lines_behind() -> None:
