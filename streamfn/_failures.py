@@ -183,7 +183,7 @@ class TimedOut(TooOften):
 class ProcessDied(TooOften):
     """The handler was not started: the function's process ended while it ran on this record, too often.
 
-    It exited, ran out of memory or crashed, say. `attempts` counts all that the handler had.
+    The process exited, ran out of memory or crashed, say. `attempts` counts all that the handler had.
     """
 
     __slots__ = ()

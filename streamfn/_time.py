@@ -23,7 +23,7 @@ class Clock(Protocol):
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
         """Call `ring` in so many seconds, from a thread of its own, and give the function that calls it off.
 
-        It sees the context variables of whoever sets the alarm.
+        `ring` sees the context variables of the caller.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Truncated records: what a dead letter keeps of a record that no store takes as a whole.
 
 The images are what makes a record large: an item has up to 400 KB ("Quotas in Amazon DynamoDB", Developer Guide), a
-record two images of it, and binaries and what is not ASCII grow in JSON. What is left tells where the record lies.
+record two images of it, and binaries and what is not ASCII grow in JSON. The rest tells where the record lies.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PLACE_WITHIN: Final = _WITHIN[:1]
 def truncated(raw: object, level: int) -> dict[str, object]:
     """Keep of a raw record what identifies it: at level 1 all but the images, at level 2 identifiers and place alone.
 
-    Whatever the record is, JSON can be made of what is kept.
+    JSON can be made of the result, also where the record never was JSON.
 
     >>> change = {"Keys": {"id": {"N": "1"}}, "NewImage": {"id": {"N": "1"}}, "SequenceNumber": "7"}
     >>> truncated({"eventID": "a", "eventName": "INSERT", "dynamodb": change}, 1)

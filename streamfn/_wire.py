@@ -146,7 +146,7 @@ def is_same(one: object, other: object) -> bool:
 def flattened(value: object) -> list[str]:
     """Tell all that is in a piece of a payload, however deep it nests, the same for what is equal.
 
-    What it holds twice, or within itself, is told once: JSON can hold nothing so.
+    A part that it holds twice, or within itself, is told once: JSON can hold nothing so.
 
     >>> flattened({"b": [1, "x"], "a": None})
     ["{'a', 'b'}", 'None', '[2]', '1', "'x'"]

@@ -121,9 +121,8 @@ class Book:
     def all_wait(self, records: Iterable[tuple[str, tuple[str, ...]]], reason: str) -> None:
         """Enter that pairs of records with handlers are open, of whichever nothing is known.
 
-        It is what `waits` does with each, at a small part of its cost: there are tens of thousands of them when time is
-        up in a large batch, and the CPU of a small function is a tenth of a core. Entries are made of those that are
-        asked for.
+        `waits` does the same with each, at many times the cost. A large batch has tens of thousands of them when time
+        is up, and the CPU of a small function is a tenth of a core. Entries are made only of those that are asked for.
         """
         known, waiting = self._known, self._waiting
         for record, handlers in records:

@@ -121,7 +121,7 @@ class Tasks:
 
 
 def due_again(gate: Gate, results: Results) -> list[Task]:
-    """Take the tasks that are to be tried again. What has failed keeps its Result until another call has ended."""
+    """Take the tasks that are to be tried again. A failed one keeps its Result until another call has ended."""
     tasks = cast("list[Task]", gate.due())  # which is told of tasks, and gives these back
     for task in tasks:
         if _only_waited(results[task.result]):

@@ -95,7 +95,7 @@ Cell: TypeAlias = str | tuple[str, ...]
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print a table with its headings. What no terminal can show is written as Python would, ends of lines too."""
+    """Print a table with its headings. Characters that no terminal shows are written as in Python."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -168,7 +168,7 @@ class CallerIdentity(TypedDict):
 
 
 class CallerMeta(Protocol):
-    """What a client knows of itself."""
+    """The data that a client has of itself."""
 
     @property
     def region_name(self) -> str:

@@ -39,7 +39,7 @@ class Signer:
             _checked(keys)
 
     def signed(self, text: str) -> str:
-        """Give the JSON of a letter with its signature. It raises what the function of the keys raises."""
+        """Give the JSON of a letter with its signature. Raises what the function of the keys raises."""
         told = cast("dict[str, object]", json.loads(text))  # the JSON that a letter has just been written as
         told[_MEMBER] = _signature(self._current()[0], told)
         return json.dumps(told)

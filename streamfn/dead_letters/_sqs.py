@@ -40,11 +40,11 @@ class SqsDeadLetters:
     A message's body carries the record with all its data, so see that the queue is encrypted; its attribute
     ``id`` carries the letter's id and nothing else.
 
-    A queue takes messages of up to 1,048,576 bytes where it is not set to take less ("Amazon SQS message quotas" in
-    the Amazon SQS Developer Guide). What is larger than `max_bytes`, or than what the queue itself says that it takes,
-    goes to `overflow`, and the message says where it lies; by default that is what has more than 262,144 bytes. Without
-    `overflow`, a letter is stored without the images of its record then: it `is_truncated`, tells the record's place in
-    the stream, and a line in the log tells of it. The stream remembers the images for 24 hours.
+    A queue takes messages of up to 1,048,576 bytes where it is not set to take less ("Amazon SQS message quotas" in the
+    Amazon SQS Developer Guide). A letter that is larger than `max_bytes`, or than what the queue itself says that it
+    takes, goes to `overflow`, and the message says where it lies; by default, one of more than 262,144 bytes. Without
+    `overflow`, a letter is stored without the images of its record then: it `is_truncated`, tells the record's place
+    in the stream, and a line in the log tells of it. The stream remembers the images for 24 hours.
 
     A function needs ``sqs:SendMessage``; who reads letters back needs ``sqs:ReceiveMessage`` and
     ``sqs:DeleteMessage``; both need for `overflow` what `S3DeadLetters` says. Let the queue keep messages for
@@ -91,7 +91,7 @@ class SqsDeadLetters:
 
         Messages that SQS itself failed on are sent again, up to two times, and smaller ones in place of those that it
         refuses for good; in a FIFO queue they may then come after later ones. Why a letter is not stored, or not as a
-        whole, is logged. It raises what the client raised where none is stored for that.
+        whole, is logged. Raises what the client raised where none is stored for that.
         """
         stored: set[str] = set()
         errors: list[Exception] = []

@@ -1,7 +1,8 @@
 """The directory of a ledger's table: how far its index goes, so that whoever is beyond it reads nothing else.
 
 A *mark* has the highest number that the index has of one class of widths, of what was written on one day. A mark is
-raised before or while a batch enters the index, and is never lowered. It expires after all that was written on its day.
+raised before or while a batch enters the index, and is never lowered. A mark expires after all that was written on its
+day.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _MOST: Final = 64
 
 
 class Directory:
-    """What this process knows of the marks, so that it does not raise what is high enough."""
+    """The marks as this process knows them, so that it raises none that is high enough."""
 
     def __init__(self) -> None:
         """Begin with nothing known."""

@@ -1,9 +1,9 @@
 """The index of a ledger's table: how a batch is found by whoever asks for the records between two numbers.
 
-An index is sorted by the batches' highest numbers. What meets a stretch ends at its lowest number or behind that, and
-not farther behind its highest number than the widest batch is wide. So the index has a partition for each *group* of
-widths, and a reader asks each group for what ends in a window as wide as its own stretch and the group's widest class
-together. What other hours wrote lies outside of it.
+An index is sorted by the batches' highest numbers. A batch that meets a stretch ends at its lowest number or behind
+that, and not farther behind its highest number than the widest batch is wide. So the index has a partition for each
+*group* of widths, and a reader asks each group for what ends in a window as wide as its own stretch and the group's
+widest class together. The batches of other hours lie outside of it.
 
 Other shards and lanes write between the same numbers. An index item therefore has *fingerprints*, a few bytes of the
 CRC-32 of each record's identity: one byte that says how many there are of each, and all of them after it. Who shares

@@ -140,8 +140,8 @@ class SegmentLog:
     ) -> Iterator[Image]:
         """Ask for the segments of a partition that meet a stretch, and for the marks that are there.
 
-        A segment meets a stretch if it ends behind its begin, and begins before its end. What does not begin behind its
-        end is asked for, so that an item is not passed over for having lost its begin.
+        A segment meets a stretch if it ends behind its begin, and begins before its end. Asked for is all that does
+        not begin behind its end, so that an item is not passed over for having lost its begin.
         """
         places = {":lowest": place_of(stretch.lowest), ":highest": place_of(stretch.highest)}
         return self._items(
@@ -200,8 +200,8 @@ class SegmentLog:
     def _may_be_found(self, stretch: Stretch, now: float, backoff: Backoff) -> bool:
         """Raise the mark of a stretch's class, if it is not high enough; say whether it is now.
 
-        A function that was deployed with the permissions of an earlier version may not change items. It writes as that
-        version did, which all versions read.
+        A function that was deployed with the permissions of an earlier version may not change items. This ledger then
+        writes as that version did, which all versions read.
         """
         mark = self._directory.missing(stretch, now)
         if mark is None:

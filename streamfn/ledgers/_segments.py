@@ -46,7 +46,7 @@ _SMALL: Final = 6
 """Levels of zlib."""
 
 _LETTER: Final = " letter-sha256:"
-"""What is between a reason, which is the name of a class, and a digest."""
+"""The text between a reason, which is the name of a class, and a digest."""
 
 _STATES: Final[Mapping[str, State]] = {state: state for state in get_args(State)}
 

@@ -1,6 +1,6 @@
 """The table of a ledger: its attributes, how its keys are written, and how it is made.
 
-It has three kinds of items, and all expire:
+The table has three kinds of items, and all expire:
 
 - *Segments*, the entries that one write added for one stretch of a stream. Each batch has a partition of its own for
   them, so that nobody reads them who asks for other records, and many batches can be written at once. Segments are
@@ -45,7 +45,7 @@ LIFETIME: Final = timedelta(hours=48)
 
 
 MARK: Final = "~"
-"""What the sort key of a mark begins with, behind all digits. A mark has this as its lowest number as well, so that
+"""The begin of a mark's sort key, behind all digits. A mark has this as its lowest number as well, so that
 earlier versions take it for a segment that begins behind the end of their stretch, and pass it over."""
 
 

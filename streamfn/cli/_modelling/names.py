@@ -73,8 +73,8 @@ def unused(name: str, used: Collection[str]) -> str:
 
 
 def _is_field(name: str) -> bool:
-    # Python reads names in their NFKC form, and changes those that begin with two underscores within a class. What each
-    # class has of its type, `mro`, a dataclass takes for the default of a field.
+    # Python reads names in their NFKC form, and changes those that begin with two underscores within a class. A
+    # dataclass takes for a field's default the attribute that each class has of its type, `mro`.
     return (
         name.isidentifier()
         and not keyword.iskeyword(name)

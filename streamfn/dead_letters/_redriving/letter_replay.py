@@ -30,8 +30,8 @@ def replay_letters(
 ) -> list[Redriven[E]]:
     """Run letters of one scope and one stream, in their order, and remove those that are done with.
 
-    Only `handled` keeps a pair from running: `dead` is why there is a letter. What nothing proves does not run. What is
-    truncated, and has to run, is read again.
+    Only `handled` keeps a pair from running: `dead` is why there is a letter. A letter that nothing proves does not
+    run. The record of a truncated one that has to run is read again.
     """
     names = replay.handlers
     known = [each for each in found if each.letter.pair.handler in {"", *names}]

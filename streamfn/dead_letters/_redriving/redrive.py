@@ -103,13 +103,14 @@ def redrive(
 
     Whoever may send to the source could forge what lies there, so a letter has to be proved, or it stays and does not
     run. With `keys`, which are those of the source unless they are given here, its signature proves it. Otherwise
-    `ledger` does: it knows what became a letter, and the digest of its record. What the source has kept for more than
-    48 hours, when the ledger has forgotten it, runs without that; ``unproved=True`` asks for no proof of any letter.
+    `ledger` does: it knows what became a letter, and the digest of its record. A letter that the source has kept for
+    more than 48 hours, when the ledger has forgotten it, runs without that; ``unproved=True`` asks for no proof of
+    any letter.
 
-    What is of another stream than the function's stays. Streams are those of the pipeline's tables, in the account
-    and region that a queue's URL names, or else of the credentials, for which STS is asked; of another `source`, they
-    are those that a document says its function is in. `stream_arns` names streams, or tables, in their place: with it,
-    a function may follow the stream of another account.
+    A letter or a document of another stream than the function's stays. Streams are those of the pipeline's tables, in
+    the account and region that a queue's URL names, or else of the credentials, for which STS is asked; of another
+    `source`, they are those that a document says its function is in. `stream_arns` names streams, or tables, in their
+    place: with it, a function may follow the stream of another account.
 
     A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
     ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and

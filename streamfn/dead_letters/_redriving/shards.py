@@ -37,7 +37,7 @@ _GONE: Final = frozenset({"ResourceNotFoundException", "TrimmedDataAccessExcepti
 
 
 _NOT_HERE: Final = _GONE | {"ValidationException"}
-"""What is said of a number that the shard does not have, or no longer, while another one may."""
+"""The message about a number that the shard does not have, or no longer, while another one may."""
 
 _Kind: TypeAlias = Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
 

@@ -1,4 +1,4 @@
-"""What a redrive trusts: the streams that the function follows, and letters that something proves.
+"""Trust of a redrive: in the streams that the function follows, and in letters that something proves.
 
 Whoever may send to a queue or put an object may write what looks like a letter or a document. A letter is proved by
 its signature, or by the ledger, which knows what became a letter and the digest of its record. A document is proved by
@@ -52,7 +52,7 @@ class Followed:
     def problem_of(self, stream: str, *, owner: str | None = None, is_proved: bool = False) -> str | None:
         """Say why a stream is none of them; None where it is.
 
-        `owner` is the ARN of a document's function or pipe. What is proved may be of any account and region.
+        `owner` is the ARN of a document's function or pipe. A proved letter may be of any account and region.
         """
         at, found = home_of_arn(stream), _STREAM.fullmatch(stream)
         if at is None or found is None:
@@ -79,7 +79,7 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What is trusted: streams that are followed, letters that `signer` has signed, or else those the ledger knows.
+    """Trusts streams that are followed, and letters that `signer` has signed, or else those that the ledger knows.
 
     With `unproved`, letters are trusted that nothing proves.
     """
@@ -96,7 +96,7 @@ class Trust:
     def unproved_by(self, found: FoundLetter, entries: Mapping[Pair, Entry]) -> str | None:
         """Say why nothing proves a letter; None where the ledger or a signature does, or nobody asks for it.
 
-        The ledger forgets. What the source has kept for longer than that is taken without it.
+        The ledger forgets. A letter that the source has kept for longer than that is taken without it.
         """
         if self.signer is not None or self.unproved:
             return None

@@ -33,7 +33,7 @@ class NotProgress(ValueError):
 
 
 class ProgressNotKept(RuntimeError):
-    """What has been run could not be kept, as on a disk that is full; whoever raises it runs nothing more."""
+    """Progress could not be kept, as on a disk that is full; nothing more is run then."""
 
 
 Due: TypeAlias = tuple[str, int]

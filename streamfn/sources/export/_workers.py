@@ -74,7 +74,7 @@ LISTENER: Final = "streamfn-replay-listener"
 """The name of the thread of a worker that waits for the word to stop, and ends with it."""
 
 News = Chunk | Gap | Unfinished | None
-"""What a worker tells: of lines, of a file that it could not finish, or that it is ready for the next one."""
+"""The news of a worker: of lines, of a file that it could not finish, or that it is ready for the next one."""
 
 
 def run_files(
@@ -157,8 +157,8 @@ class _Workers:
 class _Worker:
     """A process, and the file that it is at.
 
-    It is told to stop by the end of a pipe, as it is when this process is killed: no lock is shared, with which a
-    process could die.
+    The process is told to stop by the end of a pipe, as it is when this process is killed: no lock is shared, with
+    which a process could die.
     """
 
     def __init__(self, work: Work, claim: object) -> None:
