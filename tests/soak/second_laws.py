@@ -150,9 +150,11 @@ class Witness:
             self._done_by[pair] = (facts, self._step)
             facts.settled.add(pair)
 
-    def returned(self, pairs: Sequence[Pair]) -> None:
+    def returned(self, invocation: Invocation, pairs: Sequence[Pair]) -> None:
         """See that a call returns after its effects; until then nobody but us knows that it succeeds."""
         self.tries.subtract(pairs)
+        for handler, _ in pairs:
+            self._worked_at[handler] = invocation.service.now
 
     def _explained(self, pair: Pair, before: tuple[Facts, int], facts: Facts) -> bool:
         """Whether one has to expect an effect twice.

@@ -342,7 +342,7 @@ class World:
     def _succeed(self, invocation: Invocation, pairs: Sequence[Pair]) -> Result[str, str]:
         self.witness.succeeded(invocation, pairs)
         invocation.spend(self.random.choice((0.0, 0.05, 3.0)))
-        self.witness.returned(pairs)
+        self.witness.returned(invocation, pairs)
         return Success("done")
 
     # -------------------------------------------------------------------------------------------------- service
