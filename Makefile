@@ -79,9 +79,9 @@ imports: $(DEV) ## Check that imports only go down the layers (import-linter).
 	@echo '==> import-linter'
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 
-pytest: $(DEV) ## Run tests, doctests and the documents' examples, with branch coverage (pytest).
+pytest: $(DEV) ## Run tests, doctests and the documents' examples on all cores, with branch coverage (pytest).
 	@echo '==> pytest'
-	@$(RUN) pytest --cov
+	@$(RUN) pytest --cov --numprocesses auto --dist worksteal
 
 lowest: RUN := $(LOWEST_VENV)/bin/python -m
 lowest: $(LOWEST) ## Test with the lowest versions of the dependencies that pyproject.toml allows (two minutes; apart from the tests).

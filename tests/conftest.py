@@ -1,5 +1,7 @@
 """What holds for every test: no AWS but a local one, and no test that fails by the clock or by chance."""
 
+import sys
+import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -41,11 +43,13 @@ def _no_account() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _measured_event_loop() -> None:
-    """Start the thread of the event loop where coverage looks on: one that a `no_cover` test starts is never seen."""
-    submit(_nothing()).result()
+@pytest.fixture(autouse=True)
+def _covered_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have coverage look at the event loop's thread again: after a `no_cover` test it sees new threads alone."""
+    yield
+    if request.node.get_closest_marker("no_cover") is not None:
+        submit(_traced()).result()
 
 
-async def _nothing() -> None:
-    pass
+async def _traced() -> None:
+    sys.settrace(threading.gettrace())
