@@ -4,7 +4,7 @@ Users keep it in a folder or a bucket until all of an export has been run, which
 it with the export. Progress that is not found has every handler run again on every line.
 """
 
-# streamfn.spark._tasks has the columns of the DataFrame, which cannot be had without Spark.
+# Two names here are private: the type of an answer of S3, and the columns of the DataFrame, which only Spark shows.
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from streamfn.sources.export import (
     replay,
     replay_file,
 )
+from streamfn.sources.export._client import PutObjectOutput
 from streamfn.spark._tasks import SCHEMA
 from tests.cards import Card, cards
 from tests.sources.export.app import announce
 from tests.sources.export.exports import item, write_export
-from tests.sources.export.test_leases import NOW, Bucket, PutObjectOutput
+from tests.sources.export.test_leases import NOW, Bucket
 
 APP: Final = "tests.sources.export.app:process"
 EXPORT_ID: Final = "01693685827463-2d8752fd"

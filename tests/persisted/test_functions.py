@@ -195,6 +195,42 @@ def test_a_letter_is_in_a_ledger_with_the_digest_of_its_record() -> None:
     )
 
 
+@pytest.mark.parametrize("reason", ["TimedOut", "ProcessDied"])
+def test_what_took_the_run_along_too_often_is_not_called_again(reason: str) -> None:
+    """An earlier version wrote the reason by its name, when time was up or its process died."""
+    ledger, letters, called = Kept(), MemoryDeadLetters(), list[str]()
+    since = datetime.now(UTC) - timedelta(days=1)
+    known = Entry(Pair("hang", "id-1"), "open", 5, since, reason, alone=True)
+    worked = Entry(Pair("hang", "id-0"), "handled")
+    ledger.write(Stretch("follow-cards", STREAM, "1", "1"), [known, worked], lambda: 60.0)
+
+    def hang(given: InsertEvent[Card]) -> Result[None, None]:
+        called.append(given.event_id)
+        return Success(None)
+
+    delivery = retry(ledger=ledger, dead_letters=letters, scope="follow-cards", report=quiet)
+    lambda_handler(pipeline(cards, on_insert(hang)), delivery)(event(record(1)), None)
+    assert called == []
+    assert [(each.reason, each.attempts) for each in letters.letters] == [(reason, 5)]
+
+
+@pytest.mark.parametrize("reason", ["Undecodable", "MissingImage"])
+def test_what_failed_untried_and_is_not_wanted_any_more_is_told_and_dropped(reason: str) -> None:
+    """An earlier version wrote the reason by its name; nothing else says that the pair has failed."""
+    ledger, reported = Kept(), list[str]()
+    stretch, pair = Stretch("follow-cards", STREAM, "1", "1"), Pair("succeed", "id-1")
+    ledger.write(stretch, [Entry(pair, "open", reason=reason)], lambda: 60.0)
+
+    def note(failed: Failed[object]) -> None:
+        reported.append(type(failed.reason).__name__)
+
+    delivery = retry(ledger=ledger, scope="follow-cards", report=note)
+    process = pipeline(cards, on_insert(succeed, where=lambda _: False))
+    lambda_handler(process, delivery)(event(record(1)), None)
+    assert reported == ["Unwanted"]
+    assert ("succeed", "id-1", "dropped", 0, reason, False) in ledger.told()
+
+
 @pytest.mark.parametrize(
     ("raw", "identity"),
     [
@@ -296,8 +332,9 @@ def tally(state: Tally, given: Event[Card]) -> Result[Tally, str]:
 
 
 STATE: Final = (
-    '{"form": 1, "state": {"count": {"N": "2"}, "titles": {"SS": ["hello"]}, "weights": {"M": {"hello": {"N": "0.1"}}}, '
-    '"last": {"S": "2024-01-01T00:00:00+00:00"}, "seal": {"B": "AP8="}}, "watermark": "10"}'
+    '{"form": 1, "state": {"count": {"N": "2"}, "titles": {"SS": ["hello"]}, '
+    '"weights": {"M": {"hello": {"N": "0.1"}}}, "last": {"S": "2024-01-01T00:00:00+00:00"}, '
+    '"seal": {"B": "AP8="}}, "watermark": "10"}'
 )
 
 
