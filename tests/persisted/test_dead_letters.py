@@ -262,6 +262,19 @@ def test_what_lies_in_a_queue_is_redriven(body: str, keys: bytes | None) -> None
     assert len(bucket.objects) == (0 if body == POINTER else 1)
 
 
+@pytest.mark.parametrize(
+    ("letter", "outcome"), [("", "handled"), (DIGEST, "handled"), (DIGEST[::-1], "unproved")]
+)
+def test_a_letter_is_proved_by_the_digest_in_a_ledger(letter: str, outcome: str) -> None:
+    """An entry of an earlier version has none."""
+    ledger = MemoryLedger()
+    known = Entry(Pair("announce", "id-1"), "dead", letter=letter)
+    ledger.write(Stretch("follow-cards", ARN, "100", "100"), [known], seconds_left)
+    source = SqsDeadLetters(URL, client=Queue(pages=[[message("1", TEXT)]]))
+    (redriven,) = redrive(pipeline(cards, on_insert(Announcing().announce)), source, ledger=ledger)
+    assert redriven.outcome == outcome
+
+
 @pytest.mark.parametrize(("body", "keys"), [(TEXT, None), (SIGNED, KEY)], ids=["plain", "signed"])
 def test_what_lies_in_a_bucket_is_redriven(body: str, keys: bytes | None) -> None:
     """Without keys, what has lain there for longer than a ledger remembers needs no proof."""

@@ -214,6 +214,28 @@ def test_what_took_the_run_along_too_often_is_not_called_again(reason: str) -> N
     assert [(each.reason, each.attempts) for each in letters.letters] == [(reason, 5)]
 
 
+def test_without_letters_what_hung_is_passed_over_in_every_other_run() -> None:
+    """A run notes so in the ledger, and the next one, of whichever version, calls the handler once more."""
+    ledger, called = Kept(), list[str]()
+    since = datetime.now(UTC) - timedelta(days=1)
+    known = Entry(Pair("hang", "id-1"), "open", 5, since, "TimedOut", alone=True)
+    worked = Entry(Pair("hang", "id-0"), "handled")
+    ledger.write(Stretch("follow-cards", STREAM, "1", "1"), [known, worked], lambda: 60.0)
+
+    def hang(given: InsertEvent[Card]) -> Result[None, None]:
+        called.append(given.event_id)
+        return Success(None)
+
+    function = lambda_handler(
+        pipeline(cards, on_insert(hang)), retry(ledger=ledger, scope="follow-cards", report=quiet)
+    )
+    function(event(record(1)), None)
+    assert called == []
+    assert ("hang", "process-passed-5/id-1", "handled", 0, "", False) in ledger.told()
+    function(event(record(1)), None)
+    assert called == ["id-1"]
+
+
 @pytest.mark.parametrize("reason", ["Undecodable", "MissingImage"])
 def test_what_failed_untried_and_is_not_wanted_any_more_is_told_and_dropped(reason: str) -> None:
     """An earlier version wrote the reason by its name; nothing else says that the pair has failed."""

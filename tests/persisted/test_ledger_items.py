@@ -7,6 +7,7 @@ had succeeded.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import zlib
@@ -256,10 +257,18 @@ NOTE_TEXT: Final = (
 
 
 @pytest.mark.usefixtures("_fixed")
-def test_without_the_permission_to_change_items_all_is_written_as_earlier_versions_did() -> None:
+def test_without_the_permission_to_change_items_all_is_written_as_earlier_versions_did(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     table = NoUpdates()
     write(table, STRETCH, *ENTRIES)
     assert items_in(table) == keyed({**SEGMENT, "stream": {"S": STREAM}})
+    line = (
+        "the function has no permission dynamodb:UpdateItem on the ledger's table card-ledger: add it. Until then the "
+        "ledger writes into one partition for the stream, as earlier versions did, and reads become slower the more is "
+        "written"
+    )
+    assert caplog.record_tuples == [("streamfn", logging.WARNING, line)]
 
 
 def test_what_earlier_versions_wrote_is_read(table: MemoryTable) -> None:

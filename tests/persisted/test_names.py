@@ -1,17 +1,14 @@
-"""Names and lines that users match: in ledgers and letters, in log queries and alarms, in scripts.
+"""Names and lines that users match: in ledgers and letters, and in log queries and alarms.
 
 A reason stands by its class's name in a ledger, a letter, a progress file, a line of the log and a document of a
-command; users filter by it. They alarm on lines of the loggers ``streamfn`` and ``streamfn.sources``, and their scripts
-go by the exit codes and the documents of the commands.
+command; users filter by it. They alarm on lines of the loggers ``streamfn`` and ``streamfn.sources``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import re
-import sys
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import timedelta
@@ -54,8 +51,6 @@ from streamfn.dead_letters import DeadLetter, MemoryDeadLetters, Redriven
 from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
 from streamfn.mappings import Finding
 from tests.cards import STREAM, Card, Refusal, cards, event, record
-from tests.cli.commands import call
-from tests.sources.export.exports import item, write_export
 
 REASONS: Final = {
     "Refused": ["error"],
@@ -322,102 +317,3 @@ def test_all_is_logged_by_these_loggers() -> None:
     for path in Path(streamfn.__file__).parent.rglob("*.py"):
         found.update(re.findall(r"getLogger\((.*?)\)", path.read_text(encoding="utf-8")))
     assert found == {'"streamfn"', '"streamfn.sources"'}
-
-
-APP: Final = """
-from returns.result import Failure, Success
-from streamfn import on_insert, pipeline
-from tests.cards import cards
-
-def announce(event):
-    if event.new_image.id == 3:
-        raise KeyboardInterrupt
-    return Failure(404) if event.new_image.id == 2 else Success("announced")
-
-process = pipeline(cards, on_insert(announce))
-"""
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a folder with an application, which was not imported from another folder before."""
-    monkeypatch.delitem(sys.modules, "cards_app", raising=False)
-    (tmp_path / "cards_app.py").write_text(APP)
-    return tmp_path
-
-
-@pytest.mark.parametrize(("number", "code"), [(1, 0), (2, 1), (3, 130)])
-def test_commands_end_with_these_codes(here: Path, number: int, code: int) -> None:
-    """Nothing failed, something did, and it was interrupted."""
-    (here / "event.json").write_text(json.dumps(event(record(number))))
-    assert call("invoke", "cards_app:process", "event.json", cwd=here).code == code
-
-
-def test_a_wrong_call_ends_with_this_code(here: Path) -> None:
-    assert call("invoke", "cards_app:nothing", "event.json", cwd=here).code == 2
-
-
-def test_progress_that_is_in_use_ends_with_this_code(here: Path) -> None:
-    fcntl = pytest.importorskip("fcntl", reason="Windows locks otherwise")
-    place = write_export(here, [[item(1)]])
-    (here / "progress").mkdir()
-    descriptor = os.open(here / "progress" / "replay.lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        ran = call("replay", "cards_app:process", str(place), "--progress", "progress", cwd=here)
-    finally:
-        os.close(descriptor)
-    assert ran.code == 3
-
-
-def test_invoke_writes_this_document(here: Path) -> None:
-    (here / "event.json").write_text(json.dumps(event(record(1), record(2))))
-    arguments = ("cards_app:process", "event.json", "--json", "--show-values")
-    known = {"eventName": "INSERT", "table": "prod-Card", "handler": "announce"}
-    assert call("invoke", *arguments, cwd=here).document == {
-        "results": [
-            {
-                **known,
-                "eventID": "id-1",
-                "sequenceNumber": "1",
-                "detail": None,
-                "value": "'announced'",
-                "outcome": "handled",
-            },
-            {
-                **known,
-                "eventID": "id-2",
-                "sequenceNumber": "2",
-                "detail": "int",
-                "location": "cards_app.py:6 in announce",
-                "value": "404",
-                "outcome": "Refused",
-            },
-        ],
-        "handled": 1,
-        "failed": 1,
-    }
-
-
-def test_replay_writes_this_document(here: Path) -> None:
-    place = write_export(here, [[item(1), item(2)]])
-    ran = call("replay", "cards_app:process", str(place), "--processes", "1", "--json", cwd=here)
-    assert ran.document == {
-        "handled": {"announce": 1},
-        "failed": [{"handler": "announce", "outcome": "Refused", "count": 1}],
-        "failures": [
-            {
-                "data_file": "file00052fd",
-                "line": 2,
-                "handler": "announce",
-                "outcome": "Refused",
-                "detail": "int",
-                "event_id": "01693685827463-2d8752fd/file00052fd/2",
-                "count": 1,
-                "location": "cards_app.py:6 in announce",
-            }
-        ],
-        "unfinished": {},
-        "progress_missing": {},
-        "interrupted": False,
-    }
