@@ -235,6 +235,28 @@ def test_a_wide_batch_of_many_records_has_its_own_group_and_longer_fingerprints(
 
 
 @pytest.mark.usefixtures("_fixed")
+@pytest.mark.parametrize(
+    ("width", "group", "mark"),
+    [
+        (0, "1", "~000.20833"),
+        (999, "1", "~003.20833"),
+        (1_000, "2", "~004.20833"),
+        (999_999, "2", "~006.20833"),
+        (1_000_000, "3", "~007.20833"),
+    ],
+)
+def test_a_batch_of_a_width_is_in_this_group_and_has_this_mark(
+    table: MemoryTable, width: int, group: str, mark: str
+) -> None:
+    """Who reads asks each group that the marks name, and no other."""
+    stretch = Stretch("follow-cards", ARN, "5000000", str(5_000_000 + width), ("id-1",))
+    write(table, stretch, Entry(Pair("announce", "id-1"), "handled"))
+    (marked, segment), (index, _), _ = table.items
+    assert (marked, segment) == (STREAM, mark)
+    assert index == f"follow-cards/#0O29MDfsYT4_7vdD.{group}"
+
+
+@pytest.mark.usefixtures("_fixed")
 def test_the_note_of_a_process_lies_in_the_partition_of_the_stream_until_it_is_settled(
     table: MemoryTable,
 ) -> None:
