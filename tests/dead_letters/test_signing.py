@@ -115,6 +115,8 @@ def test_a_letter_that_is_nested_too_deep_to_be_signed_does_not_end_the_redrive(
     texts = Texts({str(depth): text.replace('"deep"', nested(depth)) for depth in depths})
     outcomes = {each.outcome for each in redrive(of(Job()), texts, ledger=MemoryLedger(), keys=KEY)}
     assert outcomes == {"unproved", "unreadable"}
+    problem = Signer(KEY).problem_of(text.replace('"deep"', nested(deepest() + 10)))
+    assert problem == "the letter is nested too deep to be signed"
 
 
 def test_keys_are_changed_while_letters_of_the_old_one_lie_there() -> None:
