@@ -92,7 +92,7 @@ lowest: $(LOWEST) ## Test with the lowest versions of the dependencies that pypr
 spark: RUN := $(SPARK_VENV)/bin/python -m
 spark: $(SPARK) ## Run the tests of replays on Spark, which needs Java 17 (300 MB at the first time; apart from the tests).
 	@java -version >/dev/null 2>&1 || { echo 'Spark needs Java 17 or newer, and there is no `java`.' >&2; exit 1; }
-	@$(RUN) coverage run --data-file=.coverage.spark --source=streamfn.spark --omit=nothing -m pytest -W ignore:unclosed:ResourceWarning streamfn/spark tests/spark docs/spark.md
+	@$(RUN) coverage run --data-file=.coverage.spark --source=streamfn.spark --omit=nothing -m pytest -W ignore:unclosed:ResourceWarning streamfn/spark.py tests/spark docs/spark.md
 	@$(RUN) coverage report --data-file=.coverage.spark
 
 million: RUN := $(SPARK_VENV)/bin/python -m

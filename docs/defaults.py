@@ -19,7 +19,7 @@ MODULES: Final = (
     "streamfn.ledgers",
     "streamfn.mappings",
     "streamfn.sources",
-    "streamfn.sources.export",
+    "streamfn.exports",
     "streamfn.spark",
     "streamfn.testing",
 )

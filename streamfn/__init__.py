@@ -5,15 +5,23 @@ Result, and join them with `pipeline`: every outcome comes back as data. `lambda
 function that Lambda calls.
 """
 
-from streamfn._converters import configure_converter, make_converter
-from streamfn._delivery.answers import BatchFailed, BatchItemFailure, BatchResponse
-from streamfn._delivery.choices import acknowledge, retry
-from streamfn._delivery.delivery import Delivery
-from streamfn._envelopes import NotAStreamEvent
-from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
+from typing import TYPE_CHECKING
+
+from streamfn._conversion import configure_converter, make_converter
+from streamfn._conversion.hints import (
+    Attribute,
+    EpochMilliseconds,
+    EpochSeconds,
+    PartitionKey,
+    SortKey,
+    TimeToLive,
+)
+from streamfn._delivery import acknowledge, retry
+from streamfn._delivery.plain import Delivery, log_failure, log_failures
+from streamfn._errors import Misuse, names_that_moved
+from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent, structure
 from streamfn._execution.concurrent import concurrent
-from streamfn._execution.series import series
-from streamfn._explain import explain
+from streamfn._execution.run import series
 from streamfn._failures import (
     Failed,
     Handled,
@@ -33,12 +41,12 @@ from streamfn._failures import (
     Unrouted,
     Unwanted,
 )
-from streamfn._filters.criteria import Filter, FilterCriteria, filter_criteria
-from streamfn._handlers.batched import batched, batched_each
-from streamfn._handlers.chain import chain
-from streamfn._handlers.outcomes import Outcome
-from streamfn._handlers.registration import (
+from streamfn._handlers import (
     Handler,
+    Outcome,
+    batched,
+    batched_each,
+    chain,
     changed,
     on_event,
     on_insert,
@@ -48,19 +56,10 @@ from streamfn._handlers.registration import (
     on_upsert,
 )
 from streamfn._lambda import LambdaContext, LambdaFunction, lambda_handler
-from streamfn._markers import Attribute, EpochMilliseconds, EpochSeconds, PartitionKey, SortKey, TimeToLive
-from streamfn._misuse import Misuse
-from streamfn._payloads import read
-from streamfn._pipeline import Pipeline, pipeline, router
-from streamfn._records import MalformedRecord, StreamRecord
-from streamfn._reports import log_failure, log_failures
-from streamfn._routes import Strategy
-from streamfn._structuring import structure
-from streamfn._tables import Table
-from streamfn._windows.events import Window
-from streamfn._windows.functions import WindowFunction, WindowResponse, window_handler
-from streamfn._windows.states import UnusableState
-from streamfn._wire import AttributeValue, Image, StreamViewType
+from streamfn._payloads import BatchFailed, BatchItemFailure, BatchResponse, NotAStreamEvent, read
+from streamfn._pipeline import Pipeline, Strategy, pipeline, router
+from streamfn._records import AttributeValue, Image, MalformedRecord, StreamRecord, StreamViewType
+from streamfn._tables import Table, explain
 
 __all__ = [
     "Attribute",
@@ -73,8 +72,6 @@ __all__ = [
     "EpochSeconds",
     "Event",
     "Failed",
-    "Filter",
-    "FilterCriteria",
     "Handled",
     "Handler",
     "HeldBack",
@@ -110,12 +107,8 @@ __all__ = [
     "TimedOut",
     "Undecodable",
     "Unrouted",
-    "UnusableState",
     "Unwanted",
     "UpsertEvent",
-    "Window",
-    "WindowFunction",
-    "WindowResponse",
     "acknowledge",
     "batched",
     "batched_each",
@@ -124,7 +117,6 @@ __all__ = [
     "concurrent",
     "configure_converter",
     "explain",
-    "filter_criteria",
     "lambda_handler",
     "log_failure",
     "log_failures",
@@ -141,5 +133,19 @@ __all__ = [
     "router",
     "series",
     "structure",
-    "window_handler",
 ]
+
+if not TYPE_CHECKING:  # or a checker would believe that there is any name here
+    __getattr__ = names_that_moved(
+        __name__,
+        {
+            "Filter": "streamfn.mappings",
+            "FilterCriteria": "streamfn.mappings",
+            "UnusableState": "streamfn.windows",
+            "Window": "streamfn.windows",
+            "WindowFunction": "streamfn.windows",
+            "WindowResponse": "streamfn.windows",
+            "filter_criteria": "streamfn.mappings",
+            "window_handler": "streamfn.windows",
+        },
+    )

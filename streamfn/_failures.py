@@ -1,36 +1,344 @@
-"""What can come of a record and a handler: the values in a `Success` and in a `Failure`.
-
-A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in its `reason`::
-
-    Reason[E]
-    ├── Refused[E]     the handler returned a Failure
-    ├── Raised         the handler, or its `where`, raised
-    ├── Undecodable    an image does not fit the model
-    ├── MissingImage   the stream's view type leaves out an image that the handler needs
-    ├── Malformed      the entry is no stream record
-    ├── Unrouted       no pipeline is there for the record's table
-    ├── TimedOut       not started: it was running when time was up too often
-    ├── ProcessDied    not started: the process died while it ran, too often
-    ├── Unwanted       failed or waited before, and nothing wants it any more
-    ├── OutOfTime      not started: the function's time was nearly up
-    ├── HeldBack       not started: an earlier record of its item failed for the same handler
-    ├── Stopped        not started: an earlier record or call after call failed, and Lambda sends this one again
-    └── LedgerUnavailable   not started: the ledger could not be read
-
-All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an
-error's text, because logs leak; the values themselves are in the fields.
-"""
+"""Results of handlers: `Handled`, `Failed` with its reason, and the place in code where an exception was raised."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeAlias
+from errno import errorcode
+from functools import lru_cache, partial
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, cast
 
 from typing_extensions import TypeVar, override
 
-from streamfn._records import MalformedRecord, StreamRecord
-from streamfn._values import Value
-from streamfn._wire import ImageName, StreamViewType
+from streamfn._dataclasses import Value
+from streamfn._records import ImageName, MalformedRecord, StreamRecord, StreamViewType
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Places in code: where an exception was raised, and where a function begins.
+#
+# A place is a file, a line and a function, all of which are code. Neither the text of an exception nor a local
+# variable is ever looked at here, so that places can go where people's data cannot. `pathlib` is loaded
+# after a failure only.
+
+_MOST_OWN: Final = 5
+"""How many frames of the user's own code an exception shows, the innermost ones."""
+
+_MOST_INNER: Final = 5
+"""How many of the innermost frames an exception shows, whosever they are: the last one raised it."""
+
+_MOST_EXCEPTIONS: Final = 8
+"""How many exceptions of a chain are shown."""
+
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+
+
+class Frame(NamedTuple):
+    """A frame of a traceback. `own` says that its file is the user's: of no installed package, nor of Python itself."""
+
+    file: str
+    line: int
+    function: str
+    own: bool
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}"
+
+
+def place_of(function: object) -> str | None:
+    """Say where a function begins, within wrappers and `chain`; None for what Python has no code of.
+
+    >>> def announce() -> None: ...
+    >>> place_of(announce)
+    '<doctest ...>:1 in announce'
+    >>> place_of(print) is None
+    True
+    """
+    try:
+        code = _code_of(function)
+    except Exception:  # noqa: BLE001 (an attribute of the user's own object may raise whatever it likes)
+        return None
+    return (
+        None
+        if code is None
+        else str(Frame(_shown(code.co_filename), code.co_firstlineno, code.co_qualname, own=True))
+    )
+
+
+def raised_at(exception: BaseException) -> str | None:
+    """Say where the user's code raised, or called what raised; None where no code outside of this library did.
+
+    Of a group that is the place of its first member: a group is raised where tasks are waited for.
+    """
+    return _raised_at(_first_member(exception)) or _raised_at(exception)
+
+
+def _first_member(exception: BaseException) -> BaseException:
+    for _ in range(_MOST_EXCEPTIONS):
+        if not isinstance(exception, BaseExceptionGroup):
+            break
+        exception = cast("BaseException", exception.exceptions[0])  # isinstance knows no type of them
+    return exception
+
+
+def _raised_at(exception: BaseException) -> str | None:
+    frames = frames_of(exception)
+    if not frames or all(_is_of_this_library(frame.file) for frame in frames):
+        return None
+    return str(next((frame for frame in reversed(frames) if frame.own), frames[-1]))
+
+
+def frames_of(exception: BaseException) -> list[Frame]:
+    """List the frames that tell most, the innermost last: the user's own ones, and those that led to the raise."""
+    own: deque[tuple[int, Frame]] = deque(maxlen=_MOST_OWN)
+    inner: deque[tuple[int, Frame]] = deque(maxlen=_MOST_INNER)
+    library: deque[tuple[int, Frame]] = deque(maxlen=1)
+    for number, (code, line) in enumerate(_lines(_traceback_in(exception))):
+        file, is_own = _shown(code.co_filename), _is_own(code.co_filename)
+        numbered = number, Frame(file, line, code.co_qualname, is_own)
+        if _is_of_this_library(file):
+            library.append(numbered)
+            continue
+        inner.append(numbered)
+        if is_own:
+            own.append(numbered)
+    return [frame for _, frame in sorted({*own, *inner} or library)]
+
+
+def described(exception: BaseException, *, errors: bool = False) -> dict[str, object]:
+    """Describe an exception and its chain for JSON: types, frames, error codes, and with `errors` their texts.
+
+    ``cause`` is what it was raised from, ``context`` what was being handled, as Python's own tracebacks show them, and
+    ``members`` are those of a group.
+    """
+    try:
+        return _described(exception, errors=errors, seen=set())
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return {"type": name_of_type(type(exception)), "frames": []}
+
+
+def traceback_of(exception: BaseException) -> str:
+    """Write what was raised as Python does, from the first frame outside of this library on, with all texts."""
+    from traceback import TracebackException
+
+    whole = first = _traceback_in(exception)
+    try:
+        while first is not None and _is_of_this_library(_shown(first.tb_frame.f_code.co_filename)):
+            first = first.tb_next
+        traceback = TracebackException(type(exception), exception, first or whole)
+        return "".join(traceback.format())
+    except Exception as error:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return f"{name_of_type(type(exception))}, whose traceback raised {type(error).__name__}\n"
+
+
+def text_of(value: object) -> str:
+    """Show a value by its `repr`, or by its fields where it has none of its own; this may show people's data."""
+    try:
+        if type(value).__repr__ is object.__repr__:
+            fields = ", ".join(f"{name}={field!r}" for name, field in _fields(value))
+            text = f"{type(value).__name__}({fields})"
+        else:
+            text = repr(value)
+    except Exception as error:  # noqa: BLE001 (a `repr` of the user's may raise whatever it likes)
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST: Final = 10_000
+"""How many characters of an error are shown: CloudWatch takes events of 256 KB."""
+
+
+def _described(exception: BaseException, *, errors: bool, seen: set[int]) -> dict[str, object]:
+    seen.add(id(exception))
+    told: dict[str, object] = {"type": name_of_type(type(exception))}
+    if (code := code_of(exception)) is not None:
+        told["code"] = code
+    if errors:
+        told["error"] = text_of(exception)
+        if notes := getattr(exception, "__notes__", None):
+            told["notes"] = text_of(notes)
+    told["frames"] = [frame._asdict() for frame in frames_of(exception)]
+    for relation, others in _related(exception):
+        shown = [
+            _described(each, errors=errors, seen=seen)
+            for each in others
+            if id(each) not in seen and len(seen) < _MOST_EXCEPTIONS
+        ]
+        if shown:
+            told[relation] = shown if relation == "members" else shown[0]
+    return told
+
+
+def _related(exception: BaseException) -> Iterator[tuple[str, tuple[BaseException, ...]]]:
+    if isinstance(exception, BaseExceptionGroup):
+        yield (
+            "members",
+            cast("tuple[BaseException, ...]", exception.exceptions),
+        )  # isinstance knows no type of them
+    if exception.__cause__ is not None:
+        yield "cause", (exception.__cause__,)
+    elif exception.__context__ is not None and not exception.__suppress_context__:
+        yield "context", (exception.__context__,)
+
+
+def code_of(exception: BaseException) -> str | None:
+    """Find the code of an error: the one of the AWS service that refused a call, or the operating system's."""
+    if isinstance(exception, OSError):
+        return errorcode.get(exception.errno) if isinstance(exception.errno, int) else None
+    from streamfn._aws import error_code  # here, because a cold start would pay for it
+
+    return error_code(exception)
+
+
+def name_of_type(kind: type) -> str:
+    """Name a class, with its module unless it is built in.
+
+    >>> from json import JSONDecodeError
+    >>> name_of_type(KeyError), name_of_type(JSONDecodeError)
+    ('KeyError', 'json.decoder.JSONDecodeError')
+    """
+    return (
+        kind.__qualname__
+        if kind.__module__ in {"builtins", "__main__", None}  # None is what some generated classes have
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _traceback_in(exception: BaseException) -> TracebackType | None:
+    try:
+        return exception.__traceback__
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+        return None
+
+
+def _lines(traceback: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code, traceback.tb_lineno or 0
+        traceback = traceback.tb_next
+
+
+def _fields(value: object) -> Iterator[tuple[str, object]]:
+    slots = [slot for each in type(value).__mro__ for slot in each.__dict__.get("__slots__", ())]
+    for name in (*slots, *getattr(value, "__dict__", ())):
+        if hasattr(value, name):
+            yield name, getattr(value, name)
+
+
+def _code_of(function: object) -> CodeType | None:
+    """Find the code of what a user wrote, within all that was put around it."""
+    for _ in range(100):  # a wrapper that leads to itself has no end
+        if isinstance(code := getattr(function, "__code__", None), CodeType):
+            steps: object = getattr(function, "__dict__", {}).get("steps")
+            inner: object = getattr(function, "__wrapped__", None)
+            if inner is None and isinstance(steps, tuple) and _is_of_this_library(_shown(code.co_filename)):
+                inner = cast("tuple[object, ...]", steps)[0]  # those of `chain`
+            if inner is None:
+                return code
+            function = inner
+        elif isinstance(function, partial):
+            function = cast("partial[object]", function).func  # isinstance drops the type
+        elif (inner := getattr(function, "__wrapped__", None)) is not None:
+            function = inner
+        else:
+            function = _called_by(function)
+    return None
+
+
+def _called_by(value: object) -> object:
+    """Give what a call of an object calls: its method, or what `batched` was given."""
+    method: object = type(value).__call__ if callable(value) else None
+    code: object = getattr(method, "__code__", None)
+    is_made_here = isinstance(code, CodeType) and _is_of_this_library(_shown(code.co_filename))
+    return getattr(value, "function", method) if is_made_here else method
+
+
+def _is_of_this_library(file: str) -> bool:
+    return file.startswith(("streamfn/", "<streamfn"))
+
+
+def _shown(filename: str) -> str:
+    return _placed(filename, tuple(sys.path))[0]
+
+
+def _is_own(filename: str) -> bool:
+    return _placed(filename, tuple(sys.path))[1]
+
+
+@lru_cache(maxsize=1024)
+def _placed(filename: str, path: tuple[str, ...]) -> tuple[str, bool]:
+    """Shorten the name of a file, and say whether the file is the user's.
+
+    A file is named as seen from the folder in which Python found it, as `app.py` is in Lambda's task root, and by its
+    last parts where it was found in none.
+    """
+    if filename.startswith("<"):  # made at run time
+        return filename, False
+    file, library = _absolute(filename), _absolute(__file__).parent
+    if file.is_relative_to(library):
+        return f"streamfn/{file.relative_to(library).as_posix()}", False
+    folders = map(_absolute, (*path, os.environ.get("LAMBDA_TASK_ROOT", "")))
+    roots = [each for each in folders if each.parent != each and file.is_relative_to(each)]
+    if not roots:
+        return type(file)(*file.parts[-3:]).as_posix(), not _is_installed(file)
+    root = max(roots, key=lambda each: len(each.parts))
+    shown = file.relative_to(root)
+    return shown.as_posix(), not (_is_installed(file) or _is_of_a_package(root, shown.parts[0]))
+
+
+def _absolute(path: str) -> Path:
+    from pathlib import Path
+
+    try:
+        return Path(path).absolute()
+    except OSError:  # the folder that the process works in is gone
+        return Path(path)
+
+
+def _is_installed(file: Path) -> bool:
+    return file.is_relative_to(_absolute(os.__file__).parent) or not _INSTALLED.isdisjoint(file.parts)
+
+
+def _is_of_a_package(root: Path, name: str) -> bool:
+    """Whether a folder or module was installed: a deployment package holds them beside the user's own."""
+    return name.removesuffix(".py").lower() in _packages(root)
+
+
+@lru_cache(maxsize=64)
+def _packages(root: Path) -> frozenset[str]:
+    # A wheel's folder is named so: "The .dist-info directory" in "Recording installed projects", PyPA specifications.
+    try:
+        return frozenset(each.name.partition("-")[0].lower() for each in root.glob("*.dist-info"))
+    except OSError:
+        return frozenset()
+
+
+# What can come of a record and a handler: the values in a `Success` and in a `Failure`.
+#
+# A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in its `reason`::
+#
+#     Reason[E]
+#     ├── Refused[E]     the handler returned a Failure
+#     ├── Raised         the handler, or its `where`, raised
+#     ├── Undecodable    an image does not fit the model
+#     ├── MissingImage   the stream's view type leaves out an image that the handler needs
+#     ├── Malformed      the entry is no stream record
+#     ├── Unrouted       no pipeline is there for the record's table
+#     ├── TimedOut       not started: it was running when time was up too often
+#     ├── ProcessDied    not started: the process died while it ran, too often
+#     ├── Unwanted       failed or waited before, and nothing wants it any more
+#     ├── OutOfTime      not started: the function's time was nearly up
+#     ├── HeldBack       not started: an earlier record of its item failed for the same handler
+#     ├── Stopped        not started: an earlier record or call after call failed, and Lambda sends this one again
+#     └── LedgerUnavailable   not started: the ledger could not be read
+#
+# All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an
+# error's text, because logs leak; the values themselves are in the fields.
 
 A_co = TypeVar("A_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
@@ -72,7 +380,6 @@ class Raised(Value):
 
     @override
     def __repr__(self) -> str:
-        from streamfn._tracebacks import raised_at  # here, because a cold start would pay for it
 
         name, place = name_of_exception(self.exception), raised_at(self.exception)
         return f"Raised({name})" if place is None else f"Raised({name} at {place})"

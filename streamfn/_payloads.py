@@ -1,20 +1,245 @@
-"""The first stage: from the payload that a function receives to its stream records.
-
-`read` checks each record once. An entry that does not pass stays in the list as a `MalformedRecord`: it has a
-place in the batch, and losing sight of it would lose it.
-"""
+"""Payloads: each shape that AWS sends, how its records are read, and how it is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol, Self, TypeAlias, cast
+import json
+from binascii import a2b_base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._entries import member, record_of
-from streamfn._envelopes import Envelope, opened
-from streamfn._records import MalformedRecord, Record, StreamRecord, table_of
-from streamfn._wire import EVENT_NAMES, EventName, RawRecord, as_text, is_map
+from streamfn._failures import Failed
+from streamfn._records import (
+    EVENT_NAMES,
+    EVENT_SOURCE,
+    EventName,
+    MalformedRecord,
+    RawRecord,
+    Record,
+    StreamRecord,
+    as_number,
+    as_sequence_number,
+    as_text,
+    is_map,
+    is_one_change,
+    json_type,
+    magnitude,
+    member,
+    record_of,
+    table_of,
+    unit_of,
+)
+
+# Envelopes: the shapes in which records reach a function, told apart by what they look like.
+#
+# An event source mapping of a DynamoDB stream sends records as they are, one of a Kinesis stream sends each
+# within an entry of Kinesis's own, a pipe of EventBridge sends a bare list, and an OnFailure destination in S3
+# keeps the event of an invocation within a document about it.
+
+Sender: TypeAlias = Literal["mapping", "pipe", "destination"]
+"""Whose shape the payload has: an event source mapping's, a pipe's, or that of a document in an OnFailure destination.
+
+It decides how an answer names what has to come again; a destination waits for none.
+"""
+
+KINESIS: Final = "aws:kinesis"
+"""How an entry names the service that it comes from, if that is Kinesis Data Streams."""
+
+_EXPECTED: Final = 'expected the event of a DynamoDB stream, {"Records": [...]}'
+
+
+class NotAStreamEvent(ValueError):
+    """The payload as a whole is no event of a DynamoDB stream; the message says what was expected.
+
+    It is raised, not returned: there is no record that a Result could be about. A Lambda function that lets
+    it through fails the invocation, so that whoever sent the payload still has it.
+    """
+
+
+class Envelope(NamedTuple):
+    """What a payload holds: the entries of a batch, who sends such, and whether they came through Kinesis."""
+
+    sender: Sender
+    entries: list[object]
+    through_kinesis: bool
+
+
+def opened(payload: object) -> Envelope:
+    """Find the entries of a payload. Fails with `NotAStreamEvent`, which names what the payload is instead."""
+    if isinstance(payload, list):
+        return _envelope("pipe", cast("object", payload))  # isinstance knows the list, not what is in it
+    if not is_map(payload):
+        raise NotAStreamEvent(f"{_EXPECTED}, got {json_type(payload)}")
+    if "Records" not in payload:
+        return _document(payload)
+    return _envelope("mapping", payload["Records"])
+
+
+def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Find what a document of an OnFailure destination tells of the batch; None in what is no such document."""
+    for name in ("DDBStreamBatchInfo", "KinesisBatchInfo"):
+        if is_map(told := document.get(name)):
+            return told
+    return None
+
+
+def is_of_a_window(document: Mapping[str, object]) -> bool:
+    """Whether a document of an OnFailure destination is about a batch of a mapping with a tumbling window."""
+    return is_map(document.get("timeWindowInfo")) or is_map(member(document.get("payload"), "window"))
+
+
+def _document(payload: Mapping[str, object]) -> Envelope:
+    """Open a document, whose shape is that of "Adding an on-failure destination" in the AWS Lambda Developer Guide."""
+    if about_a_batch(payload) is None:
+        what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
+        raise NotAStreamEvent(f"{_EXPECTED}, got {what}")
+    if "payload" not in payload:
+        what = "the dead letter of a pipe" if is_map(payload.get("context")) else "an OnFailure document"
+        then = "redrive() reads them from the stream"
+        if is_of_a_window(payload):
+            what, then = f"{what} of a tumbling window", "they have to be read from the stream again"
+        elif "KinesisBatchInfo" in payload:
+            what, then = f"{what} of a Kinesis stream", "they have to be read from the stream again"
+        raise NotAStreamEvent(f"{_EXPECTED}, got {what} without its records: {then}")
+    event = payload["payload"]
+    if isinstance(event, str):
+        from streamfn._errors import read_json  # few documents keep it as text
+
+        try:
+            event = read_json(event)
+        except (ValueError, RecursionError):
+            raise NotAStreamEvent(
+                f"{_EXPECTED}, got an OnFailure document whose payload is no JSON"
+            ) from None
+    if not is_map(event) or "Records" not in event:
+        raise NotAStreamEvent(f"{_EXPECTED}, got an OnFailure document whose payload has no Records")
+    return _envelope("destination", event["Records"])
+
+
+def _envelope(sender: Sender, records: object) -> Envelope:
+    if not isinstance(records, list):
+        raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {json_type(records)}")
+    entries = cast("list[object]", records)  # isinstance knows the list, not what is in it
+    through_kinesis = bool(entries) and _source(entries[0]) != EVENT_SOURCE and _is_of_kinesis(entries)
+    return Envelope(sender, entries, through_kinesis)
+
+
+def _is_of_kinesis(entries: Iterable[object]) -> bool:
+    """Tell the entries of Kinesis from those of DynamoDB. Fails with `NotAStreamEvent` for those of other services.
+
+    A batch is of one service; entries that name none are broken ones of whichever it is.
+    """
+    sources = dict.fromkeys(map(_source, entries))
+    if EVENT_SOURCE in sources:
+        return False
+    if KINESIS in sources:
+        return True
+    if None not in sources:
+        raise NotAStreamEvent(f"{_EXPECTED}, got records of {next(iter(sources))}")
+    return False
+
+
+def _source(entry: object) -> str | None:
+    """The service that an entry names; some spell the key with a capital."""
+    return as_text(member(entry, "eventSource") or member(entry, "EventSource")) or None
+
+
+# Changes that come through Kinesis Data Streams: records within entries of Kinesis's own, taken out of them.
+#
+# What DynamoDB writes there is described in "Using Kinesis Data Streams to capture changes to DynamoDB" in the
+# DynamoDB Developer Guide. It is the record of a DynamoDB stream, but for its place in a shard, which is the
+# entry's, and its time, which is in milliseconds or microseconds. Records may come twice and out of order;
+# their `eventID` tells which are the same.
+
+_UNITS: Final[Mapping[object, int]] = {
+    "MILLISECOND": 1_000,
+    "MICROSECOND": 1_000_000,
+    "NANOSECOND": 1_000_000_000,
+}
+"""How many of them a second has, by the name that a record gives the precision of its time."""
+
+
+def records_of(entries: Iterable[object]) -> list[Record]:
+    """Take the records out of their entries, in the order of the batch, each of those that came twice once.
+
+    A record came twice if its `eventID` did, with the same keys and images.
+
+    Each has the sequence number and the ARN of its entry, by which an answer and a ledger know it. What the entry
+    says besides is the member ``kinesis`` of the raw record. An entry that holds no record is a `MalformedRecord`.
+    """
+    records: list[Record] = []
+    known: dict[str, list[Record]] = {}
+    for position, entry in enumerate(entries):
+        record = _record_of(entry, position)
+        if not isinstance(record, MalformedRecord):
+            same = known.setdefault(record.event_id, [])
+            if any(is_one_change(record, other) for other in same):
+                continue
+            same.append(record)
+        records.append(record)
+    return records
+
+
+def _record_of(entry: object, position: int) -> Record:
+    # Lambda's event has the members of Kinesis's record one level further down than the list of a pipe.
+    outer = nested if is_map(nested := member(entry, "kinesis")) else entry
+    number = as_sequence_number(member(outer, "sequenceNumber"))
+    told = _told(member(outer, "data"))
+    if not is_map(outer) or not is_map(told) or not is_map(change := told.get("dynamodb")):
+        return MalformedRecord(
+            entry,
+            position,
+            "kinesis.data: expected a record of DynamoDB",
+            event_id=as_text(member(entry, "eventID")) or None,
+            sequence_number=number,
+        )
+    written = _seconds(
+        change.get("ApproximateCreationDateTime"), change.get("ApproximateCreationDateTimePrecision")
+    )
+    inner = {
+        **told,
+        "eventSourceARN": member(entry, "eventSourceARN"),
+        "kinesis": {name: value for name, value in outer.items() if name != "data"},
+        "dynamodb": {**change, "SequenceNumber": number, "ApproximateCreationDateTime": written},
+    }
+    return record_of(inner, position)
+
+
+def _told(data: object) -> object:
+    """Read what an entry carries; nothing where that is not JSON in base64."""
+    try:
+        return json.loads(a2b_base64(data, strict_mode=True)) if isinstance(data, str) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _seconds(written: object, precision: object) -> object:
+    """Give a time in seconds since 1970, by its precision, or by how large it is where the record does not say.
+
+    What is no number, or no time, is given as it is.
+
+    >>> _seconds(1731924555370, None), _seconds(1731924555370500, None), _seconds(1731924555370, "MILLISECOND")
+    (1731924555.37, 1731924555.3705, 1731924555.37)
+    """
+    number = as_number(written)
+    if number is None:
+        return written
+    unit = _UNITS.get(precision) if isinstance(precision, str) else None
+    if unit is None:
+        size = abs(number)
+        # From 1973 to 5138 a time is in one of these alone; what is smaller than each of them is in milliseconds.
+        unit = 1 if 100_000_000 <= size < 100_000_000_000 else max(1_000, unit_of(number))
+    try:
+        return number / unit
+    except OverflowError:
+        return written
+
+
+# The first stage: from the payload that a function receives to its stream records.
+#
+# `read` checks each record once. An entry that does not pass stays in the list as a `MalformedRecord`: it has a
+# place in the batch, and losing sight of it would lose it.
 
 W = TypeVar("W", bound="Way")
 
@@ -86,8 +311,6 @@ def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
 
 def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
     if envelope.through_kinesis:
-        from streamfn._kinesis import records_of  # few functions need it
-
         take_for(ways, records_of(envelope.entries), take)
         return
     arn: object = object()  # that of the record before, whose ways are known
@@ -168,3 +391,124 @@ def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
     if way is not None and way.choose is not None:
         way = way.choose(cast("RawRecord", record.raw))  # patterns take whatever they are given
     return way is None
+
+
+# Answers to whoever sent a batch, which decide what comes again.
+#
+# With ReportBatchItemFailures on the event source mapping, Lambda takes the lowest sequence number in the
+# answer as its checkpoint and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS
+# Lambda with Amazon DynamoDB", "Reporting batch item failures"; it does the same for Kinesis). So one number
+# says all that an answer can say. A pipe of EventBridge goes by the `eventID` of each record that has to come
+# again (Amazon EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency"). Who hands in a
+# document of an OnFailure destination waits for no answer, and is told by an exception.
+
+
+class BatchItemFailure(TypedDict):
+    """The identifier of a record that has to come again."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """A function's answer to Lambda; an empty list says that the whole batch is settled."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+class BatchFailed(Exception):
+    """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
+
+
+def answer(open_failures: Sequence[Failed[object]], sender: Sender = "mapping") -> BatchResponse:
+    """Name to a sender the records of failures, which have to come again.
+
+    Fails with `BatchFailed` where a failed record has no identifier that the sender knows, and for failures of a
+    sender that waits for no answer.
+    """
+    if not open_failures:
+        return {"batchItemFailures": []}
+    if sender == "destination":
+        fail_whole(open_failures)
+    if sender == "pipe":
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in _event_ids(open_failures)]}
+    # Their lengths differ, so text would not do.
+    return {"batchItemFailures": [{"itemIdentifier": min(_numbers(open_failures), key=magnitude)}]}
+
+
+def fail_whole(open_failures: Sequence[Failed[object]]) -> None:
+    """Have the whole batch come again if there are failures: fails with `BatchFailed` then."""
+    if open_failures:
+        raise BatchFailed(f"{len(open_failures)} failures; the first: {open_failures[0]!r}")
+
+
+def _numbers(failures: Sequence[Failed[object]]) -> list[str]:
+    numbers: list[str] = []
+    for failed in failures:
+        if (number := failed.record.sequence_number) is None:
+            raise BatchFailed(f"a failed record has no sequence number that an answer could name: {failed!r}")
+        numbers.append(number)
+    return numbers
+
+
+def _event_ids(failures: Sequence[Failed[object]]) -> list[str]:
+    """Name each record once, in the order of the batch."""
+    names: dict[str, None] = {}
+    for failed in failures:
+        if (name := _event_id(failed.record)) is None:
+            raise BatchFailed(f"a failed record has no eventID that an answer could name: {failed!r}")
+        names[name] = None
+    return list(names)
+
+
+def _event_id(record: Record) -> str | None:
+    """Find by what a pipe knows a record, which is Kinesis's own identifier if it came through that."""
+    raw = (
+        record.raw if isinstance(record, MalformedRecord) else record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+    )
+    return as_text(member(member(raw, "kinesis"), "eventID")) or record.event_id
+
+
+# How Lambda takes the answer of a function: as a success, as a partial one, or as the failure of the whole
+# batch.
+#
+# A reader of streams and the simulator take answers so, too.
+#
+# The shapes are those of "Reporting batch item failures" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
+# Developer Guide. What is not described there, an answer that is neither an object nor empty say, is taken for
+# a failure.
+
+
+def settled_by(answer: object, numbers: Sequence[str]) -> int | str:
+    """Count the records, from the first on, that an answer settles, or say why it fails the whole batch.
+
+    `numbers` are the sequence numbers of the batch, in its order.
+
+    >>> settled_by({"batchItemFailures": [{"itemIdentifier": "8"}, {"itemIdentifier": "7"}]}, ["6", "7", "8"])
+    1
+    >>> settled_by({"batchItemFailures": [{"itemIdentifier": "9"}]}, ["6", "7", "8"])
+    'the answer names a record that is not in the batch'
+    """
+    if answer is None or answer == []:
+        return len(numbers)
+    if not is_map(answer):
+        return "the answer is no object"
+    failures = answer.get("batchItemFailures")
+    if failures is None:
+        return len(numbers)
+    if not isinstance(failures, list):
+        return "batchItemFailures is no list"
+    places = {number: place for place, number in enumerate(numbers)}
+    settled = len(numbers)
+    for failure in cast("list[object]", failures):  # isinstance drops the type
+        place = _place(failure, places)
+        if isinstance(place, str):
+            return place
+        settled = min(settled, place)
+    return settled
+
+
+def _place(failure: object, places: Mapping[str, int]) -> int | str:
+    identifier = failure.get("itemIdentifier") if is_map(failure) else None
+    if not isinstance(identifier, str) or not identifier:
+        return "the answer has an entry without itemIdentifier"
+    return places.get(identifier, "the answer names a record that is not in the batch")

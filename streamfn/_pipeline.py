@@ -1,33 +1,255 @@
-"""Pipelines: handlers joined to a table, and pipelines joined to one another.
-
-A pipeline is a function from a payload to a list of Results. It is built once, when the module is imported,
-and checks then all that can be checked; a call of it raises for nothing that a record or a handler does.
-"""
+"""Pipelines: handlers of one table, routers of several, and the routing table that both compile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import update_wrapper
-from typing import Final, Generic, Never, cast
+from functools import partial, update_wrapper
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Generic,
+    NamedTuple,
+    Never,
+    Protocol,
+    TypeAlias,
+    cast,
+    runtime_checkable,
+)
 
 from returns.result import Result
 from typing_extensions import TypeVar, override
 
-from streamfn._execution.gate import Gate
-from streamfn._execution.passages import Passages
-from streamfn._execution.series import series
-from streamfn._execution.singles import Singles
-from streamfn._execution.tasks import Tasks
-from streamfn._execution.unfinished import check_finished
+from streamfn._dataclasses import IS_AS_KNOWN, Value, Wrappable
+from streamfn._errors import Misuse, kind_of, not_for_lambda
+from streamfn._events import EVENTS, Part, event_maker
+from streamfn._execution.calls import check_finished
+from streamfn._execution.plan import UNROUTED, Choose, Gate, Stop, Way
+from streamfn._execution.run import Passage, Passages, Results, Singles, Tasks, series
 from streamfn._failures import Failed, Handled
-from streamfn._handlers.registration import AnyHandler, Handler
-from streamfn._misuse import Misuse, kind_of, not_for_lambda
+from streamfn._handlers import AnyHandler, Handler
 from streamfn._payloads import read_for, take_for
-from streamfn._records import Record
-from streamfn._routes import Route, Strategy, Ways
+from streamfn._records import EVENT_NAMES, EventName, ImageName, RawRecord, Record
 from streamfn._tables import Table
-from streamfn._values import Value, Wrappable
+
+if TYPE_CHECKING:
+    from streamfn._patterns.matching import Matcher
+
+
+# Forks: the way of a record where patterns decide which handlers of its table and kind it passes.
+#
+# That is decided on the raw record, before anything is made of it. Where all patterns are about the text of one
+# attribute, as those of the entities of one table are, it costs one look-up however many they are.
+
+
+class Branch(NamedTuple):
+    """A handler for records of a table, if they match its pattern; `strategy` is the index of what runs it."""
+
+    strategy: int
+    table: Table[object]
+    handler: AnyHandler
+
+
+ODD: Final = (RecursionError, ValueError, OverflowError)
+"""What a matcher raises of a record that no stream has, nested thousands deep, say. Nobody's handlers lose it then."""
+
+Build: TypeAlias = Callable[[Sequence[Branch]], Way | None]
+"""Makes the way past handlers, or None of no handlers."""
+
+
+def way_of(branches: Sequence[Branch], build: Build) -> Way | None:
+    """Make the way of the records of one table's name and kind, which may lead to a fork."""
+    matchers = list({id(each): each for branch in branches if (each := branch.table.matcher)}.values())
+    if not matchers:
+        return build(branches)
+    if len(matchers) == 1:
+        return Way((), 0, _by_one(branches, matchers[0], build))
+    by_each = _by_each(branches, matchers, build)
+    paths = {matcher.path for matcher in matchers}
+    if len(paths) == 1 and (path := paths.pop()) is not None:
+        return Way((), 0, _by_text(branches, path, build, by_each))
+    return Way((), 0, by_each)
+
+
+def _by_one(branches: Sequence[Branch], matcher: Matcher, build: Build) -> Choose:
+    """Ask the only pattern."""
+    all_of_them = build(branches)
+    others = build([branch for branch in branches if branch.table.matcher is None])
+    matches = matcher.matches
+
+    def choose(record: RawRecord) -> Way | None:
+        try:
+            return all_of_them if matches(record) else others
+        except ODD:
+            return all_of_them
+
+    return choose
+
+
+def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Build) -> Choose:
+    """Ask each pattern. A way is made when the first record takes it."""
+    ways: dict[tuple[bool, ...], Way | None] = {}
+
+    def choose(record: RawRecord) -> Way | None:
+        answers = tuple([may_match(matcher, record) for matcher in matchers])
+        if answers not in ways:
+            matching = [matcher for matcher, answer in zip(matchers, answers, strict=True) if answer]
+            ways[answers] = build(
+                [branch for branch in branches if branch.table.matcher in {None, *matching}]
+            )
+        return ways[answers]
+
+    return choose
+
+
+def may_match(matcher: Matcher, record: RawRecord) -> bool:
+    """Whether a record matches a pattern, or is too odd to tell."""
+    try:
+        return matcher.matches(record)
+    except ODD:
+        return True
+
+
+def _by_text(branches: Sequence[Branch], path: tuple[str, ...], build: Build, by_each: Choose) -> Choose:
+    """Look the text up at the end of the path that all patterns are about."""
+    from streamfn._patterns.matching import text_at  # loaded by the table that has a pattern
+
+    matchers = [branch.table.matcher for branch in branches]
+    texts = {text for matcher in matchers if matcher for text in matcher.values}
+    ways = {
+        text: build([branch for branch in branches if _is_for(branch.table.matcher, text)]) for text in texts
+    }
+    others = build([branch for branch in branches if branch.table.matcher is None])
+    text_of = text_at(path)
+
+    def choose(record: RawRecord) -> Way | None:
+        text = text_of(record)
+        return by_each(record) if text is None else ways.get(text, others)
+
+    return choose
+
+
+def _is_for(matcher: Matcher | None, text: str) -> bool:
+    return matcher is None or text in matcher.values
+
+
+# Routes: which handlers are there for which table, and how records find their way to them.
+#
+# A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs one look-up in
+# a dictionary.
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """In which order handlers run, and how many at a time: `series`, or what `concurrent` makes."""
+
+    def run(self, passages: Sequence[Passage], gate: Gate, results: Results, /) -> None:
+        """Run the handlers of records, which come in the order of the batch, and settle each that is wanted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Route(Value):
+    """A table, the handlers of its events in the order declared, and the strategy that runs them."""
+
+    table: Table[object]
+    handlers: tuple[AnyHandler, ...]
+    strategy: Strategy
+
+
+def handler_names(routes: Sequence[Route]) -> list[str]:
+    """Name the handlers of routes, in the order declared, each once."""
+    return list(dict.fromkeys(handler.name for route in routes for handler in route.handlers))
+
+
+_ASTRAY: Final[Mapping[EventName, Way | None]] = dict.fromkeys(EVENT_NAMES, UNROUTED)
+
+
+class Ways:
+    """Where records go, by the name of their table and by what happened to the item."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        """Sort the handlers of all routes by what they are for.
+
+        Fails with `Misuse` if two functions go by one name, or one function is registered twice for one kind
+        of record.
+        """
+        orders = _orders(routes)
+        self.strategies: tuple[Strategy, ...] = tuple(dict.fromkeys(route.strategy for route in routes))
+        found: dict[str, dict[EventName, list[Branch]]] = {}
+        for route in routes:
+            index = self.strategies.index(route.strategy)
+            kinds = found.setdefault(route.table.name, {event_name: [] for event_name in EVENT_NAMES})
+            for handler in route.handlers:
+                for event_name in EVENTS[handler.kind]:
+                    kinds[event_name].append(Branch(index, route.table, handler))
+        self._ways: dict[str, Mapping[EventName, Way | None]] = {
+            name: {
+                event_name: way_of(branches, partial(_past, event_name, orders))
+                for event_name, branches in kinds.items()
+            }
+            for name, kinds in found.items()
+        }
+        self.declared: tuple[str, ...] = tuple(found)
+        batched = any(handler.batched for route in routes for handler in route.handlers)
+        self.are_for_singles: bool = IS_AS_KNOWN and self.strategies == (series,) and not batched
+        """Whether records can go the way of `Singles`."""
+
+    def __call__(self, table_name: str | None) -> Mapping[EventName, Way | None]:
+        """Look up where the records of a table go, which is None for those that nobody handles."""
+        return self._ways.get(table_name or "", _ASTRAY)
+
+
+def _past(event_name: EventName, orders: Mapping[str, int], branches: Sequence[Branch]) -> Way | None:
+    """Make the way of records of a kind past handlers."""
+    parts: Parts = {}
+    stops: list[tuple[int, Stop]] = []
+    for strategy, table, handler in branches:
+        part = _finder(parts, table, handler.keys)
+        event = event_maker(handler.kind, event_name, handler.name, part)
+        stops.append((strategy, Stop(orders[handler.name], handler, event)))
+    return Way(stops, len(parts)) if stops else None
+
+
+Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], Part]
+"""The parts of records that handlers read: by table (two may have one name), by name, and by model of keys."""
+
+
+def _finder(parts: Parts, table: Table[object], keys: type[object] | None) -> Callable[[ImageName], Part]:
+    """Make what finds the parts for a handler, so that handlers of the same images find them in the same."""
+
+    def find(name: ImageName) -> Part:
+        key = (id(table), name, keys)
+        if key not in parts:
+            parts[key] = Part(table, name, len(parts), keys)
+        return parts[key]
+
+    return find
+
+
+def _orders(routes: Sequence[Route]) -> dict[str, int]:
+    """Number the handlers by name, in the order declared."""
+    first: dict[str, tuple[Route, AnyHandler]] = {}
+    taken: set[tuple[str, EventName]] = set()
+    for route in routes:
+        for handler in route.handlers:
+            name = handler.name
+            known_route, known = first.setdefault(name, (route, handler))
+            if known.function != handler.function or known_route is not route:
+                raise Misuse(f"two handlers go by the name {name!r}: give one of them another with name=")
+            for event_name in EVENTS[handler.kind]:
+                if (name, event_name) in taken:
+                    raise Misuse(
+                        f"the handler {name!r} is registered twice for {event_name}: join the two into one"
+                    )
+                taken.add((name, event_name))
+    return {name: order for order, name in enumerate(first)}
+
+
+# Pipelines: handlers joined to a table, and pipelines joined to one another.
+#
+# A pipeline is a function from a payload to a list of Results. It is built once, when the module is imported,
+# and checks then all that can be checked; a call of it raises for nothing that a record or a handler does.
 
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")

@@ -1,31 +1,279 @@
-"""Stream records: one change to one item each, and what takes its place where an entry is no such thing.
-
-Their properties cannot fail: `read` has checked what they rely on.
-"""
+"""Records: the types of the wire, the check of one raw record, and `StreamRecord`."""
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard, cast
 
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
-from streamfn._wire import (
-    EventName,
-    Image,
-    ImageName,
-    RawRecord,
-    StreamViewType,
-    as_moment,
-    as_sequence_number,
-    as_text,
-    copied,
-    is_map,
-    is_same,
-)
+# The words of the wire: what DynamoDB Streams writes, before anything is made of it.
+#
+# An image maps attribute names to attribute values, and an attribute value maps one type tag to its content:
+# ``{"title": {"S": "hello"}, "votes": {"N": "3"}}``. The tags are those of `AttributeValue` in the DynamoDB API
+# Reference, the shape of a record is that of `Record` in the DynamoDB Streams API Reference.
+
+T = TypeVar("T")
+
+EVENT_SOURCE: Final = "aws:dynamodb"
+"""How a record names the service that it comes from."""
+
+AttributeValue: TypeAlias = Mapping[str, object]
+"""One tagged value, such as ``{"N": "3"}``."""
+
+Image: TypeAlias = Mapping[str, AttributeValue]
+"""An item as the stream carries it: attribute values by attribute name."""
+
+EventName: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
+"""What happened to the item."""
+
+EVENT_NAMES: Final[tuple[EventName, ...]] = ("INSERT", "MODIFY", "REMOVE")
+
+ImageName: TypeAlias = Literal["NewImage", "OldImage", "Keys"]
+"""The parts of a stream record that hold attributes of the item."""
+
+_NUMBER: Final = frozenset("0123456789+-.eE")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StreamViewType(StrEnum):
+    """Which images a stream carries; `Keys` it carries always.
+
+    >>> StreamViewType("KEYS_ONLY")
+    <StreamViewType.KEYS_ONLY: 'KEYS_ONLY'>
+    """
+
+    NEW_AND_OLD_IMAGES = "NEW_AND_OLD_IMAGES"
+    NEW_IMAGE = "NEW_IMAGE"
+    OLD_IMAGE = "OLD_IMAGE"
+    KEYS_ONLY = "KEYS_ONLY"
+
+
+class RawChange(TypedDict):
+    """The `dynamodb` part of a record: what changed. What is typed `object` is not checked at reading."""
+
+    Keys: Image
+    NewImage: NotRequired[Image | None]
+    OldImage: NotRequired[Image | None]
+    ApproximateCreationDateTime: NotRequired[object]
+    SequenceNumber: NotRequired[object]
+    SizeBytes: NotRequired[object]
+    StreamViewType: NotRequired[object]
+
+
+class RawRecord(TypedDict):
+    """A record of a stream, as Lambda and GetRecords hand it over (GetRecords leaves the ARN out).
+
+    Where a record came on another way than a stream of its table, `tableName` says which table it is of, and `kinesis`
+    what Kinesis said of it.
+    """
+
+    eventID: str
+    eventName: EventName
+    dynamodb: RawChange
+    awsRegion: NotRequired[object]
+    eventSource: NotRequired[object]
+    eventSourceARN: NotRequired[object]
+    eventVersion: NotRequired[object]
+    kinesis: NotRequired[object]
+    tableName: NotRequired[object]
+    userIdentity: NotRequired[object]
+
+
+def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Tell whether a piece of a payload is a JSON object; JSON's keys are text.
+
+    >>> is_map({"S": "hello"}), is_map(["S", "hello"])
+    (True, False)
+    """
+    return isinstance(value, dict)
+
+
+def json_type(value: object) -> str:
+    """Name the type of a piece of a payload as JSON does; what JSON does not have goes by Python's name.
+
+    >>> [json_type(each) for each in (None, True, 1, 1.5, "a", [], {}, b"a")]
+    ['null', 'boolean', 'number', 'number', 'string', 'array', 'object', 'bytes']
+    """
+    return _JSON_TYPES.get(type(value), type(value).__name__)
+
+
+_JSON_TYPES: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
+def copied(value: T) -> T:
+    """Copy what a payload is made of, objects and arrays, however deep they lie within one another.
+
+    >>> original = {"L": [{"S": "a"}]}
+    >>> copied(original)["L"].clear()
+    >>> original
+    {'L': [{'S': 'a'}]}
+    """
+    copies: list[dict[object, object] | list[object]] = []
+
+    def copy(part: object) -> object:
+        if isinstance(part, dict | list):
+            copies.append(part := cast("dict[object, object] | list[object]", part).copy())
+        return part
+
+    whole = copy(value)
+    for each in copies:  # which grows until all that is in it is a copy as well
+        if isinstance(each, dict):
+            for name, part in each.items():
+                each[name] = copy(part)
+        else:
+            each[:] = map(copy, each)
+    return cast("T", whole)  # of a T comes a T
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether two pieces of payloads are equal, however deep they nest."""
+    try:
+        return one == other
+    except RecursionError:
+        return one is other or flattened(one) == flattened(other)
+
+
+def flattened(value: object) -> list[str]:
+    """Tell all that is in a piece of a payload, however deep it nests, the same for what is equal.
+
+    A part that it holds twice, or within itself, is told once: JSON can hold nothing so.
+
+    >>> flattened({"b": [1, "x"], "a": None})
+    ["{'a', 'b'}", 'None', '[2]', '1', "'x'"]
+    """
+    told: list[str] = []
+    known: set[int] = set()
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict | list):
+            told.append(repr(part))
+        elif id(cast("object", part)) in known:  # isinstance knows no parameters
+            told.append("^")
+        elif isinstance(part, list):
+            elements = cast("list[object]", part)  # the same
+            known.add(id(elements))
+            told.append(f"[{len(elements)}]")
+            waiting += reversed(elements)
+        else:
+            members = cast("dict[object, object]", part)  # the same
+            known.add(id(members))
+            names = sorted(members, key=repr)
+            told.append(f"{{{', '.join(map(repr, names))}}}")
+            waiting += [members[name] for name in reversed(names)]
+    return told
+
+
+def as_text(value: object) -> str | None:
+    """Take a piece of a payload for text, or for nothing."""
+    return value if isinstance(value, str) else None
+
+
+def as_sequence_number(value: object) -> str | None:
+    """Take a piece of a payload for a sequence number, decimal text of up to 128 digits, or for nothing.
+
+    Those of DynamoDB have up to 40 digits (`StreamRecord` in the DynamoDB Streams API Reference), those of
+    Kinesis some more.
+    """
+    if isinstance(value, str) and len(value) <= 128 and value.isascii() and value.isdecimal():
+        return value
+    return None
+
+
+def magnitude(number: str) -> tuple[int, str]:
+    """Order decimal text of any length, leading zeros or not, by how large a number it is.
+
+    >>> sorted(["100", "99", "007"], key=magnitude)
+    ['007', '99', '100']
+    """
+    digits = number.lstrip("0")
+    return len(digits), digits
+
+
+def as_moment(value: object) -> datetime | None:
+    """Take a piece of a payload for a time, or for nothing.
+
+    Lambda writes the seconds since 1970, often with a fraction; boto3 makes a datetime of them. Others write
+    milliseconds, microseconds or nanoseconds, which their size tells apart (`unit_of`), and some write text: such a
+    number, or ISO 8601.
+
+    >>> as_moment(1_700_000_000.5) == as_moment(1_700_000_000_500) == as_moment("2023-11-14T22:13:20.5Z")
+    True
+    >>> as_moment(1_700_000_000.5)
+    datetime.datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=datetime.timezone.utc)
+    """
+    number = as_number(value)
+    try:
+        if number is not None:
+            return moment_of(number, unit_of(number))
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (OverflowError, ValueError):
+        pass
+    return None
+
+
+def as_number(value: object) -> int | float | None:
+    """Take a piece of a payload for a number, which may be written as text, or for nothing.
+
+    >>> as_number(3), as_number("1.479499740E9"), as_number(True), as_number("now")
+    (3, 1479499740.0, None, None)
+    """
+    if isinstance(value, str):
+        try:
+            return int(value) if value.isdecimal() else float(value) if _NUMBER.issuperset(value) else None
+        except ValueError:
+            return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def unit_of(number: float) -> int:
+    """Say how many of its unit a second has, for a time since 1970: by how large the number is.
+
+    What a datetime can hold as seconds is that, up to the year 9999. Two units are a thousand times apart, and so one
+    number stands for a time from 1978 to 5138 in one of them alone.
+
+    >>> unit_of(1_700_000_000), unit_of(1_700_000_000_000), unit_of(1_700_000_000_000_000)
+    (1, 1000, 1000000)
+    """
+    size = abs(number)
+    if size < 253_402_300_800:
+        return 1
+    if size < 100_000_000_000_000:
+        return 1_000
+    return 1_000_000 if size < 100_000_000_000_000_000 else 1_000_000_000
+
+
+def moment_of(number: float, unit: int) -> datetime:
+    """Give the time that is so many units after 1970; a second has `unit` of them.
+
+    Fails with `OverflowError` or `ValueError` for a time that a datetime cannot hold.
+    """
+    seconds, rest = divmod(number, unit)  # so that whole numbers lose nothing
+    return _EPOCH + timedelta(seconds=seconds, microseconds=rest * 1_000_000 / unit)
+
+
+# Stream records: one change to one item each, and what takes its place where an entry is no such thing.
+#
+# Their properties cannot fail: `read` has checked what they rely on.
 
 _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
 _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table>[^/]+)/stream/.+")
@@ -222,3 +470,112 @@ def table_of(arn: str | None) -> str | None:
     """Read a table's name from the ARN of its stream; None if it is none."""
     match = _STREAM_ARN.fullmatch(arn or "")
     return match["table"] if match else None
+
+
+# Records as GetRecords returns them, turned into what Lambda sends of the same change.
+#
+# Lambda writes JSON, and boto3 makes Python of the answer. The names of the two differ in one place: `Identity`
+# in the DynamoDB Streams API Reference has ``PrincipalId`` and ``Type``, and the event of "Using AWS Lambda
+# with Amazon DynamoDB" has ``principalId`` and ``type``. The stream's ARN is Lambda's alone.
+
+_IDENTITY: Final = {"PrincipalId": "principalId", "Type": "type"}
+"""The names in an identity: GetRecords' and Lambda's."""
+
+
+def as_lambda_sends(record: Mapping[str, object], stream: str) -> dict[str, object]:
+    """Turn a record of GetRecords into one of Lambda's events, so that handlers see no difference.
+
+    Lambda adds the ARN of the stream, and writes bytes as base64 text and times as seconds since 1970. A record that
+    has Lambda's shape stays as it is. Fails with `TypeError` for a value that no stream record holds.
+
+    >>> as_lambda_sends({"userIdentity": {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}}, "arn:…")
+    {'userIdentity': {'principalId': 'dynamodb.amazonaws.com', 'type': 'Service'},
+     'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
+    >>> as_lambda_sends({"dynamodb": {"Keys": {"id": {"B": b"hi"}}}}, "arn:…")
+    {'dynamodb': {'Keys': {'id': {'B': 'aGk='}}}, 'eventSource': 'aws:dynamodb', 'eventSourceARN': 'arn:…'}
+    """
+    plain: dict[str, object] = json.loads(json.dumps(record, default=_checked))
+    return {**with_identity(plain), "eventSource": EVENT_SOURCE, "eventSourceARN": stream}
+
+
+def with_identity(record: Mapping[str, object]) -> Mapping[str, object]:
+    """Give a record whose `userIdentity` has the names that Lambda sends; one without such a part stays as it is."""
+    identity = record.get("userIdentity")
+    if not is_map(identity) or identity.keys().isdisjoint(_IDENTITY):
+        return record
+    renamed: dict[str, object] = {}
+    for name, value in identity.items():
+        place = _IDENTITY.get(name, name)
+        if renamed.get(place) is None:  # a tool that knows both names may leave one of them empty
+            renamed[place] = value
+    return {**record, "userIdentity": renamed}
+
+
+def as_json_value(value: object) -> object:
+    """Write a value that boto3 makes, and JSON has no word for, as Lambda does. Fails with `LookupError` for others."""
+    if isinstance(value, bytes | bytearray):
+        return b64encode(value).decode()
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, set | frozenset):
+        return list(cast("set[object]", value))  # isinstance knows the set, not what is in it
+    raise LookupError
+
+
+def _checked(value: object) -> object:
+    try:
+        return as_json_value(value)
+    except LookupError:
+        raise TypeError(f"a stream record holds no {type(value).__name__}") from None
+
+
+# Entries of a batch: what is checked of each, so that nothing that is asked of a `StreamRecord` can fail later.
+
+
+def record_of(entry: object, position: int) -> Record:
+    """Check one entry of a batch, at its index there; what is no stream record becomes a `MalformedRecord`."""
+    if is_map(entry) and is_map(entry.get("userIdentity")):
+        entry = with_identity(entry)
+    if (problem := _problem(entry)) is None:
+        # _problem has just checked all that RawRecord promises.
+        return stream_record(cast("RawRecord", entry))
+    return MalformedRecord(
+        entry,
+        position,
+        problem,
+        event_id=as_text(member(entry, "eventID")) or None,
+        sequence_number=as_sequence_number(member(member(entry, "dynamodb"), "SequenceNumber")),
+    )
+
+
+def member(value: object, name: str) -> object:
+    """Take a member of a piece of a payload, or nothing."""
+    return value.get(name) if is_map(value) else None
+
+
+def _problem(entry: object) -> str | None:
+    """Say why an entry is no stream record, or None if it is one. Says what is there, never its value."""
+    if not is_map(entry):
+        return f"expected an object, got {json_type(entry)}"
+    change = entry.get("dynamodb")
+    if not is_map(change):
+        return _expected("dynamodb", "an object", change)
+    if not as_text(entry.get("eventID")):
+        return _expected("eventID", "text", entry.get("eventID"))
+    if (source := entry.get("eventSource")) is not None and source != EVENT_SOURCE:
+        return f"eventSource: expected {EVENT_SOURCE}"
+    if entry.get("eventName") not in EVENT_NAMES:
+        return _expected("eventName", "INSERT, MODIFY or REMOVE", entry.get("eventName"))
+    if not is_map(change.get("Keys")):
+        return _expected("dynamodb.Keys", "an object", change.get("Keys"))
+    for image in ("NewImage", "OldImage"):
+        if (found := change.get(image)) is not None and not is_map(found):
+            return _expected(f"dynamodb.{image}", "an object", found)
+    return None
+
+
+def _expected(path: str, what: str, found: object) -> str:
+    if found is None:
+        return f"{path} is missing"
+    got = "an empty string" if found == "" else f"another {json_type(found)}"
+    return f"{path}: expected {what}, got {got}"

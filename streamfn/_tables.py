@@ -1,38 +1,160 @@
-"""Tables: a name, the model of its items, and the way from images to items and back.
-
-All hooks are found when the table is declared, in Lambda's init phase, and so is every reason why they cannot
-be.
-"""
+"""Tables: a table's name, its model, keys, definition and pattern."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Generic, cast, get_origin
+from collections.abc import Callable, Mapping, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    TypeAlias,
+    TypedDict,
+    cast,
+    get_origin,
+    overload,
+)
 from weakref import WeakKeyDictionary, WeakSet
 
 from returns.result import Failure, Result
 from typing_extensions import TypeForm, TypeVar, override
 
-from streamfn._conversion.hooks import Hooks, StructureHook
-from streamfn._conversion.keys import KeyAttribute, TableKeys, keys_of
-from streamfn._conversion.lookup import model_fields, reader, writer
-from streamfn._conversion.models import is_immutable
-from streamfn._conversion.problems import Place, problems_of
-from streamfn._conversion.standard import StandardHooks
-from streamfn._conversion.types import Hint, bare, is_model, is_typed_dict, members, origin
-from streamfn._converters import is_configured
-from streamfn._decoding.decoders import Decoder, calling, decoder_of
+from streamfn._conversion import is_configured
+from streamfn._conversion.attribute_values import KeyTag
+from streamfn._conversion.decoders import Decoder, calling, decoder_of
+from streamfn._conversion.dispatch import StandardHooks, model_fields, reader, writer
+from streamfn._conversion.hints import Hint, bare, is_model, is_typed_dict, members, origin
+from streamfn._conversion.hooks import Hooks, Place, StructureHook, problems_of
+from streamfn._conversion.models import KeyAttribute, TableKeys, is_immutable, keys_of
+from streamfn._dataclasses import success
+from streamfn._errors import Misuse, check_flag, checked_table_name, has_methods, kind_of
 from streamfn._failures import Undecodable
-from streamfn._misuse import Misuse, check_flag, has_methods, kind_of
-from streamfn._names import checked_table_name
-from streamfn._successes import success
-from streamfn._wire import AttributeValue, Image, StreamViewType
+from streamfn._records import AttributeValue, Image, StreamViewType
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-    from streamfn._definitions import TableDefinition
-    from streamfn._patterns.matchers import Matcher
+    from streamfn._patterns.matching import Matcher
+
+
+# The definition of a table: the arguments with which boto3 makes the table, its stream and its time to live.
+#
+# The typed dictionaries have the names and the types of ``CreateTable`` and ``UpdateTimeToLive`` in the
+# DynamoDB API Reference, so that the stubs of boto3, boto3-stubs and types-boto3, take them as they are.
+
+ViewTypeName: TypeAlias = Literal["KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE"]
+"""The values of `StreamViewType`, as ``CreateTable`` names them."""
+
+
+class AttributeDefinition(TypedDict):
+    """A key attribute and its type."""
+
+    AttributeName: str
+    AttributeType: KeyTag
+
+
+class KeySchemaElement(TypedDict):
+    """A key attribute, and whether it is the partition key (``HASH``) or the sort key (``RANGE``)."""
+
+    AttributeName: str
+    KeyType: Literal["HASH", "RANGE"]
+
+
+class StreamSpecification(TypedDict):
+    """The stream of a table. A definition always holds both entries; the API leaves one of them to the caller."""
+
+    StreamEnabled: bool
+    StreamViewType: NotRequired[ViewTypeName]
+
+
+class TableRequest(TypedDict):
+    """Arguments of ``create_table`` for a table without a stream."""
+
+    TableName: str
+    AttributeDefinitions: list[AttributeDefinition]
+    KeySchema: list[KeySchemaElement]
+    BillingMode: Literal["PAY_PER_REQUEST", "PROVISIONED"]
+
+
+class StreamTableRequest(TableRequest):
+    """Arguments of ``create_table`` for a table with a stream."""
+
+    StreamSpecification: StreamSpecification
+
+
+class TimeToLiveSpecification(TypedDict):
+    """The attribute that holds the time at which an item expires."""
+
+    Enabled: bool
+    AttributeName: str
+
+
+class TimeToLiveRequest(TypedDict):
+    """Arguments of ``update_time_to_live``."""
+
+    TableName: str
+    TimeToLiveSpecification: TimeToLiveSpecification
+
+
+class TableDefinition(NamedTuple):
+    """The arguments of boto3's ``create_table``, and of ``update_time_to_live`` if the model marks a time to live."""
+
+    create_table: StreamTableRequest
+    update_time_to_live: TimeToLiveRequest | None
+
+
+class LedgerDefinition(NamedTuple):
+    """The arguments of boto3's ``create_table`` and ``update_time_to_live`` for the table of a ledger."""
+
+    create_table: TableRequest
+    update_time_to_live: TimeToLiveRequest
+
+
+_ROLES: Final[tuple[Literal["HASH", "RANGE"], ...]] = ("HASH", "RANGE")
+
+
+def definition_of(
+    name: str, keys: Sequence[KeyAttribute], time_to_live: str | None, view_type: StreamViewType
+) -> TableDefinition:
+    """Describe a table of these keys, the partition key first, that is billed by request."""
+    return TableDefinition(
+        create_table={
+            **table_request(name, keys),
+            "StreamSpecification": {
+                "StreamEnabled": True,
+                "StreamViewType": view_type.value,
+            },
+        },
+        update_time_to_live=None if time_to_live is None else time_to_live_request(name, time_to_live),
+    )
+
+
+def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
+    """Describe a table of these keys, the partition key first, that is billed by request and has no stream."""
+    return {
+        "TableName": name,
+        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.tag} for key in keys],
+        "KeySchema": [
+            {"AttributeName": key.name, "KeyType": role} for key, role in zip(keys, _ROLES, strict=False)
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def time_to_live_request(name: str, attribute: str) -> TimeToLiveRequest:
+    """Describe the time to live of a table, which stands in this attribute."""
+    return {
+        "TableName": name,
+        "TimeToLiveSpecification": {"Enabled": True, "AttributeName": attribute},
+    }
+
+
+# Tables: a name, the model of its items, and the way from images to items and back.
+#
+# All hooks are found when the table is declared, in Lambda's init phase, and so is every reason why they cannot
+# be.
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -91,7 +213,7 @@ class Table(Generic[T]):
             raise Misuse("the converter does not know attribute values: make it with make_converter()")
         self.matcher: Matcher | None = None
         if pattern is not None:
-            from streamfn._patterns.matchers import compiled  # few tables have one
+            from streamfn._patterns.matching import compiled  # few tables have one
 
             self.matcher = compiled(pattern)
         self._hooks: Hooks = converter or StandardHooks(forbid_extra_keys=forbid_unknown_attributes)
@@ -204,10 +326,6 @@ class Table(Generic[T]):
         pyright with boto3-stubs and with types-boto3. ``update_time_to_live`` is None for a model that marks
         no `TimeToLive`. Fails with `Misuse` if the model marks no `PartitionKey`.
         """
-        from streamfn._definitions import (
-            definition_of,
-        )  # a script makes tables, and a cold start pays for none
-
         return definition_of(self.name, self._marked_keys(), self.key_attributes.time_to_live, view_type)
 
     def check_keys(self, model: Hint) -> None:
@@ -292,3 +410,41 @@ def _shown(model: Hint) -> str:
 
 def _name(model: Hint) -> str:
     return str(getattr(model, "__name__", model))
+
+
+# Explaining: the functions that are generated for a model, as their text.
+
+
+@overload
+def explain(table: Table[T], /) -> str: ...
+@overload
+def explain(model: TypeForm[T], /) -> str: ...
+def explain(model: object, /) -> str:
+    """Give the text of the functions that read the images of a table, or of a model that has no table yet.
+
+    They are generated when the table is declared. Tracebacks and debuggers show their lines as well. The text is
+    empty where there are none: for a table that is declared so, and for a model with a hook of your own.
+
+    Fails with `Misuse` for a model that attribute values cannot be made into.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Card:
+    ...     title: str
+    >>> print(explain(Card))
+    # How images are read. ...
+    def read_Card(image):
+        ...
+        value = image["title"]
+        held = value["S"]
+        if len(value) == 1 and type(held) is str:
+            made.title = held
+        else:
+            made.title = read_text(value)
+        made.__class__ = Card
+        return made
+    <BLANKLINE>
+    """
+    if isinstance(model, Table):
+        return model.source
+    return decoder_of(reader(model, StandardHooks(forbid_extra_keys=False)), model).source

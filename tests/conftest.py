@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import settings
 
-from streamfn._execution.loop import submit
+from streamfn._execution.event_loop import submit
 
 # Wrong programs, which tests/typing shows to the type checkers, and functions that tests/runtime runs as Lambda does.
 collect_ignore = ["typing/rejected", "runtime/functions"]

@@ -40,9 +40,9 @@ from streamfn import (
     read,
     structure,
 )
-from streamfn._wire import is_map
+from streamfn._records import is_map
+from streamfn.exports import open_export, records_of
 from streamfn.sources import StreamReader
-from streamfn.sources.export import open_export, records_of
 from streamfn.testing import kinesis_event, pipe_event
 from tests.sources.export.exports import write_export
 

@@ -32,7 +32,7 @@ from streamfn import (
     read,
     retry,
 )
-from streamfn._wire import is_map
+from streamfn._records import is_map
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import (

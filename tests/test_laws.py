@@ -25,12 +25,10 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._delivery.delivery import Process
-from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate, StoppingGate
-from streamfn._records import Record
-from streamfn._time import Clock
-from streamfn._wire import magnitude
+from streamfn._delivery.plain import Process
+from streamfn._execution.plan import Gate, StoppingGate
+from streamfn._records import Record, magnitude
+from streamfn._time import Clock, Deadline
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Card, cards
 

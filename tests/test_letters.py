@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from examples.demo import ministack
 from streamfn import PartitionKey, StreamRecord, Table, read
-from streamfn._ledger import Pair
-from streamfn._letters import DeadLetter, NotADeadLetter, read_letter
 from streamfn._records import Record
+from streamfn.dead_letters._protocol import DeadLetter, NotADeadLetter, read_letter
+from streamfn.ledgers._protocol import Pair
 from tests.cards import STREAM, Json, record
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)

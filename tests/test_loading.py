@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from streamfn import LambdaFunction, Misuse, Pipeline
-from streamfn._loading import load_function, load_pipeline
+from streamfn._lambda import load_function, load_pipeline
 
 MODULE = """
     from dataclasses import dataclass

@@ -14,10 +14,11 @@ from botocore.exceptions import ClientError
 from returns.result import Failure, Result
 
 from streamfn import Event, Failed, lambda_handler, on_event, pipeline, retry
-from streamfn._clients import named
-from streamfn.cli._printing import Column, print_table
-from streamfn.dead_letters import Received, S3DeadLetters, redrive
+from streamfn._aws import error_name
+from streamfn.cli._common import Column, print_table
+from streamfn.dead_letters import Received, S3DeadLetters
 from streamfn.ledgers import MemoryLedger
+from streamfn.redrive import redrive
 from tests.cards import Card, cards, event, record
 from tests.cli.commands import call
 from tests.dead_letters.buckets import NAME, Bucket
@@ -76,7 +77,7 @@ def test_what_a_report_does_is_one_line(report: object, caplog: pytest.LogCaptur
 
 def test_an_exceptions_name_is_one_line() -> None:
     strange = cast("type[Exception]", type("Strange\nERROR", (Exception,), {}))
-    assert named(strange()) == r"Strange\nERROR"
+    assert error_name(strange()) == r"Strange\nERROR"
 
 
 class Strange:

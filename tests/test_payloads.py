@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamfn import MalformedRecord, NotAStreamEvent, StreamRecord, read
-from streamfn._entries import record_of
-from streamfn._wire import EVENT_NAMES
+from streamfn._records import EVENT_NAMES, record_of
 from tests.cards import STREAM, Json, event, record
 
 

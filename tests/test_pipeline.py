@@ -35,7 +35,7 @@ from streamfn import (
     read,
     router,
 )
-from streamfn._execution.gate import Gate
+from streamfn._execution.plan import Gate
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 from tests.cards import STREAM, Card, Json, cards, event, record
 

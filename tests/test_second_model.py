@@ -18,9 +18,11 @@ import pytest
 from returns.result import Result
 from typing_extensions import override
 
-from streamfn._delivery import taking
+from streamfn import _payloads as taking
 from streamfn._events import Change as AnyEvent
-from streamfn.testing._mapping import batches, consequences, mapping
+from streamfn.testing._simulator import mapping
+from streamfn.testing._simulator import mapping as consequences
+from streamfn.testing._simulator import queues as batches
 from tests.soak.broken import Break
 from tests.soak.comparison import DIFFERS, compare
 from tests.soak.second import check

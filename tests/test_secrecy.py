@@ -26,7 +26,6 @@ from streamfn import (
     Stopped,
     Table,
     Unrouted,
-    Window,
     acknowledge,
     batched,
     chain,
@@ -39,7 +38,6 @@ from streamfn import (
     pipeline,
     retry,
     router,
-    window_handler,
 )
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
@@ -52,6 +50,7 @@ from streamfn.testing import (
     remove_event,
     upsert_event,
 )
+from streamfn.windows import Window, window_handler
 from tests.cards import STREAM, Card, CardKey, Refusal, cards, event, record
 from tests.cli.commands import call
 

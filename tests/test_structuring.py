@@ -37,7 +37,7 @@ from streamfn import (
     router,
     structure,
 )
-from streamfn._wire import Image
+from streamfn._records import Image
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 from tests.cards import Card, CardKey, cards, event, record
 

@@ -10,7 +10,7 @@ import pytest
 from returns.primitives.exceptions import ImmutableStateError
 from returns.result import Result, Success
 
-from streamfn._successes import constructed, filled, success
+from streamfn._dataclasses import constructed, filled, success
 
 
 def test_a_success_is_filled_as_long_as_it_is_what_is_known_of_it() -> None:

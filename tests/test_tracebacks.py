@@ -15,8 +15,8 @@ from returns.result import Failure, Result
 from typing_extensions import override
 
 from streamfn import Raised, chain
-from streamfn._execution.verdicts import call
-from streamfn._tracebacks import described, frames_of, place_of, raised_at, text_of, traceback_of
+from streamfn._execution.calls import call
+from streamfn._failures import described, frames_of, place_of, raised_at, text_of, traceback_of
 
 HERE: Final = "tests/test_tracebacks.py"
 SECRET: Final = "hunter2"  # noqa: S105 (it stands for a person's data)
@@ -133,7 +133,7 @@ def test_what_was_raised_within_this_library_has_no_place_of_the_user_s() -> Non
     assert isinstance(raised, Raised)
     assert raised_at(raised.exception) is None
     (frame,) = frames_of(raised.exception)
-    assert ("streamfn/_handlers/chain.py", False) == (frame.file, frame.own)
+    assert ("streamfn/_handlers.py", False) == (frame.file, frame.own)
     assert "Raised(TypeError)" == repr(raised)
     assert (
         "NotAResult: a step of chain(), function nothing, returned None, expected a Result"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from cattrs import Converter
 from typing_extensions import override
 
-from streamfn._conversion.classes import read_by_cattrs, write_by_cattrs
+from streamfn._conversion.attribute_values import scalar_of
+from streamfn._conversion.composites import read_by_cattrs, write_by_cattrs
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._conversion.scalars import scalar_of
 
 
 class ModelConverter(Converter):

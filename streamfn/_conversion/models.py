@@ -1,9 +1,4 @@
-"""Models: the classes that stand for items, and for maps within them, as a list of their fields.
-
-A model is a dataclass, an attrs class or a TypedDict. Its annotations are resolved here, with ``Annotated``
-kept and the type variables of a generic model replaced, since cattrs loses both where annotations are text
-(PEP 563).
-"""
+"""Models: the fields of a dataclass, attrs class or TypedDict, and which of them are keys."""
 
 from __future__ import annotations
 
@@ -13,9 +8,11 @@ import inspect
 import re
 import sys
 from collections import abc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import FunctionType, MemberDescriptorType
 from typing import (
+    Annotated,
     Final,
     Generic,
     Literal,
@@ -30,22 +27,18 @@ from typing import (
 
 from typing_extensions import Format, get_annotations, get_original_bases
 
-from streamfn._conversion.generics import (
+from streamfn._conversion.attribute_values import KEY_TAGS, KeyTag, scalar_of
+from streamfn._conversion.hints import (
+    Attribute,
+    Hint,
+    PartitionKey,
+    SortKey,
+    TimeToLive,
+    annotations_in,
     arguments_of,
+    bare,
     completed,
     given_for,
-    substituted,
-    variables_in,
-    with_defaults,
-    with_self,
-)
-from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._conversion.overrides import Override, is_override_within, without_overrides
-from streamfn._conversion.scalars import scalar_of
-from streamfn._conversion.types import (
-    Hint,
-    annotations_in,
-    bare,
     is_attrs,
     is_dataclass,
     is_enum,
@@ -55,9 +48,72 @@ from streamfn._conversion.types import (
     origin,
     peeled,
     says,
+    substituted,
+    tags_of,
+    variables_in,
+    with_defaults,
+    with_self,
 )
-from streamfn._markers import Attribute, PartitionKey, SortKey
-from streamfn._misuse import Misuse
+from streamfn._conversion.hooks import StructureHook, UnstructureHook
+from streamfn._errors import Misuse
+
+# Overrides: what cattrs' ``override(…)`` says of a field, where it stands in the field's type.
+#
+# cattrs has known ``Annotated[int, override(rename="n")]`` since its version 26.1, for the functions that it
+# makes.
+
+
+class Override(NamedTuple):
+    """What cattrs' own ``AttributeOverride`` has, of which no instance is made here, as that would load cattrs."""
+
+    omit_if_default: bool | None = None
+    rename: str | None = None
+    omit: bool | None = None
+    struct_hook: StructureHook | None = None
+    unstruct_hook: UnstructureHook | None = None
+
+
+def without_overrides(place: str, hint: Hint) -> tuple[Hint, Override]:
+    """Take the override of a field off its type. Fails with `Misuse`, naming the place, if there are two."""
+    rest, found = _split(hint)
+    if len(found) > 1:
+        raise Misuse(f"{place} has two overrides: write one")
+    return rest, found[0] if found else Override()
+
+
+def is_override_within(hint: Hint) -> bool:
+    """Whether an override stands somewhere within a type: on an element of a list, or a member of a union."""
+    if get_origin(hint) is Annotated and any(map(_is_override, get_args(hint)[1:])):
+        return True
+    return any(map(is_override_within, get_args(hint)))
+
+
+def _split(hint: Hint) -> tuple[Hint, list[Override]]:
+    """Part a type from the overrides in its outer layers."""
+    if (inner := peeled(hint)) is hint:
+        return hint, []
+    rest, found = _split(inner)
+    if get_origin(hint) is not Annotated:
+        # What is left of an alias, or of Required, is what it stands for.
+        return (rest, found) if found else (hint, found)
+    said = get_args(hint)[1:]
+    own = [cast("Override", each) for each in said if _is_override(each)]
+    if not own and not found:
+        return hint, found
+    kept = [each for each in said if not _is_override(each)]
+    return Annotated[(rest, *kept)] if kept else rest, [*own, *found]
+
+
+def _is_override(said: object) -> bool:
+    cls = type(said)
+    return cls.__name__ == "AttributeOverride" and cls.__module__.partition(".")[0] == "cattrs"
+
+
+# Models: the classes that stand for items, and for maps within them, as a list of their fields.
+#
+# A model is a dataclass, an attrs class or a TypedDict. Its annotations are resolved here, with ``Annotated``
+# kept and the type variables of a generic model replaced, since cattrs loses both where annotations are text
+# (PEP 563).
 
 _NOTHING: Final = object()
 _EMPTY: Final = frozenset[object]()
@@ -369,3 +425,123 @@ def is_frozen(cls: type) -> bool:
         return getattr(parameters, "frozen", False) is True
     # attrs has no other sign for it in its older versions.
     return getattr(cls.__setattr__, "__name__", None) == "_frozen_setattrs"
+
+
+# The keys and the time to live of a table, as its model marks them.
+
+
+class KeyAttribute(NamedTuple):
+    """An attribute that is a key, by its name and its type tag: S, N or B."""
+
+    name: str
+    tag: KeyTag
+
+
+class TableKeys(NamedTuple):
+    """What a model marks: its partition key, its sort key and its time to live, each None if it marks none."""
+
+    partition: KeyAttribute | None
+    sort: KeyAttribute | None
+    time_to_live: str | None
+
+    @property
+    def attributes(self) -> tuple[KeyAttribute, ...]:
+        """The key attributes, the partition key first."""
+        return tuple(key for key in (self.partition, self.sort) if key is not None)
+
+
+def keys_of(model: str, fields: Iterable[ModelField]) -> TableKeys:
+    """Find the marked fields of a model.
+
+    Fails with `Misuse`, naming the field, if a mark stands twice, or on a type that DynamoDB does not allow
+    there.
+    """
+    fields = tuple(fields)
+    partition, sort = (_key(model, fields, marker) for marker in (PartitionKey, SortKey))
+    if sort is not None and partition is None:
+        raise Misuse(f"{model} marks a SortKey and no PartitionKey: a table has a partition key first")
+    expiry = _marked(model, fields, TimeToLive)
+    if expiry is not None and tags_of(expiry.hint) - {"NULL"} != frozenset({"N"}):
+        raise Misuse(f"{model}.{expiry.name} is marked TimeToLive: make it a datetime or an int")
+    return TableKeys(partition, sort, expiry.attribute if expiry else None)
+
+
+def _key(model: str, fields: Iterable[ModelField], marker: type) -> KeyAttribute | None:
+    field = _marked(model, fields, marker)
+    if field is None:
+        return None
+    tags = tags_of(field.hint)
+    if len(tags & KEY_TAGS) != 1 or tags - KEY_TAGS:
+        raise Misuse(
+            f"{model}.{field.name} is marked {marker.__name__}: a key is text, a number or binary, and no other"
+        )
+    (tag,) = tags
+    return KeyAttribute(field.attribute, cast("KeyTag", tag))  # one of KEY_TAGS, as was checked
+
+
+def _marked(model: str, fields: Iterable[ModelField], marker: type) -> ModelField | None:
+    marked = [field for field in fields if says(annotations_in(field.hint), marker)]
+    if len(marked) > 1:
+        raise Misuse(
+            f"{model}.{marked[0].name} and .{marked[1].name} are both marked {marker.__name__}: mark one"
+        )
+    return marked[0] if marked else None
+
+
+# Filling: making an instance of a dataclass without calling it, which for a frozen one takes a third of all
+# time.
+#
+# What is filled is a `twin` of the class, which becomes an instance of the class itself once that is done.
+
+
+def is_fillable(cls: type) -> bool:
+    """Whether calling a class does no more than to set the fields that it is given.
+
+    That is so for a dataclass without a method of its own that takes part in it, a metaclass, or fields that it
+    computes.
+    """
+    return (
+        is_dataclass(cls)
+        and {"__dataclass_params__", "__init__"} <= vars(cls).keys()
+        and type(cls) is type
+        and _method(cls, "__new__") is object.__new__
+        and _is_generated(cls, "__init__")
+        and (_method(cls, "__setattr__") is object.__setattr__ or _is_generated(cls, "__setattr__"))
+        and not any(hasattr(cls, name) for name in ("__post_init__", "__del__"))
+        and not any(
+            "__init_subclass__" in vars(each) for each in cls.__mro__ if each not in {Generic, object}
+        )
+        and all(field.init and not _computes(cls, field.name) for field in dataclasses.fields(cls))
+    )
+
+
+def fills_all(cls: type, names: Iterable[str]) -> bool:
+    """Whether these are all fields of a dataclass; one that a model leaves out gets its default by a call."""
+    return {*names} >= {field.name for field in dataclasses.fields(cls)}
+
+
+def default_of(cls: type, name: str) -> tuple[object, bool]:
+    """Find the default of a dataclass's field, and whether it is to be called to give one."""
+    (field,) = (each for each in dataclasses.fields(cls) if each.name == name)
+    if field.default_factory is dataclasses.MISSING:
+        return field.default, False
+    return field.default_factory, True
+
+
+def _method(cls: type, name: str) -> object:
+    """A method of a class, which the checkers take for one that differs from object's."""
+    return getattr(cls, name)
+
+
+def _is_generated(cls: type, name: str) -> bool:
+    """Whether `dataclass` has made a method of a class: it is compiled within a function of that purpose."""
+    method = _method(cls, name)
+    return (
+        isinstance(method, FunctionType) and method.__code__.co_qualname == f"__create_fn__.<locals>.{name}"
+    )
+
+
+def _computes(cls: type, field: str) -> bool:
+    """Whether setting a field calls a descriptor of the class's own."""
+    found: object = next((vars(each)[field] for each in cls.__mro__ if field in vars(each)), None)
+    return hasattr(type(found), "__set__") and not isinstance(found, MemberDescriptorType)

@@ -14,15 +14,9 @@ from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from typing_extensions import override
 
-from streamfn._conversion.choices import ReadChoice, choice_key
-from streamfn._conversion.containers import entries, levels_of
-from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._conversion.models import ModelField
-from streamfn._conversion.plain import read_plain
-from streamfn._conversion.problems import Composite, Part, Place, Unfit
-from streamfn._conversion.scalars import is_binary
-from streamfn._conversion.tags import SCALAR_TAGS, TAGS, tagged
-from streamfn._conversion.types import (
+from streamfn._conversion.attribute_values import SCALAR_TAGS, TAGS, is_binary, read_plain, tagged
+from streamfn._conversion.composites import ReadChoice, choice_key, entries, levels_of
+from streamfn._conversion.hints import (
     SETS,
     UNTYPED,
     Hint,
@@ -33,8 +27,10 @@ from streamfn._conversion.types import (
     name_of_type,
     origin,
 )
+from streamfn._conversion.hooks import Composite, Part, Place, StructureHook, Unfit, UnstructureHook
+from streamfn._conversion.models import ModelField
+from streamfn._errors import Misuse
 from streamfn._failures import Problem
-from streamfn._misuse import Misuse
 
 
 class Member(NamedTuple):

@@ -1,14 +1,123 @@
-"""The process that a delivery runs in, as a ledger knows it: by a name that no other process has."""
+"""Processes that die: marks of a start, notes of calls, and the letters that follow."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-from streamfn._delivery.marks import Marks
-from streamfn._ledger import Entry, Ledger, Pair, Stretch
+from typing_extensions import override
+
+from streamfn._delivery.session import DIED, Book
+from streamfn._records import Record
+from streamfn.ledgers._protocol import NOTE, Entry, Ledger, Pair, Stretch, identity_of, is_note
+
+# Marks: what a process keeps of the batch that it has begun where its successor finds it, and no request is
+# needed.
+#
+# Shards share processes: a new one may begin with the batch of another shard than that which the one before
+# died of. So each batch is marked in the folder for temporary files. "Lambda does not clear the /tmp directory
+# content prior to the next init phase", says "Understanding the Lambda execution environment lifecycle" in the
+# AWS Lambda Developer Guide of a process that has died. Whoever takes its place tells the ledger, before
+# anything else.
+
+_PREFIX: Final = "streamfn-begun-"
+
+
+Begun: TypeAlias = tuple[str, Stretch, Sequence[str]]
+"""A batch that a process has begun: the process' name, the stretch, and the identities of its first and last record."""
+
+
+class Marks:
+    """Keeps the mark of the batch that a process has begun for the process after it.
+
+    This one keeps none: outside of Lambda nobody knows where a successor would look.
+    """
+
+    def begin(self, batch: Begun, /) -> None:
+        """Mark that a batch begins."""
+
+    def end(self) -> None:
+        """Take the mark away: the batch has ended."""
+
+    def left(self, process: str, /) -> list[Begun]:  # noqa: ARG002 (for those that keep some)
+        """Find the batches that other processes than this one have died of."""
+        return []
+
+    def forget(self, process: str, /) -> None:
+        """Take away the marks of these."""
+
+
+class FileMarks(Marks):
+    """Keeps a small file for each process; a folder that cannot be written costs the marks and nothing else."""
+
+    def __init__(self, folder: str) -> None:
+        """Take a folder that outlives the process."""
+        self._folder = folder
+
+    @override
+    def begin(self, batch: Begun, /) -> None:
+        process, stretch, ends = batch
+        text = json.dumps([process, [stretch.scope, stretch.stream, stretch.lowest, stretch.highest], ends])
+        with suppress(OSError), open(self._path, "w", encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded)
+            file.write(text)
+
+    @override
+    def end(self) -> None:
+        with suppress(OSError):
+            os.remove(self._path)  # noqa: PTH107 (pathlib is not loaded)
+
+    @override
+    def left(self, process: str, /) -> list[Begun]:
+        return [batch for _, batch in self._of_dead(process)]
+
+    @override
+    def forget(self, process: str, /) -> None:
+        for path, _ in self._of_dead(process):
+            with suppress(OSError):
+                os.remove(path)  # noqa: PTH107 (pathlib is not loaded)
+
+    @property
+    def _path(self) -> str:
+        return f"{self._folder}/{_PREFIX}{os.getpid()}"
+
+    def _of_dead(self, process: str) -> Iterator[tuple[str, Begun]]:
+        with suppress(OSError):
+            for name in os.listdir(self._folder):  # noqa: PTH208 (pathlib is not loaded)
+                path = f"{self._folder}/{name}"
+                if name.startswith(_PREFIX) and not _is_alive(name.removeprefix(_PREFIX)):
+                    batch = _read(path)
+                    if batch is not None and batch[0] != process:
+                        yield path, batch
+
+
+def _is_alive(number: str) -> bool:
+    """Whether another process has this number. One with this process' own had it before."""
+    if not number.isdecimal() or int(number) == os.getpid():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _read(path: str) -> Begun | None:
+    """Read a mark; one that was cut short says nothing."""
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded)
+            process, (scope, stream, lowest, highest), ends = json.load(file)
+    except (OSError, ValueError, TypeError):
+        return None
+    return process, Stretch(scope, stream, lowest, highest), ends
+
+
+# The process that a delivery runs in, as a ledger knows it: by a name that no other process has.
 
 _LATER: Final = timedelta(minutes=1)
 """How long the note of a batch stays that has ended without a write: what comes and goes within a batch or two, such as
@@ -86,3 +195,133 @@ class ThisProcess:
         name = self.name
         self._count += 1
         return f"{name}.{self._count}"
+
+
+# Notes: what a process leaves in the ledger before it runs something, for others to find if it dies meanwhile.
+#
+# A process that dies says nothing. So the first batch of a process is noted before it runs. A batch of which
+# another process has left such a note runs carefully: each call is noted before it begins, together with all
+# that is known by then. A note of a call that is still open tells what its process died of.
+#
+# A note is entries, which ledgers keep like all others: one for each pair that a call is for, and for a batch
+# one without a handler for its first record and one for its last, since Lambda delivers a batch again as a
+# whole, in halves or from some record on. Their record is the name of the note and, behind a slash, the
+# identity of the real record.
+
+_REASON: Final = "Begun"
+
+
+class Notes:
+    """The notes of this run, and what those of other processes tell of its batch.
+
+    `careful` says whether each call of the run is to be noted: another process has begun with the batch and may have
+    died of it, or the ledger knows a pair of the batch that a process died of.
+    """
+
+    def __init__(self, process: ThisProcess, book: Book, records: Sequence[Record]) -> None:
+        """Read what the book knows, and enter in it which calls other processes have died of."""
+        self._process = process
+        self._book = book
+        self._of_batch: list[Pair] = []
+        self._of_call: list[Pair] = []
+        self._of_others: list[Pair] = []
+        self._pairs: Sequence[Pair] = ()
+        self.careful: bool = self._read(records)
+
+    def note_batch(self, records: Sequence[Record], now: datetime) -> None:
+        """Enter that this process begins with a batch."""
+        self._of_batch = self._enter([Pair("", end) for end in ends_of(records)], now, alone=False)
+
+    def note_call(self, pairs: Sequence[Pair], now: datetime) -> None:
+        """Enter that this process calls a handler for these pairs. The call before has ended."""
+        if pairs != self._pairs:
+            self._settle(self._of_call)
+            self._pairs = pairs
+            self._of_call = self._enter(pairs, now, alone=len(pairs) == 1)
+
+    @property
+    def of_batch(self) -> Sequence[Pair]:
+        """The note of this run's batch, where it has entered one and not settled it."""
+        return self._of_batch
+
+    def passes_over(self, entry: Entry) -> bool:
+        """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
+        handler, record = entry.pair
+        passed = Pair(handler, f"{NOTE}passed-{entry.attempts}/{record}")
+        if self._book.settled(passed):
+            return False
+        self._book.settle(passed, "handled")
+        return True
+
+    def close(self, *, whole: bool) -> None:
+        """Settle the notes of this run; if it has gone through the `whole` batch, those of other processes as well."""
+        self._pairs = ()
+        self._settle(self._of_call)
+        self._settle(self._of_batch)
+        if whole:
+            self._settle(self._of_others)
+
+    def _read(self, records: Sequence[Record]) -> bool:
+        """Find out whether the run has to be careful."""
+        book = self._book
+        found = [pair for pair in book.owed if is_note(pair) or book[pair].reason == DIED]
+        if not found:  # as in nearly every run
+            return False
+        here = {identity_of(record) for record in records}
+        own, careful = f"{NOTE}{self._process.name}.", False
+        for pair in found:
+            note, _, record = pair.record.partition("/")
+            if pair.record in here:
+                careful = True
+            elif record not in here:
+                continue
+            elif note.startswith(own):  # it lives
+                if pair.handler:
+                    book.settle(pair, "handled")
+            elif not pair.handler:
+                self._of_others.append(pair)
+                careful = True
+            else:
+                self._enter_death(pair, Pair(pair.handler, record))
+                careful = True
+        return careful
+
+    def _enter_death(self, note: Pair, pair: Pair) -> None:
+        """Enter that a process died while it called a handler for a pair, alone or together with others."""
+        entry = self._book[note]
+        self._book.settle(note, "handled")
+        # What the call came to may be written, and not that it has ended: nothing is counted twice.
+        if self._book.settled(pair) or self._book[pair].attempts > entry.attempts:
+            return
+        if entry.alone:
+            self._book.died(pair, entry.since)
+        else:
+            self._book.suspected(pair, DIED, entry.since)
+
+    def _enter(self, pairs: Sequence[Pair], now: datetime, *, alone: bool) -> list[Pair]:
+        note = self._process.new_note()
+        noted = [_noted(note, pair) for pair in pairs]
+        for each, pair in zip(noted, pairs, strict=True):
+            attempts = self._book[pair].attempts
+            self._book.enter(Entry(each, "open", attempts, now, _REASON, alone))
+        return noted
+
+    def _settle(self, noted: list[Pair]) -> None:
+        for pair in noted:
+            self._book.settle(pair, "handled")
+        noted.clear()
+
+
+def entries_of(batch: Begun, now: datetime) -> list[Entry]:
+    """Make the note of a batch that another process has died of."""
+    process, _, ends = batch
+    return [Entry(_noted(f"{process}.0", Pair("", end)), "open", since=now, reason=_REASON) for end in ends]
+
+
+def ends_of(records: Sequence[Record]) -> Sequence[str]:
+    """Name the first record of a batch and the last, which may be one."""
+    return list(dict.fromkeys(identity_of(record) for record in (records[0], records[-1])))
+
+
+def _noted(note: str, pair: Pair) -> Pair:
+    return Pair(pair.handler, f"{NOTE}{note}/{pair.record}")

@@ -12,16 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final, NamedTuple, TypeAlias, cast
 
-from streamfn._misuse import Misuse
-from streamfn._patterns.alternatives import OR
-from streamfn._patterns.domains import KEY_TAGS, TAGS
-from streamfn._patterns.operators import wanted_by
-from streamfn._patterns.plain import refused
-from streamfn._patterns.shapes import (
+from streamfn._errors import Misuse
+from streamfn._patterns.domains import (
     BY_TIME_TO_LIVE,
     DATA,
     DYNAMODB,
     EVENT_NAME,
+    KEY_TAGS,
+    TAGS,
     VIEW_TYPE,
     WAYS,
     Attributes,
@@ -34,9 +32,8 @@ from streamfn._patterns.shapes import (
     record_of,
     variants,
 )
-from streamfn._patterns.values import comparable
-from streamfn._patterns.wanted import Wanted
-from streamfn._wire import ImageName, is_map
+from streamfn._patterns.syntax import OR, Wanted, comparable, refused, wanted_by
+from streamfn._records import ImageName, is_map
 
 Keys: TypeAlias = Mapping[str, str]
 """The type tags of a table's key attributes by their names; empty where they are not known."""

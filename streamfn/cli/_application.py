@@ -12,8 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from streamfn.cli._exits import attempt
-from streamfn.cli._printing import alone_on_output, say
+from streamfn.cli._common import alone_on_output, attempt, say
 from streamfn.cli.check_mapping import check_mapping
 from streamfn.cli.filter import filter_records
 from streamfn.cli.graph import graph

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
-from streamfn._texts import shown
-from streamfn.cli._account import EndpointUrl, Profile, Region, client, use_account
-from streamfn.cli._exits import ExitCode
-from streamfn.cli._pipelines import function_named
-from streamfn.cli._printing import AsJson, Column, counted, print_json, print_table, say
+from streamfn._errors import shown
+from streamfn.cli._common import (
+    AsJson,
+    Column,
+    EndpointUrl,
+    ExitCode,
+    Profile,
+    Region,
+    client,
+    counted,
+    function_named,
+    print_json,
+    print_table,
+    say,
+    use_account,
+)
 
 if TYPE_CHECKING:
     from streamfn.mappings import LambdaClient

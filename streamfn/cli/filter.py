@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streamfn.cli._exits import ExitCode
-from streamfn.cli._pipelines import Name, pipeline_named
-from streamfn.cli._printing import AsJson, counted, on_terminal, say
+from streamfn.cli._common import AsJson, ExitCode, Name, counted, on_terminal, pipeline_named, say
 
 
 def filter_records(
@@ -49,7 +47,7 @@ def filter_records(
       0  it was printed
       2  the call was wrong, or nothing is wanted; standard error says why
     """
-    from streamfn import filter_criteria
+    from streamfn.mappings import filter_criteria
 
     process = pipeline_named(pipeline)
     criteria = filter_criteria(

@@ -12,14 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamfn._misuse import Misuse
-from streamfn._texts import decoded, read_json
-from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._exits import ExitCode
-from streamfn.cli._overheard import overheard
-from streamfn.cli._pipelines import Name, function_named, pipeline_named
-from streamfn.cli._printing import AsJson, counted, print_json, say
-from streamfn.cli._results import AnyResult, ShowValues, print_results, print_tracebacks, shown_results
+from streamfn._errors import Misuse, decoded, read_json
+from streamfn.cli._common import (
+    AnyResult,
+    AsJson,
+    EndpointUrl,
+    ExitCode,
+    Name,
+    Profile,
+    Region,
+    ShowValues,
+    counted,
+    function_named,
+    overheard,
+    pipeline_named,
+    print_json,
+    print_results,
+    print_tracebacks,
+    say,
+    shown_results,
+    use_account,
+)
 
 if TYPE_CHECKING:
     from streamfn._lambda import LambdaFunction
@@ -106,7 +119,7 @@ class Run:
 
 def run_function(function: LambdaFunction[object, object], payload: object) -> Run:
     """Run a function as Lambda does, with time enough."""
-    from streamfn._delivery.answers import BatchFailed
+    from streamfn._payloads import BatchFailed
 
     results: list[AnyResult] = []
     try:

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from streamfn.cli._account import EndpointUrl, Profile, Region, client, use_account
-from streamfn.cli._exits import ExitCode
-from streamfn.cli._printing import AsJson, print_json, write
+from streamfn.cli._common import (
+    AsJson,
+    EndpointUrl,
+    ExitCode,
+    Profile,
+    Region,
+    client,
+    print_json,
+    use_account,
+    write,
+)
 
 if TYPE_CHECKING:
-    from streamfn.cli._modelling.sampling import TableClient
+    from streamfn.cli._modelling import TableClient
 
 
 def model(
@@ -63,10 +71,8 @@ def model(
       0  a model was proposed
       2  the call was wrong, or AWS refused; standard error says why
     """
-    from streamfn._misuse import Misuse
-    from streamfn.cli._modelling.proposals import proposed
-    from streamfn.cli._modelling.sampling import Keys, keys_of, read_items, scanned
-    from streamfn.cli._modelling.source import module_of
+    from streamfn._errors import Misuse
+    from streamfn.cli._modelling import Keys, keys_of, module_of, proposed, read_items, scanned
 
     use_account(endpoint_url, region, profile)
     told = (partition_key, sort_key, time_to_live)

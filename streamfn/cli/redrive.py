@@ -1,7 +1,8 @@
-"""``streamfn redrive``: runs again what was given up, from a queue or a bucket."""
+"""`streamfn redrive`: run dead letters again."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from threading import Event
@@ -10,16 +11,102 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamfn._signals import stopped_by_signals
-from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._exits import ExitCode, say_ending
-from streamfn.cli._letters import keys_of, ledger_of, scope_of, source_of
-from streamfn.cli._pipelines import Name, function_named
-from streamfn.cli._printing import AsJson, Column, print_json, print_table, say, with_place
-from streamfn.cli._results import places
+from streamfn._errors import Misuse
+from streamfn._time import stopped_by_signals
+from streamfn.cli._common import (
+    AsJson,
+    Column,
+    EndpointUrl,
+    ExitCode,
+    Name,
+    Profile,
+    Region,
+    function_named,
+    places,
+    print_json,
+    print_table,
+    say,
+    say_ending,
+    use_account,
+    with_place,
+)
 
 if TYPE_CHECKING:
-    from streamfn.dead_letters import Redriven
+    from streamfn.dead_letters import S3DeadLetters, SigningKeys, SqsDeadLetters
+    from streamfn.ledgers._protocol import Ledger
+    from streamfn.redrive import Redriven
+
+
+# Where dead letters are read back from, and the ledger that knows of them.
+
+
+def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetters | SqsDeadLetters:
+    """Make what letters are read back from; the function's own, if that is what goes by the name.
+
+    Fails with `Misuse` for what names neither a queue nor a bucket.
+    """
+    from streamfn.dead_letters import SqsDeadLetters
+
+    if name.startswith("s3://"):
+        return _bucket(name)
+    if not name.startswith(("https://", "http://")):
+        raise Misuse(f"expected the URL of a queue, or s3://bucket/prefix, got {name!r}")
+    own = getattr(delivery, "dead_letters", None)
+    if overflow is None and isinstance(own, SqsDeadLetters) and own.queue_url == name:
+        return own
+    return SqsDeadLetters(name, overflow=None if overflow is None else _bucket(overflow))
+
+
+def keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | None:
+    """Find the keys of letters: those in variables of the environment, as UTF-8, or else those of the delivery.
+
+    Fails with `Misuse` for a variable that is not set.
+    """
+    from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
+
+    if not variables:
+        own = getattr(delivery, "dead_letters", None)
+        signer = own.signer if isinstance(own, S3DeadLetters | SqsDeadLetters) else None
+        return None if signer is None else signer.keys
+    keys: list[bytes] = []
+    for variable in variables:
+        if not (key := os.environ.get(variable)):
+            raise Misuse(f"--key-from takes a variable of the environment, and {variable} is not set")
+        keys.append(key.encode())
+    return keys
+
+
+def _bucket(name: str) -> S3DeadLetters:
+    from streamfn.dead_letters import S3DeadLetters
+
+    bucket, _, prefix = name.removeprefix("s3://").partition("/")
+    if not name.startswith("s3://") or not bucket:
+        raise Misuse(f"expected s3://bucket/prefix, got {name!r}")
+    return S3DeadLetters(bucket, prefix=prefix)
+
+
+def ledger_of(delivery: object, table: str | None) -> Ledger:
+    """Find the ledger: the one of this table, or else the delivery's. Fails with `Misuse` where there is none."""
+    from streamfn._delivery.ledger import RetryWithLedger
+    from streamfn.ledgers import DynamoDBLedger
+
+    if table is not None:
+        return DynamoDBLedger(table)
+    if isinstance(delivery, RetryWithLedger):
+        return delivery.ledger
+    raise Misuse(
+        "a redrive needs the ledger: name the function that has one, as in app:handler, or its table with --ledger"
+    )
+
+
+def scope_of(delivery: object) -> str | None:
+    """Find the scope that a delivery was given; None where it goes by the function's name."""
+    from streamfn._delivery.ledger import RetryWithLedger
+
+    return delivery.scope if isinstance(delivery, RetryWithLedger) else None
+
+
+# ``streamfn redrive``: runs again what was given up, from a queue or a bucket.
 
 _FINE: Final = frozenset({"handled", "skipped", "another function"})
 """What leaves nothing to do, for this function."""
@@ -113,7 +200,7 @@ def redrive(
       2    the call was wrong, or AWS refused; standard error says why
       130  it was interrupted; what had begun is in the table
     """
-    from streamfn import dead_letters
+    from streamfn.redrive import redrive as redrive_letters
 
     use_account(endpoint_url, region, profile)
     loaded = function_named(pipeline)
@@ -125,7 +212,7 @@ def redrive(
 
     with stopped_by_signals(end):
         began = monotonic()
-        redriven = dead_letters.redrive(
+        redriven = redrive_letters(
             loaded.process,
             source_of(source, loaded.delivery, overflow),
             ledger=ledger_of(loaded.delivery, ledger),
@@ -169,7 +256,7 @@ def _is_done(redriven: Redriven[object]) -> bool:
 
 
 def _detail(redriven: Redriven[object]) -> str:
-    from streamfn._reports import detail_of
+    from streamfn._delivery.plain import detail_of
 
     if redriven.failed is None:
         return redriven.detail
@@ -178,14 +265,14 @@ def _detail(redriven: Redriven[object]) -> str:
 
 
 def _location(redriven: Redriven[object]) -> str | None:
-    from streamfn._reports import location_of
+    from streamfn._delivery.plain import location_of
 
     failed = redriven.failed
     return None if failed is None else location_of(failed.reason, failed.location)
 
 
 def _exception(redriven: Redriven[object]) -> dict[str, object] | None:
-    from streamfn._reports import exception_of
+    from streamfn._delivery.plain import exception_of
 
     return None if redriven.failed is None else exception_of(redriven.failed.reason)
 

@@ -1,24 +1,205 @@
-"""``streamfn replay``: runs a pipeline on all that an export of a table holds."""
+"""`streamfn replay`: run a table's export through a pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, MutableMapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from streamfn._misuse import Misuse
-from streamfn.cli._account import EndpointUrl, Profile, Region, use_account
-from streamfn.cli._bar import bar
-from streamfn.cli._exits import ExitCode, complain, say_ending
-from streamfn.cli._on_spark import on_spark
-from streamfn.cli._pipelines import Name, look_here
-from streamfn.cli._printing import AsJson, print_json
-from streamfn.cli._summaries import Summary, show
+from streamfn._errors import Misuse
+from streamfn.cli._common import (
+    AsJson,
+    Column,
+    EndpointUrl,
+    ExitCode,
+    Name,
+    Profile,
+    Region,
+    complain,
+    counted,
+    look_here,
+    print_json,
+    print_table,
+    say,
+    say_ending,
+    use_account,
+    with_place,
+)
 
 if TYPE_CHECKING:
-    from streamfn.sources.export import Progress
+    from streamfn.exports import Outcome, Progress
+
+
+# How far a replay has come, as a bar on a terminal.
+
+
+@contextmanager
+def bar(*, shown: bool) -> Generator[Callable[[Progress], None]]:
+    """Show on standard error how far a replay has come, at what rate and for how long still, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+    from typing_extensions import override
+
+    class Rate(TextColumn):
+        """How many records a second."""
+
+        @override
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed or 0:,.0f}/s")
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), Rate(""), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+        task = bar.add_task("", total=None)
+
+        def advance(progress: Progress) -> None:
+            bar.update(task, completed=progress.lines, total=progress.all_lines)
+
+        yield advance
+
+
+# What came of a replay, summed up for people and for machines.
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a replay; `failures` are the first of them."""
+
+    handled: dict[str, int]
+    failed: dict[tuple[str | None, str], int]
+    failures: list[Outcome]
+    unfinished: dict[str, str]
+    interrupted: bool
+    progress_missing: dict[str, str] = field(default_factory=dict[str, str])
+
+    def document(self) -> dict[str, object]:
+        """Describe it for machines."""
+        return {
+            "handled": self.handled,
+            "failed": [
+                {"handler": handler, "outcome": outcome, "count": count}
+                for (handler, outcome), count in self.failed.items()
+            ],
+            "failures": [asdict(each) for each in self.failures],
+            "unfinished": self.unfinished,
+            "progress_missing": self.progress_missing,
+            "interrupted": self.interrupted,
+        }
+
+
+def summed(outcomes: Iterable[Outcome], failures: int) -> Summary:
+    """Sum outcomes up as they come."""
+    handled, failed = Counter[str](), Counter[tuple[str | None, str]]()
+    first: list[Outcome] = []
+    unfinished: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    for each in outcomes:
+        if each.outcome == "handled":
+            handled[each.handler or ""] += each.count
+        elif each.outcome == "ProgressMissing":
+            missing[each.data_file] = ", ".join(filter(None, (missing.get(each.data_file), each.detail)))
+        elif each.line is None:
+            unfinished[each.data_file] = each.detail or each.outcome
+        else:
+            failed[each.handler, each.outcome] += each.count
+            first += [each] if len(first) < failures else []
+    return Summary(
+        dict(handled), dict(failed), first, unfinished, interrupted=False, progress_missing=missing
+    )
+
+
+def show(summary: Summary) -> None:
+    """Print a summary for people."""
+    counts = [[handler, "handled", f"{count:,}"] for handler, count in sorted(summary.handled.items())]
+    counts += [[handler or "", outcome, f"{count:,}"] for (handler, outcome), count in summary.failed.items()]
+    if counts:
+        print_table([Column("Handler"), Column("Outcome"), Column("Records")], counts)
+        say()
+    if summary.failures:
+        print_table(
+            [
+                Column("File", folds=True),
+                Column("Line"),
+                Column("Handler"),
+                Column("Outcome"),
+                Column("Detail", folds=True),
+            ],
+            [
+                [
+                    each.data_file,
+                    str(each.line or ""),
+                    each.handler or "",
+                    each.outcome,
+                    with_place(each.detail, each.location),
+                ]
+                for each in summary.failures
+            ],
+        )
+        rest = sum(summary.failed.values()) - len(summary.failures)
+        say(f"… and {counted(rest, 'more failure')}\n" if rest else "")
+    if summary.progress_missing:
+        print_table(
+            [Column("File", folds=True), Column("Had no progress, and run again", folds=True)],
+            [[name, lines] for name, lines in summary.progress_missing.items()],
+        )
+        say()
+    if summary.unfinished:
+        print_table(
+            [Column("File", folds=True), Column("Could not be run to its end", folds=True)],
+            [[name, why] for name, why in summary.unfinished.items()],
+        )
+        say()
+    handled, failed = sum(summary.handled.values()), sum(summary.failed.values())
+    told = [counted(handled, "success", "successes"), counted(failed, "failure")]
+    if summary.unfinished:
+        told.append(counted(len(summary.unfinished), "unfinished file"))
+    say(", ".join(told))
+    if summary.interrupted:
+        say("It was interrupted: call it again, and it goes on from there.")
+
+
+# A replay on Spark, in the session that there is or in one of this machine.
+
+
+def on_spark(pipeline: str, location: str, progress: str | None, table: str | None, failures: int) -> Summary:
+    """Run it on Spark. Fails with `Misuse` where there is none."""
+    try:
+        from pyspark.sql import SparkSession  # pyright: ignore[reportMissingModuleSource] (only types are here)
+    except ImportError:
+        raise Misuse(
+            "there is no Spark here: install streamfn[spark], or call this where there is, by spark-submit say"
+        ) from None
+    from streamfn import spark
+    from streamfn.exports import Outcome
+
+    prepare_workers()
+    frame = spark.replay(
+        SparkSession.builder.getOrCreate(), location, pipeline, progress=progress, table_name=table
+    )
+    # A row has the fields of an Outcome; a partition of them is fetched at a time.
+    rows = (cast("tuple[str, str | None, str]", row) for row in frame.toLocalIterator())
+    return summed((Outcome(*row) for row in rows), failures)
+
+
+def prepare_workers(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Have Spark's workers on this machine be of this Python, and find modules where this command does."""
+    environment.setdefault("PYSPARK_PYTHON", sys.executable)
+    before = environment.get("PYTHONPATH")
+    here = str(Path.cwd())
+    environment["PYTHONPATH"] = here if not before else f"{here}{os.pathsep}{before}"
+
+
+# ``streamfn replay``: runs a pipeline on all that an export of a table holds.
 
 
 def replay(
@@ -87,7 +268,7 @@ def replay(
            have it by now, and nothing more was run
       130  it was interrupted; called again it goes on
     """
-    from streamfn.sources.export import DamagedExport, NotAnExport, NotProgress, ProgressInUse
+    from streamfn.exports import DamagedExport, NotAnExport, NotProgress, ProgressInUse
 
     use_account(endpoint_url, region, profile)
     look_here()
@@ -124,7 +305,7 @@ def on_this_machine(
     advance: Callable[[Progress], None],
 ) -> Summary:
     """Run it in processes here."""
-    from streamfn.sources import export
+    from streamfn import exports as export
 
     ran = export.replay(
         location,

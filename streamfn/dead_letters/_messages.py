@@ -1,16 +1,158 @@
-"""Messages to a queue: how large they are, and how many of them go together."""
+"""Messages: signatures of letters, SNS envelopes, and the bodies of a queue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, cast
 
-from streamfn._letters import DeadLetter
+from typing_extensions import override
+
+from streamfn._errors import Misuse, kind_of, read_json
+from streamfn._records import as_text, is_map
+from streamfn.dead_letters._protocol import DeadLetter
 
 if TYPE_CHECKING:
-    from streamfn.dead_letters._signing import Signer
+    from streamfn.dead_letters._protocol import SigningKeys
+
+
+# Signatures of letters: who has no key can write no letter that a redrive takes.
+#
+# A signature is an HMAC with SHA-256 (RFC 2104) of the letter's JSON with its members sorted and no spaces,
+# after a line that says what it is of. The letter carries it as its member ``signature``, in hexadecimal.
+
+_SHORTEST: Final = 16
+"""How many bytes a key has at least. RFC 2104 discourages fewer than the hash has, 32, and 16 resist any search."""
+
+_OF: Final = b"streamfn dead letter\n"
+"""So that no signature that the same key makes of something else is one of a letter."""
+
+_MEMBER: Final = "signature"
+
+
+class Signer:
+    """Signs letters, and tells whether a letter is signed; its `repr` shows no key."""
+
+    def __init__(self, keys: SigningKeys) -> None:
+        """Take the keys. Fails with `Misuse` for what cannot be any, and for one that is too short."""
+        self.keys: Final = keys
+        if not callable(keys):
+            _checked(keys)
+
+    def signed(self, text: str) -> str:
+        """Give the JSON of a letter with its signature. Raises what the function of the keys raises."""
+        told = cast("dict[str, object]", json.loads(text))  # the JSON that a letter has just been written as
+        told[_MEMBER] = _signature(self._current()[0], told)
+        return json.dumps(told)
+
+    def problem_of(self, text: str) -> str | None:
+        """Say why the JSON of a letter is not signed by any of the keys; None where it is."""
+        keys = self._current()
+        try:
+            return _problem_of(text, keys)
+        except RecursionError:  # what is nested so deep that it can just be read, nobody has written
+            return "the letter is nested too deep to be signed"
+
+    @override
+    def __repr__(self) -> str:
+        return "Signer()"
+
+    def _current(self) -> Sequence[bytes]:
+        return _checked(self.keys() if callable(self.keys) else self.keys)
+
+
+def _checked(keys: object) -> Sequence[bytes]:
+    if isinstance(keys, str) or not isinstance(keys, bytes | Sequence):
+        raise Misuse(f"keys are bytes, got {kind_of(keys)}: encode text, as in os.environ[name].encode()")
+    found: list[object] = [keys] if isinstance(keys, bytes) else [*keys]
+    if not found:
+        raise Misuse("keys are at least one, got none")
+    checked: list[bytes] = []
+    for key in found:
+        if not isinstance(key, bytes):
+            raise Misuse(f"a key is bytes, got {kind_of(key)}: encode text, as in os.environ[name].encode()")
+        if len(key) < _SHORTEST:
+            raise Misuse(
+                f"a key has {_SHORTEST} bytes or more, got {len(key)}: make one with secrets.token_bytes(32)"
+            )
+        checked.append(key)
+    return checked
+
+
+def _problem_of(text: str, keys: Sequence[bytes]) -> str | None:
+    told = read_json(text)
+    found = as_text(told.get(_MEMBER)) if is_map(told) else None
+    if not is_map(told) or found is None:
+        return "the letter is not signed"
+    body = {name: value for name, value in told.items() if name != _MEMBER}
+    # Bytes, because compare_digest takes no text beyond ASCII.
+    given = found.encode(errors="surrogatepass")
+    matches = [hmac.compare_digest(_signature(key, body).encode(), given) for key in keys]
+    return None if any(matches) else "the letter is signed with none of the keys"
+
+
+def _signature(key: bytes, told: object) -> str:
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, _OF + text.encode(), "sha256").hexdigest()
+
+
+# What lies in a queue instead of a letter: SNS's envelope around one, and the pointer to a large one.
+
+VERSION: Final = 1
+"""The form of a pointer. A reader that does not know it leaves the pointer where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Says where in S3 the letter `id` lies, which is too large for a queue."""
+
+    id: str
+    bucket: str
+    key: str
+
+    def to_json(self) -> str:
+        """Write the pointer as a line of JSON, with its version."""
+        return json.dumps({"pointer": VERSION, "id": self.id, "bucket": self.bucket, "key": self.key})
+
+
+def read_pointer(body: str) -> Pointer | None:
+    """Read a pointer from its JSON; None for whatever else it is.
+
+    >>> read_pointer(Pointer("follow-cards/announce/id-1", "letters", "id-1.json").to_json())
+    Pointer(id='follow-cards/announce/id-1', bucket='letters', key='id-1.json')
+    """
+    told = _object(body)
+    letter, bucket, key = (as_text(told.get(name)) for name in ("id", "bucket", "key"))
+    if told.get("pointer") != VERSION or letter is None or bucket is None or key is None:
+        return None
+    return Pointer(letter, bucket, key)
+
+
+def unwrapped(body: str) -> str:
+    """Take a text out of the envelope that SNS puts around what it passes on to a queue, if it is in one.
+
+    A subscription without raw delivery has one ("Amazon SNS raw message delivery" in the Amazon SNS Developer Guide).
+
+    >>> unwrapped('{"Type": "Notification", "MessageId": "1", "Message": "hello"}')
+    'hello'
+    """
+    told = _object(body)
+    message = as_text(told.get("Message"))
+    return message if told.get("Type") == "Notification" and message is not None else body
+
+
+def _object(text: str) -> Mapping[str, object]:
+    try:
+        told = read_json(text)
+    except (ValueError, RecursionError):
+        return {}
+    return told if is_map(told) else {}
+
+
+# Messages to a queue: how large they are, and how many of them go together.
 
 MOST: Final = 10
 """How many messages a batch takes ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""

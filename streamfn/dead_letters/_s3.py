@@ -12,17 +12,13 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from streamfn._clients import OnFirstUse, error_code, named
-from streamfn._letters import DeadLetter
-from streamfn._misuse import Misuse, kind_of
-from streamfn._names import checked_bucket
-from streamfn._texts import decoded, shown
+from streamfn._aws import OnFirstUse, S3Client, error_code, error_name, make_s3
+from streamfn._errors import Misuse, checked_bucket, decoded, kind_of, shown
 from streamfn._time import SecondsLeft
-from streamfn.dead_letters._clients import S3Client, make_s3
-from streamfn.dead_letters._sources import Received, SigningKeys
+from streamfn.dead_letters._protocol import DeadLetter, Received, SigningKeys
 
 if TYPE_CHECKING:
-    from streamfn.dead_letters._signing import Signer
+    from streamfn.dead_letters._messages import Signer
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -89,7 +85,7 @@ class S3DeadLetters:
                 self._put(letter, signer)
             except Exception as error:  # noqa: BLE001 (whatever it is, this letter is not stored, and others may be)
                 errors.append(error)
-                _log.error("dead letter %s was not stored: %s", letter.id, named(error))
+                _log.error("dead letter %s was not stored: %s", letter.id, error_name(error))
             else:
                 stored.add(letter.id)
         if errors and not stored:
@@ -160,7 +156,7 @@ def signer_of(keys: SigningKeys | None) -> Signer | None:
     """Make what signs with these keys, if there are any. Fails with `Misuse`."""
     if keys is None:
         return None
-    from streamfn.dead_letters._signing import Signer  # few have keys, and each cold start would pay for it
+    from streamfn.dead_letters._messages import Signer  # few have keys, and each cold start would pay for it
 
     return Signer(keys)
 

@@ -1,4 +1,4 @@
-"""Dead letters in a queue: a message for each."""
+"""Dead letters in a queue of SQS; large ones overflow into S3."""
 
 from __future__ import annotations
 
@@ -10,22 +10,191 @@ from typing import Final, cast
 
 from typing_extensions import override
 
-from streamfn._clients import OnFirstUse, named
-from streamfn._entries import member
-from streamfn._letters import DeadLetter
-from streamfn._misuse import Misuse, kind_of
-from streamfn._names import checked_queue_url
+from streamfn._aws import Message, OnFirstUse, SqsClient, error_code, error_name, make_sqs
+from streamfn._errors import Misuse, checked_queue_url, kind_of
+from streamfn._records import as_text, member
 from streamfn._time import SecondsLeft
-from streamfn._wire import as_text
-from streamfn.dead_letters._clients import Message, SqsClient, make_sqs
-from streamfn.dead_letters._envelopes import unwrapped
-from streamfn.dead_letters._messages import LARGEST, MOST, SURE, Outgoing, batches
-from streamfn.dead_letters._overflow import Overflow
+from streamfn.dead_letters._messages import (
+    LARGEST,
+    MOST,
+    SURE,
+    Outgoing,
+    Pointer,
+    Signer,
+    batches,
+    outgoing,
+    read_pointer,
+    unwrapped,
+)
+from streamfn.dead_letters._protocol import LAST, DeadLetter, Received, SigningKeys, place_of
 from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
-from streamfn.dead_letters._sources import Received, SigningKeys
-from streamfn.dead_letters._substitutes import Substitutes, is_refusal_for_good, refuses_for_good, tell_of
+
+# The letters that are too large for a queue: they lie in a bucket, and a pointer to each in the queue.
 
 _log: Final = logging.getLogger("streamfn")
+
+
+class Overflow:
+    """Puts large letters into a bucket, if there is one, and follows the pointers to them."""
+
+    def __init__(self, place: S3DeadLetters | None, signer: Signer | None = None) -> None:
+        """Take the bucket, and what signs the letters of the queue, those that lie there included."""
+        self._place = place
+        self._signer = signer
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a bucket."""
+        return self._place is not None
+
+    def move(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> dict[str, Pointer]:
+        """Store letters, and give the pointers to those that are stored, by their ids.
+
+        Why one is not stored is logged. It raises what the client raised where none is stored for that.
+        """
+        place = self._place
+        if place is None or not letters:
+            return {}
+        stored = place.store(letters, seconds_left, self._signer or place.signer)
+        return {
+            letter.id: Pointer(letter.id, place.bucket, place.key_of(letter))
+            for letter in letters
+            if letter.id in stored
+        }
+
+    def follow(self, body: str) -> Received | None:
+        """Take the letter that a message's body points to; None, and a line in the log, where that cannot be done.
+
+        Nothing is read, and later removed, outside of the bucket's folder for letters: whoever can send to the
+        queue could otherwise have any object removed. A body that is no pointer leads nowhere, either.
+        """
+        if (pointer := read_pointer(body)) is None:
+            return None
+        place = self._place
+        # Whatever sends the request may take dots alone for a way out of the folder.
+        leads_out = not {".", ".."}.isdisjoint(pointer.key.split("/"))
+        if (
+            place is None
+            or pointer.bucket != place.bucket
+            or not pointer.key.startswith(place.prefix)
+            or leads_out
+        ):
+            _log.warning(
+                "dead letter %r lies in %r, which SqsDeadLetters was not given as its overflow",
+                pointer.id,
+                f"s3://{pointer.bucket}/{pointer.key}",
+            )
+            return None
+        return place.take(pointer.key)
+
+
+# Messages in place of a letter that a queue does not take: a pointer into a bucket, or a truncated letter.
+
+_FOR_GOOD: Final = ("InvalidParameterValue", "InvalidMessageContents", "BatchRequestTooLong")
+"""Codes with which SQS refuses a message for what it is, and would each time; they come with and without a prefix.
+
+A queue that takes less than the message has (its MaximumMessageSize) answers InvalidParameterValue for it, and a
+request that is too large as a whole BatchRequestTooLong ("SendMessageBatch" in the Amazon SQS API Reference).
+"""
+
+
+class Substitutes:
+    """Finds messages in place of those that a queue does not take, as long as it may take something smaller."""
+
+    def __init__(
+        self, overflow: Overflow, max_bytes: int | None, signer: Signer | None, *, fifo: bool
+    ) -> None:
+        """Take the bucket for large letters and what signs them, if there is any, and what the queue takes, if known.
+
+        Where it is not, and large letters have no bucket, the most that any queue takes is tried first.
+        """
+        self._overflow = overflow
+        self._signer = signer
+        self._fifo = fifo
+        self._tries = max_bytes or (SURE if overflow.is_given else LARGEST)
+
+    def messages(
+        self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, errors: list[Exception]
+    ) -> list[Outgoing]:
+        """Make the messages of letters, once what is too large for one lies elsewhere, or is left out."""
+        whole = [outgoing(letter, fifo=self._fifo, signer=self._signer) for letter in letters]
+        return self._fitting(whole, self._tries, seconds_left, errors)
+
+    def instead_of(
+        self, refused: Sequence[Outgoing], seconds_left: SecondsLeft, errors: list[Exception]
+    ) -> list[Outgoing]:
+        """Make messages in place of those that the queue refuses for good; where there are none, that is logged."""
+        return self._fitting(refused, 0, seconds_left, errors)
+
+    def _fitting(
+        self, messages: Sequence[Outgoing], most: int, seconds_left: SecondsLeft, errors: list[Exception]
+    ) -> list[Outgoing]:
+        large = [
+            letter for message in messages if message.size > most and (letter := message.letter) is not None
+        ]
+        pointers: dict[str, Outgoing] = {}
+        if self._overflow.is_given:
+            try:
+                moved = self._overflow.move(large, seconds_left)
+            except Exception as error:  # noqa: BLE001 (it is logged there, and what is not large can be sent)
+                errors.append(error)
+                moved = {}
+            pointers = {
+                letter.id: outgoing(letter, moved[letter.id].to_json(), fifo=self._fifo)
+                for letter in large
+                if letter.id in moved
+            }
+        fitting: list[Outgoing] = []
+        for message in messages:
+            if message.size <= most:
+                fitting.append(message)
+            elif self._overflow.is_given:
+                fitting += [pointers[message.letter_id]] if message.letter_id in pointers else []
+            else:
+                fitting += self._truncated(message)
+        return fitting
+
+    def _truncated(self, message: Outgoing) -> list[Outgoing]:
+        """Leave out more of a letter, as much as makes it fit."""
+        letter, level = message.letter, message.level
+        while letter is not None and level < LAST:
+            level += 1
+            smaller = outgoing(letter, fifo=self._fifo, level=level, signer=self._signer)
+            if smaller.size < message.size and smaller.size <= self._tries:
+                return [smaller]
+        _log.error(
+            "dead letter %s was not stored: the queue does not take it without its images either, so give "
+            "SqsDeadLetters an overflow=S3DeadLetters(…), or the queue a larger MaximumMessageSize",
+            message.letter_id,
+        )
+        return []
+
+
+def is_refusal_for_good(code: str | None) -> bool:
+    """Whether a code says that a message itself is what a queue does not take."""
+    return code is not None and any(known in code for known in _FOR_GOOD)
+
+
+def refuses_for_good(error: Exception) -> bool:
+    """Whether a request was refused for the messages in it."""
+    return is_refusal_for_good(error_code(error))
+
+
+def tell_of(truncated: Outgoing) -> None:
+    """Tell where the record of a letter lies that was stored without its images."""
+    if truncated.letter is not None and truncated.level:
+        stream, number = place_of(truncated.letter.record)
+        _log.warning(
+            "dead letter %s was stored without the images of its record, which the queue does not take: redrive it "
+            "while the stream remembers the record, for 24 hours (stream %s, sequence number %s), and give "
+            "SqsDeadLetters an overflow=S3DeadLetters(…) for such",
+            truncated.letter_id,
+            stream or truncated.letter.stream or "unknown",
+            number or "unknown",
+        )
+
+
+# Dead letters in a queue: a message for each.
 
 _PAUSES: Final = (0.0, 0.1, 0.4)
 """How long to wait before each try, in seconds: the later ones are for messages that SQS itself failed on."""
@@ -150,7 +319,7 @@ class SqsDeadLetters:
                     continue
                 errors.append(error)
                 for message in batch:
-                    _log.error("dead letter %s was not stored: %s", message.letter_id, named(error))
+                    _log.error("dead letter %s was not stored: %s", message.letter_id, error_name(error))
                 refused += batch if refuses_for_good(error) else ()
             else:
                 for sent in answer.get("Successful", ()):

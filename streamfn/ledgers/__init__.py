@@ -4,13 +4,10 @@
 protocol `Ledger`.
 """
 
-from streamfn._ledger import Entry, Ledger, Pair, Stretch
-from streamfn.ledgers._backoff import LedgerBusy
-from streamfn.ledgers._client import LedgerClient
+from streamfn._aws import LedgerBusy, LedgerClient
 from streamfn.ledgers._dynamodb import DynamoDBLedger
-from streamfn.ledgers._memory import MemoryLedger
-from streamfn.ledgers._segments import UnreadableSegment
-from streamfn.ledgers._table import LedgerTableClient
+from streamfn.ledgers._items import LedgerTableClient, UnreadableSegment
+from streamfn.ledgers._protocol import Entry, Ledger, MemoryLedger, Pair, Stretch
 
 __all__ = [
     "DynamoDBLedger",

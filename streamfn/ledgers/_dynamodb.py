@@ -1,24 +1,338 @@
-"""A ledger in a DynamoDB table: for functions on Lambda, where nothing else outlives an invocation."""
+"""The ledger in a DynamoDB table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from threading import Lock
 from time import sleep, time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from typing_extensions import override
 
-from streamfn._clients import OnFirstUse
-from streamfn._environment import function_name
-from streamfn._ledger import Entry, Stretch
-from streamfn._names import checked_ledger_name
+from streamfn._aws import (
+    LedgerBusy,
+    LedgerClient,
+    OnFirstUse,
+    RequestBackoff,
+    Wait,
+    error_code,
+    function_name,
+    make_client,
+)
+from streamfn._errors import checked_ledger_name
+from streamfn._records import Image
 from streamfn._time import SecondsLeft
-from streamfn.ledgers._client import LedgerClient, make_client
-from streamfn.ledgers._segment_log import SegmentLog
-from streamfn.ledgers._table import LedgerTableClient, create, definition_of
+from streamfn.ledgers._index import (
+    REGISTERED_FOR,
+    Batches,
+    Directory,
+    Marks,
+    Question,
+    classes_beyond,
+    group_of,
+    index_item,
+    is_mark,
+    marks_of,
+    raising,
+    reaches,
+    text_of,
+    window_of,
+)
+from streamfn.ledgers._items import (
+    LIFETIME,
+    LOWEST,
+    MARK,
+    SEGMENT,
+    STREAM,
+    LedgerTableClient,
+    batch_partition,
+    create,
+    definition_of,
+    entries_of,
+    index_partition,
+    items_of,
+    partition_of,
+    place_of,
+)
+from streamfn.ledgers._protocol import Entry, Pair, Stretch, Waiting, is_note
 
 if TYPE_CHECKING:
-    from streamfn._definitions import LedgerDefinition
+    from streamfn._tables import LedgerDefinition
+
+
+# The notes of batches that this process has put into a table, to be taken away once what they note has ended.
+
+_MOST_KEYS: Final = 64
+"""How many notes are remembered. One that is forgotten is settled by an entry, as one of another process is."""
+
+
+def is_of_batch(entry: Entry) -> bool:
+    """Whether an entry is the note of a batch, which names a process and no handler."""
+    return not entry.pair.handler and is_note(entry.pair)
+
+
+class OpenNotes:
+    """Remembers the item of each note, which all who lag behind would read until it expires."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._keys: dict[Pair, Image] = {}
+        self._lock = Lock()
+
+    def put(self, entries: Sequence[Entry], items: Sequence[Image]) -> None:
+        """Take note of the item that open notes are put into, which is one: each names a process and a record."""
+        key = {name: items[0][name] for name in (STREAM, SEGMENT)}
+        with self._lock:
+            for entry in entries:
+                if not entry.settled:
+                    self._keys[entry.pair] = key
+            while len(self._keys) > _MOST_KEYS:
+                del self._keys[next(iter(self._keys))]
+
+    def ended(self, entries: Sequence[Entry]) -> dict[Pair, Image]:
+        """Find among entries the notes that are settled, whose items say nothing any more."""
+        if not self._keys:  # as in nearly every run
+            return {}
+        told = entries.entries if isinstance(entries, Waiting) else entries
+        settled = {entry.pair for entry in told if entry.settled and is_of_batch(entry)}
+        with self._lock:
+            kept = [key for pair, key in self._keys.items() if pair not in settled]
+            return {pair: key for pair, key in self._keys.items() if pair in settled and key not in kept}
+
+    def taken(self, ended: Mapping[Pair, Image]) -> None:
+        """Forget notes that have been taken away."""
+        with self._lock:
+            for pair in ended:
+                self._keys.pop(pair, None)
+
+
+def without(entries: Sequence[Entry], pairs: Mapping[Pair, Image]) -> Sequence[Entry]:
+    """Leave out the entries of pairs."""
+    if not pairs:
+        return entries
+    if isinstance(entries, Waiting):
+        return Waiting(without(entries.entries, pairs), entries.waiting, entries.reason)
+    return [entry for entry in entries if entry.pair not in pairs]
+
+
+# The log of segments: what a ledger asks of its table, again where DynamoDB turns it away.
+
+_AT_ONCE: Final = 25
+"""How many items a BatchWriteItem takes; it takes 16 MB as well, and an item has less than 400 KB of them."""
+
+_NAMES: Final = {"#stream": STREAM, "#segment": SEGMENT, "#lowest": LOWEST}
+
+_log: Final = logging.getLogger("streamfn")
+
+
+class SegmentLog:
+    """Adds segments to a table and finds them again, as the protocol `Ledger` asks for it."""
+
+    def __init__(
+        self, table_name: str, client: OnFirstUse[LedgerClient], *, wait: Wait, now: Callable[[], float]
+    ) -> None:
+        """Take the table, whoever waits, and whoever tells the seconds since 1970."""
+        self._table_name = table_name
+        self._client = client
+        self._wait = wait
+        self._now = now
+        self._directory = Directory()
+        self._batches = Batches()
+        self._open_notes = OpenNotes()
+        self._may_update = True
+
+    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+        """Return every entry of the segments that meet a stretch; see `DynamoDBLedger`."""
+        backoff = RequestBackoff(self._table_name, seconds_left, self._wait)
+        self._batches.forget(stretch)
+        partition = partition_of(stretch)  # where earlier versions wrote, and where the marks are
+        entries: list[Entry] = []
+        found: list[Image] = []
+        for item in self._segments(partition, stretch, backoff, marks=True):
+            if is_mark(item):
+                found.append(item)
+            else:
+                entries += _unpacked(item, backoff)
+        marks = marks_of(found)
+        self._directory.saw(partition, marks)
+        for digest in self._indexed(stretch, marks, backoff):
+            for item in self._segments(batch_partition(stretch, digest), stretch, backoff):
+                entries += _unpacked(item, backoff)
+        return entries
+
+    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        """Add entries as new segments; see `DynamoDBLedger`.
+
+        The settled note of a batch takes the item of the open one away, where this process has put that.
+        """
+        backoff = RequestBackoff(self._table_name, seconds_left, self._wait)
+        ended = self._open_notes.ended(entries)
+        entries = without(entries, ended)
+        taken = list({text_of(key, SEGMENT): key for key in ended.values()}.values())
+        if entries:
+            self._write(stretch, entries, taken, backoff, seconds_left)
+        elif taken:
+            self._put([], backoff, taken)
+        self._open_notes.taken(ended)
+
+    def _write(
+        self,
+        stretch: Stretch,
+        entries: Sequence[Entry],
+        taken: Sequence[Image],
+        backoff: RequestBackoff,
+        seconds_left: SecondsLeft,
+    ) -> None:
+        now = self._now()
+        expires_at = int(now + LIFETIME.total_seconds())
+        if all(is_of_batch(entry) for entry in entries):
+            # A process begins. One item where each read looks first is enough for it, and raises no mark.
+            items = items_of(partition_of(stretch), stretch, entries, expires_at)
+            self._open_notes.put(entries, items)
+            self._put(items, backoff, taken)
+            return
+        batch = self._batches.of(stretch, entries, now)
+        items = items_of(batch.partition, stretch, entries, expires_at)
+        if batch.is_indexed(now):
+            self._put(items, backoff, taken)
+            return
+        unanswered: Exception | None = None
+        try:
+            may_be_found = self._may_be_found(stretch, now, backoff)
+        except Exception as error:
+            if error_code(error) is not None or isinstance(error, LedgerBusy) or seconds_left() <= 0:
+                raise
+            # Perhaps it was done, and only its answer was lost: then all is there if what follows is written.
+            may_be_found, unanswered = True, error
+        if not may_be_found:
+            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff, taken)
+            return
+        index = index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR)
+        self._put([index, *items], backoff, taken)
+        if unanswered is not None:
+            raise unanswered
+        batch.indexed_at = now
+
+    def _segments(
+        self, partition: str, stretch: Stretch, backoff: RequestBackoff, *, marks: bool = False
+    ) -> Iterator[Image]:
+        """Ask for the segments of a partition that meet a stretch, and for the marks that are there.
+
+        A segment meets a stretch if it ends behind its begin, and begins before its end. Asked for is all that does
+        not begin behind its end, so that an item is not passed over for having lost its begin.
+        """
+        places = {":lowest": place_of(stretch.lowest), ":highest": place_of(stretch.highest)}
+        return self._items(
+            backoff,
+            "#stream = :stream AND #segment >= :lowest",
+            {":stream": partition, **places, **({":mark": MARK} if marks else {})},
+            "NOT #lowest > :highest" + (" OR #lowest = :mark" if marks else ""),
+        )
+
+    def _indexed(self, stretch: Stretch, marks: Marks, backoff: RequestBackoff) -> list[str]:
+        """Find the digests of batches that may have records of a stretch."""
+        widest = {group_of(digits): digits for digits in sorted(classes_beyond(marks, stretch.lowest))}
+        question = Question(stretch)
+        digests: dict[str, None] = {}
+        for group, digits in widest.items():
+            begin, end = window_of(stretch, digits)
+            batches = self._items(
+                backoff,
+                "#stream = :stream AND #segment BETWEEN :begin AND :end",
+                {":stream": index_partition(stretch, group), ":begin": begin, ":end": end},
+            )
+            for item in batches:
+                if (indexed := question.ask(item)) is None:
+                    continue
+                digests[indexed.digest] = None
+                # Whoever wrote the item may have died before its mark was raised.
+                if indexed.leads_until is not None and reaches(marks, indexed.digits, indexed.highest):
+                    indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
+                    self._batches.adopt(stretch, indexed.digest, indexed_at)
+        return list(digests)
+
+    def _items(
+        self, backoff: RequestBackoff, condition: str, values: Mapping[str, str], wanted: str | None = None
+    ) -> Iterator[Image]:
+        """Ask for page after page, as long as there is time for one more."""
+        expressions = f"{condition} {wanted}"
+        page = partial(
+            self._client().query,
+            TableName=self._table_name,
+            ConsistentRead=True,
+            KeyConditionExpression=condition,
+            # DynamoDB refuses a name that no expression uses.
+            ExpressionAttributeNames={name: of for name, of in _NAMES.items() if name in expressions},
+            ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
+        )
+        if wanted is not None:
+            page = partial(page, FilterExpression=wanted)
+        while True:
+            backoff.check_time()
+            answer = backoff.ask(page)
+            yield from answer["Items"]
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            page = partial(page, ExclusiveStartKey=last)
+
+    def _may_be_found(self, stretch: Stretch, now: float, backoff: RequestBackoff) -> bool:
+        """Raise the mark of a stretch's class, if it is not high enough; say whether it is now.
+
+        A function that was deployed with the permissions of an earlier version may not change items. This ledger then
+        writes as that version did, which all versions read.
+        """
+        mark = self._directory.missing(stretch, now)
+        if mark is None:
+            return True
+        if not self._may_update:
+            return False
+        update = partial(self._client().update_item, TableName=self._table_name, **raising(mark))
+        try:
+            backoff.ask(update)
+        except Exception as error:
+            code = error_code(error)
+            if code == "AccessDeniedException":
+                self._may_update = False
+                _log.warning(_NO_UPDATES, self._table_name)
+                return False
+            if code != "ConditionalCheckFailedException":  # which says that another one has raised it
+                raise
+        self._directory.raised(mark, now)
+        return True
+
+    def _put(self, items: Sequence[Image], backoff: RequestBackoff, taken: Sequence[Image] = ()) -> None:
+        """Put items, and take away those of other keys."""
+        requests: list[object] = [
+            *({"PutRequest": {"Item": item}} for item in items),
+            *({"DeleteRequest": {"Key": key}} for key in taken),
+        ]
+        for start in range(0, len(requests), _AT_ONCE):
+            self._add(requests[start : start + _AT_ONCE], backoff)
+
+    def _add(self, requests: Sequence[object], backoff: RequestBackoff) -> None:
+        """Send requests to write until none is left: DynamoDB may do some, and give back those that it has not done."""
+        while requests:
+            write = partial(self._client().batch_write_item, RequestItems={self._table_name: requests})
+            undone = backoff.ask(write).get("UnprocessedItems", {})
+            requests = [request for those in undone.values() for request in those]
+            if requests:
+                backoff.pause(f"{len(requests)} items were not written")
+
+
+_NO_UPDATES: Final = (
+    "the function has no permission dynamodb:UpdateItem on the ledger's table %s: add it. Until then the ledger writes "
+    "into one partition for the stream, as earlier versions did, and reads become slower the more is written"
+)
+
+
+def _unpacked(item: Image, backoff: RequestBackoff) -> list[Entry]:
+    backoff.check_time()
+    return entries_of(item)
+
+
+# A ledger in a DynamoDB table: for functions on Lambda, where nothing else outlives an invocation.
 
 
 class DynamoDBLedger:

@@ -1,41 +1,50 @@
-"""The index of a ledger's table: how a batch is found by whoever asks for the records between two numbers.
-
-An index is sorted by the batches' highest numbers. A batch that meets a stretch ends at its lowest number or behind
-that, and not farther behind its highest number than the widest batch is wide. So the index has a partition for each
-*group* of widths, and a reader asks each group for what ends in a window as wide as its own stretch and the group's
-widest class together. The batches of other hours lie outside of it.
-
-Other shards and lanes write between the same numbers. An index item therefore has *fingerprints*, a few bytes of the
-CRC-32 of each record's identity: one byte that says how many there are of each, and all of them after it. Who shares
-none with a batch has no record in it, and leaves its segments unread.
-"""
+"""Where entries are found: the index of a lane, batches, and the directory of marks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Final, TypeAlias
 from zlib import crc32
 
-from streamfn._ledger import Stretch
-from streamfn._wire import Image, magnitude
-from streamfn.ledgers._segments import UnreadableSegment, name_of
-from streamfn.ledgers._table import (
+from streamfn._records import Image, magnitude
+from streamfn.ledgers._items import (
     EXPIRES_AT,
+    LIFETIME,
+    LOWEST,
+    MARK,
+    REACHES,
     RECORDS,
     SEGMENT,
     STREAM,
+    UnreadableSegment,
+    batch_partition,
     digest_of,
     index_partition,
+    name_of,
+    partition_of,
     place_of,
 )
+from streamfn.ledgers._protocol import Entry, Stretch, records_of
+
+# The index of a ledger's table: how a batch is found by whoever asks for the records between two numbers.
+#
+# An index is sorted by the batches' highest numbers. A batch that meets a stretch ends at its lowest number or behind
+# that, and not farther behind its highest number than the widest batch is wide. So the index has a partition for each
+# *group* of widths, and a reader asks each group for what ends in a window as wide as its own stretch and the group's
+# widest class together. The batches of other hours lie outside of it.
+#
+# Other shards and lanes write between the same numbers. An index item therefore has *fingerprints*, a few bytes
+# of the CRC-32 of each record's identity: one byte that says how many there are of each, and all of them after
+# it. Who shares none with a batch has no record in it, and leaves its segments unread.
 
 _SIZES: Final = (3, 4)
 _FEW: Final = 32
 """Up to so many records have fingerprints of three bytes, and more have four. Two batches of 32 records share one by
 chance in one case of 16,000, and two of a hundred in one of 430,000."""
 
-_MOST: Final = 50_000
+_MOST_RECORDS: Final = 50_000
 """How many records have fingerprints: five times as many as Lambda puts into a batch, in half of what an item holds."""
 
 _GROUP: Final = 3
@@ -83,7 +92,7 @@ def index_item(stretch: Stretch, digest: str, expires_at: int) -> Image:
         SEGMENT: {"S": f"{place_of(stretch.highest)}.{_width(stretch)}.{digest}"},
         EXPIRES_AT: {"N": str(expires_at)},
     }
-    if 0 < len(stretch.records) <= _MOST:
+    if 0 < len(stretch.records) <= _MOST_RECORDS:
         size = _SIZES[len(stretch.records) > _FEW]
         item[RECORDS] = {"B": bytes([size]) + b"".join(_fingerprints(stretch.records, size))}
     return item
@@ -168,3 +177,206 @@ def _text(item: Image, name: str = SEGMENT, tag: str = "S") -> str:
     if not isinstance(text, str):
         raise TypeError
     return text
+
+
+# The batches that a process writes about, and which of them it has put into the index.
+
+REGISTERED_FOR: Final = 60 * 60
+"""For how long a batch counts as indexed, in seconds. Its index item is kept for so much longer than its segments."""
+
+_MOST_BATCHES: Final = 64
+"""How many batches are remembered; Lambda gives a process one at a time."""
+
+_Key: TypeAlias = tuple[Stretch, bool]
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch: its stretch, all records of it if they are known, its digest, its partition, and when it was indexed.
+
+    One that is `adopted` has digest and partition of another batch, which leads to its records as well.
+    """
+
+    stretch: Stretch
+    records: frozenset[str]
+    digest: str
+    partition: str
+    indexed_at: float = float("-inf")
+    adopted: bool = False
+
+    def is_indexed(self, now: float) -> bool:
+        """Whether its index item is there for as long as a segment that is written now."""
+        return now - self.indexed_at < REGISTERED_FOR
+
+
+class Batches:
+    """Remembers a few batches, so that each success of a run is one item and no more."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._known: dict[_Key, Batch] = {}
+        self._lock = Lock()
+
+    def of(self, stretch: Stretch, entries: Sequence[Entry], now: float) -> Batch:
+        """Find or make the batch that entries belong to.
+
+        Entries of other records than the stretch names belong to a batch whose records are unknown: fingerprints would
+        not lead to them.
+        """
+        batch = self._find(stretch, now)
+        if not stretch.records or batch.records >= records_of(entries):
+            return batch
+        return self._find(replace(stretch, records=()), now)
+
+    def forget(self, stretch: Stretch) -> None:
+        """Forget what was indexed of a stretch: a run begins, and the table may be a new one."""
+        with self._lock:
+            for has_records in (False, True):
+                self._known.pop((stretch, has_records), None)
+
+    def adopt(self, stretch: Stretch, digest: str, indexed_at: float) -> None:
+        """Take note that a batch of the index, indexed at a moment, leads to all records of a stretch."""
+        partition = batch_partition(stretch, digest)
+        batch = Batch(stretch, frozenset(stretch.records), digest, partition, indexed_at, adopted=True)
+        with self._lock:
+            known = self._known.get((stretch, bool(stretch.records)))
+            if known is None or known.indexed_at < indexed_at:
+                self._keep(batch)
+
+    def _find(self, stretch: Stretch, now: float) -> Batch:
+        key = stretch, bool(stretch.records)
+        with self._lock:
+            batch = self._known.get(key)
+            # The index item of another batch is not written again: of its records, only fingerprints are known here.
+            is_over = batch is not None and batch.adopted and not batch.is_indexed(now)
+            if batch is None or is_over or batch.stretch.records != stretch.records:
+                digest = batch_digest(stretch)
+                batch = Batch(stretch, frozenset(stretch.records), digest, batch_partition(stretch, digest))
+                self._keep(batch)
+            return batch
+
+    def _keep(self, batch: Batch) -> None:
+        self._known[batch.stretch, bool(batch.stretch.records)] = batch
+        if len(self._known) > _MOST_BATCHES:
+            del self._known[next(iter(self._known))]
+
+
+# The directory of a ledger's table: how far its index goes, so that whoever is beyond it reads nothing else.
+#
+# A *mark* has the highest number that the index has of one class of widths, of what was written on one day. A
+# mark is raised before or while a batch enters the index, and is never lowered. A mark expires after all that
+# was written on its day.
+
+Marks: TypeAlias = Mapping[str, str]
+"""By the sort key of a mark, the place of the highest number."""
+
+_DAY: Final = 24 * 60 * 60
+_LATELY: Final = 60
+_HEADROOM: Final = 16
+_MOST_MARKS: Final = 64
+"""How many streams a process keeps the marks of; few follow more than one."""
+
+
+class Directory:
+    """The marks as this process knows them, so that it raises none that is high enough."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._known: dict[str, dict[str, str]] = {}
+        self._raised: dict[tuple[str, int], float] = {}
+        self._lock = Lock()
+
+    def saw(self, partition: str, marks: Marks) -> None:
+        """Take note of all marks that a read has found. They take the place of what was known: a table may be new."""
+        with self._lock:
+            self._known.pop(partition, None)
+            self._known[partition] = dict(marks)
+            if len(self._known) > _MOST_MARKS:
+                del self._known[next(iter(self._known))]
+
+    def missing(self, stretch: Stretch, now: float) -> Image | None:
+        """Give the mark that has to be there before a batch can be found, or nothing if one is high enough.
+
+        Whoever had to raise a mark a minute ago leaves room for some batches more: it writes for each batch, and is
+        not to raise a mark for each. Others leave none, because whoever is below a mark has to look into the index.
+        """
+        digits, day = class_of(stretch), int(now // _DAY)
+        partition, segment = partition_of(stretch), f"{MARK}{digits:03}.{day}"
+        with self._lock:
+            if self._known.get(partition, {}).get(segment, "") >= place_of(stretch.highest):
+                return None
+            lately = now - self._raised.get((partition, digits), float("-inf")) < _LATELY
+        highest = int(stretch.highest)
+        if lately:
+            highest += _HEADROOM * (highest - int(stretch.lowest) + 1)
+        return {
+            STREAM: {"S": partition},
+            SEGMENT: {"S": segment},
+            LOWEST: {"S": MARK},
+            REACHES: {"S": place_of(str(highest))},
+            EXPIRES_AT: {"N": str((day + 2) * _DAY + int(LIFETIME.total_seconds()))},
+        }
+
+    def raised(self, mark: Image, now: float) -> None:
+        """Take note that a mark is as high as this one."""
+        partition, segment, highest = (text_of(mark, name) for name in (STREAM, SEGMENT, REACHES))
+        with self._lock:
+            known = self._known.setdefault(partition, {})
+            known[segment] = max(known.get(segment, ""), highest)
+            if len(self._raised) >= _MOST_MARKS:
+                del self._raised[next(iter(self._raised))]
+            self._raised[partition, _digits(segment)] = now
+
+
+def is_mark(item: Image) -> bool:
+    """Whether an item of a stream's partition is a mark, and not a segment that an earlier version wrote."""
+    return text_of(item, SEGMENT).startswith(MARK)
+
+
+def marks_of(items: Iterable[Image]) -> dict[str, str]:
+    """Read marks. Fails with `UnreadableSegment`."""
+    marks: dict[str, str] = {}
+    for item in items:
+        segment = text_of(item, SEGMENT)
+        if not segment.removeprefix(MARK).partition(".")[0].isdecimal():
+            raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged")
+        marks[segment] = text_of(item, REACHES)
+    return marks
+
+
+def classes_beyond(marks: Marks, lowest: str) -> set[int]:
+    """Find the classes of widths of which the index has batches that end at a number or behind it."""
+    place = place_of(lowest)
+    return {_digits(segment) for segment, highest in marks.items() if highest >= place}
+
+
+def reaches(marks: Marks, digits: int, highest: str) -> bool:
+    """Whether a mark of a class is as high as a place, so that all who ask for less look into the index."""
+    return any(_digits(segment) == digits and place >= highest for segment, place in marks.items())
+
+
+def raising(mark: Image) -> dict[str, object]:
+    """Make the arguments of the UpdateItem that raises a mark, and fails where it is as high already."""
+    changed = (LOWEST, REACHES, EXPIRES_AT)
+    return {
+        "Key": {STREAM: mark[STREAM], SEGMENT: mark[SEGMENT]},
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in changed),
+        "ConditionExpression": f"attribute_not_exists(#{REACHES}) OR #{REACHES} < :{REACHES}",
+        "ExpressionAttributeNames": {f"#{name}": name for name in changed},
+        "ExpressionAttributeValues": {f":{name}": mark[name] for name in changed},
+    }
+
+
+def text_of(item: Image, name: str) -> str:
+    """Read an attribute that is text. Fails with `UnreadableSegment`."""
+    try:
+        text = item[name]["S"]
+    except (LookupError, TypeError):
+        text = None
+    if not isinstance(text, str):
+        raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged")
+    return text
+
+
+def _digits(segment: str) -> int:
+    return int(segment.removeprefix(MARK).partition(".")[0])

@@ -2,10 +2,20 @@
 
 A delivery says what comes again, and Lambda's settings decide whether it does: without
 ReportBatchItemFailures, for one, every answer is a success to Lambda. `check_mapping` reads the settings of a
-function that is deployed, and lists those that defeat its delivery.
+function that is deployed, and lists those that defeat its delivery. `filter_criteria` computes the filters of a
+mapping from a pipeline.
 """
 
 from streamfn.mappings._check import Delivering, LambdaClient, check_mapping
-from streamfn.mappings._finding import Finding
+from streamfn.mappings._filters import Filter, FilterCriteria, filter_criteria
+from streamfn.mappings._rules import Finding
 
-__all__ = ["Delivering", "Finding", "LambdaClient", "check_mapping"]
+__all__ = [
+    "Delivering",
+    "Filter",
+    "FilterCriteria",
+    "Finding",
+    "LambdaClient",
+    "check_mapping",
+    "filter_criteria",
+]

@@ -1,19 +1,120 @@
-"""The rules that the settings of an event source mapping have to keep, one function each.
-
-Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which
-CloudFormation shares; what the settings do is said under "Using AWS Lambda with Amazon DynamoDB" in the AWS
-Lambda Developer Guide.
-"""
+"""Findings, what a delivery needs of a mapping, and the rules that compare both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple, TypeAlias, cast
 
-from streamfn._wire import as_text, is_map
-from streamfn.mappings._finding import Finding
-from streamfn.mappings._needs import Needs
+from typing_extensions import override
+
+from streamfn._delivery.ledger import RetryWithLedger
+from streamfn._delivery.plain import Acknowledge, Retry
+from streamfn._records import as_text, is_map
+
+# What a check finds: a setting, what it is, what it should be, and why.
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A setting that defeats a delivery.
+
+    `mapping` is the UUID of the event source mapping, or None where it is about the function as a whole.
+    `setting` goes by AWS's name. `found` and `wanted` are text, for people to read; `why` says what would be
+    lost or repeated.
+
+    >>> print(Finding("7f6c", "MaximumRetryAttempts", "3", "-1", "records would be lost"))
+    mapping 7f6c: MaximumRetryAttempts is 3, wanted -1: records would be lost
+    >>> print(Finding(None, "Timeout", "1", "more than 1", "nothing would start"))
+    the function: Timeout is 1, wanted more than 1: nothing would start
+    """
+
+    mapping: str | None
+    setting: str
+    found: str
+    wanted: str
+    why: str
+
+    @override
+    def __str__(self) -> str:
+        where = "the function" if self.mapping is None else f"mapping {self.mapping}"
+        return f"{where}: {self.setting} is {self.found}, wanted {self.wanted}: {self.why}"
+
+
+# What a delivery needs of Lambda's settings.
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a delivery does, as far as Lambda's settings can defeat it.
+
+    `partial_answers`: it answers with the records that have to come again. `remembers`: it has a ledger.
+    `puts_aside`: it makes dead letters of what cannot succeed, once `patience` has passed since the first
+    failure at the latest. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a
+    tumbling window.
+    """
+
+    partial_answers: bool
+    remembers: bool
+    puts_aside: bool
+    drops: bool
+    patience: timedelta
+    folds: bool = False
+
+
+FOLDS: Final = Needs(
+    partial_answers=False,
+    remembers=False,
+    puts_aside=False,
+    drops=False,
+    patience=timedelta(),
+    folds=True,
+)
+"""What the function of a window needs, which answers for whole batches alone."""
+
+STRICTEST: Final = Needs(
+    partial_answers=True,
+    remembers=True,
+    puts_aside=True,
+    drops=False,
+    patience=timedelta(hours=2),
+)
+"""What `retry` needs with a ledger, dead letters and its own defaults."""
+
+
+def needs_of(delivery: object, /) -> Needs:
+    """Say what a delivery needs; one of a user's own is taken for the strictest."""
+    match delivery:
+        case Acknowledge():
+            return Needs(
+                partial_answers=True, remembers=False, puts_aside=False, drops=True, patience=timedelta()
+            )
+        case Retry(whole_batch=whole_batch):
+            return Needs(
+                partial_answers=not whole_batch,
+                remembers=False,
+                puts_aside=False,
+                drops=False,
+                patience=timedelta(),
+            )
+        case RetryWithLedger(whole_batch=whole_batch, dead_letters=dead_letters, limits=limits):
+            return Needs(
+                partial_answers=not whole_batch,
+                remembers=True,
+                puts_aside=dead_letters is not None,
+                drops=False,
+                patience=limits.longest,
+            )
+        case _:
+            return STRICTEST
+
+
+# The rules that the settings of an event source mapping have to keep, one function each.
+#
+# Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which
+# CloudFormation shares; what the settings do is said under "Using AWS Lambda with Amazon DynamoDB" in the AWS
+# Lambda Developer Guide.
 
 Settings: TypeAlias = Mapping[str, object]
 """The settings of a mapping, by AWS's names."""

@@ -3,12 +3,21 @@
 `StreamReader` reads a DynamoDB stream and calls a function with what it reads, as Lambda's event source mapping would.
 """
 
-from streamfn.sources._batch import Batch, Payload
-from streamfn.sources._checkpoints import Checkpoints, MemoryCheckpoints
-from streamfn.sources._client import StreamsClient, TablesClient
-from streamfn.sources._clock import Clock
-from streamfn.sources._files import CheckpointInUse, FileCheckpoints, NotACheckpoint
+from streamfn._aws import ReadStreamsClient as StreamsClient
+from streamfn._aws import TablesClient
+from streamfn.sources._checkpoints import (
+    After,
+    CheckpointInUse,
+    Checkpoints,
+    Drained,
+    FileCheckpoints,
+    MemoryCheckpoints,
+    NotACheckpoint,
+    Position,
+    Since,
+)
 from streamfn.sources._notices import (
+    Clock,
     Finished,
     Notice,
     NotSettled,
@@ -18,10 +27,8 @@ from streamfn.sources._notices import (
     TurnedAway,
     log_notice,
 )
-from streamfn.sources._positions import After, Drained, Position, Since
-from streamfn.sources._reader import StreamReader
-from streamfn.sources._requests import NoStream
-from streamfn.sources._rounds import Start
+from streamfn.sources._reader import Batch, Payload, Start, StreamReader
+from streamfn.sources._shards import NoStream
 
 __all__ = [
     "After",

@@ -1,23 +1,28 @@
-"""Notices: what a reader tells of its way, besides the records.
-
-    Notice
-    ├── Reading       a shard is read from some place on
-    ├── Finished      a closed shard is read to its end, and all of it is settled
-    ├── NotSettled    records of a batch come again
-    ├── TurnedAway    a request was not answered and is made again
-    └── Trimmed       the stream has dropped records that may not have been read
-
-They carry identifiers alone, no data of an item. A report is a function of one notice; the default one logs.
-"""
+"""Notices that a reader reports, and its clock."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, TypeAlias, assert_never
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Final, Protocol, TypeAlias, assert_never
 
-from streamfn._reports import tell as tell_report
+from streamfn._delivery.plain import tell as tell_report
+
+# Notices: what a reader tells of its way, besides the records.
+#
+#     Notice
+#     ├── Reading       a shard is read from some place on
+#     ├── Finished      a closed shard is read to its end, and all of it is settled
+#     ├── NotSettled    records of a batch come again
+#     ├── TurnedAway    a request was not answered and is made again
+#     └── Trimmed       the stream has dropped records that may not have been read
+#
+# They carry identifiers alone, no data of an item. A report is a function of one notice; the default one logs.
 
 _log: Final = logging.getLogger("streamfn.sources")
 
@@ -99,3 +104,55 @@ def log_notice(notice: Notice) -> None:
 def tell(report: Report, notice: Notice) -> None:
     """Tell a report of a notice, and log if it fails."""
     tell_report(report, notice, _log)
+
+
+# The time that a reader goes by, and its waits, which whoever stops it ends.
+
+
+class Clock(Protocol):
+    """Tells the time, and waits. A reader's is the machine's; a simulation has one of its own."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; they never go back."""
+        ...
+
+    def wait(self, seconds: float, /) -> None:
+        """Wait so long, or until somebody wakes the reader."""
+        ...
+
+    def wake(self) -> None:
+        """End the wait, or the next one if nobody waits; for other threads and for handlers of signals."""
+        ...
+
+
+class MachineClock:
+    """The clock of the machine that the reader runs on."""
+
+    def __init__(self) -> None:
+        """Begin with nobody waking."""
+        # An Event is locked while it is waited for, and a handler of a signal would wait for that lock for ever. To put
+        # something into this queue is safe there, says its documentation.
+        self._bell: SimpleQueue[None] = SimpleQueue()
+
+    @property
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def wait(self, seconds: float, /) -> None:
+        """Wait so long, or until somebody wakes the reader."""
+        with suppress(Empty):
+            self._bell.get(timeout=seconds)
+
+    def wake(self) -> None:
+        """End the wait."""
+        self._bell.put(None)

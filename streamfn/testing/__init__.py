@@ -3,13 +3,27 @@
 Nothing here talks to AWS or reads a clock, and the same test makes the same events in every run.
 """
 
-from streamfn.testing._context import FixedTime, lambda_context
-from streamfn.testing._events import insert_event, keys_event, modify_event, remove_event, upsert_event
-from streamfn.testing._mapping.faults import Crash, HalfWritten, LostAnswer, Repeated, StoreDown
-from streamfn.testing._mapping.mapping import EventSourceMapping
-from streamfn.testing._payloads import KinesisEvent, LambdaEvent, kinesis_event, lambda_event, pipe_event
-from streamfn.testing._records import Identity
-from streamfn.testing._results import failures, values
+from streamfn.testing._events import (
+    Identity,
+    insert_event,
+    keys_event,
+    modify_event,
+    remove_event,
+    upsert_event,
+)
+from streamfn.testing._payloads import (
+    FixedTime,
+    KinesisEvent,
+    LambdaEvent,
+    failures,
+    kinesis_event,
+    lambda_context,
+    lambda_event,
+    pipe_event,
+    values,
+)
+from streamfn.testing._simulator.invoking import Crash, HalfWritten, LostAnswer, Repeated, StoreDown
+from streamfn.testing._simulator.mapping import EventSourceMapping
 
 __all__ = [
     "Crash",

@@ -1,19 +1,308 @@
-"""Events of a user's own items, as a handler's test needs them.
-
-Each event bears the record that the stream would carry, so that it can go to a handler at once or, by
-`lambda_event`, through a whole pipeline.
-"""
+"""Events and records for tests."""
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final, NamedTuple, Protocol, TypedDict, cast
+
 from typing_extensions import TypeVar, Unpack
 
+from streamfn._conversion import make_converter
+from streamfn._conversion.dispatch import writer
+from streamfn._conversion.hints import Hint, is_model, is_typed_dict, members
+from streamfn._conversion.models import fields_of
+from streamfn._errors import Misuse, kind_of
 from streamfn._events import InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
-from streamfn._tables import Table
-from streamfn.testing._items import table_name_of, written, written_bare
-from streamfn.testing._records import Identity, record
+from streamfn._records import (
+    EVENT_SOURCE,
+    AttributeValue,
+    EventName,
+    Image,
+    RawChange,
+    RawRecord,
+    StreamRecord,
+    StreamViewType,
+    is_map,
+    stream_record,
+)
+from streamfn._tables import Table, tables_of, tables_of_dicts
+
+# Attribute values as a Lambda event carries them: in JSON, and counted as DynamoDB counts them.
+
+_KEY_TAGS: Final = frozenset({"S", "N", "B"})
+
+
+def as_json(image: Image) -> dict[str, AttributeValue]:
+    """Make JSON of an image: a binary becomes base64 text, as in the events that Lambda sends."""
+    # Of a map comes a map.
+    return cast("dict[str, AttributeValue]", _json(image))
+
+
+def first_key(image: Image) -> dict[str, AttributeValue]:
+    """Take the first attribute that could be a key, text, a number or a binary; none if there is none."""
+    return dict([each for each in image.items() if _KEY_TAGS >= each[1].keys()][:1])
+
+
+def size_of(image: Image) -> int:
+    """Count the bytes of an image.
+
+    The rules are those of "DynamoDB Item sizes and formats" in the Amazon DynamoDB Developer Guide, whose
+    sizes of numbers are approximate.
+
+    >>> size_of({"id": {"N": "1234"}, "tags": {"L": [{"S": "a"}, {"BOOL": True}]}})
+    16
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in image.items())
+
+
+def _json(value: object) -> object:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if is_map(value):
+        return {name: _json(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_json(part) for part in cast("list[object]", value)]  # isinstance drops the type
+    return value
+
+
+def _value_size(value: object) -> int:
+    ((tag, content),) = cast("Mapping[str, object]", value).items()  # unstructured, so well formed
+    match tag:
+        case "S":
+            return len(cast("str", content).encode())
+        case "N":
+            return _number_size(cast("str", content))
+        case "B":
+            return len(cast("bytes", content))
+        case "SS" | "NS" | "BS":
+            return sum(_value_size({tag[0]: member}) for member in cast("Iterable[object]", content))
+        case "L":
+            return 3 + sum(1 + _value_size(part) for part in cast("Iterable[object]", content))
+        case "M":
+            parts = cast("Mapping[str, AttributeValue]", content)
+            return 3 + sum(1 + len(name.encode()) + _value_size(part) for name, part in parts.items())
+        case _:
+            return 1
+
+
+def _number_size(number: str) -> int:
+    """About one byte for two significant digits, and one more."""
+    digits = number.lower().partition("e")[0].lstrip("-").replace(".", "").strip("0")
+    return (len(digits) + 1) // 2 + 1
+
+
+# Items as their table writes them: the table's name, the item's attributes and its keys.
+#
+# A test gives an item and no table; the table is the one that was declared with the item's model. Where none
+# was, a handler can be tested all the same: the item is written as by a table of the model's name.
 
 T = TypeVar("T")
+
+_CONVERTER: Final = make_converter()
+
+
+class Attribute(Protocol):
+    """A field of an attrs class."""
+
+    @property
+    def name(self) -> str:
+        """The field's name."""
+        ...
+
+
+class Item(NamedTuple):
+    """An item of a table, as attribute values."""
+
+    table_name: str
+    keys: Image
+    image: Image
+
+
+def written(item: T, table: Table[T] | None) -> Item:
+    """Write an item as its table does; without a table, as the one that was declared with its model.
+
+    A model that marks no keys has the first attribute for its key that can be one.
+
+    An item of a subclass that adds no field counts as one of the model. A dict is one of each TypedDict whose keys it
+    has. Of several tables, those count that can write the item, as G[int] and not G[str] can write a G of 1.
+
+    Fails with `Misuse` if several tables can write the item and do not write it alike, or if there is nothing in the
+    item that could be its key; and with `ValueError`, which names the field, for a value that DynamoDB does not store.
+    """
+    if table is not None:
+        if not isinstance(cast("object", table), Table):
+            raise Misuse(f"table is a Table, got {kind_of(table)}: pass the one that was declared")
+        return _written_by(cast("Table[object]", table), item)  # it only writes, and an item of T
+    tables = _tables_for(item)
+    if not tables and not is_model(type(item)) and not _is_dict(item):
+        raise Misuse(
+            f"an item is an instance of a model, got {kind_of(item)}: make one, as in insert_event(Card(1))"
+        )
+    if not tables:
+        return written_bare(item, type(item).__name__)
+    if len(tables) == 1:
+        return _written_by(tables[0], item)
+    found: list[Item] = []
+    problems: list[Exception] = []
+    for each in tables:
+        try:
+            found.append(_written_by(each, item))
+        except Exception as problem:  # noqa: BLE001 (a hook of the user's own raises whatever it likes for another model)
+            problems.append(problem)
+    if not found:
+        raise next((each for each in problems if isinstance(each, ValueError)), problems[0])
+    if any(other != found[0] for other in found):
+        names = ", ".join(sorted({each.name for each in tables}))
+        raise Misuse(f"{type(item).__name__} is the model of several tables ({names}): name one with table=")
+    return found[0]
+
+
+def table_name_of(keys: object) -> str:
+    """Name the table of an item's keys: the one that has their class for its model, or else by the class."""
+    names = {table.name for table in _tables_for(keys)}
+    return names.pop() if len(names) == 1 else type(keys).__name__
+
+
+def _tables_for(item: object) -> Sequence[Table[object]]:
+    """Find the tables that have the model of an item."""
+    if isinstance(item, dict):
+        keys = frozenset(cast("dict[str, object]", item))  # isinstance drops the type
+        return [
+            table for table in tables_of_dicts() if any(_fits(keys, model) for model in members(table.model))
+        ]
+    cls = type(item)
+    for base in cls.__mro__:
+        if (tables := tables_of(base)) and (base is cls or _names(base) == _names(cls)):
+            return tables
+    return ()
+
+
+def _is_dict(item: object) -> bool:
+    return isinstance(item, dict)
+
+
+def _fits(keys: frozenset[str], model: Hint) -> bool:
+    if not is_typed_dict(model):
+        return False
+    fields = fields_of(model)
+    required = frozenset(field.name for field in fields if field.required)
+    return required <= keys <= frozenset(field.name for field in fields)
+
+
+def _names(model: type) -> frozenset[str]:
+    """Name the fields of a dataclass or an attrs class, whatever their types are."""
+    fields: Mapping[str, object] | Sequence[Attribute] = getattr(
+        model, "__attrs_attrs__", getattr(model, "__dataclass_fields__", {})
+    )
+    return frozenset(fields if isinstance(fields, Mapping) else (field.name for field in fields))
+
+
+def written_bare(item: object, table_name: str) -> Item:
+    """Write an item of a model without a table of its own, or keys alone."""
+    # A model is written as an M.
+    image = cast("dict[str, Image]", writer(type(item), _CONVERTER)(item))["M"]
+    return Item(table_name, _unmarked_keys(item, image), image)
+
+
+def _written_by(table: Table[object], item: object) -> Item:
+    image = table.unstructure(item)
+    marked = [key.name for key in table.key_attributes.attributes]
+    keys = {name: image[name] for name in marked} if marked else _unmarked_keys(item, image)
+    return Item(table.name, keys, image)
+
+
+def _unmarked_keys(item: object, image: Image) -> Image:
+    if keys := first_key(image):
+        return keys
+    raise Misuse(
+        f"{type(item).__name__} has nothing that could be an item's key: annotate a field with PartitionKey"
+    )
+
+
+# Records for tests, in the shape in which Lambda hands those of a stream over.
+#
+# The shape is that of the sample event in "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer
+# Guide: times are seconds since 1970, numbers and sequence numbers are text, binaries are base64.
+
+MOMENT: Final = datetime(2024, 1, 1, tzinfo=UTC)
+"""When a change was made of which no test says so."""
+
+REGION: Final = "eu-west-1"
+
+_changes: Final = count(1)
+_BEFORE_THE_FIRST: Final = 99_999_999_999_999_999_997
+"""Sequence numbers grow by a digit at the third record: whoever compares them as text is found out."""
+
+
+class Identity(TypedDict, total=False):
+    """What tells a record from others; a test gives what it wants to see again.
+
+    `at` is when the change was made, by default at the start of 2024. `event_id` and `sequence_number` are
+    new for each event by default, and the sequence numbers ascend.
+    """
+
+    at: datetime
+    event_id: str
+    sequence_number: str
+
+
+def record(
+    event_name: EventName,
+    item: Item,
+    identity: Identity,
+    *,
+    old_image: Image | None = None,
+    new_image: Image | None = None,
+    expired: bool = False,
+) -> StreamRecord:
+    """Make the record of a change to an item, of a stream of the view type NEW_AND_OLD_IMAGES.
+
+    Fails with `ValueError` if the change is said to be made at a time without a time zone.
+    """
+    at = identity.get("at", MOMENT)
+    if at.tzinfo is None:
+        raise ValueError("at= should have a time zone, as datetime(2024, 1, 1, tzinfo=UTC) has")
+    number = next(_changes)
+    parts = {"Keys": item.keys} | {
+        name: image for name, image in (("NewImage", new_image), ("OldImage", old_image)) if image is not None
+    }
+    change: RawChange = {
+        "ApproximateCreationDateTime": at.timestamp(),
+        "Keys": as_json(item.keys),
+        "SequenceNumber": identity.get("sequence_number", str(_BEFORE_THE_FIRST + number)),
+        "SizeBytes": sum(map(size_of, parts.values())),
+        "StreamViewType": StreamViewType.NEW_AND_OLD_IMAGES.value,
+    }
+    if new_image is not None:
+        change["NewImage"] = as_json(new_image)
+    if old_image is not None:
+        change["OldImage"] = as_json(old_image)
+    made: RawRecord = {
+        "eventID": identity.get("event_id", f"{number:032x}"),
+        "eventName": event_name,
+        "eventVersion": "1.1",
+        "eventSource": EVENT_SOURCE,
+        "awsRegion": REGION,
+        "eventSourceARN": _arn(item.table_name),
+        "dynamodb": change,
+    }
+    if expired:
+        made["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    return stream_record(made)
+
+
+def _arn(table_name: str) -> str:
+    return f"arn:aws:dynamodb:{REGION}:123456789012:table/{table_name}/stream/{MOMENT:%Y-%m-%dT%H:%M:%S}.000"
+
+
+# Events of a user's own items, as a handler's test needs them.
+#
+# Each event bears the record that the stream would carry, so that it can go to a handler at once or, by
+# `lambda_event`, through a whole pipeline.
+
 K = TypeVar("K")
 
 

@@ -1,16 +1,73 @@
-"""The payloads that reach a function, made of events and, where a test wants any, of broken records."""
+"""Payloads and contexts for tests, and what Results hold."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias, TypedDict, cast
 
+from returns.result import Failure, Result, Success
+from typing_extensions import TypeVar
+
 from streamfn._events import Change
-from streamfn._records import StreamRecord
-from streamfn._wire import RawRecord, StreamViewType
-from streamfn.testing._records import REGION
+from streamfn._failures import Failed, Handled
+from streamfn._records import RawRecord, StreamRecord, StreamViewType
+from streamfn.testing._events import REGION
+
+# The context that Lambda hands to a function, with a time that a test decides.
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True)
+class FixedTime:
+    """A context whose remaining time changes only where a test sets it."""
+
+    remaining: timedelta
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end the invocation."""
+        return self.remaining // _MILLISECOND
+
+
+def lambda_context(remaining: timedelta = timedelta(minutes=1)) -> FixedTime:
+    """Make a context with this much time left; a handler under test may set its `remaining` anew.
+
+    >>> context = lambda_context(timedelta(seconds=3))
+    >>> context.get_remaining_time_in_millis()
+    3000
+    """
+    return FixedTime(remaining)
+
+
+# The Results of a pipeline, taken apart for a test to compare.
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+
+def values(results: Iterable[Result[Handled[A], Failed[E]]]) -> list[A]:
+    """Take what handlers succeeded with, in the order of the Results; failures are left out.
+
+    >>> values([])
+    []
+    """
+    return [result.unwrap().value for result in results if isinstance(result, Success)]
+
+
+def failures(results: Iterable[Result[Handled[A], Failed[E]]]) -> list[Failed[E]]:
+    """Take what failed, in the order of the Results: each with its record, its handler and the reason.
+
+    >>> failures([])
+    []
+    """
+    return [result.failure() for result in results if isinstance(result, Failure)]
+
+
+# The payloads that reach a function, made of events and, where a test wants any, of broken records.
 
 _LEFT_OUT: Final[Mapping[StreamViewType, tuple[Literal["NewImage", "OldImage"], ...]]] = {
     StreamViewType.NEW_AND_OLD_IMAGES: (),

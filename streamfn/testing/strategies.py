@@ -18,17 +18,19 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from typing_extensions import TypeForm, TypeVar
 
-from streamfn._conversion.generics import is_alias
-from streamfn._conversion.models import fields_of
-from streamfn._conversion.scalars import scalar_of
-from streamfn._conversion.types import (
+from streamfn._conversion.attribute_values import scalar_of
+from streamfn._conversion.hints import (
     LISTS,
     MAPS,
     SETS,
     UNTYPED,
     Hint,
+    PartitionKey,
+    SortKey,
+    TimeToLive,
     annotations_in,
     bare,
+    is_alias,
     is_enum,
     is_model,
     members,
@@ -36,10 +38,10 @@ from streamfn._conversion.types import (
     peeled,
     says,
 )
-from streamfn._markers import PartitionKey, SortKey, TimeToLive
+from streamfn._conversion.models import fields_of
+from streamfn._records import AttributeValue
 from streamfn._tables import Table
-from streamfn._wire import AttributeValue
-from streamfn.testing._attributes import as_json
+from streamfn.testing._events import as_json
 
 T = TypeVar("T")
 

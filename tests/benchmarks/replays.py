@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 from tests.benchmarks.loads import TABLE, make_load
 from tests.benchmarks.replayed import process
 from tests.benchmarks.results import Replays, Timing

@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from streamfn.ledgers import Pair
-from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import Invocation
+from streamfn.testing._simulator.history import History, Invocation
 from tests.chain.watched import WatchedLedger
 
 

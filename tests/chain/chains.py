@@ -10,13 +10,13 @@ from typing import Final
 
 from examples.demo.stream import WireRecord
 from streamfn import Failed, lambda_handler, retry
-from streamfn._delivery.ledger_delivery import Write
-from streamfn._letters import read_letter
+from streamfn._delivery.ledger import Write
 from streamfn.dead_letters import SqsDeadLetters
+from streamfn.dead_letters._protocol import read_letter
 from streamfn.ledgers import Pair
 from streamfn.testing import EventSourceMapping
-from streamfn.testing._mapping.faults import Fault
-from streamfn.testing._mapping.history import History
+from streamfn.testing._simulator.history import History
+from streamfn.testing._simulator.invoking import Fault
 from tests.chain.accounts import letters_in
 from tests.chain.jobs import Outside, process_on, wanted
 from tests.chain.lines import Line

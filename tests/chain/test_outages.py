@@ -20,11 +20,11 @@ import boto3
 import pytest
 
 from examples.demo import stream
-from streamfn._clients import short_waits
+from streamfn._aws import short_waits
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger, Pair
 from streamfn.testing import Crash, LostAnswer, Repeated
-from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._simulator.invoking import Fault
 from tests.chain import changes, lines, stacks
 from tests.chain.accounts import expected, letters_in, repeated
 from tests.chain.chains import MAX_ATTEMPTS, SEED, Chain

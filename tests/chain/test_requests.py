@@ -15,8 +15,8 @@ from returns.result import Failure, Result, Success
 
 from examples.demo import ministack
 from streamfn import Failed, Handler, InsertEvent, LambdaFunction, lambda_handler, on_insert, pipeline, retry
-from streamfn._clients import short_waits
-from streamfn._delivery.ledger_delivery import Write
+from streamfn._aws import short_waits
+from streamfn._delivery.ledger import Write
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
 from streamfn.testing import LambdaEvent, insert_event, lambda_event

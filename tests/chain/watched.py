@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streamfn._letters import DeadLetter, DeadLetters
 from streamfn._time import SecondsLeft, no_end
+from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
 from streamfn.ledgers import Entry, Ledger, Pair, Stretch
 
 

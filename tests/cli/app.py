@@ -33,12 +33,11 @@ from streamfn import (
     router,
     series,
 )
-from streamfn._delivery.delivery import Process
-from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate
-from streamfn._execution.tasks import Passage, Results
+from streamfn._delivery.plain import Process
+from streamfn._execution.plan import Gate
+from streamfn._execution.run import Passage, Results
 from streamfn._records import Record
-from streamfn._time import Clock
+from streamfn._time import Clock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from streamfn._wire import is_map
+from streamfn._records import is_map
 from streamfn.cli._application import run
 
 ROOT = Path(__file__).parents[2]

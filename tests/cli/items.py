@@ -9,10 +9,8 @@ from typing import cast
 from hypothesis import strategies as st
 
 from streamfn import Image, Table
-from streamfn._wire import AttributeValue
-from streamfn.cli._modelling.proposals import proposed
-from streamfn.cli._modelling.sampling import Keys
-from streamfn.cli._modelling.source import module_of
+from streamfn._records import AttributeValue
+from streamfn.cli._modelling import Keys, module_of, proposed
 
 NAMES = st.one_of(
     st.sampled_from(

@@ -14,10 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from streamfn import Misuse, NotAStreamEvent, cli
 from streamfn.cli import main
-from streamfn.cli._account import use_account
 from streamfn.cli._application import COMMANDS, help_of, run
-from streamfn.cli._exits import ExitCode, attempt
-from streamfn.cli._pipelines import look_here
+from streamfn.cli._common import ExitCode, attempt, look_here, use_account
 from tests.cli.commands import ROOT, Ran, call, streamfn
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from streamfn import filter_criteria
 from streamfn.cli import filter as command
+from streamfn.mappings import filter_criteria
 from tests.cli import app
 from tests.cli.commands import call
 

@@ -7,9 +7,15 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamfn.cli._mermaid import flowchart
-from streamfn.cli._outline import Outline, OutlinedDelivery, OutlinedHandler, OutlinedRoute, outline_of
-from streamfn.cli._pipelines import named
+from streamfn.cli._common import load_named
+from streamfn.cli.graph import (
+    Outline,
+    OutlinedDelivery,
+    OutlinedHandler,
+    OutlinedRoute,
+    flowchart,
+    outline_of,
+)
 from tests.cli import app
 from tests.cli.commands import call
 
@@ -123,7 +129,7 @@ def test_json_has_the_same() -> None:
 
 def test_deliveries_are_named() -> None:
     names = [
-        outline_of(*named(f"tests.cli.app:{name}"))["delivery"]
+        outline_of(*load_named(f"tests.cli.app:{name}"))["delivery"]
         for name in ("plain", "dropping", "remembering", "in_memory", "own")
     ]
     assert names == [

@@ -10,8 +10,8 @@ import pytest
 from returns.result import Success
 
 from streamfn import Misuse
-from streamfn._wire import is_map
-from streamfn.cli._pipelines import function_named
+from streamfn._records import is_map
+from streamfn.cli._common import function_named
 from streamfn.cli.invoke import invoke, read_payload, run_function
 from tests.cards import event, record
 from tests.cli import app

@@ -11,17 +11,17 @@ import boto3
 import pytest
 
 from streamfn import Image, Misuse
-from streamfn.cli._modelling.proposals import proposed
-from streamfn.cli._modelling.sampling import (
+from streamfn.cli._modelling import (
     DescribeTableOutput,
     DescribeTimeToLiveOutput,
     Keys,
     ScanOutput,
     keys_of,
+    module_of,
+    proposed,
     read_items,
     scanned,
 )
-from streamfn.cli._modelling.source import module_of
 from tests.cli.commands import call
 from tests.cli.items import table_in
 

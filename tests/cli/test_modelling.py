@@ -15,10 +15,8 @@ from hypothesis import Phase, given, settings
 from returns.result import Success
 
 from streamfn import AttributeValue, Image, Misuse
-from streamfn._wire import is_map
-from streamfn.cli._modelling.sampling import Keys
-from streamfn.cli._modelling.shapes import Attributes, Field, Scalar, Shape
-from streamfn.cli._modelling.source import Proposal, module_of
+from streamfn._records import is_map
+from streamfn.cli._modelling import Attributes, Field, Keys, Proposal, Scalar, Shape, module_of
 from tests.cli.commands import ROOT, objects
 from tests.cli.items import Sample, module_for, samples, table_in
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from streamfn.cli import _printing
-from streamfn.cli._printing import alone_on_output, output
+from streamfn.cli import _common as _printing
+from streamfn.cli._common import alone_on_output, output
 
 
 def test_what_is_written_to_the_descriptor_itself_goes_to_standard_error(

@@ -11,9 +11,9 @@ import boto3
 import pytest
 
 from streamfn import Delivery, Misuse, lambda_handler, retry
-from streamfn.cli import _exits
+from streamfn.cli import _common as _exits
 from streamfn.cli import redrive as command
-from streamfn.cli._letters import keys_of, source_of
+from streamfn.cli.redrive import keys_of, source_of
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
 from tests.cards import event, record

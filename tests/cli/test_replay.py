@@ -13,15 +13,13 @@ from typing import cast
 
 import pytest
 
+from streamfn import exports as export
 from streamfn import spark
 from streamfn.cli import replay as command
-from streamfn.cli._bar import bar
-from streamfn.cli._on_spark import prepare_workers
-from streamfn.cli._summaries import summed
-from streamfn.sources import export
-from streamfn.sources.export import Outcome, Progress
-from streamfn.sources.export._claims import claimed
-from streamfn.sources.export._places import place_at
+from streamfn.cli.replay import bar, prepare_workers, summed
+from streamfn.exports import Outcome, Progress
+from streamfn.exports._export import place_at
+from streamfn.exports._progress import claimed
 from tests.cli import app
 from tests.cli.commands import call, objects, streamfn
 from tests.sources.export.exports import EXPORT_ID, item, write_export

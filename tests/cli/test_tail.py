@@ -20,11 +20,10 @@ import pytest
 from returns.result import Failure
 
 from streamfn import Failed, Malformed, MalformedRecord, Misuse
-from streamfn._wire import is_map
+from streamfn._records import is_map
 from streamfn.cli import tail as command
-from streamfn.cli._lines import json_lines, lines_for, tell
-from streamfn.cli._pipelines import named
-from streamfn.cli._results import AnyResult, shown_results
+from streamfn.cli._common import AnyResult, load_named, shown_results
+from streamfn.cli.tail import json_lines, lines_for, tell
 from streamfn.sources import (
     FileCheckpoints,
     Finished,
@@ -320,7 +319,7 @@ def test_what_is_followed_and_from_where() -> None:
         command.only_table(app.joined)
     assert command.beginning(None) is command.Start.LATEST
     assert command.beginning(Path("cards.json")) is command.Start.HORIZON
-    process, function = named("tests.cli.app:in_memory")
+    process, function = load_named("tests.cli.app:in_memory")
     assert command.followed_function(process, function, skips=False) is function
     for given, skips in ((None, False), (function, True)):
         answer = command.followed_function(process, given, skips=skips)(event(record(1, "REMOVE")), None)

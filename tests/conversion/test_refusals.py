@@ -27,7 +27,7 @@ from streamfn import (
     Undecodable,
     make_converter,
 )
-from streamfn._conversion.problems import Unfit
+from streamfn._conversion.hooks import Unfit
 from tests.conversion.holders import holder
 
 SECRET = "hunter2"  # noqa: S105 (it stands for a person's data)

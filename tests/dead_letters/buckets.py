@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
 
-from streamfn.dead_letters._clients import GetObjectOutput, ListObjectsOutput
+from streamfn._aws import GetObjectOutput, ListObjectsOutput
 
 NAME = "letters"
 

@@ -11,7 +11,7 @@ from typing import Final, Literal, cast
 from botocore.exceptions import ClientError
 
 from streamfn import InsertEvent
-from streamfn.dead_letters._clients import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
+from streamfn._aws import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
 from tests.dead_letters.redriving import SCOPE, STREAM
 from tests.delivery.jobs import Note
 

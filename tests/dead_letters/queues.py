@@ -6,14 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from streamfn._aws import Message, NotSent, ReceiveMessageOutput, SendMessageBatchOutput, Sent
 from streamfn.dead_letters import DeadLetter, read_letter
-from streamfn.dead_letters._clients import (
-    Message,
-    NotSent,
-    ReceiveMessageOutput,
-    SendMessageBatchOutput,
-    Sent,
-)
 from streamfn.dead_letters._messages import Entry
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"

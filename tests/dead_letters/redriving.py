@@ -9,11 +9,12 @@ from functools import partial
 from typing import Final
 
 from streamfn import InsertEvent
-from streamfn._ledger import Entry, Pair, State, Stretch
-from streamfn._letters import DeadLetter
 from streamfn._time import no_end
-from streamfn.dead_letters import MemoryDeadLetters, Received, Redriven
+from streamfn.dead_letters import MemoryDeadLetters, Received
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import Ledger
+from streamfn.ledgers._protocol import Entry, Pair, State, Stretch
+from streamfn.redrive import Redriven
 from tests.dead_letters.letters import NOW
 from tests.delivery.jobs import Note, written
 

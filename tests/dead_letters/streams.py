@@ -8,7 +8,7 @@ from typing import Literal
 
 from botocore.exceptions import ClientError
 
-from streamfn.dead_letters._clients import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
+from streamfn._aws import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
 from tests.dead_letters.documents import Shard, refusal
 from tests.dead_letters.redriving import STREAM
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from streamfn.dead_letters._redriving.documents import NotADocument, read_document
+from streamfn.redrive._documents import NotADocument, read_document
 from tests.dead_letters.documents import ARN, SHARD, document, number_of, raws
 from tests.dead_letters.redriving import STREAM
 from tests.delivery.jobs import written

@@ -36,11 +36,12 @@ from streamfn import (
     pipeline,
     series,
 )
-from streamfn._ledger import Entry, Pair
-from streamfn._routes import Strategy
+from streamfn._pipeline import Strategy
 from streamfn._time import no_end
-from streamfn.dead_letters import LetterSource, Received, Redriven, SqsDeadLetters, redrive
+from streamfn.dead_letters import LetterSource, Received, SqsDeadLetters
 from streamfn.ledgers import Ledger, MemoryLedger
+from streamfn.ledgers._protocol import Entry, Pair
+from streamfn.redrive import Redriven, redrive
 from streamfn.testing import insert_event
 from tests.cards import Json, record
 from tests.dead_letters.letters import seconds

@@ -20,10 +20,10 @@ from streamfn import (
     on_remove,
     pipeline,
 )
-from streamfn._ledger import Entry, Pair
 from streamfn._time import no_end
-from streamfn.dead_letters import Redriven, redrive
 from streamfn.ledgers import Ledger, MemoryLedger
+from streamfn.ledgers._protocol import Entry, Pair
+from streamfn.redrive import Redriven, redrive
 from tests.cards import record
 from tests.dead_letters.documents import Raw, Shard, document, raws, refusal
 from tests.dead_letters.redriving import EVERYTHING, Crash, Texts, letter_on, note, told

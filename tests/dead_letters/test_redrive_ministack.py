@@ -13,10 +13,11 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import InsertEvent, Pipeline, Table, lambda_handler, on_insert, pipeline, retry
-from streamfn._get_records import as_lambda_sends
-from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters, redrive
+from streamfn._records import as_lambda_sends
+from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.dead_letters import _sqs as sqs_module
 from streamfn.ledgers import DynamoDBLedger
+from streamfn.redrive import redrive
 from streamfn.testing import lambda_event
 from tests.dead_letters.documents import Raw, document, number_of
 from tests.dead_letters.redriving import SCOPE, told

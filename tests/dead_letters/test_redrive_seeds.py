@@ -13,12 +13,12 @@ from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import Event, Pipeline, batched, batched_each, concurrent, on_event, pipeline, series
-from streamfn._ledger import Entry, Pair, Stretch
-from streamfn._letters import DeadLetter
-from streamfn._routes import Strategy
+from streamfn._pipeline import Strategy
 from streamfn._time import SecondsLeft
-from streamfn.dead_letters import redrive
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import Entry, Pair, Stretch
+from streamfn.redrive import redrive
 from tests.dead_letters.redriving import Crash, Texts, letter_on, note
 from tests.delivery.jobs import Note, notes, written
 

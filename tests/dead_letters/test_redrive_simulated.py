@@ -13,8 +13,9 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import Event, InsertEvent, LambdaFunction, Pipeline, lambda_handler, on_event, pipeline, retry
-from streamfn.dead_letters import MemoryDeadLetters, Redriven, redrive
+from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
+from streamfn.redrive import Redriven, redrive
 from streamfn.testing import EventSourceMapping, StoreDown
 from tests.dead_letters.documents import Shard, raws
 from tests.dead_letters.redriving import Texts, told

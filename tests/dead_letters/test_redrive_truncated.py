@@ -10,13 +10,13 @@ import pytest
 from typing_extensions import override
 
 from streamfn import InsertEvent, Pipeline, on_event, pipeline
-from streamfn._clients import OnFirstUse
+from streamfn._aws import GetShardIteratorOutput, OnFirstUse
+from streamfn._records import magnitude
 from streamfn._time import no_end
-from streamfn._wire import magnitude
-from streamfn.dead_letters import DeadLetter, MemoryDeadLetters, Redriven, StreamsClient, redrive
-from streamfn.dead_letters._clients import GetShardIteratorOutput
-from streamfn.dead_letters._redriving.shards import IDLE_AT_ONCE, Forgotten, Shards, Unreachable
+from streamfn.dead_letters import DeadLetter, MemoryDeadLetters, StreamsClient
 from streamfn.ledgers import Entry, Ledger, MemoryLedger
+from streamfn.redrive import Redriven, redrive
+from streamfn.redrive._documents import IDLE_AT_ONCE, Forgotten, Shards, Unreachable
 from streamfn.testing import insert_event
 from tests.dead_letters.documents import Raw, Shard, number_of, raws, refusal
 from tests.dead_letters.redriving import (

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.demo import ministack
+from streamfn._aws import ListObjectsOutput
 from streamfn.dead_letters import DeadLetter, DeadLetters, LetterSource, S3DeadLetters, read_letter
-from streamfn.dead_letters._clients import ListObjectsOutput
 from tests.dead_letters.buckets import NAME, Bucket
 from tests.dead_letters.letters import SECRET, cyclic, ids, letter, no_end, seconds
 

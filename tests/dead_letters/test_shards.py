@@ -9,19 +9,11 @@ from typing import Literal
 import pytest
 from typing_extensions import override
 
-from streamfn._clients import OnFirstUse
-from streamfn._get_records import as_lambda_sends
+from streamfn._aws import GetRecordsOutput, OnFirstUse
+from streamfn._records import as_lambda_sends
 from streamfn._time import no_end
 from streamfn.dead_letters import StreamsClient
-from streamfn.dead_letters._clients import GetRecordsOutput
-from streamfn.dead_letters._redriving.documents import Document, read_document
-from streamfn.dead_letters._redriving.shards import (
-    IDLE,
-    PAUSES,
-    Forgotten,
-    Shards,
-    Unreachable,
-)
+from streamfn.redrive._documents import IDLE, PAUSES, Document, Forgotten, Shards, Unreachable, read_document
 from tests.dead_letters.documents import Raw, Shard, document, number_of, raws, refusal
 from tests.dead_letters.redriving import STREAM
 from tests.delivery.jobs import written

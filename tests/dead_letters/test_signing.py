@@ -11,11 +11,12 @@ from typing import cast
 import pytest
 
 from streamfn import Misuse
-from streamfn._letters import read_letter
 from streamfn._time import no_end
-from streamfn.dead_letters import DeadLetter, S3DeadLetters, SigningKeys, SqsDeadLetters, redrive
-from streamfn.dead_letters._signing import Signer
+from streamfn.dead_letters import DeadLetter, S3DeadLetters, SigningKeys, SqsDeadLetters
+from streamfn.dead_letters._messages import Signer
+from streamfn.dead_letters._protocol import read_letter
 from streamfn.ledgers import MemoryLedger
+from streamfn.redrive import redrive
 from tests.dead_letters.buckets import NAME, Bucket
 from tests.dead_letters.queues import URL, Queue, message
 from tests.dead_letters.redriving import Texts, letter_on, note

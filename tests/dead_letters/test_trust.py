@@ -12,20 +12,14 @@ import pytest
 from returns.result import Success
 
 from streamfn import InsertEvent, Misuse, Pipeline, lambda_handler, on_event, pipeline, retry
-from streamfn._letters import DeadLetter
+from streamfn._aws import Message
 from streamfn._time import MACHINE_CLOCK, no_end
-from streamfn.dead_letters import (
-    MemoryDeadLetters,
-    Received,
-    Redriven,
-    S3DeadLetters,
-    SqsDeadLetters,
-    redrive,
-)
-from streamfn.dead_letters._clients import Message
-from streamfn.dead_letters._redriving import redrive as redrive_module
-from streamfn.dead_letters._redriving.homes import Home, home_of_queue
+from streamfn.dead_letters import MemoryDeadLetters, Received, S3DeadLetters, SqsDeadLetters
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
+from streamfn.redrive import Redriven, redrive
+from streamfn.redrive import _redrive as redrive_module
+from streamfn.redrive._contents import Home, home_of_queue
 from streamfn.testing import insert_event, lambda_event
 from tests.dead_letters.buckets import NAME, Bucket
 from tests.dead_letters.documents import ARN, Raw, Shard, document, raws

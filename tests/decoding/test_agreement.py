@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamfn import Image, Table, make_converter
+from streamfn._conversion.attribute_values import read_int
+from streamfn._conversion.decoders import Inline, inline_of
 from streamfn._conversion.hooks import StructureHook
-from streamfn._conversion.numbers import read_int
-from streamfn._decoding.inline import Inline, inline_of
 from streamfn.testing.strategies import images
 from tests.conversion.hints import ALL, Circle, Square, shown
 from tests.fuzz.models import Card
@@ -104,7 +104,7 @@ def test_a_decoder_that_leaves_a_check_out_breaks_the_law(
     def inline(hook: StructureHook) -> Inline | None:
         return careless if hook is read_int else inline_of(hook)
 
-    monkeypatch.setattr("streamfn._decoding.values.inline_of", inline)
+    monkeypatch.setattr("streamfn._conversion.decoders.inline_of", inline)
     with pytest.raises(AssertionError, match="they do not agree"):
         agreement(holder(int), examples=300)
 

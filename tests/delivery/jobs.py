@@ -10,10 +10,10 @@ from typing import Annotated, Final
 from returns.result import Failure, Result, Success
 
 from streamfn import Event, Failed, InsertEvent, PartitionKey, Table
-from streamfn._ledger import Entry, Stretch, is_note
-from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import Entry, Stretch, is_note
 from streamfn.testing import insert_event
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from streamfn._delivery.book import Book
-from streamfn._ledger import Entry, Pair, Stretch, Waiting, merged
-from streamfn._wire import Image
-from streamfn.ledgers._segments import entries_of, items_of
+from streamfn._delivery.session import Book
+from streamfn._records import Image
+from streamfn.ledgers._items import entries_of, items_of
+from streamfn.ledgers._protocol import Entry, Pair, Stretch, Waiting, merged
 
 HANDLERS = ("announce", "back_up", "index")
 MOMENT = datetime(2030, 1, 1, tzinfo=UTC)

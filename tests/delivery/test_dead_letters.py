@@ -32,9 +32,9 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._ledger import Entry, Pair, stretch_of
-from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft, no_end
+from streamfn.dead_letters._protocol import DeadLetter
+from streamfn.ledgers._protocol import Entry, Pair, stretch_of
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Json, record
 from tests.delivery.jobs import START, Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written

@@ -27,9 +27,9 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._ledger import Entry, Stretch
-from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter
+from streamfn.ledgers._protocol import Entry, Stretch
 from streamfn.testing import EventSourceMapping, lambda_context, lambda_event
 from tests.delivery.jobs import Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
 

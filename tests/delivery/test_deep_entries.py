@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from streamfn import BatchFailed, acknowledge, lambda_handler, on_insert, pipeline, retry
-from streamfn._ledger import identity_of, namesakes_among
 from streamfn._payloads import read
-from streamfn._records import Record, is_one_change
-from streamfn._wire import flattened, is_same
+from streamfn._records import Record, flattened, is_one_change, is_same
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import identity_of, namesakes_among
 from tests.cards import Json, record
 from tests.delivery.jobs import Job, notes, quiet
 

@@ -31,9 +31,9 @@ from streamfn import (
     retry,
     router,
 )
-from streamfn._ledger import Entry, Pair, Stretch
 from streamfn._time import no_end
 from streamfn.dead_letters import MemoryDeadLetters
+from streamfn.ledgers._protocol import Entry, Pair, Stretch
 from streamfn.testing import lambda_context, lambda_event
 from tests.cards import Card, cards, record
 from tests.cards import event as batch_of

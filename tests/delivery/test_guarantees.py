@@ -27,8 +27,8 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, HalfWritten, LostAnswer, Repeated, StoreDown
-from streamfn.testing._mapping.faults import Fault
-from streamfn.testing._records import MOMENT
+from streamfn.testing._events import MOMENT
+from streamfn.testing._simulator.invoking import Fault
 from tests.delivery.jobs import Note, notes, written
 
 TABLE: Final = Path(__file__).parents[2] / "docs" / "guarantees.md"

@@ -31,11 +31,10 @@ from streamfn import (
     router,
     series,
 )
-from streamfn._delivery.delivery import Delivery, Process
-from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate
+from streamfn._delivery.plain import Delivery, Process
+from streamfn._execution.plan import Gate
 from streamfn._records import Record
-from streamfn._time import Clock
+from streamfn._time import Clock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import insert_event, lambda_event

@@ -32,8 +32,8 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._ledger import Entry, Ledger, Stretch
 from streamfn._time import SecondsLeft
+from streamfn.ledgers._protocol import Entry, Ledger, Stretch
 from streamfn.testing import kinesis_event, lambda_context, lambda_event
 from tests.cards import record
 from tests.delivery.jobs import Job, Note, WatchedLedger, notes, quiet, written

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from streamfn import lambda_handler, on_event, pipeline, retry
-from streamfn._delivery.marks import Begun, FileMarks
-from streamfn._ledger import Stretch
+from streamfn._delivery.processes import Begun, FileMarks
+from streamfn.ledgers._protocol import Stretch
 from streamfn.testing import lambda_event
 from tests.delivery.jobs import Job, notes, quiet, written
 from tests.delivery.test_process_deaths import Shared, writes_of

@@ -32,13 +32,12 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._delivery.marks import Marks
-from streamfn._delivery.processes import ThisProcess
-from streamfn._ledger import Entry, Pair, Stretch, merged, stretch_of
+from streamfn._delivery.processes import Marks, ThisProcess
 from streamfn._time import SecondsLeft, no_end
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import Entry, Pair, Stretch, merged, stretch_of
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, StoreDown, lambda_context, lambda_event
-from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._simulator.invoking import Fault
 from tests.delivery.jobs import START, Clock, Job, Letterbox, Note, notes, quiet, written
 
 SECOND: Final = timedelta(seconds=1)

@@ -9,10 +9,10 @@ from typing import Annotated
 from returns.result import Failure, Result, Success
 
 from streamfn import Event, PartitionKey, Table, lambda_handler, on_event, pipeline, retry, router
-from streamfn._ledger import stretch_of
 from streamfn._payloads import read
 from streamfn._time import no_end
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import stretch_of
 from streamfn.testing import insert_event, lambda_event
 from tests.delivery.jobs import Job, Letterbox, WatchedLedger, notes, quiet, written
 

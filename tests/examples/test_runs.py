@@ -24,7 +24,7 @@ from examples.demo.services import SearchIndex, Slack
 from streamfn import Delivery, retry
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
-from streamfn.mappings._needs import needs_of
+from streamfn.mappings._rules import needs_of
 from streamfn.testing import insert_event, remove_event
 from tests.examples.outside import fresh_clients
 

@@ -19,8 +19,7 @@ from samtranslator.yaml_helper import yaml_parse
 from examples.cards import app
 from examples.cards.app import cards, handler
 from examples.demo.runs import as_deployed
-from streamfn.mappings._needs import needs_of
-from streamfn.mappings._rules import judge
+from streamfn.mappings._rules import judge, needs_of
 from tests.sam import NoManagedPolicies
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

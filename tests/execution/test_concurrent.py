@@ -38,7 +38,7 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._execution.tasks import Call
+from streamfn._execution.run import Call
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests import cards as wire
 from tests.cards import Card, Json, cards

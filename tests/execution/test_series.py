@@ -18,7 +18,7 @@ from streamfn import (
     on_modify,
     pipeline,
 )
-from streamfn._execution.gate import Gate
+from streamfn._execution.plan import Gate
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests.cards import Card, cards
 

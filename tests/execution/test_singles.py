@@ -24,7 +24,7 @@ from streamfn import (
     pipeline,
     read,
 )
-from streamfn._execution.gate import Gate
+from streamfn._execution.plan import Gate
 from tests import cards as wire
 from tests.cards import STREAM, Card, Json, cards
 

@@ -11,9 +11,9 @@ from returns.primitives.exceptions import ImmutableStateError
 from returns.result import Result, Success
 
 from streamfn import Event, Handled, KeysEvent, UpsertEvent, on_event, on_keys, on_upsert, pipeline
-from streamfn._execution.successes import HandlerResult, constructed, filled, success
+from streamfn._dataclasses import slots_of
+from streamfn._execution.calls import HandlerResult, constructed, filled, success
 from streamfn._records import StreamRecord
-from streamfn._successes import slots_of
 from streamfn.testing import insert_event, lambda_event, modify_event, remove_event
 from tests.cards import Card, CardKey, cards
 

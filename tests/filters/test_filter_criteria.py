@@ -19,15 +19,12 @@ from returns.result import Result, Success
 
 from streamfn import (
     Event,
-    Filter,
-    FilterCriteria,
     Handler,
     KeysEvent,
     Misuse,
     Pipeline,
     Table,
     changed,
-    filter_criteria,
     on_event,
     on_insert,
     on_keys,
@@ -37,8 +34,10 @@ from streamfn import (
     pipeline,
     router,
 )
-from streamfn._filters import packing, wanted
-from streamfn._patterns.matchers import Matcher, compiled
+from streamfn._patterns.matching import Matcher, compiled
+from streamfn.mappings import Filter, FilterCriteria, filter_criteria
+from streamfn.mappings import _filters as packing
+from streamfn.mappings import _filters as wanted
 from tests.patterns.generated import Generator
 from tests.patterns.reference import Json
 

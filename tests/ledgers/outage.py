@@ -24,9 +24,8 @@ from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import Failed, InsertEvent, lambda_handler, on_insert, pipeline, retry
-from streamfn._clients import OnFirstUse
-from streamfn.ledgers._client import Page, Written, make_client
-from streamfn.ledgers._segment_log import SegmentLog
+from streamfn._aws import OnFirstUse, Page, Written, make_client
+from streamfn.ledgers._dynamodb import SegmentLog
 from streamfn.testing import LambdaEvent, insert_event, lambda_event
 from tests.cards import Card, cards
 from tests.ledgers.tables import NAME, NOW, Kind, MemoryTable, Put, refusal

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, TypeAlias
 
+from streamfn import _aws as _client
 from streamfn._time import no_end
-from streamfn.ledgers import Entry, Pair, Stretch, _client
-from streamfn.ledgers._segment_log import SegmentLog
+from streamfn.ledgers import Entry, Pair, Stretch
+from streamfn.ledgers._dynamodb import SegmentLog
 from tests.ledgers.tables import MemoryTable, Put, Time, log_on, write_as_earlier
 
 Written: TypeAlias = tuple[float, Stretch, Sequence[Entry]]

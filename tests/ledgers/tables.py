@@ -11,12 +11,10 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 
-from streamfn._clients import OnFirstUse
+from streamfn._aws import OnFirstUse, Page, Written, make_client
 from streamfn.ledgers import Entry, LedgerClient, Stretch
-from streamfn.ledgers._client import Page, Written, make_client
-from streamfn.ledgers._segment_log import SegmentLog
-from streamfn.ledgers._segments import items_of
-from streamfn.ledgers._table import partition_of
+from streamfn.ledgers._dynamodb import SegmentLog
+from streamfn.ledgers._items import items_of, partition_of
 
 NAME = "card-ledger"
 NOW = 1_800_000_000

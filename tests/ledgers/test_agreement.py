@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.demo import ministack
-from streamfn._ledger import merged
 from streamfn._time import no_end
 from streamfn.ledgers import DynamoDBLedger, Entry, Ledger, MemoryLedger, Pair, Stretch
+from streamfn.ledgers._protocol import merged
 from tests.ledgers.entries import entries, stretches
 from tests.ledgers.tables import NAME, MemoryTable
 

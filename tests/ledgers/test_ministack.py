@@ -20,9 +20,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from examples.demo import ministack
+from streamfn._aws import Page, Written
 from streamfn._time import no_end
 from streamfn.ledgers import DynamoDBLedger, Entry, Ledger, Pair, Stretch, UnreadableSegment
-from streamfn.ledgers._client import Page, Written
 from tests.ledgers.entries import ARN
 from tests.ledgers.tables import size, text
 

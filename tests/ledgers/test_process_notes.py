@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from streamfn._ledger import Waiting
 from streamfn._time import no_end
 from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch
+from streamfn.ledgers._protocol import Waiting
 from tests.ledgers.tables import MemoryTable, Moody, Time, log_on, refusal
 
 STRETCH = Stretch("follow-cards", "arn", "100", "199", ("id-1", "id-2", "id-3"))

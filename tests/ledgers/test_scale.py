@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from streamfn import Event, Failed, lambda_handler, on_event, pipeline, retry
 from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch
-from streamfn.ledgers._segment_log import SegmentLog
+from streamfn.ledgers._dynamodb import SegmentLog
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Card, cards
 from tests.ledgers.entries import ARN

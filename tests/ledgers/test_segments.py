@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment
-from streamfn.ledgers._segments import entries_of, items_of
-from streamfn.ledgers._table import place_of
+from streamfn.ledgers._items import entries_of, items_of, place_of
 from tests.ledgers.entries import ARN, entries, names
 from tests.ledgers.tables import NOW, MemoryTable, Time, key_of, log_on, size
 

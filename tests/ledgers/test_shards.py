@@ -7,10 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from streamfn._ledger import Stretch
-from streamfn._wire import Image
-from streamfn.ledgers import Entry, _batches, _directory, _index, _segment_log, _table
-from streamfn.ledgers._directory import Directory
+from streamfn._records import Image
+from streamfn.ledgers import Entry, _index
+from streamfn.ledgers import _dynamodb as _segment_log
+from streamfn.ledgers import _index as _batches
+from streamfn.ledgers import _index as _directory
+from streamfn.ledgers import _items as _table
+from streamfn.ledgers._index import Directory
+from streamfn.ledgers._protocol import Stretch
 from tests.ledgers.shards import assert_all_is_known
 
 Break = Callable[[pytest.MonkeyPatch], None]

@@ -11,9 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
+from streamfn import _aws as _client
 from streamfn._time import no_end
-from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment, _client
-from streamfn.ledgers._table import partition_of, place_of
+from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment
+from streamfn.ledgers._items import partition_of, place_of
 from tests.ledgers.tables import (
     NAME,
     NOW,

@@ -9,7 +9,8 @@ from itertools import repeat
 import pytest
 from botocore.exceptions import ClientError
 
-from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch, _segments
+from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch
+from streamfn.ledgers import _items as _segments
 from tests.ledgers.tables import NAME, MemoryTable, Moody, Time, log_on, refusal, write_as_earlier
 
 STRETCH = Stretch("follow-cards", "arn", "100", "199")

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from streamfn.mappings import Finding
 from streamfn.mappings._check import findings_of
-from streamfn.mappings._needs import STRICTEST, Needs
+from streamfn.mappings._rules import STRICTEST, Needs
 
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:given-up"

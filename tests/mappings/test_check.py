@@ -10,22 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from returns.result import Result, Success
 
-from streamfn import (
-    Event,
-    InsertEvent,
-    Window,
-    acknowledge,
-    lambda_handler,
-    on_insert,
-    pipeline,
-    retry,
-    window_handler,
-)
+from streamfn import Event, InsertEvent, acknowledge, lambda_handler, on_insert, pipeline, retry
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.mappings import Finding, check_mapping
 from streamfn.mappings._check import findings_of
-from streamfn.mappings._needs import STRICTEST, Needs, needs_of
+from streamfn.mappings._rules import STRICTEST, Needs, needs_of
+from streamfn.windows import Window, window_handler
 from tests.cards import Card, cards
 from tests.mappings.scripted import (
     FITTING,

@@ -23,9 +23,7 @@ from streamfn import (
     Pipeline,
     RemoveEvent,
     Table,
-    Window,
     changed,
-    filter_criteria,
     lambda_handler,
     on_event,
     on_insert,
@@ -34,9 +32,9 @@ from streamfn import (
     on_remove,
     pipeline,
     router,
-    window_handler,
 )
-from streamfn.mappings import Finding, check_mapping
+from streamfn.mappings import Finding, check_mapping, filter_criteria
+from streamfn.windows import Window, window_handler
 from tests.mappings.scripted import FITTING, STREAM, Lambda, mapping
 
 KINESIS: Final = "arn:aws:kinesis:eu-west-1:123456789012:stream/changes"

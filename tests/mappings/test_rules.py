@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from streamfn.mappings import Finding
-from streamfn.mappings._needs import STRICTEST, Needs
+from streamfn.mappings._rules import STRICTEST, Needs
 from tests.mappings.scripted import (
     ACKNOWLEDGE,
     FITTING,

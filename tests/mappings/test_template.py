@@ -2,8 +2,7 @@
 
 import pytest
 
-from streamfn.mappings._needs import STRICTEST
-from streamfn.mappings._rules import judge
+from streamfn.mappings._rules import STRICTEST, judge
 from tests.examples.test_template import Json, deployed, part, properties
 
 

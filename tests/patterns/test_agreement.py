@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from streamfn import Misuse
-from streamfn._patterns.alternatives import alternatives_of
-from streamfn._patterns.matchers import compiled
-from streamfn._patterns.search import Search
+from streamfn._patterns.matching import Search, compiled
+from streamfn._patterns.syntax import alternatives_of
 from tests.patterns.generated import Generator
 from tests.patterns.reference import Elements, Field, Json, Reference
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import pytest
 
-from streamfn._patterns.matchers import compiled
+from streamfn._patterns.matching import compiled
 
 Fields: TypeAlias = Mapping[str, object]
 

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from streamfn._patterns.matchers import compiled
-from streamfn._patterns.quick import text_at
+from streamfn._patterns.matching import compiled, text_at
 
 PATH = ("dynamodb", "NewImage", "kind", "S")
 

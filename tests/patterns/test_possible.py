@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamfn import Misuse, PartitionKey, SortKey, Table
-from streamfn._patterns.plain import is_array
+from streamfn._patterns.syntax import is_array
 from streamfn._payloads import read
-from streamfn._records import StreamRecord
-from streamfn._wire import is_map
+from streamfn._records import StreamRecord, is_map
 from streamfn.testing import insert_event, kinesis_event, lambda_event, modify_event, pipe_event, remove_event
 from tests.cards import Card, cards, record
 from tests.cards import event as batch_of

@@ -8,7 +8,7 @@ from typing import Final, cast
 import pytest
 
 from streamfn import Misuse
-from streamfn._patterns.matchers import compiled
+from streamfn._patterns.matching import compiled
 
 NESTED: dict[str, object] = {}
 NESTED["a"] = NESTED

@@ -16,8 +16,9 @@ import pytest
 from returns.result import Result, Success
 
 from streamfn import InsertEvent, on_insert, pipeline
-from streamfn.dead_letters import DeadLetter, S3DeadLetters, SqsDeadLetters, read_letter, redrive
+from streamfn.dead_letters import DeadLetter, S3DeadLetters, SqsDeadLetters, read_letter
 from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
+from streamfn.redrive import redrive
 from tests.cards import Card, cards
 from tests.dead_letters.buckets import NAME, Bucket
 from tests.dead_letters.queues import URL, Queue, message

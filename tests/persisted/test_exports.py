@@ -21,7 +21,8 @@ from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import InsertEvent, Pipeline, on_insert, pipeline
-from streamfn.sources.export import (
+from streamfn._aws import PutObjectOutput
+from streamfn.exports import (
     NotProgress,
     Outcome,
     ProgressInUse,
@@ -32,8 +33,7 @@ from streamfn.sources.export import (
     replay,
     replay_file,
 )
-from streamfn.sources.export._client import PutObjectOutput
-from streamfn.spark._tasks import SCHEMA
+from streamfn.spark import SCHEMA
 from tests.cards import Card, cards
 from tests.sources.export.app import announce
 from tests.sources.export.exports import item, write_export

@@ -28,17 +28,16 @@ from streamfn import (
     Event,
     Failed,
     InsertEvent,
-    Window,
     batched,
     lambda_handler,
     on_event,
     on_insert,
     pipeline,
     retry,
-    window_handler,
 )
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
+from streamfn.windows import Window, window_handler
 from tests.cards import STREAM, Card, cards, event, record
 
 

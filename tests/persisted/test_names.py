@@ -47,9 +47,10 @@ from streamfn import (
     read,
     retry,
 )
-from streamfn.dead_letters import DeadLetter, MemoryDeadLetters, Redriven
+from streamfn.dead_letters import DeadLetter, MemoryDeadLetters
 from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
 from streamfn.mappings import Finding
+from streamfn.redrive import Redriven
 from tests.cards import STREAM, Card, Refusal, cards, event, record
 
 REASONS: Final = {

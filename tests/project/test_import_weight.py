@@ -25,9 +25,8 @@ HEAVY = {
     "queue",
     "random",
     "rich",
-    "streamfn._delivery.ledger_delivery",
-    "streamfn._ledger",
-    "streamfn._letters",
+    "streamfn._aws",
+    "streamfn._delivery.ledger",
     "streamfn.dead_letters",
     "streamfn.ledgers",
     "streamfn.testing",
@@ -64,10 +63,10 @@ def test_a_pipeline_loads_nothing_heavy() -> None:
 def test_a_ledger_and_dead_letters_load_no_client() -> None:
     """boto3 costs a cold start more than all else together, and is left for the first use."""
     loaded = _loaded_by("import tests.counting.stores")
-    assert {"streamfn._delivery.ledger_delivery"} == loaded & {
+    assert {"streamfn._delivery.ledger"} == loaded & {
         "boto3",
         "botocore",
-        "streamfn._delivery.ledger_delivery",
+        "streamfn._delivery.ledger",
         "streamfn.testing",
     }
 
@@ -78,7 +77,7 @@ def test_a_ledger_and_dead_letters_load_no_client() -> None:
         ("import asyncio", "asyncio"),
         ("import streamfn; streamfn.make_converter()", "cattrs"),
         ("import streamfn; streamfn.concurrent()", "concurrent.futures"),
-        ("import streamfn.ledgers", "streamfn._ledger"),
+        ("import streamfn.ledgers", "streamfn.ledgers"),
     ],
 )
 def test_what_is_used_is_loaded(statement: str, module: str) -> None:

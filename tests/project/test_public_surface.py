@@ -15,8 +15,6 @@ PUBLIC = [
     "EpochSeconds",
     "Event",
     "Failed",
-    "Filter",
-    "FilterCriteria",
     "Handled",
     "Handler",
     "HeldBack",
@@ -52,12 +50,8 @@ PUBLIC = [
     "TimedOut",
     "Undecodable",
     "Unrouted",
-    "UnusableState",
     "Unwanted",
     "UpsertEvent",
-    "Window",
-    "WindowFunction",
-    "WindowResponse",
     "acknowledge",
     "batched",
     "batched_each",
@@ -66,7 +60,6 @@ PUBLIC = [
     "concurrent",
     "configure_converter",
     "explain",
-    "filter_criteria",
     "lambda_handler",
     "log_failure",
     "log_failures",
@@ -83,7 +76,6 @@ PUBLIC = [
     "router",
     "series",
     "structure",
-    "window_handler",
 ]
 
 

@@ -24,12 +24,11 @@ from typer.main import get_command
 from typing_extensions import override
 
 from streamfn import retry
-from streamfn._wire import is_map
+from streamfn._records import is_map
 from streamfn.cli._application import application
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
-from streamfn.mappings._needs import needs_of
-from streamfn.mappings._rules import judge
+from streamfn.mappings._rules import judge, needs_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -39,11 +38,14 @@ MODULES = [
     "streamfn",
     "streamfn.dead_letters",
     "streamfn.ledgers",
+    "streamfn.exports",
     "streamfn.mappings",
+    "streamfn.redrive",
     "streamfn.sources",
-    "streamfn.sources.export",
+    "streamfn.exports",
     "streamfn.spark",
     "streamfn.testing",
+    "streamfn.windows",
 ]
 
 

@@ -22,7 +22,6 @@ from streamfn import (
     Raised,
     Refused,
     Undecodable,
-    Window,
     acknowledge,
     batched,
     batched_each,
@@ -33,7 +32,6 @@ from streamfn import (
     pipeline,
     read,
     retry,
-    window_handler,
 )
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import (
@@ -47,6 +45,7 @@ from streamfn.testing import (
     pipe_event,
     values,
 )
+from streamfn.windows import Window, window_handler
 from tests.cards import Card, Json, Refusal, cards, event, record
 
 

@@ -29,7 +29,7 @@ from threading import enumerate as threads
 from time import sleep
 from returns.result import Result, Success
 from streamfn import InsertEvent, Table, lambda_handler, on_insert, pipeline, retry
-from streamfn.sources.export._workers import LISTENER
+from streamfn.exports._replay import LISTENER
 
 print("the module is imported")
 atexit.register(print, "the process ends")

@@ -21,14 +21,12 @@ from streamfn import (
     Misuse,
     PartitionKey,
     Table,
-    Window,
     acknowledge,
     batched,
     batched_each,
     chain,
     changed,
     concurrent,
-    filter_criteria,
     lambda_handler,
     log_failures,
     on_insert,
@@ -36,12 +34,14 @@ from streamfn import (
     pipeline,
     retry,
     router,
-    window_handler,
 )
-from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters, redrive
+from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
+from streamfn.mappings import filter_criteria
+from streamfn.redrive import redrive
 from streamfn.sources import FileCheckpoints, StreamReader
 from streamfn.testing import EventSourceMapping, insert_event, lambda_context, lambda_event, values
+from streamfn.windows import Window, window_handler
 from tests.cards import STREAM, Card, CardKey, cards
 
 T = TypeVar("T")

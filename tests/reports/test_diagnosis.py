@@ -38,7 +38,7 @@ from streamfn import (
     pipeline,
     retry,
 )
-from streamfn._tracebacks import traceback_of
+from streamfn._failures import traceback_of
 from streamfn.dead_letters import DeadLetters, MemoryDeadLetters, NotADeadLetter, read_letter
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 from streamfn.sources import Notice, Reading, StreamReader

@@ -14,9 +14,9 @@ from returns.result import Failure, Result, Success
 
 from streamfn import InsertEvent, RemoveEvent, StreamRecord, Table, on_insert, on_remove, pipeline
 from streamfn._pipeline import Pipeline
-from streamfn.sources.export import NotAnExport, Outcome, open_export, records_of, replay
-from streamfn.sources.export._workers import Work
-from streamfn.spark._tasks import rows_of, run_file
+from streamfn.exports import NotAnExport, Outcome, open_export, records_of, replay
+from streamfn.exports._replay import Work
+from streamfn.spark import rows_of, run_file
 from tests.cards import Card
 from tests.cli.commands import call
 from tests.sources.export.exports import item, md5, write_export, write_manifest

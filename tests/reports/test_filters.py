@@ -10,13 +10,11 @@ from returns.result import Result, Success
 
 from streamfn import (
     Event,
-    FilterCriteria,
     InsertEvent,
     Misuse,
     ModifyEvent,
     RemoveEvent,
     Table,
-    filter_criteria,
     on_event,
     on_insert,
     on_modify,
@@ -24,6 +22,7 @@ from streamfn import (
     pipeline,
     router,
 )
+from streamfn.mappings import FilterCriteria, filter_criteria
 from streamfn.testing import values
 from tests.cards import Card, Json, cards, event, record
 

@@ -20,17 +20,16 @@ from streamfn import (
     RemoveEvent,
     StreamRecord,
     Table,
-    Window,
     on_remove,
     pipeline,
-    window_handler,
 )
+from streamfn._errors import read_json
 from streamfn._pipeline import Pipeline
-from streamfn._texts import read_json
-from streamfn.dead_letters import redrive
 from streamfn.ledgers import MemoryLedger
+from streamfn.redrive import redrive
 from streamfn.sources import Drained, FileCheckpoints, StreamReader
 from streamfn.testing import kinesis_event, lambda_event, pipe_event, remove_event, values
+from streamfn.windows import Window, window_handler
 from tests.dead_letters.documents import Shard as LetterShard
 from tests.dead_letters.documents import document
 from tests.dead_letters.redriving import STREAM, Texts

@@ -27,7 +27,7 @@ from streamfn import (
     read,
     retry,
 )
-from streamfn.sources.export import events_of, open_export
+from streamfn.exports import events_of, open_export
 from streamfn.testing import (
     insert_event,
     lambda_event,

@@ -105,11 +105,12 @@ from FAMILY_sqs import SQSClient
 
 from model import cards, process
 from streamfn import lambda_handler, retry
-from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters, redrive
+from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
+from streamfn.redrive import redrive
 from streamfn.ledgers import DynamoDBLedger
 from streamfn.mappings import check_mapping
 from streamfn.sources import StreamReader
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 
 
 def follow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamfn import InsertEvent
-from streamfn._delivery.taking import settled_by
+from streamfn._payloads import settled_by
 from streamfn.testing import LambdaEvent, insert_event, lambda_event
 from tests.cards import Card
 from tests.runtime.api import Answer, Returned

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 
-from streamfn._letters import DeadLetter, read_letter
+from streamfn.dead_letters._protocol import DeadLetter, read_letter
 from streamfn.ledgers import DynamoDBLedger
 
 if TYPE_CHECKING:

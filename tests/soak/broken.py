@@ -12,26 +12,18 @@ from typing import Final
 import pytest
 
 from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped, _lambda
-from streamfn._delivery import plain_deliveries
-from streamfn._delivery.again import Again, FailedTurn
-from streamfn._delivery.book import Book
-from streamfn._delivery.ledger_delivery import RetryWithLedger
-from streamfn._delivery.ledger_gate import LedgerGate
-from streamfn._delivery.limits import Limits
-from streamfn._delivery.notes import Notes
-from streamfn._delivery.outbox import Outbox
-from streamfn._delivery.processes import ThisProcess
-from streamfn._delivery.standings import Standings
-from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate, Turn
-from streamfn._execution.items import Place
-from streamfn._execution.tasks import Half, Results
-from streamfn._ledger import Entry, Pair, Stretch, identity_of, is_note
-from streamfn._letters import DeadLetter
-from streamfn._records import Record
-from streamfn._time import SecondsLeft
-from streamfn._wire import magnitude
+from streamfn._delivery import plain as plain_deliveries
+from streamfn._delivery.attempts import Again, FailedTurn, Limits, Standings
+from streamfn._delivery.ledger import LedgerGate, RetryWithLedger
+from streamfn._delivery.processes import Notes, ThisProcess
+from streamfn._delivery.session import Book, Outbox
+from streamfn._execution.plan import Gate, Place, Turn
+from streamfn._execution.run import Half, Results
+from streamfn._records import Record, magnitude
+from streamfn._time import Deadline, SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import Entry, Pair, Stretch, identity_of, is_note
 
 Break = Callable[[pytest.MonkeyPatch], None]
 

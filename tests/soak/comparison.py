@@ -23,18 +23,17 @@ from typing import Final, Literal, TypeAlias, cast
 from returns.result import Failure, Result, Success
 
 from streamfn import Failed, LambdaFunction, acknowledge, lambda_handler, retry
-from streamfn._delivery.delivery import Delivery, Process
+from streamfn._delivery.plain import Delivery, Process
 from streamfn._events import Change as AnyEvent
-from streamfn._execution.deadline import Deadline
-from streamfn._execution.gate import Gate
+from streamfn._execution.plan import Gate
 from streamfn._failures import Handled
-from streamfn._ledger import merged
-from streamfn._letters import DeadLetter
 from streamfn._records import Record
-from streamfn._time import Clock, SecondsLeft
+from streamfn._time import Clock, Deadline, SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import Entry, MemoryLedger, Stretch
+from streamfn.ledgers._protocol import merged
 from streamfn.testing import Crash, EventSourceMapping, HalfWritten, LostAnswer, Repeated, StoreDown
-from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._simulator.invoking import Fault
 from tests.soak.second_inputs import Change, Plan
 from tests.soak.second_laws import LawBroken
 from tests.soak.second_model import Invocation, Service

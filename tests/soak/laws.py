@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from streamfn._ledger import Pair
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import Pair
 from tests.soak.schedules import Schedule, schedule
 from tests.soak.worlds import World, event_id
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Final, Literal, TypeAlias
 
 from streamfn.testing import Crash, HalfWritten, LostAnswer, Repeated, StoreDown
-from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._simulator.invoking import Fault
 
 Form: TypeAlias = Literal["sound", "undecodable", "malformed", "stranger"]
 """What a record is like; of a stranger nobody knows the table."""

@@ -10,10 +10,9 @@ from typing import Final
 
 import pytest
 
-from streamfn._delivery.outbox import Outbox
-from streamfn._delivery.writing import Writing
-from streamfn._letters import DeadLetter
+from streamfn._delivery.session import Outbox, Writing
 from streamfn._time import SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import Entry, Stretch
 from tests.soak import second_laws as laws
 from tests.soak.broken import BROKEN, Break

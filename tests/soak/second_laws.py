@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from streamfn._letters import DeadLetter
+from streamfn.dead_letters._protocol import DeadLetter
 from tests.soak.second_inputs import Change
 from tests.soak.second_model import Invocation
 from tests.soak.second_schedules import Pair, Schedule

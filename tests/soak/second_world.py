@@ -32,10 +32,10 @@ from streamfn import (
     pipeline,
     retry,
 )
-from streamfn._delivery.delivery import Delivery
+from streamfn._delivery.plain import Delivery
 from streamfn._events import Change as AnyEvent
-from streamfn._letters import DeadLetter, read_letter
 from streamfn._time import SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter, read_letter
 from streamfn.ledgers import Entry, Stretch
 from tests.soak.second_inputs import Change, Plan
 from tests.soak.second_laws import Witness

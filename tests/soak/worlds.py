@@ -31,10 +31,10 @@ from streamfn import (
     router,
     series,
 )
-from streamfn._ledger import Entry, Pair, Stretch
-from streamfn._letters import DeadLetter
 from streamfn._time import SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
+from streamfn.ledgers._protocol import Entry, Pair, Stretch
 from streamfn.testing import EventSourceMapping, insert_event
 from tests.soak.schedules import Change, Job, Schedule, Trouble
 

@@ -9,8 +9,8 @@ from typing import Final, Literal, cast
 
 from botocore.exceptions import ClientError
 
-from streamfn._entries import member
-from streamfn.sources._client import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
+from streamfn._aws import DescribeStreamOutput, GetShardIteratorOutput, ReadGetRecordsOutput
+from streamfn._records import member
 from streamfn.sources._notices import Notice
 
 ARN: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"
@@ -144,7 +144,7 @@ class Stream:
                     raise refusal("TrimmedDataAccessException")
         return {"ShardIterator": f"{ShardId} {place} {self.clock.seconds}"}
 
-    def get_records(self, *, ShardIterator: str) -> GetRecordsOutput:
+    def get_records(self, *, ShardIterator: str) -> ReadGetRecordsOutput:
         name, place, made = ShardIterator.split()
         self.read_at.append((name, self.clock.seconds))
         self._begin("read", name, place)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from streamfn.sources import After, Drained, Notice, Position, Reading, Since, Start, StreamReader
-from streamfn.sources import _rounds as rounds_module
-from streamfn.sources import _shard as shard_module
-from streamfn.sources._requests import Listing, Page
+from streamfn.sources import _reader as rounds_module
+from streamfn.sources import _shards as shard_module
+from streamfn.sources._shards import Listing, Page
 from tests.sources.streams import ARN, Clock, Stream, naming, number_of, records_of, refusal
 
 FAULTS = [

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from streamfn.sources._locks import lock_file
+from streamfn.sources._checkpoints import lock_file
 
 
 class Windows(ModuleType):

@@ -27,7 +27,7 @@ from streamfn import (
     pipeline,
     retry,
 )
-from streamfn._get_records import as_lambda_sends
+from streamfn._records import as_lambda_sends
 from streamfn.sources import FileCheckpoints, NoStream, StreamReader
 from tests.sources.notes import Note, table_of_notes
 

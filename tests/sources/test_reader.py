@@ -19,8 +19,10 @@ from botocore.exceptions import BotoCoreError
 from typing_extensions import override
 
 from streamfn import Table
-from streamfn._get_records import as_lambda_sends
-from streamfn._misuse import Misuse
+from streamfn import _aws as backoff_module
+from streamfn._aws import DescribeTableOutput, make_tables
+from streamfn._errors import Misuse
+from streamfn._records import as_lambda_sends
 from streamfn.sources import (
     After,
     Drained,
@@ -36,9 +38,7 @@ from streamfn.sources import (
     Trimmed,
     TurnedAway,
 )
-from streamfn.sources import _backoff as backoff_module
-from streamfn.sources._client import DescribeTableOutput, make_tables
-from streamfn.sources._clock import MachineClock
+from streamfn.sources._notices import MachineClock
 from tests.cards import cards
 from tests.sources.streams import ARN, START, Consumer, Raw, Stream, Told, naming, number_of, refusal
 

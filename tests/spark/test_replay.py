@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamfn import Misuse
-from streamfn.sources.export import Outcome, ProgressInUse, open_export, progress_at
-from streamfn.sources.export import replay as replay_here
-from streamfn.sources.export._claims import claimed
-from streamfn.sources.export._places import place_at
+from streamfn.exports import Outcome, ProgressInUse, open_export, progress_at
+from streamfn.exports import replay as replay_here
+from streamfn.exports._export import place_at
+from streamfn.exports._progress import claimed
 from streamfn.spark import replay
 from tests.spark.exports import PIPELINE, calls, export_of, mend, pipelines
 

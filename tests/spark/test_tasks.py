@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from streamfn import Misuse
-from streamfn.sources.export import NotProgress, Outcome, open_export, progress_at
-from streamfn.sources.export._workers import Work
-from streamfn.spark import replay
-from streamfn.spark._tasks import rows_of, run_file
+from streamfn.exports import NotProgress, Outcome, open_export, progress_at
+from streamfn.exports._replay import Work
+from streamfn.spark import replay, rows_of, run_file
 from tests.sources.export.exports import write_export
 from tests.spark.exports import PIPELINE, calls, export_of
 

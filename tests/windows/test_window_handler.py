@@ -31,12 +31,9 @@ from streamfn import (
     Table,
     Undecodable,
     Unrouted,
-    UnusableState,
-    Window,
-    WindowFunction,
-    window_handler,
 )
 from streamfn.testing import insert_event, kinesis_event, lambda_event, modify_event, remove_event
+from streamfn.windows import UnusableState, Window, WindowFunction, window_handler
 from tests.cards import STREAM, Card, Json, cards
 
 S = TypeVar("S")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from streamfn._wire import StreamViewType
+from streamfn._records import StreamViewType
 
 if TYPE_CHECKING:
     from boto3 import S3Client

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from streamfn import InsertEvent, on_insert, pipeline
 from streamfn._pipeline import Pipeline
-from streamfn.sources.export import ProgressInUse, Replay, replay
+from streamfn.exports import ProgressInUse, Replay, replay
 from tests.cards import Card, cards
 
 

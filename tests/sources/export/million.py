@@ -16,7 +16,7 @@ from typing import Final, overload
 
 from typing_extensions import override
 
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 from tests.sources.export.exports import Line, item, write_export
 from tests.sources.export.on_spark import replayed_on_spark
 

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from streamfn.sources.export import Outcome
+from streamfn.exports import Outcome
 from streamfn.spark import replay
 
 

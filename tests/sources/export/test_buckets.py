@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from streamfn import Misuse, StreamViewType
-from streamfn.sources.export import DamagedExport, NotAnExport, open_export, progress_at, replay
-from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput, PutObjectOutput
-from streamfn.sources.export._places import Bucket, Folder, place_at
+from streamfn._aws import ExportGetObjectOutput, ListObjectsOutput, PutObjectOutput
+from streamfn.exports import DamagedExport, NotAnExport, open_export, progress_at, replay
+from streamfn.exports._export import Bucket, Folder, place_at
 from tests.sources.export import app
 from tests.sources.export.exports import EXPORT_ID, item, upload, write_export
 
@@ -87,7 +87,7 @@ class Pages:
         """Store nothing."""
         raise NotImplementedError
 
-    def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
+    def get_object(self, *, Bucket: str, Key: str) -> ExportGetObjectOutput:
         """Give nothing."""
         raise NotImplementedError
 

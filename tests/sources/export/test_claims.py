@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from streamfn.sources.export import ProgressInUse, Replay, _claims, replay
-from streamfn.sources.export._claims import claimed
-from streamfn.sources.export._places import place_at
+from streamfn.exports import ProgressInUse, Replay, replay
+from streamfn.exports import _progress as _claims
+from streamfn.exports._export import place_at
+from streamfn.exports._progress import claimed
 from tests.cli.commands import streamfn
 from tests.sources.export.exports import item, write_export
 from tests.sources.export.held import Held, Ran

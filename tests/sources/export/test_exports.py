@@ -24,8 +24,8 @@ from streamfn import (
     on_insert,
     pipeline,
 )
-from streamfn.sources.export import DamagedExport, Export, NotAnExport, events_of, open_export, records_of
-from streamfn.sources.export._lines import lines_of, record_of_line
+from streamfn.exports import DamagedExport, Export, NotAnExport, events_of, open_export, records_of
+from streamfn.exports._export import lines_of, record_of_line
 from streamfn.testing import values
 from streamfn.testing.strategies import items
 from tests.cards import Card, cards

@@ -19,7 +19,8 @@ from returns.result import Failure, Result, Success
 
 from streamfn import InsertEvent, Table, on_insert, pipeline
 from streamfn._pipeline import Pipeline
-from streamfn.sources.export import _running, _workers, replay
+from streamfn.exports import _replay as _workers
+from streamfn.exports import _running, replay
 from tests.cards import Card
 from tests.sources.export.exports import item, write_export
 

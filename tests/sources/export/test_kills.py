@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 from tests.sources.export.exports import EXPORT_ID, item, write_export
 from tests.sources.export.killed import calls
 
@@ -25,7 +25,7 @@ REFUSED: Final = {(0, 5), (1, 20), (2, 59)}
 
 SCRIPT: Final = """
 import sys
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 
 if __name__ == "__main__":
     place, processes, chunk = sys.argv[1:]

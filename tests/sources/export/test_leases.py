@@ -18,11 +18,12 @@ from botocore.exceptions import ClientError, ParamValidationError
 from returns.result import Result, Success
 
 from streamfn import InsertEvent, Misuse, on_insert, pipeline
+from streamfn._aws import ExportGetObjectOutput, ListObjectsOutput, PutObjectOutput
 from streamfn._pipeline import Pipeline
-from streamfn.sources.export import ProgressInUse, Replay, _claims, replay
-from streamfn.sources.export._claims import claimed
-from streamfn.sources.export._client import GetObjectOutput, ListObjectsOutput, PutObjectOutput
-from streamfn.sources.export._places import place_at
+from streamfn.exports import ProgressInUse, Replay, replay
+from streamfn.exports import _progress as _claims
+from streamfn.exports._export import place_at
+from streamfn.exports._progress import claimed
 from tests.cards import Card, cards
 from tests.sources.export.exports import EXPORT_ID, item, md5, upload, write_export
 from tests.sources.export.held import Held, Ran, free
@@ -88,7 +89,7 @@ class Bucket:
         self.came_to.put("stored")
         return {"ETag": self.etag(Key)}
 
-    def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
+    def get_object(self, *, Bucket: str, Key: str) -> ExportGetObjectOutput:
         """Give an object."""
         assert Bucket == "backups"
         if "get" in self.refuses and Key == LEASE_KEY:

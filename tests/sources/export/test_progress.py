@@ -18,7 +18,7 @@ from returns.result import Failure, Result, Success
 
 from streamfn import InsertEvent, on_insert, pipeline
 from streamfn._pipeline import Pipeline
-from streamfn.sources.export import (
+from streamfn.exports import (
     NotProgress,
     Outcome,
     ProgressNotKept,

@@ -35,17 +35,9 @@ from streamfn import (
     on_upsert,
     pipeline,
 )
-from streamfn.sources.export import (
-    NotAnExport,
-    Outcome,
-    Progress,
-    open_export,
-    progress_at,
-    replay,
-    replay_file,
-)
-from streamfn.sources.export._progress import Chunk
-from streamfn.sources.export._workers import Unfinished, Work, _work, run_files
+from streamfn.exports import NotAnExport, Outcome, Progress, open_export, progress_at, replay, replay_file
+from streamfn.exports._progress import Chunk
+from streamfn.exports._replay import Unfinished, Work, _work, run_files
 from tests.cards import Card, CardKey, cards
 from tests.sources.export import app
 from tests.sources.export.exports import EXPORT_ID, Line, item, write_export
@@ -248,7 +240,7 @@ def test_a_process_that_dies_costs_its_file_and_no_other(
 
 SCRIPT: Final = """
 import sys
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 from tests.sources.export.app import process
 
 if __name__ == "__main__":

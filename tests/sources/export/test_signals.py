@@ -9,8 +9,8 @@ from multiprocessing import Pipe
 
 import pytest
 
-from streamfn._signals import stopped_by_signals
-from streamfn.sources.export._workers import interrupts
+from streamfn._time import stopped_by_signals
+from streamfn.exports._replay import interrupts
 from tests.cli.commands import streamfn
 from tests.sources.export.waiting import Waiting
 

@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from streamfn import Misuse
-from streamfn.sources.export import open_export, progress_at, replay
-from streamfn.sources.export._workers import Work, run_files
+from streamfn.exports import open_export, progress_at, replay
+from streamfn.exports._replay import Work, run_files
 from tests.cli.commands import ROOT
 from tests.sources.export.exports import item, write_export
 
@@ -54,7 +54,7 @@ process = pipeline(cards, on_insert(announce))
 
 SCRIPT: Final = """
 import sys
-from streamfn.sources.export import replay
+from streamfn.exports import replay
 
 if __name__ == "__main__":
     done = replay(sys.argv[1], "dying:process", processes=2)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from streamfn.testing._mapping.invocations import Effect, HandlerCall, Invocation, Letter
+from streamfn.testing._simulator.history import Effect, HandlerCall, Invocation, Letter
 
 _FIRST: Final = Invocation(
     number=1,

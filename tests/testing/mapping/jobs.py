@@ -24,11 +24,11 @@ from streamfn import (
     pipeline,
     series,
 )
-from streamfn._ledger import is_note
 from streamfn._time import SecondsLeft
 from streamfn.ledgers import Entry, MemoryLedger, Stretch
+from streamfn.ledgers._protocol import is_note
 from streamfn.testing import EventSourceMapping, insert_event
-from streamfn.testing._mapping.faults import Fault
+from streamfn.testing._simulator.invoking import Fault
 from tests.cards import Card, cards
 
 Told: TypeAlias = tuple[str, str, int, str]

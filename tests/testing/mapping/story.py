@@ -25,7 +25,7 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, StoreDown, insert_event, modify_event, remove_event
-from streamfn.testing._mapping.history import History
+from streamfn.testing._simulator.history import History
 from tests.cards import Card, Json, cards
 
 

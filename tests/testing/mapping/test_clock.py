@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamfn.testing._mapping.clock import Clock, TimeIsUp
+from streamfn.testing._simulator.clock import SimulatedClock, TimeIsUp
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -18,7 +18,7 @@ class Watched:
 
     def __init__(self) -> None:
         """Begin at no time at all."""
-        self.clock = Clock(START)
+        self.clock = SimulatedClock(START)
         self.rung: list[tuple[str, float]] = []
 
     def set(self, name: str, seconds: float) -> Callable[[], None]:
@@ -37,7 +37,7 @@ def watched() -> Watched:
 
 
 def test_time_passes_as_it_is_told_to() -> None:
-    clock = Clock(START)
+    clock = SimulatedClock(START)
     clock.advance(SECOND)
     clock.advance(timedelta())
     assert clock.now == START + SECOND
@@ -45,11 +45,11 @@ def test_time_passes_as_it_is_told_to() -> None:
 
 def test_time_does_not_run_backwards() -> None:
     with pytest.raises(ValueError, match="time does not run backwards: -1 day, 23:59:59"):
-        Clock().advance(-SECOND)
+        SimulatedClock().advance(-SECOND)
 
 
 def test_waiting_for_a_moment_that_is_over_takes_no_time() -> None:
-    clock = Clock(START)
+    clock = SimulatedClock(START)
     clock.wait_until(START + SECOND)
     clock.wait_until(START)
     assert clock.now == START + SECOND
@@ -172,7 +172,7 @@ def test_the_end_of_an_invocation_calls_its_alarms_off(watched: Watched) -> None
 
 
 def test_an_invocation_is_told_how_much_time_is_left() -> None:
-    clock = Clock(START)
+    clock = SimulatedClock(START)
     context = clock.begin(10 * SECOND)
     clock.advance(timedelta(seconds=2.5))
     assert context.get_remaining_time_in_millis() == 7500

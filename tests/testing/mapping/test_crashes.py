@@ -27,9 +27,9 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, Repeated
-from streamfn.testing._mapping.clock import Clock, ProcessDied
-from streamfn.testing._mapping.invocations import Letter
-from streamfn.testing._mapping.probes import Probe
+from streamfn.testing._simulator.clock import ProcessDied, SimulatedClock
+from streamfn.testing._simulator.history import Letter
+from streamfn.testing._simulator.invoking import Probe
 from tests.cards import Card, cards
 from tests.testing.mapping.invocations import call
 from tests.testing.mapping.jobs import (
@@ -196,7 +196,7 @@ def test_calls_that_run_when_the_process_dies_are_waited_for_and_no_other_begins
 
 def test_nothing_begins_once_an_invocation_is_over() -> None:
     """A thread may have been given a call that it comes to too late."""
-    probe = Probe(None, Clock())
+    probe = Probe(None, SimulatedClock())
     assert probe.end().calls == ()
     with pytest.raises(ProcessDied):
         probe.begin("tell", written("a"))

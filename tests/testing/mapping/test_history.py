@@ -8,9 +8,15 @@ from datetime import timedelta
 import pytest
 
 from streamfn.testing import EventSourceMapping
-from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import Discarded, HandlerCall
-from streamfn.testing._mapping.marks import MarkedCall, elapsed, lane_names, marked
+from streamfn.testing._simulator.history import (
+    Discarded,
+    HandlerCall,
+    History,
+    MarkedCall,
+    elapsed,
+    lane_names,
+    marked,
+)
 from tests.testing.mapping.functions import Function, records
 from tests.testing.mapping.invocations import call, invocation
 from tests.testing.mapping.story import story

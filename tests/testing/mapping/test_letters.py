@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import Letter
+from streamfn.testing._simulator.history import History, Letter
 from tests.testing.mapping.invocations import call, invocation
 from tests.testing.mapping.pages import Page
 from tests.testing.mapping.story import remembered_story

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import Discarded, HandlerCall, Letter
+from streamfn.testing._simulator.history import Discarded, HandlerCall, History, Letter
 from tests.testing.mapping.invocations import call, invocation
 from tests.testing.mapping.pages import Page
 from tests.testing.mapping.story import remembered_story, story

@@ -15,11 +15,9 @@ from streamfn._time import SecondsLeft, no_end
 from streamfn.dead_letters import DeadLetter, DeadLetters, MemoryDeadLetters
 from streamfn.ledgers import Entry, Ledger, MemoryLedger, Pair, Stretch
 from streamfn.testing import Crash, HalfWritten, StoreDown
-from streamfn.testing._mapping.clock import Clock, ProcessDied
-from streamfn.testing._mapping.faults import Fault
-from streamfn.testing._mapping.invocations import Letter
-from streamfn.testing._mapping.probes import Probe
-from streamfn.testing._mapping.stores import UnreliableDeadLetters, UnreliableLedger
+from streamfn.testing._simulator.clock import ProcessDied, SimulatedClock
+from streamfn.testing._simulator.history import Letter
+from streamfn.testing._simulator.invoking import Fault, Probe, UnreliableDeadLetters, UnreliableLedger
 from tests.testing.mapping.jobs import (
     FORMS,
     Job,
@@ -171,7 +169,7 @@ def test_a_ledger_that_fails_while_its_entries_are_read_is_told_of() -> None:
 
 def test_a_dead_process_cannot_use_its_stores() -> None:
     """One of several calls may have ended it while another one is recorded."""
-    probe, stretch = Probe(Crash(1, after_calls=0), Clock()), Stretch("", "", "1", "2")
+    probe, stretch = Probe(Crash(1, after_calls=0), SimulatedClock()), Stretch("", "", "1", "2")
     kept, letters = TellingLedger(), MemoryDeadLetters()
     ledger, dead_letters = UnreliableLedger(kept, (), probe), UnreliableDeadLetters(letters, (), probe)
     uses: list[Callable[[], object]] = [

@@ -25,14 +25,14 @@ from streamfn import (
     pipeline,
     retry,
 )
-from streamfn._handlers.outcomes import Outcome
+from streamfn._handlers import Outcome
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import Entry, MemoryLedger, Stretch
 from streamfn.testing import Crash, EventSourceMapping, insert_event
-from streamfn.testing._mapping.clock import Clock, ProcessDied
-from streamfn.testing._mapping.invocations import Effect, Letter
-from streamfn.testing._mapping.probes import Probe
+from streamfn.testing._simulator.clock import ProcessDied, SimulatedClock
+from streamfn.testing._simulator.history import Effect, Letter
+from streamfn.testing._simulator.invoking import Probe
 from tests.cards import Card, cards
 from tests.testing.mapping.invocations import call
 from tests.testing.mapping.jobs import (
@@ -118,7 +118,7 @@ class Slow:
     """Handlers that take all the time that there is, the first time, where it is hard to see."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = SimulatedClock()
         self.in_time = False
 
     async def step(self) -> None:
@@ -208,7 +208,7 @@ def test_a_store_may_take_too_long_as_well(method: str) -> None:
 
 def test_the_alarms_of_a_dead_process_do_not_ring() -> None:
     """Another call may still run then, and let time pass."""
-    clock, rung = Clock(), list[str]()
+    clock, rung = SimulatedClock(), list[str]()
     probe = Probe(Crash(1, after_calls=1), clock)
     clock.begin(MINUTE)
     clock.alarm(1, lambda: rung.append("alarm"))

@@ -28,8 +28,7 @@ from streamfn import (
     pipeline,
 )
 from streamfn.testing import EventSourceMapping, modify_event
-from streamfn.testing._mapping.history import History
-from streamfn.testing._mapping.invocations import HandlerCall
+from streamfn.testing._simulator.history import HandlerCall, History
 from tests.cards import Card, cards
 from tests.testing.mapping.invocations import call
 from tests.testing.mapping.jobs import CHUNKS, FORMS, STRATEGIES, Job, Registered, simulation, written

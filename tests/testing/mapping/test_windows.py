@@ -12,19 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
 
-from streamfn import (
-    Event,
-    InsertEvent,
-    Misuse,
-    Window,
-    lambda_handler,
-    on_insert,
-    pipeline,
-    window_handler,
-)
-from streamfn._windows.states import Folded, States
-from streamfn._wire import is_map
+from streamfn import Event, InsertEvent, Misuse, lambda_handler, on_insert, pipeline
+from streamfn._records import is_map
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, Repeated, insert_event
+from streamfn.windows import Folded, States, Window, window_handler
 from tests.cards import Card, cards
 
 MINUTE: Final = timedelta(minutes=1)

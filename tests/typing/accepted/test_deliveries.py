@@ -22,9 +22,10 @@ from streamfn import (
     pipeline,
     retry,
 )
-from streamfn.dead_letters import MemoryDeadLetters, Redriven, redrive
+from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.mappings import Finding, LambdaClient, check_mapping
+from streamfn.redrive import Redriven, redrive
 from tests.typing.cards import S3Error, SlackError, announce, back_up, cards
 
 process = pipeline(cards, on_insert(announce), on_remove(back_up))

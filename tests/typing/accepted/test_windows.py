@@ -8,7 +8,8 @@ from typing import assert_type
 
 from returns.result import Result, Success
 
-from streamfn import Event, Failed, LambdaContext, Window, WindowFunction, WindowResponse, window_handler
+from streamfn import Event, Failed, LambdaContext
+from streamfn.windows import Window, WindowFunction, WindowResponse, window_handler
 from tests.typing.cards import Card, S3Error, SlackError, cards
 
 

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from streamfn import Failed, acknowledge, lambda_handler, on_insert, on_remove, pipeline, retry, series
-from streamfn.dead_letters import MemoryDeadLetters, redrive
+from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
+from streamfn.redrive import redrive
 from tests.typing.cards import Card, S3Error, SlackError, announce, back_up, cards
 
 process = pipeline(cards, on_insert(announce), on_remove(back_up))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from returns.result import Result, Success
 
-from streamfn import Event, InsertEvent, Window, window_handler
+from streamfn import Event, InsertEvent
+from streamfn.windows import Window, window_handler
 from tests.typing.cards import Card, Deck, SlackError, cards
 
 

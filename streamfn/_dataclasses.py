@@ -1,0 +1,160 @@
+"""Frozen dataclasses that are cheap to import and cheap to build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Never
+
+from returns.result import Result, Success
+from typing_extensions import TypeVar, override
+
+# Values: frozen dataclasses that share the methods which ``@dataclass`` would write for each of them anew.
+#
+# To compile them is a third of what a dataclass costs a cold start, and nothing that runs compares values
+# often.
+
+
+class Value:
+    """Compares, hashes and shows by its fields: for dataclasses with ``eq=False, repr=False``.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, slots=True, eq=False, repr=False)
+    ... class Point(Value):
+    ...     x: int
+    >>> Point(1), Point(1) == Point(1), len({Point(1), Point(1)})
+    (Point(x=1), True, 1)
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Value) or other.__class__ is not self.__class__:
+            return NotImplemented
+        return _compared(self) == _compared(other)
+
+    @override
+    def __hash__(self) -> int:
+        return hash(_compared(self))
+
+    @override
+    def __repr__(self) -> str:
+        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.repr)
+        return f"{self.__class__.__qualname__}({', '.join(shown)})"
+
+
+class Wrappable:
+    """Has the names that decorators read of a function, for objects that are called as functions are.
+
+    Tracers and loggers ask for `__name__` and `__qualname__`, `functools.wraps` copies both.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def _called(self) -> str:
+            """Say by which name the object goes where functions have theirs."""
+            ...
+
+    else:  # or a checker would believe that there is any name here
+        # A class may have no other `__qualname__` than its own, so that no property can be one.
+
+        def __getattr__(self, name: str) -> object:
+            if name in {"__name__", "__qualname__"}:
+                return self._called()
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+
+
+def _compared(value: Value) -> tuple[object, ...]:
+    return tuple(getattr(value, field.name) for field in fields(value) if field.compare)
+
+
+# Frozen objects, filled fast: of all layers, for the few that are made for each record and handler.
+#
+# The `__init__` of a frozen dataclass sets each field with `object.__setattr__`, which costs more than all else
+# that is done with an event. A *twin* is a subclass without that guard, and without an `__init__`. What is made
+# of it is filled by plain assignments and then told its real class, and nothing is left that tells it from an
+# object which that class has made::
+#
+#     handled = _handled()  # _handled is twin(Handled)
+#     handled.record, handled.handler, handled.value = record, handler, value
+#     handled.__class__ = Handled
+#
+# Only for classes that do nothing in `__init__` but fill their slots.
+
+_twins: Final[dict[type, Callable[[], Any]]] = {}
+
+
+def twin(cls: type) -> Callable[[], Any]:
+    """Give the class whose objects, once they are filled, can be told that they are of `cls`.
+
+    What it makes has no type that a checker knows, since it has two.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, slots=True)
+    ... class Point:
+    ...     x: int
+    ...     y: int
+    >>> point = twin(Point)()
+    >>> point.x, point.y = 1, 2
+    >>> point.__class__ = Point
+    >>> point == Point(1, 2), type(point) is Point
+    (True, True)
+    """
+    if cls not in _twins:
+        _twins[cls] = new_twin(cls)
+    return _twins[cls]
+
+
+def new_twin(cls: type) -> Callable[[], Any]:
+    """Make another one, for a class that is not of this library: it lasts no longer than who has asked for it."""
+    unguarded = {
+        "__slots__": (),
+        "__init__": object.__init__,
+        "__setattr__": object.__setattr__,
+        "__delattr__": object.__delattr__,
+    }
+    return type(cls)(cls.__name__, (cls,), unguarded)
+
+
+# Successes, made fast: there is one for nearly each record and handler, and one for each image that is
+# structured.
+#
+# `returns` keeps what a `Success` holds in one slot, and its ``__init__`` does nothing but fill that. Here it
+# is filled without being asked. Should a later `returns` keep more, it is asked again.
+
+V = TypeVar("V")
+
+success_twin: Final = twin(Success)
+
+
+def filled(value: V) -> Result[V, Never]:
+    """Make a Success by filling its slot."""
+    made: Any = success_twin()
+    made._inner_value = value  # noqa: SLF001 (as `Success.__init__` does)
+    made.__class__ = Success
+    finished: Result[V, Never] = made
+    return finished
+
+
+def constructed(value: V) -> Result[V, Never]:
+    """Make a Success as one does."""
+    return Success(value)
+
+
+def slots_of(cls: type) -> set[str]:
+    """Name all slots of a class, in which it keeps what it keeps if it has no ``__dict__``."""
+    slots = {slot for each in cls.__mro__ for slot in each.__dict__.get("__slots__", ())}
+    return slots | {"__dict__"} if cls.__dictoffset__ else slots
+
+
+IS_AS_KNOWN: Final = slots_of(Success) == {"_inner_value", "_trace"}
+"""Whether a Success has the slots that are known here; the trace is that of a Failure alone."""
+
+success: Final = filled if IS_AS_KNOWN else constructed
+"""Makes a Success."""

@@ -1,0 +1,356 @@
+"""Attempts: when a failed task is tried again, and when it is given up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from itertools import islice
+from threading import Lock
+from typing import Final, NamedTuple
+
+from streamfn._delivery.session import Book, UnderWay, key_of
+from streamfn._execution.plan import Place, Turn
+from streamfn._failures import Reason
+from streamfn._records import MalformedRecord, Record
+from streamfn._time import Clock
+from streamfn.ledgers._protocol import Entry
+
+# Limits: when a pair has been tried often and long enough to be given up.
+#
+# How long depends on the handler. One that works for other records refuses this one for what it is, and nothing
+# is gained by waiting. One that is down refuses whatever it gets, and records wait until it is back.
+
+_DOUBT: Final = timedelta(seconds=30)
+"""How long a record is tried that failed last, after its handler had succeeded on all others of the batch."""
+
+_FACTOR: Final = 4
+"""How many times longer for each further record that fails: one may be refused for what it is, many hardly are."""
+
+_MOST_DOUBTS: Final = 9
+
+_OLD: Final = timedelta(hours=12)
+_FORGOTTEN: Final = timedelta(hours=24)
+"""How long a stream keeps records ("Change data capture for DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long pairs are tried: for `attempts`, and for as long as a handler may be down.
+
+    `patience` is for a record that fails alone while nothing else is known of its handler, and `outage` for a handler
+    that fails on many. Without patience nothing is waited for.
+    """
+
+    attempts: int
+    patience: timedelta
+    outage: timedelta
+
+    @property
+    def longest(self) -> timedelta:
+        """How long a pair is tried at most, once it has used its attempts up."""
+        return max(self.patience, self.outage) if self.patience else self.patience
+
+    def are_reached(self, entry: Entry, record: Record, now: datetime, wait: timedelta) -> bool:
+        """Whether a pair has been tried often enough, and since its first failure for as long as a wait.
+
+        A record that its stream forgets before long waits for nothing more.
+        """
+        if entry.since is None or entry.attempts < self.attempts:
+            return False
+        # Where nothing is waited for, a clock that was put back in between does not count either.
+        return not wait or now - entry.since >= wait or _is_old(record, now)
+
+    def wait(self, *, failing: int, works_beside: bool) -> timedelta:
+        """Say how long to wait where a handler has succeeded on no record since: that depends on how many fail.
+
+        `works_beside` says that it had succeeded on other records of the batch before.
+
+        >>> limits = Limits(5, timedelta(minutes=5), timedelta(hours=2))
+        >>> [str(limits.wait(failing=count, works_beside=True)) for count in (1, 2, 3, 4, 5)]
+        ['0:00:30', '0:02:00', '0:08:00', '0:32:00', '2:00:00']
+        >>> [str(limits.wait(failing=count, works_beside=False)) for count in (1, 2, 3)]
+        ['0:05:00', '0:20:00', '1:20:00']
+        """
+        shortest = min(_DOUBT, self.patience) if works_beside else self.patience
+        times: int = _FACTOR ** min(failing - 1, _MOST_DOUBTS)
+        return min(shortest * times, self.longest)
+
+
+def _is_old(record: Record, now: datetime) -> bool:
+    if isinstance(record, MalformedRecord) or (created := record.approximate_creation) is None:
+        return False
+    # What is older than a stream can be is a sample, or of a Kinesis stream that keeps records for longer.
+    return _OLD <= now - created <= _FORGOTTEN
+
+
+# The health of handlers, as far as a process has seen it: since when one is down, on what, and when it worked
+# last.
+
+_MOST_FAILING: Final = 10
+"""How many records are remembered: more of them make no wait longer."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    down_since: datetime | None = None
+    worked_at: datetime | None = None
+    failing: set[str] = field(default_factory=set[str])
+
+
+class Health:
+    """Remembers, from one batch of a process to the next, the handlers that have failed.
+
+    A handler whose outage has been waited for is not waited for again with each batch, and one that works for the
+    records of one shard is not down for those of another.
+    """
+
+    def __init__(self) -> None:
+        """Begin with handlers of which nothing is known."""
+        self._seen: Final[dict[str, _Seen]] = {}
+        self._lock = Lock()
+
+    @property
+    def watched(self) -> Collection[str]:
+        """The handlers that have failed: whether they work is worth being told."""
+        return self._seen.keys()
+
+    def failed(self, handler: str, since: datetime, records: Iterable[str]) -> None:
+        """Note that a handler has failed on records since a moment, and succeeded on nothing after that."""
+        with self._lock:
+            seen = self._seen.setdefault(handler, _Seen())
+            if seen.down_since is None:
+                # A record may have failed for long, and its handler have worked for others until now.
+                seen.down_since = since if seen.worked_at is None else max(since, seen.worked_at)
+            seen.failing |= set(islice(records, _MOST_FAILING - len(seen.failing)))
+
+    def worked(self, handler: str, at: datetime) -> None:
+        """Note that a handler has succeeded at a moment."""
+        with self._lock:
+            seen = self._seen.setdefault(handler, _Seen())
+            seen.down_since, seen.worked_at = None, at
+            seen.failing.clear()
+
+    def down_since(self, handler: str) -> datetime | None:
+        """Say since when a handler has been down; None if it is not, or nobody knows."""
+        seen = self._seen.get(handler)
+        return None if seen is None else seen.down_since
+
+    def failing(self, handler: str) -> frozenset[str]:
+        """Name the records that a handler has failed on since it has worked last, as far as their number counts."""
+        with self._lock:
+            seen = self._seen.get(handler)
+            return frozenset() if seen is None else frozenset(seen.failing)
+
+    def has_worked_since(self, handler: str, moment: datetime) -> bool:
+        """Whether a handler has succeeded after a moment."""
+        seen = self._seen.get(handler)
+        return seen is not None and seen.worked_at is not None and seen.worked_at > moment
+
+
+# Standings: whether the handlers of a run work, and what follows for the records that they have failed on.
+
+_FEW: Final = 2
+"""So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
+
+
+class _Standing(NamedTuple):
+    """The last position at which a handler has succeeded, and the records that it fails on behind that.
+
+    An outage leaves nothing but failures behind the last success. `works_beside` says whether there is a success at
+    all, if only on a record that is not delivered again. `failing` counts those of other batches as well.
+    """
+
+    last_success: int
+    failing_behind: frozenset[str]
+    failing: int
+    works_beside: bool
+
+
+class Standings:
+    """Judges by the book of a run, and by what its process knows of handlers from other batches."""
+
+    def __init__(self, book: Book, under_way: UnderWay, limits: Limits, health: Health, clock: Clock) -> None:
+        """Begin with no handler judged."""
+        self._book = book
+        self._under_way = under_way
+        self._limits = limits
+        self._health = health
+        self._clock = clock
+        self._of: dict[str, _Standing] = {}
+        # When handlers have succeeded last, and since when others fail. Nobody asks where nothing has ever failed.
+        self._worked: dict[str, datetime] = {}
+        self._down: dict[str, datetime] = {}
+
+    def failed(self, turn: Turn) -> None:
+        """Take note that a handler has failed."""
+        self._down.setdefault(turn.name, self._book[key_of(turn)].since or self._clock.now)
+
+    def succeeded(self, turn: Turn) -> None:
+        """Take note that a handler has succeeded."""
+        self._worked[turn.name] = self._clock.now
+        self._down.pop(turn.name, None)
+
+    def end(self) -> None:
+        """Judge anew, by all that the run has come to."""
+        self._of.clear()
+
+    def tell(self) -> None:
+        """Remember for other batches of each handler that has failed, in this one or before, whether it works."""
+        for handler, at in self._worked.items():
+            self._health.worked(handler, at)
+        for handler, since in self._down.items():
+            self._health.failed(handler, since, self._standing(handler).failing_behind)
+
+    def waited_longest(self, turn: Turn) -> bool:
+        """Whether a pair has reached its limits however its handler stands."""
+        return self._are_reached(turn, self._limits.longest)
+
+    def gives_up(self, turn: Turn, entry: Entry) -> bool:
+        """Whether a pair has reached its limits, where its handler has succeeded on nothing since in this run."""
+        if entry.since is None or entry.attempts < self._limits.attempts:
+            return False
+        return self._are_reached(turn, self._wait(turn, entry.since))
+
+    def _are_reached(self, turn: Turn, wait: timedelta) -> bool:
+        entry = self._book[key_of(turn)]
+        # What is known from other batches of a handler that has worked in this one is over.
+        down_since = None if turn.name in self._worked else self._health.down_since(turn.name)
+        if wait == self._limits.longest and down_since is not None and entry.since is not None:
+            entry = replace(entry, since=min(entry.since, down_since))  # its outage has been waited for
+        return self._limits.are_reached(entry, turn.record, self._clock.now, wait)
+
+    def _wait(self, turn: Turn, since: datetime) -> timedelta:
+        """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
+        standing = self._standing(turn.name)
+        works = turn.position < standing.last_success or self._health.has_worked_since(turn.name, since)
+        if works and len(standing.failing_behind) <= _FEW:
+            return timedelta()
+        return self._limits.wait(failing=max(standing.failing, 1), works_beside=standing.works_beside)
+
+    def _standing(self, handler: str) -> _Standing:
+        if (standing := self._of.get(handler)) is None:
+            standing = self._of[handler] = self._judged(handler)
+        return standing
+
+    def _judged(self, handler: str) -> _Standing:
+        failing: list[tuple[int, str]] = []
+        last_success = -1
+        for turn in self._under_way.expected:
+            if turn.name == handler and (entry := self._book.known(key_of(turn))) is not None:
+                if entry.state == "handled":
+                    last_success = max(last_success, turn.position)
+                elif entry.since is not None and not entry.settled:
+                    failing.append((turn.position, entry.pair.record))
+        behind = frozenset(record for position, record in failing if position > last_success)
+        elsewhere = frozenset[str]() if handler in self._worked else self._health.failing(handler)
+        return _Standing(last_success, behind, len(behind | elsewhere), self._book.has_handled(handler))
+
+
+# Turns that are tried again within a run: a handler that works for other records is asked once more.
+#
+# Lambda waits longer each time before it sends a batch again. A handler that succeeds meanwhile is not down, so
+# the wait would be for nothing, and all records behind the batch would wait with it. A failed turn is therefore
+# due again once its handler has succeeded on one other record since, after the next failure on three, then on
+# seven, and so on: the faster a service answers, the sooner it is asked.
+#
+# A turn that has no attempt left is refused for good only if its handler has succeeded both before and after
+# the failure, within the run. One that failed before the first success is due once more: the service may have
+# been down until then.
+
+
+class FailedTurn(NamedTuple):
+    """A turn that has failed by itself, and is still open; `is_last` says that it is not tried again.
+
+    `due` is the count of its handler's successes from which on it is to be looked at, and `number` puts those in order
+    that are due at once.
+    """
+
+    due: int
+    number: int
+    turn: Turn
+    reason: Reason[object]
+    is_last: bool
+
+
+class Again:
+    """Keeps the failed turns of a run, and those that are held back behind them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._worked: set[str] = set()
+        self._successes: Counter[str] = Counter()
+        self._failures: Counter[Turn] = Counter()
+        self._since: dict[Turn, int] = {}
+        self._number = 0
+        self._failed: dict[str, list[FailedTurn]] = {}  # heaps
+        self._behind: dict[Place, list[tuple[int, int, Turn]]] = {}  # heaps, by position
+        self._ready: list[Turn] = []
+
+    def failed(self, turn: Turn, reason: Reason[object], *, is_last: bool) -> None:
+        """Keep a turn that has failed by itself; `is_last` says that it has no attempt left."""
+        self._failures[turn] += 1
+        self._number += 1
+        since = self._since.setdefault(turn, self._successes[turn.name])
+        due = since + (1 if is_last else 2 ** self._failures[turn] - 1)
+        is_last = is_last and turn.name in self._worked
+        failed = FailedTurn(due, self._number, turn, reason, is_last)
+        heappush(self._failed.setdefault(turn.name, []), failed)
+
+    def held(self, turn: Turn) -> None:
+        """Keep a turn that waits for an earlier one of its place."""
+        self._number += 1
+        heappush(self._behind.setdefault(turn.place, []), (turn.position, self._number, turn))
+
+    def worked(self, handler: str) -> None:
+        """Take note that a handler has succeeded, before anything has failed."""
+        self._worked.add(handler)
+
+    def succeeded(self, handler: str) -> None:
+        """Count a success of a handler."""
+        self._worked.add(handler)
+        self._successes[handler] += 1
+
+    def refused(self, handler: str) -> list[FailedTurn]:
+        """Have what is due tried again, and give what is not, though its handler works."""
+        failed, refused = self._failed.get(handler, []), list[FailedTurn]()
+        while failed and failed[0].due <= self._successes[handler]:
+            due = heappop(failed)
+            if due.is_last:
+                refused.append(due)
+            else:
+                self._ready.append(due.turn)
+        return refused
+
+    def settled(self, place: Place) -> bool:
+        """Have the first turn tried that was held back behind one which is settled now; say whether there is one."""
+        behind = self._behind.get(place)
+        if not behind:
+            return False
+        _, _, first = heappop(behind)
+        self._ready.append(first)
+        return True
+
+    def waits(self, places: Collection[Place]) -> bool:
+        """Whether a turn is held back at one of these places."""
+        return any(self._behind.get(place) for place in places)
+
+    def ready(self, turns: Iterable[Turn]) -> None:
+        """Have turns tried now."""
+        self._ready += turns
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a turn is to be tried again now."""
+        return bool(self._ready)
+
+    def take(self) -> list[Turn]:
+        """Take the turns that are to be tried again, of each place one."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def left(self) -> list[FailedTurn]:
+        """List the failed turns that are not due."""
+        return [each for failed in self._failed.values() for each in failed]

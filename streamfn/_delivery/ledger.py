@@ -1,0 +1,670 @@
+"""The delivery with a ledger: its gate, and one invocation."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import RLock
+from typing import Final, Generic, Literal, Never, TypeAlias
+
+from typing_extensions import TypeVar, override
+
+from streamfn._aws import function_name
+from streamfn._delivery.attempts import Again, Health, Limits, Standings
+from streamfn._delivery.plain import (
+    Process,
+    Report,
+    detail_of,
+    exception_of,
+    failures_among,
+    location_of,
+    send,
+    what_raised,
+)
+from streamfn._delivery.processes import EndedNote, Marks, Notes, ThisProcess, ends_of, entries_of
+from streamfn._delivery.session import Book, Outbox, UnderWay, Writing, at_once, key_of
+from streamfn._errors import Misuse
+from streamfn._execution.plan import Gate, Place, Turn, Turns
+from streamfn._execution.run import location_for
+from streamfn._failures import (
+    Failed,
+    HeldBack,
+    LedgerUnavailable,
+    Malformed,
+    MissingImage,
+    OutOfTime,
+    ProcessDied,
+    Raised,
+    Reason,
+    Refused,
+    Stopped,
+    TimedOut,
+    Undecodable,
+    Unrouted,
+    Unwanted,
+)
+from streamfn._payloads import BatchFailed, fail_whole
+from streamfn._records import Record
+from streamfn._time import Clock, Deadline, SecondsLeft
+from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
+from streamfn.ledgers._protocol import (
+    Entry,
+    Ledger,
+    Pair,
+    Stretch,
+    identity_of,
+    namesakes_among,
+    pair_of,
+    record_meant,
+    stretch_of,
+)
+
+# Batches that join the records of several streams, as no mapping sends them: each stream keeps a ledger of its
+# own.
+
+
+def parted(ledger: Ledger, scope: str, records: Sequence[Record]) -> Ledger:
+    """Have a ledger know each record of a batch under its own stream; one that names none is of the first.
+
+    Whoever joins streams (a test of two tables, a worker of one's own) may part them otherwise the next time, and
+    nobody would look for what the one knows under the name of the other.
+    """
+    first = next(filter(None, (record.event_source_arn for record in records)), "")
+    parts: dict[str, list[Record]] = {}
+    for record in records:
+        parts.setdefault(record.event_source_arn or first, []).append(record)
+    return _Apart(
+        ledger,
+        [
+            (stretch_of(scope, part), frozenset(identity_of(record) for record in part))
+            for part in parts.values()
+        ],
+    )
+
+
+class _Apart:
+    """Reads and writes a ledger stretch by stretch, each with the identities of the records that are of it."""
+
+    def __init__(self, ledger: Ledger, parts: Sequence[tuple[Stretch, frozenset[str]]]) -> None:
+        """Take the ledger and the parts of the batch."""
+        self._ledger = ledger
+        self._parts = parts
+
+    def read(self, _: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
+        """Give what is known of each part."""
+        return [entry for stretch, _ in self._parts for entry in self._ledger.read(stretch, seconds_left)]
+
+    def write(self, _: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        """Keep the entries of each part under its own stretch."""
+        for stretch, identities in self._parts:
+            if of_it := [entry for entry in entries if record_meant(entry.pair) in identities]:
+                self._ledger.write(stretch, of_it, seconds_left)
+
+
+# The gate of a delivery with a ledger: it lets through what is not settled, and enters what comes of it.
+#
+# What fails holds back later records of its item, for its handler alone. What cannot succeed becomes a dead
+# letter, and counts as settled as soon as that is stored, which is before the next record of its item starts.
+# Where failures can become letters, a failed record is tried again within the run while its handler works for
+# others.
+
+_log: Final = logging.getLogger("streamfn")
+
+_FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
+"""Reasons of failures that are no attempts: nothing was called."""
+
+_ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
+    TimedOut.__name__: TimedOut,
+    ProcessDied.__name__: ProcessDied,
+}
+"""Reasons of attempts that took the rest of the run along: nothing would be left of it after one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a gate stands on: the stretch of the batch, the ledger that is told, and the clock it goes by.
+
+    `records` is how many there are in the batch, and `health` what is known of handlers from other batches.
+    """
+
+    stretch: Stretch
+    ledger: Ledger
+    clock: Clock
+    limits: Limits
+    writes_always: bool
+    records: int
+    health: Health
+
+
+class LedgerGate(Gate):
+    """Bars what has to wait for its item, what there is no time for, and what hung too often.
+
+    An alarm may ring in a thread of its own, so whatever it needs is changed under a lock. It must get through
+    while letters are sent, which therefore are not.
+    """
+
+    def __init__(self, deadline: Deadline, ground: Ground, book: Book, outbox: Outbox | None) -> None:
+        """Begin a run with what the ledger knows of its pairs; without an outbox nothing is given up."""
+        super().__init__(deadline)
+        self._ground = ground
+        self._book = book
+        self._outbox = outbox
+        self._held: set[Place] = set()
+        self._again = Again()
+        self._watches = outbox is not None and bool(ground.health.watched)
+        # What hung before comes last, and each turn is put off once.
+        self._last: list[Turn] = []
+        self._put_off: set[Turn] = set()
+        self._has_news = False
+        self._under_way = UnderWay()
+        self._standings = Standings(book, self._under_way, ground.limits, ground.health, ground.clock)
+        self._writing = Writing(book, ground.ledger, ground.stretch)
+        self._counted: set[Pair] = set()
+        self._notes: Notes | None = None
+        self._process: ThisProcess | None = None
+        self._marks = Marks()
+        self._careful = False
+        self._noted: set[Pair] = set()
+        self._cut_short = False
+        self._finished = False
+        # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
+        # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
+        self._failed_in_a_row: dict[tuple[str, bool], int] = {}
+        # So many calls lead from a chunk of the whole batch to one event and its neighbour.
+        self._most_in_a_row = ground.records.bit_length() + 2
+        self._lock = RLock()
+
+    def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
+        """Find out whether a process has died of this batch, or else note that this one begins its first."""
+        with self._lock:
+            self._process, self._marks = process, process.marks
+            process.marks.begin((process.name, self._ground.stretch, ends_of(records)))
+            notes = self._notes = Notes(process, self._book, records)
+            self._careful = notes.careful
+            if notes.careful:
+                self._has_news = True
+            elif not process.has_noted:
+                notes.note_batch(records, self._ground.clock.now)
+                if self._writing.write(at_once):
+                    process.noted()
+
+    @override
+    def expects(self, turns: Turns, /) -> None:
+        self._under_way.expect(turns)
+
+    @override
+    def settled(self, turn: Turn, /) -> bool:
+        self._under_way.prepared = None
+        if self._outbox is not None and turn.name and self._outbox.holds(turn):
+            self._send(self._outbox)
+        return self._book.settled(key_of(turn))
+
+    @override
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:
+        if self._held and turn.place in self._held:
+            return HeldBack()
+        with self._lock:  # an alarm that rings after `reached` was asked has to find the turn
+            if self.deadline.reached:
+                return OutOfTime()
+            # What failed is tried once more after its patience is over; what hangs would only hang once more.
+            entry = self._book.known(key_of(turn))
+            if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
+                if self._standings.gives_up(turn, entry) and self._passes_over(entry):
+                    return given_up(entry.attempts)
+                if self._puts_off(turn, entry):
+                    return HeldBack()
+            if self._careful and not self._is_noted_in_time(turn):
+                return OutOfTime()
+            self._under_way.prepared = turn
+            return None
+
+    def _puts_off(self, turn: Turn, entry: Entry) -> bool:
+        """Have what used up all time be the last that is tried, or nothing behind it would ever have its turn."""
+        if not entry.attempts or turn in self._put_off:
+            return False
+        self._watches = True
+        self._put_off.add(turn)
+        self._last.append(turn)
+        return True
+
+    @override
+    def alone(self, turn: Turn, /) -> bool:
+        entry = self._book.known(key_of(turn))
+        return entry is not None and entry.alone and not entry.settled
+
+    @override
+    def exclusive(self, turn: Turn, /) -> bool:
+        return self._careful or self.alone(turn)
+
+    @override
+    def fails(self, turn: Turn, /) -> bool:
+        return self.alone(turn) and self._book[key_of(turn)].attempts >= self._ground.limits.attempts
+
+    @override
+    def answered(self, handler: str, /, *, succeeded: bool, fails: bool) -> None:
+        if succeeded:
+            self._failed_in_a_row[handler, True] = self._failed_in_a_row[handler, False] = 0
+        else:
+            self._failed_in_a_row[handler, fails] = self._failed_in_a_row.get((handler, fails), 0) + 1
+
+    @override
+    def isolates(self, handler: str, /) -> bool:
+        # A handler of which call after call fails is out of order, and its service is not to be stormed.
+        return self._failed_in_a_row.get((handler, False), 0) < self._most_in_a_row
+
+    @override
+    def tries(self, turn: Turn, /) -> bool:
+        in_a_row = self._failed_in_a_row.get((turn.name, self.fails(turn)), 0)
+        return in_a_row < self._most_in_a_row or not self.alone(turn)
+
+    @override
+    def began(self, call: int, turns: Iterable[Turn], /) -> None:
+        with self._lock:
+            if self._careful:
+                self._note(turns)
+            self._under_way.begin(call, turns)
+        self.deadline.began(call)
+
+    @override
+    def ended(self, call: int, /) -> None:
+        with self._lock:
+            self._under_way.end(call)
+        self.deadline.ended(call)
+
+    @override
+    def succeeded(self, turn: Turn, /) -> None:
+        pair = key_of(turn)
+        with self._lock:
+            self._under_way.prepared = None
+            if self._careful:
+                self._noted.discard(pair)
+            if self._book.settle(pair, "handled"):
+                self._has_news = True
+            if self._watches:
+                self._note_success(turn)
+            else:
+                self._again.worked(turn.name)
+            if self._ground.writes_always:
+                self._writing.write_success()
+
+    @override
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        with self._lock:
+            self._under_way.prepared = None
+            pair, name = key_of(turn), type(reason).__name__
+            if self._careful:
+                self._noted.discard(pair)
+            self._cut_short = self._cut_short or isinstance(reason, OutOfTime | HeldBack | Stopped)
+            if isinstance(reason, Unwanted):
+                self._book.settle(pair, "dropped")
+                return
+            if isinstance(reason, Refused | Raised):
+                self._enter_failure(pair, name, alone=alone, isolated=isolated)
+            else:
+                self._book.waits(pair, name)
+            hopeless = isinstance(
+                reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut | ProcessDied
+            )
+            # A chunk that failed says nothing of the pair itself, which may have been sound for long.
+            tried = alone and isinstance(reason, Refused | Raised)
+            gives_up = hopeless or (tried and self._standings.waited_longest(turn))
+            if self._outbox is not None and gives_up:
+                self._outbox.put(turn, self._letter(turn, reason))
+            else:
+                self._hold(turn)
+                self._note_failure(turn, reason, tried=tried)
+        if self._outbox is not None and self._outbox.full:
+            self._send(self._outbox)
+
+    @override
+    def unwanted(self, turn: Turn, /) -> Unwanted | None:
+        with self._lock:
+            self._under_way.prepared = None
+            if self._watches:
+                self._let_go(turn)
+            entry = self._book[key_of(turn)]
+            failed = (
+                entry.attempts or entry.alone or entry.since is not None or entry.reason in _FAILED_UNTRIED
+            )
+            return Unwanted() if failed else None
+
+    def dropped(self, records: Iterable[Record], failures: Iterable[Failed[object]]) -> list[Failed[Never]]:
+        """Drop what the ledger knows as open of records of the batch, and what has no turn in this run.
+
+        Its handler is gone, or is for other kinds of change, or its table has another pattern: nothing would tell of
+        the pair again. `failures` are those of the run. A record that reaches no handler at all is told by them.
+        """
+        with self._lock:
+            owed = self._book.owed
+            if not owed:  # as in nearly every run
+                return []
+            answered = {key_of(turn) for turn in self._under_way.expected}
+            reached = {pair.record for pair in answered}
+            stray = {identity_of(failed.record) for failed in failures if failed.handler is None}
+            here = {
+                identity: record
+                for record in records
+                if (identity := identity_of(record)) not in stray
+                and not self._book.settled(Pair("", identity))
+            }
+            # The pair of a record that reached no handler is answered for by all handlers that the record reaches now.
+            gone = [
+                pair
+                for pair in owed
+                if pair.record in here
+                and pair not in answered
+                and (pair.handler or pair.record not in reached)
+            ]
+            for pair in gone:
+                self._book.settle(pair, "dropped")
+            return [Failed(here[pair.record], pair.handler or None, Unwanted()) for pair in gone]
+
+    def time_is_up(self) -> None:
+        """Write what is known: before long the process may be ended, and nobody would know what it was at.
+
+        What ran by itself has used an attempt up. Of several calls nobody knows which one took the others'
+        time, so each is to be tried by itself, and none has failed.
+        """
+        self._cut_off(TimedOut.__name__)
+
+    def process_ends(self) -> None:
+        """Write what is known, as `time_is_up` does: a handler ends the process, and has used an attempt up."""
+        self._cut_off(ProcessDied.__name__)
+
+    def _cut_off(self, reason: str) -> None:
+        with self._lock:
+            if self._finished:  # the alarm was late: Lambda may have had the process frozen
+                return
+            calls = self._under_way.calls
+            under_way = [key_of(turn) for turns in calls for turn in turns]
+            for pair in under_way:
+                if len(under_way) == 1:
+                    self._enter_failure(pair, reason)
+                else:
+                    since = self._ground.clock.now if len(calls) == 1 else None
+                    self._book.suspected(pair, reason, since)
+                self._counted.add(pair)
+            self._book.all_wait(self._under_way.by_record(), OutOfTime.__name__)
+            if self._notes is not None:
+                self._notes.close(whole=False)
+            if self._writing.write(self.deadline.seconds_for_stores):
+                self._marks.end()
+
+    def finish(self) -> None:
+        """Send what letters are left, and write what has to be remembered.
+
+        That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
+        answer.
+        """
+        self._under_way.prepared = None
+        if self._outbox is not None:
+            self._standings.end()
+            for failed in self._again.left():
+                if self._standings.gives_up(failed.turn, self._book[key_of(failed.turn)]):
+                    self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+            self._send(self._outbox)
+            self._standings.tell()
+        with self._lock:
+            given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
+            if self._has_news or given_up or (self._ground.writes_always and self._book.news()):
+                if self._notes is not None:
+                    self._notes.close(whole=not self._cut_short)
+                self._writing.write(self.deadline.seconds_for_stores)
+            self._marks.end()
+            self._finished = True
+            process = self._process
+            if process is not None and process.has_noted and self._notes is not None:
+                process.ended(
+                    EndedNote(self._ground.stretch, tuple(self._notes.of_batch), self._ground.clock.now)
+                )
+
+    def is_open(self, failed: Failed[object]) -> bool:
+        """Whether a failure of this run has to come again."""
+        return not self._book.settled(pair_of(failed.handler, failed.record))
+
+    def _enter_failure(self, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False) -> None:
+        now = self._ground.clock.now
+        if not alone:
+            self._book.failed_with_others(pair, name, now, isolated=isolated)
+        elif pair in self._counted:  # the alarm was first
+            return
+        elif name == ProcessDied.__name__:
+            self._book.died(pair, now)
+        else:
+            self._book.attempted(pair, name, now, isolated=isolated)
+
+    def _passes_over(self, entry: Entry) -> bool:
+        """Whether a pair that takes the rest of the run along, and has reached its limits, is not called in this run.
+
+        Without dead letters every other run calls it, since another version of the function may bear it.
+        """
+        return self._outbox is not None or (self._notes is not None and self._notes.passes_over(entry))
+
+    def _hold(self, turn: Turn) -> None:
+        self._has_news = True
+        self._held.add(turn.place)
+
+    def _note_failure(self, turn: Turn, reason: Reason[object], *, tried: bool) -> None:
+        """Have a turn tried again in this run once its handler works, or those before it are settled."""
+        if isinstance(reason, HeldBack):
+            if turn not in self._last:
+                self._again.held(turn)
+        elif self._outbox is not None and isinstance(reason, Refused | Raised):
+            self._watches = True
+            self._standings.failed(turn)
+            if tried:
+                attempts = self._book[key_of(turn)].attempts
+                self._again.failed(turn, reason, is_last=attempts >= self._ground.limits.attempts)
+                self._give_up(turn.name, self._outbox)
+
+    def _note_success(self, turn: Turn) -> None:
+        """Have turns tried again, and give up what has no attempt left: its handler works, and refuses it."""
+        self._standings.succeeded(turn)
+        self._again.succeeded(turn.name)
+        if self._outbox is not None:
+            self._give_up(turn.name, self._outbox)
+        self._let_go(turn)
+
+    def _give_up(self, handler: str, outbox: Outbox) -> None:
+        for failed in self._again.refused(handler):
+            outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+        self.is_due = self._again.is_due
+
+    def _let_go(self, turn: Turn) -> None:
+        """Have what waits for a settled turn tried before anything else of its place."""
+        if self._again.settled(turn.place):
+            self._held.add(turn.place)
+        else:
+            self._held.discard(turn.place)
+        self.is_due = self._again.is_due
+
+    @override
+    def due(self) -> list[Turn]:
+        with self._lock:
+            self.is_due = False
+            turns = self._again.take()
+            # Taken all the same, because another strategy of the run could not run them.
+            if self.deadline.reached:
+                return []
+            self._held.difference_update([turn.place for turn in turns])
+            return turns
+
+    @override
+    def rests(self) -> bool:
+        if self._outbox is not None and self._again.waits(self._outbox.places):
+            self._send(self._outbox)
+        if not self.is_due and self._last:
+            self._again.ready(self._last)
+            self._last, self.is_due = [], True
+        return not self.is_due
+
+    def _send(self, outbox: Outbox) -> None:
+        sent = outbox.empty(self.deadline.seconds_for_stores)
+        with self._lock:
+            for turn, letter, stored in sent:
+                if not stored:
+                    self._hold(turn)
+                    continue
+                self._book.settle(letter.pair, "dead", letter.digest)
+                self._let_go(turn)
+
+    def _letter(self, turn: Turn, reason: Reason[object]) -> DeadLetter:
+        pair = key_of(turn)
+        entry = self._book[pair]
+        location = location_for(reason, turn.function)
+        return DeadLetter(
+            scope=self._ground.stretch.scope,
+            pair=pair,
+            stream=turn.record.event_source_arn or self._ground.stretch.stream,
+            record=turn.record.raw,
+            reason=type(reason).__name__,
+            detail=detail_of(reason),
+            attempts=entry.attempts,
+            since=entry.since,
+            at=self._ground.clock.now,
+            location=location_of(reason, location),
+            exception=exception_of(reason),
+        )
+
+    def _is_noted_in_time(self, turn: Turn) -> bool:
+        """Note that a turn is about to be prepared, if it is not yet; say whether there is time left to do so."""
+        pair = key_of(turn)
+        if pair in self._noted:
+            return True
+        self._noted.add(pair)
+        self._note([turn])
+        return not self.deadline.reached
+
+    def _note(self, turns: Iterable[Turn]) -> None:
+        """Note which pairs a handler is called for, with all that is known by now."""
+        pairs = [key_of(turn) for turn in turns]
+        if self._notes is not None and not self._writing.pauses:
+            self._notes.note_call(pairs, self._ground.clock.now)
+            self._writing.write(self.deadline.seconds_left)
+
+
+class ClosedGate(Gate):
+    """Starts nothing, because nobody knows what is settled already."""
+
+    @override
+    def bars(self, turn: Turn, /) -> LedgerUnavailable:
+        return LedgerUnavailable()
+
+
+# The delivery that remembers: what failed comes again to the handler that failed, and to no other.
+
+E_contra = TypeVar("E_contra", contravariant=True)
+
+Write: TypeAlias = Literal["failures", "always"]
+"""When a ledger is written: by runs that leave failures behind, or after each success as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWithLedger(Generic[E_contra]):
+    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it.
+
+    `this_process` is what the ledger knows the process by, None where the ledger ends with the process.
+    """
+
+    ledger: Ledger
+    dead_letters: DeadLetters | None
+    limits: Limits
+    write: Write
+    scope: str | None
+    report: Report[E_contra]
+    whole_batch: bool
+    this_process: ThisProcess | None = field(default=None, repr=False, compare=False)
+    health: Health = field(default_factory=Health, compare=False, repr=False)
+
+    def deliver(
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+    ) -> Sequence[Failed[object]]:
+        """Run what is not settled, remember what came of it, report failures, and give those that stay open."""
+        if not records:
+            return []
+        if (namesakes := namesakes_among(records)) is not None:
+            raise BatchFailed(
+                f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
+            )
+        if self.this_process is not None and not self.this_process.has_looked:
+            self._tell_of_the_dead(self.this_process, deadline, clock)
+        stretch = stretch_of(scope := self._scope(), records)
+        delivery = self
+        if len({record.event_source_arn for record in records} - {None}) > 1:
+            delivery = replace(self, ledger=parted(self.ledger, scope, records))
+        entries = delivery._read(stretch, deadline)  # noqa: SLF001 (its own)
+        if entries is None:
+            failures = failures_among(process(ClosedGate(deadline)))
+            return self._reported(failures, failures, deadline)
+        outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
+        always = self.write == "always"
+        ground = Ground(stretch, delivery.ledger, clock, self.limits, always, len(records), self.health)
+        gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
+        with_end = math.isfinite(seconds := deadline.seconds_left())
+        call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
+        try:
+            if self.this_process is not None:
+                gate.begins(records, self.this_process)
+            failures = failures_among(process(gate))
+            dropped = gate.dropped(records, failures)
+            gate.finish()
+        except BaseException:  # a handler ends the process, and is to use an attempt up
+            gate.process_ends()
+            raise
+        finally:
+            if call_off is not None:
+                call_off()
+        if self.this_process is not None and not deadline.reached:
+            self.this_process.settle_ended(self.ledger, clock.now)
+        still_open = [failed for failed in failures if gate.is_open(failed)]
+        return self._reported([*failures, *dropped], still_open, deadline)
+
+    def check(self) -> None:
+        """Check that the function has a scope here. Fails with `Misuse` if not; see `retry`."""
+        self._scope()
+
+    def _reported(
+        self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline
+    ) -> Sequence[Failed[object]]:
+        send(self.report, failures, deadline.seconds_for_stores)
+        if self.whole_batch:
+            fail_whole(still_open)
+        return still_open
+
+    def _tell_of_the_dead(self, this_process: ThisProcess, deadline: Deadline, clock: Clock) -> None:
+        """Note in the ledger what processes in the place of this one have died of."""
+        this_process.looked()
+        left = this_process.marks.left(this_process.name)
+        try:
+            for batch in left:
+                self.ledger.write(batch[1], entries_of(batch, clock.now), deadline.seconds_left)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
+            _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
+        this_process.marks.forget(this_process.name)
+
+    def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
+        try:
+            return list(self.ledger.read(stretch, deadline.seconds_left))
+        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+            told = "the ledger could not be read, nothing is started: %s"
+            _log.error(told, what_raised(error))
+            return None
+
+    def _scope(self) -> str:
+        """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
+        scope = function_name() if self.scope is None else self.scope
+        if scope or not is_shared(self.ledger):
+            return scope or ""
+        raise Misuse(
+            "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
+            'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
+        )
+
+
+def is_shared(ledger: Ledger) -> bool:
+    """Whether a ledger says that several processes share it, so that it outlives this one."""
+    return getattr(ledger, "needs_scope", False) is True

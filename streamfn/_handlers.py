@@ -1,0 +1,459 @@
+"""Handlers: functions bound to kinds of events, batched, chained, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Generic, Never, TypeAlias, cast, overload
+
+from returns.result import Failure, Result, Success
+from typing_extensions import TypeVar, override
+
+from streamfn._dataclasses import Value, Wrappable
+from streamfn._errors import Misuse, check_function, kind_of
+from streamfn._events import Event, InsertEvent, KeysEvent, Kind, ModifyEvent, RemoveEvent, UpsertEvent
+from streamfn._failures import NotAResult
+
+if TYPE_CHECKING:
+    from returns.future import FutureResult
+    from returns.io import IOResult
+
+
+# What a handler may return: its Result at once or to be awaited, bare or marked as impure.
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+# As text: `returns` loads asyncio with its futures, and a cold start would pay for it.
+Outcome: TypeAlias = "Result[A, E] | IOResult[A, E] | Awaitable[Result[A, E]] | FutureResult[A, E]"
+"""What a handler may return: one Result, now or to be awaited."""
+
+Outcomes: TypeAlias = "Sequence[Result[A, E]] | Awaitable[Sequence[Result[A, E]]]"
+"""What a handler of many events may return where each event has a Result of its own."""
+
+
+# Handlers of many events at once.
+#
+# `batched` and `batched_each` turn a function of a sequence of events into an object that every ``on_…`` takes
+# like a function of one event, and that can be called with one event, in a test say.
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
+X = TypeVar("X")
+X_contra = TypeVar("X_contra", contravariant=True)
+A_co = TypeVar("A_co", covariant=True)
+E_co = TypeVar("E_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Batched(Value, Wrappable, Generic[X_contra, A_co, E_co]):
+    """A function of a chunk of events with one outcome for all of them; `batched` makes it."""
+
+    function: Callable[[Sequence[X_contra]], Outcome[A_co, E_co]]
+    size: int | None
+
+    @override
+    def _called(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    def __call__(self, event: X_contra, /) -> Outcome[A_co, E_co]:
+        return self.function([event])
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BatchedEach(Value, Wrappable, Generic[X_contra, A_co, E_co]):
+    """A function of a chunk of events with an outcome for each of them; `batched_each` makes it."""
+
+    function: Callable[[Sequence[X_contra]], Outcomes[A_co, E_co]]
+    size: int | None
+
+    @override
+    def _called(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    def __call__(self, event: X_contra, /) -> Outcome[A_co, E_co]:
+        results = self.function([event])
+        if isinstance(results, Awaitable):
+            return _only(results)
+        (result,) = results
+        return result
+
+
+def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = None) -> Batched[X, A, E]:
+    """Have a handler see the events of a batch in chunks, with one Result for a chunk.
+
+    `size` is the most events that a chunk may have; None is as many as the batch brings. An item appears at
+    most once in a chunk. A chunk's Result counts for each of its events: where it fails, all of them have
+    failed.
+
+    Fails with `Misuse` if `size` is less than 1.
+
+    >>> from returns.result import Success
+    >>> total = batched(lambda events: Success(sum(events)), size=2)
+    >>> total(5)
+    <Success: 5>
+    """
+    return Batched(_function(f, "batched"), _checked_size(size))
+
+
+def batched_each(
+    f: Callable[[Sequence[X]], Outcomes[A, E]], /, size: int | None = None
+) -> BatchedEach[X, A, E]:
+    """Have a handler see the events of a batch in chunks, and answer a Result for each event, in their order.
+
+    `size` is as in `batched`, and an item appears at most once in a chunk. A function that answers another
+    number of Results than it was given events has failed on all of them, with `Raised`: nobody could tell
+    which is whose.
+
+    Fails with `Misuse` if `size` is less than 1.
+
+    >>> from returns.result import Success
+    >>> doubled = batched_each(lambda events: [Success(2 * event) for event in events])
+    >>> doubled(5)
+    <Success: 10>
+    """
+    return BatchedEach(_function(f, "batched_each"), _checked_size(size))
+
+
+def _function(f: FunctionT, factory: str) -> FunctionT:
+    check_function(f, f"the argument of {factory}()", f"{factory}(announce)")
+    if isinstance(f, Batched | BatchedEach):
+        raise Misuse(
+            f"{factory}() takes a function of events, got one that is batched already: leave one of them out"
+        )
+    if isinstance(f, Wrappable):
+        raise Misuse(f"{factory}() takes a function of events, got {kind_of(f)}, which takes a payload")
+    return f
+
+
+def _checked_size(size: object) -> int | None:
+    if size is None:
+        return None
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise Misuse(f"size is a whole number or None, got {kind_of(size)}")
+    if size < 1:
+        raise Misuse(
+            f"a chunk holds at least one event: size={size} should be 1 or more, or None for no limit"
+        )
+    return size
+
+
+async def _only(results: Awaitable[Sequence[Result[A, E]]]) -> Result[A, E]:
+    (result,) = await results
+    return result
+
+
+# How handlers come by their names, which Results, reports and logs go by.
+
+
+def name_of(f: object) -> str:
+    """Find the name of a function, through `batched` and `functools.partial`.
+
+    Fails with `Misuse` for a callable that has none.
+
+    >>> name_of(partial(print, "hello"))
+    'print'
+    """
+    inner = unwrapped(f)
+    if isinstance(name := getattr(inner, "__name__", None), str):
+        return name
+    raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
+
+
+def unwrapped(f: object) -> object:
+    """Give the function within `batched`, `batched_each` and `functools.partial`.
+
+    >>> unwrapped(partial(print, "hello")) is print
+    True
+    """
+    inner = f
+    while isinstance(inner, Batched | BatchedEach | partial):
+        # isinstance drops the types.
+        wrapper = cast("Batched[object, object, object] | partial[object]", inner)
+        inner = wrapper.func if isinstance(wrapper, partial) else wrapper.function
+    return inner
+
+
+def handler_name(f: object, name: object) -> str:
+    """The name that was given to a handler, or else its function's. Fails with `Misuse` for what is neither.
+
+    >>> handler_name(print, None), handler_name(print, "announce")
+    ('print', 'announce')
+    """
+    check_function(f, "a handler", "on_insert(announce)")
+    if _takes_a_payload(f):
+        raise Misuse(f"a handler is a function of an event, got {kind_of(f)}, which takes a payload")
+    if isinstance(f, type) and not f.__module__.startswith("returns."):
+        raise Misuse(
+            f"a handler is a function, got {kind_of(f)}: pass an instance of it, or the function itself"
+        )
+    if not isinstance(name, str | None):
+        raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
+    if name == "":
+        raise Misuse('name is empty: write name="announce", or leave it out to have the function\'s own')
+    return name or name_of(f)
+
+
+def _takes_a_payload(f: object) -> bool:
+    """Whether a function is a pipeline, or one that Lambda calls."""
+    return isinstance(f, Wrappable) and not isinstance(f, Batched | BatchedEach)
+
+
+# Handlers: a function, the kind of event that it is for, and when it wants one.
+#
+# The seven combinations of INSERT, MODIFY and REMOVE need no more names than these: a function of
+# ``ModifyEvent[T] | RemoveEvent[T]`` goes to `on_modify` and to `on_remove`, and the two registrations are one
+# handler.
+
+T = TypeVar("T")
+K = TypeVar("K")
+W = TypeVar("W")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Handler(Value, Generic[T_contra, A_co, E_co]):
+    """One registration: `function` gets the events of `kind` that `where` accepts, under the name `name`.
+
+    `T_contra` is the model whose events it takes, `A_co` and `E_co` what its Results hold. `keys` is the
+    model of a `KeysEvent`'s keys, None for all other kinds.
+    """
+
+    name: str
+    kind: Kind
+    function: Callable[[Never], object]
+    where: Callable[[Never], object] | None
+    keys: type[object] | None = None
+
+    @property
+    def batched(self) -> bool:
+        """Whether the function sees chunks of events."""
+        return isinstance(self.function, Batched | BatchedEach)
+
+
+AnyHandler: TypeAlias = Handler[Never, object, object]
+"""A handler whose types have done their work."""
+
+
+def on_insert(
+    f: Callable[[InsertEvent[T]], Outcome[A, E]],
+    /,
+    *,
+    name: str | None = None,
+    where: Callable[[InsertEvent[T]], bool] | None = None,
+) -> Handler[T, A, E]:
+    """Have `f` handle each item that comes into the table.
+
+    `name` is how Results, reports and logs call the handler: by default the function's own name. `where` says
+    which events it wants; a pair that it refuses has no Result. It should be pure: it may be asked again for
+    the same event.
+
+    All ``on_…`` take `batched` and `batched_each` functions too.
+
+    Fails with `Misuse` if there is no name to go by.
+
+    >>> from returns.result import Result, Success
+    >>> def announce(event: InsertEvent[str]) -> Result[str, str]:
+    ...     return Success(f"announced {event.new_image}")
+    >>> on_insert(announce).name
+    'announce'
+    """
+    return Handler(handler_name(f, name), "insert", f, _checked_where(where))
+
+
+def on_modify(
+    f: Callable[[ModifyEvent[T]], Outcome[A, E]],
+    /,
+    *,
+    name: str | None = None,
+    where: Callable[[ModifyEvent[T]], bool] | None = None,
+) -> Handler[T, A, E]:
+    """Have `f` handle each item that changes; see `on_insert`. ``where=changed(…)`` asks what changed."""
+    return Handler(handler_name(f, name), "modify", f, _checked_where(where))
+
+
+def on_remove(
+    f: Callable[[RemoveEvent[T]], Outcome[A, E]],
+    /,
+    *,
+    name: str | None = None,
+    where: Callable[[RemoveEvent[T]], bool] | None = None,
+) -> Handler[T, A, E]:
+    """Have `f` handle each item that leaves the table, removed by a client or expired; see `on_insert`."""
+    return Handler(handler_name(f, name), "remove", f, _checked_where(where))
+
+
+def on_upsert(
+    f: Callable[[UpsertEvent[T]], Outcome[A, E]],
+    /,
+    *,
+    name: str | None = None,
+    where: Callable[[UpsertEvent[T]], bool] | None = None,
+) -> Handler[T, A, E]:
+    """Have `f` handle each item that comes or changes, from its new image alone; see `on_insert`.
+
+    This is the one for streams of the view type NEW_IMAGE.
+    """
+    return Handler(handler_name(f, name), "upsert", f, _checked_where(where))
+
+
+def on_event(
+    f: Callable[[Event[T]], Outcome[A, E]],
+    /,
+    *,
+    name: str | None = None,
+    where: Callable[[Event[T]], bool] | None = None,
+) -> Handler[T, A, E]:
+    """Have `f` handle every change: it is given an insert, a modify or a remove event; see `on_insert`."""
+    return Handler(handler_name(f, name), "event", f, _checked_where(where))
+
+
+def on_keys(
+    model: type[K],
+    f: Callable[[KeysEvent[K]], Outcome[A, E]],
+    /,
+    *,
+    name: str | None = None,
+    where: Callable[[KeysEvent[K]], bool] | None = None,
+) -> Handler[object, A, E]:
+    """Have `f` handle every change from its keys alone, structured as a `model`; see `on_insert`.
+
+    It lives on every stream, those of the view type KEYS_ONLY included.
+    """
+    if _is_no_model(model):
+        raise Misuse(
+            f"on_keys() takes the model of the keys first, got {kind_of(model)}: write on_keys(CardKey, announce)"
+        )
+    return Handler(handler_name(f, name), "keys", f, _checked_where(where), model)
+
+
+def _is_no_model(model: object) -> bool:
+    """Whether something is neither a class that an image could be made into, nor a generic one with arguments."""
+    return model.__module__ == "builtins" if isinstance(model, type) else not hasattr(model, "__origin__")
+
+
+def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
+    """Make a `where` that wants an event only if what `get` takes from the two images differs.
+
+    >>> from types import SimpleNamespace
+    >>> event = SimpleNamespace(old_image="hello", new_image="HELLO")
+    >>> changed(str.lower)(event), changed(str)(event)
+    (False, True)
+    """
+    check_function(get, "the argument of changed()", "changed(lambda card: card.title)")
+    if iscoroutinefunction(get):
+        raise Misuse("the argument of changed() is a coroutine function, and no coroutine equals another one")
+
+    def differs(event: ModifyEvent[T]) -> bool:
+        return get(event.old_image) != get(event.new_image)
+
+    return differs
+
+
+def _checked_where(where: W) -> W:
+    if where is not None:
+        check_function(where, "where", "where=changed(lambda card: card.title)")
+    return where
+
+
+# Handlers made of smaller functions.
+
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+F = TypeVar("F")
+G = TypeVar("G")
+E1 = TypeVar("E1")
+E2 = TypeVar("E2")
+E3 = TypeVar("E3")
+E4 = TypeVar("E4")
+E5 = TypeVar("E5")
+E6 = TypeVar("E6")
+
+
+@overload
+def chain(
+    f1: Callable[[X], Result[A, E1]], f2: Callable[[A], Result[B, E2]], /
+) -> Callable[[X], Result[B, E1 | E2]]: ...
+@overload
+def chain(
+    f1: Callable[[X], Result[A, E1]], f2: Callable[[A], Result[B, E2]], f3: Callable[[B], Result[C, E3]], /
+) -> Callable[[X], Result[C, E1 | E2 | E3]]: ...
+@overload
+def chain(
+    f1: Callable[[X], Result[A, E1]],
+    f2: Callable[[A], Result[B, E2]],
+    f3: Callable[[B], Result[C, E3]],
+    f4: Callable[[C], Result[D, E4]],
+    /,
+) -> Callable[[X], Result[D, E1 | E2 | E3 | E4]]: ...
+@overload
+def chain(
+    f1: Callable[[X], Result[A, E1]],
+    f2: Callable[[A], Result[B, E2]],
+    f3: Callable[[B], Result[C, E3]],
+    f4: Callable[[C], Result[D, E4]],
+    f5: Callable[[D], Result[F, E5]],
+    /,
+) -> Callable[[X], Result[F, E1 | E2 | E3 | E4 | E5]]: ...
+@overload
+def chain(
+    f1: Callable[[X], Result[A, E1]],
+    f2: Callable[[A], Result[B, E2]],
+    f3: Callable[[B], Result[C, E3]],
+    f4: Callable[[C], Result[D, E4]],
+    f5: Callable[[D], Result[F, E5]],
+    f6: Callable[[F], Result[G, E6]],
+    /,
+) -> Callable[[X], Result[G, E1 | E2 | E3 | E4 | E5 | E6]]: ...
+def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never], Result[object, object]]:
+    """Join two to six functions, each of which takes what the one before it succeeded with.
+
+    The first failure ends the chain. What comes out is a function like its parts, whose error type is the
+    union of theirs, named after the first and the last of them.
+
+    Fails with `Misuse` for what is no function, and for fewer than two of them.
+
+    >>> from returns.result import Failure, Result, Success
+    >>> def parse(text: str) -> Result[int, str]:
+    ...     return Success(int(text)) if text.isdecimal() else Failure("no number")
+    >>> def halve(number: int) -> Result[int, str]:
+    ...     return Failure("odd") if number % 2 else Success(number // 2)
+    >>> parse_and_halve = chain(parse, halve)
+    >>> [parse_and_halve(text) for text in ("8", "7", "x")]
+    [<Success: 4>, <Failure: odd>, <Failure: no number>]
+    """
+    if len(steps) < 2:
+        raise Misuse(f"chain() joins two functions or more, got {len(steps)}")
+    for step in steps:
+        check_function(step, "a step of chain()", "chain(parse, announce)")
+    for step in steps[:-1]:
+        if iscoroutinefunction(step):
+            raise Misuse(
+                f"the step {name_of(step)} of chain() is a coroutine function, which the next step would not wait for: "
+                "await both in one handler"
+            )
+
+    def chained(value: object) -> Result[object, object]:
+        result: Result[object, object] = Success(value)
+        for number, step in enumerate(steps):
+            if isinstance(result, Failure):
+                break
+            if not _is_result(result):
+                step_name = kind_of(steps[number - 1])
+                raise NotAResult(
+                    f"a step of chain(), {step_name}, returned {kind_of(result)}, expected a Result"
+                )
+            # The overloads have made each step take what the one before it gives.
+            take = cast("Callable[[object], Result[object, object]]", step)
+            result = take(result.unwrap())
+        return result
+
+    chained.__name__ = chained.__qualname__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
+    chained.__dict__["steps"] = steps  # so that a failure can say where the first of them is
+    return chained
+
+
+def _is_result(value: object) -> bool:
+    return type(value) is Success or isinstance(value, Result)

@@ -1,0 +1,333 @@
+"""Matching a record: the general search, the compiled short form, and the matcher of a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias, cast
+
+from streamfn._patterns.syntax import (
+    Alternative,
+    Comparable,
+    Wanted,
+    alternatives_of,
+    comparable,
+    is_array,
+    plain,
+)
+from streamfn._records import is_map
+
+# Search: looking for values of a record that satisfy one alternative of a pattern together.
+#
+# An array is looked into as if its elements stood in its place. No two values may then come from different
+# elements of the same array, unless they are the elements: all of a set are values of its field. Fields are
+# looked for in the order of their paths, and one that is to be absent must be so among what the fields before
+# it leave open.
+
+Record: TypeAlias = Mapping[str, object]
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Where an array is in the record: names and indices from the top."""
+
+Elements: TypeAlias = Mapping[Place, int]
+"""Which element of which arrays values are in."""
+
+Steps: TypeAlias = Sequence[Sequence[tuple[str, int]]]
+"""At each part of a path, the names that an object may go on by, and the part after each: a name may have dots."""
+
+
+class Field(NamedTuple):
+    """A field that is wanted."""
+
+    steps: Steps
+    wanted: Wanted
+
+
+class Found(NamedTuple):
+    """Where values of a field are, and where those are that satisfy it; and whether absence does."""
+
+    anywhere: Sequence[Elements]
+    satisfied: Sequence[Elements]
+    absent: bool
+
+
+class Search:
+    """Looks for the fields of one alternative."""
+
+    def __init__(self, alternative: Alternative) -> None:
+        """Prepare the fields, in the order in which Java sorts their paths."""
+        in_order = sorted(alternative, key=lambda path: path.encode("utf-16-be", "surrogatepass"))
+        self._fields = [Field(_steps(path), alternative[path]) for path in in_order]
+
+    def __call__(self, record: Record) -> bool:
+        """Tell whether a record satisfies the alternative."""
+        found: list[Found] = []
+        for field in self._fields:
+            values = list(_values(record, field.steps, 0, (), {}))
+            satisfied = [elements for value, elements in values if field.wanted.holds(value)]
+            if not satisfied and not field.wanted.absent:
+                return False
+            found.append(
+                Found(
+                    _each_once(elements for _, elements in values), _each_once(satisfied), field.wanted.absent
+                )
+            )
+        return _agree(found, {})
+
+
+def _steps(path: str) -> Steps:
+    parts = path.split(".")
+    after = range(1, len(parts) + 1)
+    return [[(".".join(parts[at:end]), end) for end in after[at:]] for at in range(len(parts))]
+
+
+def _values(
+    part: object, steps: Steps, at: int, place: Place, elements: Elements
+) -> Iterator[tuple[Comparable, Elements]]:
+    """Find the values at the end of a path, each with the elements of arrays that it is in."""
+    if is_map(part):
+        for name, after in steps[at] if at < len(steps) else ():
+            if name in part:
+                yield from _values(part[name], steps, after, (*place, name), elements)
+    elif is_array(part):
+        for index, element in enumerate(part):
+            if is_map(element) or is_array(element):
+                yield from _values(element, steps, at, (*place, index), {**elements, place: index})
+            else:
+                yield from _values(element, steps, at, place, elements)
+    elif at == len(steps):
+        yield comparable(part), elements
+
+
+def _each_once(places: Iterable[Elements]) -> list[Elements]:
+    return list({frozenset(elements.items()): elements for elements in places}.values())
+
+
+def _agree(found: Sequence[Found], so_far: Elements) -> bool:
+    """Tell whether the fields can be satisfied by values that are in the same elements, and in those so far."""
+    if not found:
+        return True
+    (anywhere, satisfied, absent), *others = found
+    if absent and all(_joined(so_far, elements) is None for elements in anywhere) and _agree(others, so_far):
+        return True
+    joined = (_joined(so_far, elements) for elements in satisfied)
+    return any(elements is not None and _agree(others, elements) for elements in joined)
+
+
+def _joined(so_far: Elements, elements: Elements) -> Elements | None:
+    """Be in these elements as well, unless they are others of the same arrays."""
+    for place, index in elements.items():
+        if so_far.get(place, index) != index:
+            return None
+    return {**so_far, **elements}
+
+
+# Quick: functions written for alternatives whose fields are near the top of a record, as most are.
+#
+# They follow the names without asking what is there, and see text without making it comparable. What is not as
+# records usually are, an array or no object on the way, they leave to the search. What is not there costs them
+# no exception.
+
+Matches: TypeAlias = Callable[[Record], bool]
+
+Tree: TypeAlias = dict[str, "Tree | int"]
+"""The names to follow from an object, and at the end of each path the number of its field."""
+
+_DEEPEST: Final = 4
+"""The length of the path to an attribute: `dynamodb`, an image, a name, a type tag.
+
+Further down a name with dots could stand for the way into a map.
+"""
+
+_BINARY: Final = ("B", "BS")
+"""The type tags under which boto3 hands over bytes, which have to become text first."""
+
+_ALWAYS_THERE: Final = (("dynamodb",), ("dynamodb", "Keys"))
+_NOTHING: Final = object()
+
+
+class Texts(NamedTuple):
+    """Texts that are wanted, and how text may begin or end."""
+
+    values: frozenset[str]
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
+def quick(alternative: Alternative, search: Matches) -> Matches | None:
+    """Write a function for an alternative, unless it has to be searched for."""
+    tree: Tree = {}
+    names: dict[str, object] = {"search": search, "empty": {}, "nothing": _NOTHING}
+    checks: list[str] = []
+    for number, path in enumerate(sorted(alternative, key=lambda path: path.count("."))):
+        wanted, steps = alternative[path], tuple(path.split("."))
+        if len(steps) > _DEEPEST:
+            return None
+        texts = texts_at(steps, wanted)
+        if texts is not None and _put(tree, steps, number):
+            names[f"texts_{number}"], names[f"starts_{number}"], names[f"ends_{number}"] = texts
+        else:
+            names[f"holds_{number}"] = _check(wanted)
+            checks.append(f"if not (holds_{number}(record{_chain(steps)})): return False")
+    *lines, last = [*_lines(tree, (), names, "False"), *checks]
+    last = last.replace("if not", "return", 1).removesuffix(": return False")
+    return cast(
+        "Matches", _function([*lines, last], "search(record)", names)
+    )  # of a record, and it tells whether
+
+
+def text_at(steps: Sequence[str]) -> Callable[[Record], str | None]:
+    """Write a function for the text at the end of a path, by which to choose among patterns; nothing, if none is."""
+    tree: Tree = {}
+    _put(tree, steps, 0)
+    *lines, _ = _lines(tree, (), {}, "None")
+    lines.append("return value if isinstance(value, str) else None")
+    return cast("Callable[[Record], str | None]", _function(lines, "None", {}))  # see its lines
+
+
+def texts_at(steps: Sequence[str], wanted: Wanted) -> Texts | None:
+    """Give the texts that are wanted at the end of a path, if nothing but text is.
+
+    Where a beginning ends with the quote around text, or an end begins with it, that quote is seen only by what
+    compares values in their form in JSON.
+    """
+    values = frozenset(value[1:-1] for value in wanted.values if isinstance(value, str) and value[0] == '"')
+    starts = tuple(start[1:] for start in wanted.starts)
+    ends = tuple(end[:-1] for end in wanted.ends)
+    if wanted.tests or wanted.absent or len(values) < len(wanted.values) or steps[-1] in _BINARY:
+        return None
+    if any(start.endswith('"') for start in starts) or any(end.startswith('"') for end in ends):
+        return None
+    return Texts(values, starts, ends) if len(steps) <= _DEEPEST else None
+
+
+def _put(tree: Tree, steps: Sequence[str], number: int) -> bool:
+    """Add a path to the tree, unless another ends on its way, or goes on where it ends."""
+    for name in steps[:-1]:
+        below = tree.setdefault(name, {})
+        if isinstance(below, int):
+            return False
+        tree = below
+    return tree.setdefault(steps[-1], number) == number
+
+
+def _lines(tree: Tree, way: tuple[str, ...], names: Mapping[str, object], absent: str) -> Iterator[str]:
+    """Write the statements that follow a tree, and answer what is said if a name is absent; the last is of a field."""
+    here = f"part_{len(way)}" if way else "record"
+    for name, below in tree.items():
+        if isinstance(below, int):
+            yield f"value = {here}.get({name!r})"
+            asked = [
+                *[f"value in texts_{below}"] * bool(names.get(f"texts_{below}")),
+                *[f"value is not None and value.startswith(starts_{below})"]
+                * bool(names.get(f"starts_{below}")),
+                *[f"value is not None and value.endswith(ends_{below})"] * bool(names.get(f"ends_{below}")),
+            ]
+            yield f"if not ({' or '.join(asked)}): return False"
+        else:
+            there = f"part_{len(way) + 1}"
+            if (*way, name) in _ALWAYS_THERE:
+                yield f"{there} = {here}[{name!r}]"
+            else:
+                yield f"{there} = {here}.get({name!r})"
+                yield f"if {there} is None: return {absent}"
+            yield from _lines(below, (*way, name), names, absent)
+
+
+def _chain(steps: tuple[str, ...]) -> str:
+    """Write how a path is followed to what is at its end, or to nothing."""
+    way = (
+        f"[{name!r}]" if steps[: at + 1] in _ALWAYS_THERE else f".get({name!r}, empty)"
+        for at, name in enumerate(steps[:-1])
+    )
+    return f"{''.join(way)}.get({steps[-1]!r}, nothing)"
+
+
+def _check(wanted: Wanted) -> Callable[[object], bool]:
+    """Make a function of what is at the end of a path, whatever is wanted there."""
+
+    def holds(value: object) -> bool:
+        if value is _NOTHING:
+            return wanted.absent
+        if is_map(value) or is_array(value):
+            raise TypeError  # which the search is the answer to
+        return wanted.holds(comparable(value))
+
+    return holds
+
+
+def _function(lines: Sequence[str], otherwise: str, names: Mapping[str, object]) -> object:
+    """Make a function of statements, and of what it answers if they cannot follow a record."""
+    body = "".join(f"        {line}\n" for line in lines)
+    text = (
+        f"def written(record):\n    try:\n{body}"
+        f"    except (AttributeError, KeyError, TypeError):\n        return {otherwise}\n"
+    )
+    space = dict(names)
+    exec(compile(text, "<streamfn: pattern>", "exec"), space)  # noqa: S102 (names in it are written as literals)
+    return space["written"]
+
+
+# Matchers: functions that tell whether a record is one that a pattern lets through.
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Matcher:
+    """Tells whether a record matches, when it is called or, sooner, by `matches`.
+
+    `pattern` is what it was made of, as plain JSON. If a pattern asks no more than that the text at the end of one
+    path is one of some values, `path` and `values` say so: one look-up of `quick.text_at(path)` then tells many such
+    patterns apart. Otherwise `path` is None.
+    """
+
+    pattern: Mapping[str, object]
+    matches: Matches
+    path: tuple[str, ...] | None = None
+    values: frozenset[str] = frozenset()
+
+    def __call__(self, record: Record) -> bool:
+        """Tell whether a record matches."""
+        return self.matches(record)
+
+
+def compiled(pattern: Mapping[str, object]) -> Matcher:
+    """Make a matcher of a pattern; one that Lambda would not take is a `Misuse` that says where and why.
+
+    >>> cards = compiled({"dynamodb": {"Keys": {"PK": {"S": [{"prefix": "CARD#"}]}}}})
+    >>> cards({"eventName": "INSERT", "dynamodb": {"Keys": {"PK": {"S": "CARD#7"}}}})
+    True
+    """
+    copy = plain("$", pattern)
+    alternatives = alternatives_of(copy)
+    matches = _any_of([_matches(alternative) for alternative in alternatives])
+    path, values = _choice(alternatives)
+    return Matcher(copy if is_map(copy) else {}, matches, path, values)
+
+
+def _matches(alternative: Alternative) -> Matches:
+    search = Search(alternative)
+    return quick(alternative, search) or search
+
+
+def _any_of(choices: list[Matches]) -> Matches:
+    if len(choices) == 1:
+        return choices[0]
+
+    def matches(record: Record) -> bool:
+        for choice in choices:  # noqa: SIM110 (a generator would take longer than the choices)
+            if choice(record):
+                return True
+        return False
+
+    return matches
+
+
+def _choice(alternatives: list[Alternative]) -> tuple[tuple[str, ...] | None, frozenset[str]]:
+    """Give the path and the values of a pattern that is about the text of one field."""
+    (path, wanted), *others = alternatives[0].items()
+    if len(alternatives) == 1 and not others:
+        steps = tuple(path.split("."))
+        texts = texts_at(steps, wanted)
+        if texts is not None and not (texts.starts or texts.ends):
+            return steps, texts.values
+    return None, frozenset()

@@ -1,0 +1,374 @@
+"""Dead letters: the protocol, their format, truncation, sources, and letters kept in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from threading import Lock
+from typing import Final, Protocol, TypeAlias
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from streamfn._records import as_text, is_map, json_type, member
+from streamfn._time import MACHINE_CLOCK, SecondsLeft
+from streamfn.ledgers._protocol import Pair
+
+# Truncated records: what a dead letter keeps of a record that no store takes as a whole.
+#
+# The images are what makes a record large: an item has up to 400 KB ("Quotas in Amazon DynamoDB", Developer
+# Guide), a record two images of it, and binaries and what is not ASCII grow in JSON. The rest tells where the
+# record lies.
+
+LAST: Final = 2
+"""The level at which the least is kept."""
+
+_LONGEST: Final = 1_000
+"""How many characters a text may have that is kept."""
+
+_LARGEST: Final = 16_384
+"""How many characters the keys may have as JSON: DynamoDB takes keys of up to 3 KB, and JSON may escape each byte."""
+
+_AROUND: Final = (
+    "eventID",
+    "eventSourceARN",
+    "eventName",
+    "eventVersion",
+    "eventSource",
+    "awsRegion",
+    "tableName",
+)
+_WITHIN: Final = ("SequenceNumber", "ApproximateCreationDateTime", "SizeBytes", "StreamViewType")
+_PLACE_AROUND: Final = _AROUND[:2]
+_PLACE_WITHIN: Final = _WITHIN[:1]
+
+
+def truncated(raw: object, level: int) -> dict[str, object]:
+    """Keep of a raw record what identifies it: at level 1 all but the images, at level 2 identifiers and place alone.
+
+    JSON can be made of the result, also where the record never was JSON.
+
+    >>> change = {"Keys": {"id": {"N": "1"}}, "NewImage": {"id": {"N": "1"}}, "SequenceNumber": "7"}
+    >>> truncated({"eventID": "a", "eventName": "INSERT", "dynamodb": change}, 1)
+    {'eventID': 'a', 'eventName': 'INSERT', 'dynamodb': {'SequenceNumber': '7', 'Keys': {'id': {'N': '1'}}}}
+    >>> truncated({"eventID": "a", "eventName": "INSERT", "dynamodb": change}, 2)
+    {'eventID': 'a', 'dynamodb': {'SequenceNumber': '7'}}
+    """
+    is_last = level >= LAST
+    change = member(raw, "dynamodb")
+    kept: dict[str, object] = _short(raw, _PLACE_AROUND if is_last else _AROUND)
+    within: dict[str, object] = _short(change, _PLACE_WITHIN if is_last else _WITHIN)
+    if not is_last and is_map(keys := _keys(change)):
+        within["Keys"] = keys
+    return {**kept, "dynamodb": within} if within else kept
+
+
+def place_of(raw: object) -> tuple[str | None, str | None]:
+    """Read off a raw record the ARN of its stream and its sequence number there, each None if it is not told."""
+    return as_text(member(raw, "eventSourceARN")), as_text(member(member(raw, "dynamodb"), "SequenceNumber"))
+
+
+def _short(whole: object, names: tuple[str, ...]) -> dict[str, object]:
+    return {name: value for name in names if _is_short(value := member(whole, name))}
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST
+    return isinstance(value, int | float) and abs(value) < 1e18
+
+
+def _keys(change: object) -> object:
+    """Give the keys as JSON has them; None where they are no keys that DynamoDB has."""
+    from streamfn._records import as_json_value
+
+    try:
+        text = json.dumps(member(change, "Keys"), default=as_json_value)
+        return json.loads(text) if len(text) <= _LARGEST else None
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None
+
+
+# Dead letters: what cannot succeed, put aside with all that a later attempt needs.
+
+VERSION: Final = 1
+"""The form of a letter's JSON. A reader refuses a version that it does not know, and leaves the letter where it is."""
+
+TRUNCATED: Final = 2
+"""The version of a truncated letter: a reader that does not know such would run a handler on half a record."""
+
+
+class NotADeadLetter(ValueError):
+    """A text that is no dead letter of a known version; the message says why, without the text."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DeadLetter:
+    """A record that a handler gave up.
+
+    `record` is the raw record as JSON, with binaries as base64 text as in Lambda's events. `reason` and
+    `detail` are those of the failure that gave it up, without data. `since` is when it first failed, if it
+    was tried before; `at` is when the letter was written, in UTC. `stream` is the stream's ARN, or empty. `location`
+    is the place in code where that failure came about, such as ``app.py:12 in announce``, and `exception` describes
+    what was raised by types and frames, without a text; both are None where nobody knows, as in older letters.
+
+    A letter `is_truncated` whose record no store takes: `record` has no images then, but its place in the stream and,
+    if they fit, its keys. The stream remembers the whole record for 24 hours ("Change data capture for DynamoDB
+    Streams" in the Amazon DynamoDB Developer Guide), and `redrive` reads it there.
+    """
+
+    scope: str
+    pair: Pair
+    stream: str
+    record: object
+    reason: str
+    detail: str | None
+    attempts: int
+    since: datetime | None
+    at: datetime
+    location: str | None = None
+    exception: Mapping[str, object] | None = None
+    is_truncated: bool = False
+
+    @property
+    def id(self) -> str:
+        """What the letter goes by: scope, handler and record, the same each time the pair is given up.
+
+        It is plain ASCII, and no two pairs have the same: whatever a name holds besides letters, digits and
+        ``_.-~`` is percent-encoded.
+        """
+        names = (self.scope, self.pair.handler, self.pair.record)
+        return "/".join(quote(name, safe="", errors="surrogatepass") for name in names)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the record's JSON, in hexadecimal, the same however its members are ordered.
+
+        Empty for a record that no such JSON can be made of.
+        """
+        from hashlib import sha256  # few batches have letters, and each cold start would pay for it
+
+        try:
+            text = json.dumps(self.record, sort_keys=True, default=_plain)
+        except (TypeError, ValueError, RecursionError):
+            return ""
+        return sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Write the letter as a line of JSON, with its version, in ASCII alone, so that any store takes it.
+
+        A record that never was JSON, or is nested too deep to be written, is truncated.
+        """
+        try:
+            return self._json()
+        except (TypeError, ValueError, RecursionError):
+            return self.truncated()._json()  # noqa: SLF001 (its own)
+
+    def truncated(self, level: int = 1) -> DeadLetter:
+        """Make the letter without the images of its record; at level 2 also without keys and places in code."""
+        record, is_last = truncated(self.record, level), level >= LAST
+        return replace(
+            self,
+            record=record,
+            location=None if is_last else self.location,
+            exception=None if is_last else self.exception,
+            is_truncated=True,
+        )
+
+    def _json(self) -> str:
+        return json.dumps(
+            {
+                "version": TRUNCATED if self.is_truncated else VERSION,
+                "id": self.id,
+                "scope": self.scope,
+                "handler": self.pair.handler,
+                "identity": self.pair.record,
+                "stream": self.stream,
+                "reason": self.reason,
+                "detail": self.detail,
+                "attempts": self.attempts,
+                "since": None if self.since is None else self.since.isoformat(),
+                "at": self.at.isoformat(),
+                **self.places,
+                **({"truncated": True} if self.is_truncated else {}),
+                "record": self.record,
+            },
+            default=_plain,
+        )
+
+    @property
+    def places(self) -> dict[str, object]:
+        """What the letter knows of places in code: ``location`` and ``exception``, each if it has it."""
+        known: dict[str, object] = {"location": self.location, "exception": self.exception}
+        return {name: place for name, place in known.items() if place is not None}
+
+    @override
+    def __repr__(self) -> str:
+        return f"DeadLetter({self.id!r}, reason={self.reason!r}, attempts={self.attempts})"
+
+
+class DeadLetters(Protocol):
+    """A place for dead letters."""
+
+    def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> Collection[str]:
+        """Store letters, and give the ids of those that are stored; the others stay failures.
+
+        Whatever it raises, none counts as stored. A letter of an id that is there already may replace it or
+        stand beside it.
+        """
+        ...
+
+
+def read_letter(text: str) -> DeadLetter:
+    """Read a letter from its JSON. Fails with `NotADeadLetter`."""
+    from streamfn._errors import read_json  # a function writes letters, and reads none
+
+    try:
+        told = read_json(text)
+    except (ValueError, RecursionError):
+        raise NotADeadLetter("expected JSON") from None
+    if not is_map(told):
+        raise NotADeadLetter(f"expected an object, got {json_type(told)}")
+    if (version := _count(told.get("version"))) not in {VERSION, TRUNCATED}:
+        got = "something else" if version is None else version
+        raise NotADeadLetter(f"expected a dead letter of version {VERSION} or {TRUNCATED}, got {got}")
+    names = ("scope", "handler", "identity", "stream", "reason")
+    texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
+    exception = told.get("exception")
+    attempts, at = _count(told.get("attempts")), _moment(told.get("at"))
+    if len(texts) < len(names) or attempts is None or at is None or "record" not in told:
+        raise NotADeadLetter("a part of the letter is missing, or is not what it should be")
+    return DeadLetter(
+        scope=texts["scope"],
+        pair=Pair(texts["handler"], texts["identity"]),
+        stream=texts["stream"],
+        record=told["record"],
+        reason=texts["reason"],
+        detail=as_text(told.get("detail")),
+        attempts=attempts,
+        since=_moment(told.get("since")),
+        at=at,
+        location=as_text(told.get("location")),
+        exception=exception if is_map(exception) else None,
+        is_truncated=version == TRUNCATED,
+    )
+
+
+def _plain(value: object) -> object:
+    """Write what boto3 makes of a record as Lambda would have sent it."""
+    from streamfn._records import as_json_value  # records of Lambda have nothing of the kind
+
+    try:
+        return as_json_value(value)
+    except LookupError:
+        return repr(type(value))
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# The way back: letters are received from where they lie, and removed once they are done with.
+
+SigningKeys: TypeAlias = bytes | Sequence[bytes] | Callable[[], bytes | Sequence[bytes]]
+"""A secret key of 16 bytes or more, or several, of which the first signs and all are accepted, so that keys can change.
+
+A function that returns them is called whenever letters are sent or redriven: have it keep what it has fetched.
+"""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Received:
+    """A text that was received. It stays where it lies until it is removed.
+
+    `name` is what it goes by there: a message's id, an object's key. `body` is a letter's JSON, wherever that
+    lay, or a document that Lambda itself put there ("OnFailure"), or whatever else somebody did: `read_letter`
+    tells. `sent` is when the place itself took it, which no sender can choose; None where the place does not say.
+    """
+
+    name: str
+    body: str
+    _remove: Callable[[], None]
+    sent: datetime | None = None
+
+    def remove(self) -> None:
+        """Delete it for good. It raises what the client raises, and then it may still be there."""
+        self._remove()
+
+    @override
+    def __repr__(self) -> str:
+        return f"Received({self.name!r})"
+
+
+class LetterSource(Protocol):
+    """A place that letters are read back from."""
+
+    def receive(self) -> Iterator[Received]:
+        """Give all that lies there now, each once, and come to an end.
+
+        What is not removed stays there for the next time. It raises what the client raises.
+        """
+        ...
+
+
+# Dead letters in memory: for tests.
+
+
+class MemoryDeadLetters:
+    """Keeps letters for as long as it exists itself, in the order in which they came.
+
+    It keeps their JSON, as a queue or a bucket would: what becomes of a record later changes nothing here.
+
+    >>> from datetime import UTC, datetime
+    >>> from streamfn._time import no_end
+    >>> from streamfn.ledgers import Pair
+    >>> pair, now = Pair("announce", "id-1"), datetime(2030, 1, 1, tzinfo=UTC)
+    >>> dead = MemoryDeadLetters()
+    >>> dead.send([DeadLetter("follow-cards", pair, "", {}, "Refused", None, 3, None, now)], no_end)
+    {'follow-cards/announce/id-1'}
+    >>> dead.letters
+    (DeadLetter('follow-cards/announce/id-1', reason='Refused', attempts=3),)
+    """
+
+    def __init__(self) -> None:
+        """Begin with no letter."""
+        self._sent = 0
+        self._texts: dict[int, tuple[str, datetime]] = {}
+        self._lock = Lock()
+
+    @property
+    def letters(self) -> tuple[DeadLetter, ...]:
+        """All letters that are there, as they are read from their JSON: binaries are base64 text."""
+        with self._lock:
+            return tuple(read_letter(text) for text, _ in self._texts.values())
+
+    def send(self, letters: Sequence[DeadLetter], _: SecondsLeft, /) -> set[str]:
+        """Store letters, all of them."""
+        texts = [letter.to_json() for letter in letters]
+        with self._lock:
+            for text in texts:
+                self._sent += 1
+                self._texts[self._sent] = text, MACHINE_CLOCK.now
+        return {letter.id for letter in letters}
+
+    def receive(self) -> Iterator[Received]:
+        """Give all letters that are there when it begins, in the order in which they came."""
+        with self._lock:
+            texts = list(self._texts.items())
+        for number, (text, sent) in texts:
+            yield Received(str(number), text, partial(self._remove, number), sent)
+
+    def _remove(self, number: int) -> None:
+        with self._lock:
+            self._texts.pop(number, None)

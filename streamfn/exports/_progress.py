@@ -1,0 +1,576 @@
+"""Progress of a replay: outcomes, the file that keeps them, and the claim on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Final, Protocol, TypeAlias, TypeGuard
+from uuid import uuid4
+
+from typing_extensions import override
+
+from streamfn._aws import ExportGetObjectOutput, ExportS3Client, error_code, error_name
+from streamfn._errors import Misuse
+from streamfn._records import as_text, is_map
+from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Place, place_at
+from streamfn.sources._checkpoints import lock_file
+
+# Outcomes: what came of a replay, in rows that say no more than what identifies.
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of records of a data file: how many a handler handled, or one that it did not.
+
+    `outcome` is ``"handled"``, or the name of the reason of a failure, such as ``Refused``; `detail` says more of
+    that, without data. Of a failure, `line` counts from 1 in the file, and `event_id` is that of its record. `handler`
+    is None for a record that reached none. ``"DamagedExport"`` is a file that could not be read, with `detail` saying
+    why, and with neither handler nor line. `location` is the place in code where a failure came about, such as
+    ``app.py:12 in announce``, as far as that is known.
+    """
+
+    data_file: str
+    handler: str | None
+    outcome: str
+    detail: str | None = None
+    line: int | None = None
+    event_id: str | None = None
+    count: int = 1
+    location: str | None = field(default=None, compare=False)
+
+
+# Progress: which chunks of an export's data files have been run, and what came of them.
+#
+# Each chunk is a file of its own, written once its records have been run, and before anybody is told what came
+# of them. So a replay that ends at any moment, and is begun again, repeats no more than the chunk that each of
+# its workers was at. A chunk names its lines, and the content of the data file that has them, so that it is
+# taken for no others.
+
+VERSION: Final = 1
+INTERRUPTED: Final = 2
+"""The version of a chunk with pairs that are due, which a release that reads only the first would take for done."""
+
+HANDLED: Final = "handled"
+
+
+class NotProgress(ValueError):
+    """The place holds other progress, a damaged one, or something else; the message says what to do."""
+
+
+class ProgressNotKept(RuntimeError):
+    """Progress could not be kept, as on a disk that is full; nothing more is run then."""
+
+
+Due: TypeAlias = tuple[str, int]
+"""A handler's name, and the line of a record that it has not been called with yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines of a data file that have been run, from `first` to `last`.
+
+    `handlers` are those that there were. `handled` counts for each what it handled, `failures` are all others, but for
+    the pairs that are `due`: those were not started when the replay was interrupted. `ends` says that the file was read
+    to its end after these lines, and has as many as the manifest says.
+    """
+
+    first: int
+    last: int
+    handlers: frozenset[str]
+    handled: Mapping[str, int]
+    failures: tuple[Outcome, ...]
+    due: tuple[Due, ...] = ()
+    ends: bool = False
+
+    def outcomes(self, file: DataFile) -> Iterator[Outcome]:
+        """Give what came of it."""
+        for handler, count in self.handled.items():
+            yield Outcome(file.name, handler, HANDLED, count=count)
+        yield from self.failures
+
+    def is_done_for(self, handlers: frozenset[str]) -> bool:
+        """Whether nothing of it is left for these handlers."""
+        return not self.failures and handlers <= self.handlers and not self.is_due_for(handlers)
+
+    def is_due_for(self, handlers: Collection[str]) -> bool:
+        """Whether one of these handlers has yet to be called with a record of it."""
+        return any(handler in handlers for handler, _ in self.due)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Lines of a data file, from `first` to `last`, that have no progress though later lines have: a part is gone.
+
+    A replay runs a file's lines in their order, and so leaves no gaps itself. The lines are run again.
+    """
+
+    first: int
+    last: int
+
+    @override
+    def __str__(self) -> str:
+        return f"lines {self.first} to {self.last}" if self.first < self.last else f"line {self.first}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStore:
+    """Keeps chunks at a place. `progress_at` makes it; it can be pickled.
+
+    `pipeline` is the name of the pipeline whose progress it is, if that has one.
+    """
+
+    place: Place
+    pipeline: str | None = None
+
+    def chunks(self, export: Export, file: DataFile) -> list[Chunk]:
+        """Give the chunks of a data file that have been run, in their order. Fails with `NotProgress`.
+
+        Of two that share lines, the first counts: the other is left over from a replay that died between two writes.
+        """
+        chunks: list[Chunk] = []
+        for name in self.place.names(file.name):
+            content = self.place.read(name)
+            if content is not None:
+                chunks.append(self._read(name, content, export, file))
+        apart: list[Chunk] = []
+        for chunk in sorted(chunks, key=lambda chunk: chunk.first):
+            if not apart or chunk.first > apart[-1].last:
+                apart.append(chunk)
+        return apart
+
+    def keep(self, export: Export, file: DataFile, chunk: Chunk) -> None:
+        """Keep a chunk, in the place of what was kept of the same lines. Fails with `ProgressNotKept`."""
+        told: dict[str, object] = {
+            "version": INTERRUPTED if chunk.due else VERSION,
+            "pipeline": self.pipeline,
+            "export": export.id,
+            "file": file.name,
+            "items": file.items,
+            "md5": file.md5,
+            "etag": file.etag,
+            "first": chunk.first,
+            "last": chunk.last,
+            "handlers": sorted(chunk.handlers),
+            "handled": chunk.handled,
+            "failures": [
+                [each.handler, each.outcome, each.detail, each.line, each.event_id] for each in chunk.failures
+            ],
+            "due": chunk.due,
+            "ends": chunk.ends,
+            "locations": [each.location for each in chunk.failures],
+        }
+        try:
+            self.place.write(f"{file.name}/{_named(chunk.first)}", json.dumps(told).encode())
+        except Exception as error:
+            why = error.strerror if isinstance(error, OSError) else None
+            raise ProgressNotKept(
+                f"progress could not be kept at {self.place}: {why or error_name(error)}"
+            ) from error
+
+    def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> Chunk:
+        told = _object(content)
+        place = f"{self.place}/{name}"
+        if told.get("version") not in {VERSION, INTERRUPTED}:
+            raise NotProgress(
+                f"{place} is no progress of a replay that this release reads, or is damaged: name another place, or "
+                "restore the file, or remove it to have its lines run again"
+            )
+        self._check_whose(told, export, file)
+        chunk = _chunk(told, file)
+        if chunk is None or not name.endswith(f"/{_named(chunk.first)}"):
+            raise NotProgress(
+                f"{place} is damaged, or of other lines than its name says: restore the file, or remove it to have its "
+                "lines run again"
+            )
+        return chunk
+
+    def _check_whose(self, told: Mapping[str, object], export: Export, file: DataFile) -> None:
+        """Check that it is the progress of this pipeline, export and file; earlier releases say but the export."""
+        kept = as_text(told.get("pipeline"))
+        if told.get("export") != export.id:
+            whose = f"the export {as_text(told.get('export'))}"
+        elif kept is not None and self.pipeline not in {None, kept}:
+            whose = f"the pipeline {kept}"
+        elif told.get("file", file.name) != file.name:
+            whose = f"the file {as_text(told.get('file'))} where that of {file.name} should be"
+        elif not _is_of_this_content(told, file):
+            whose = f"another version of the file {file.name}"
+        else:
+            return
+        raise NotProgress(f"{self.place} holds the progress of {whose}: name another place")
+
+
+def _named(first: int) -> str:
+    """Name the file of a chunk by its first line."""
+    return f"{first:012d}.json"
+
+
+def _is_of_this_content(told: Mapping[str, object], file: DataFile) -> bool:
+    """Whether a chunk is of a file with this content, by a checksum that both know; the count may have been mended."""
+    for kept, value in ((told.get("md5"), file.md5), (told.get("etag"), file.etag)):
+        if kept is not None and value is not None:
+            return kept == value
+    return told.get("items") in {None, file.items}
+
+
+def _chunk(told: Mapping[str, object], file: DataFile) -> Chunk | None:
+    """Read what was written of a chunk; None if it cannot have been written so."""
+    first, last = told.get("first"), told.get("last")
+    handlers, handled, due = told.get("handlers"), told.get("handled"), told.get("due", ())
+    failures = told.get("failures")
+    if not (_is_count(first) and _is_count(last) and 1 <= first <= last):
+        return None
+    if not (_is_list(handlers) and is_map(handled) and _is_list(due) and _is_list(failures)):
+        return None
+    # Those of an earlier release know no places.
+    locations = told.get("locations", [None] * len(failures))
+    if not _is_list(locations) or len(locations) != len(failures):
+        return None
+    lines = range(first, last + 1)
+    outcomes = [
+        _failure(each, location, file, lines) for each, location in zip(failures, locations, strict=True)
+    ]
+    waiting = [_due(each, lines) for each in due]
+    names = [each for each in handlers if isinstance(each, str)]
+    counts = {handler: count for handler, count in handled.items() if _is_count(count)}
+    if None in outcomes or None in waiting or len(names) < len(handlers) or len(counts) < len(handled):
+        return None
+    return Chunk(
+        first,
+        last,
+        frozenset(names),
+        counts,
+        tuple(each for each in outcomes if each is not None),
+        tuple(each for each in waiting if each is not None),
+        told.get("ends") is True,  # a chunk of an earlier release does not say
+    )
+
+
+def _failure(told: object, location: object, file: DataFile, lines: range) -> Outcome | None:
+    if not _is_list(told) or len(told) != 5:
+        return None
+    handler, outcome, detail, line, event_id = told
+    if not (_is_text(handler) and isinstance(outcome, str) and _is_text(detail)):
+        return None
+    if not (_is_count(line) and line in lines and _is_text(event_id) and _is_text(location)):
+        return None
+    return Outcome(file.name, handler, outcome, detail, line, event_id, location=location)
+
+
+def _due(told: object, lines: range) -> Due | None:
+    if not _is_list(told) or len(told) != 2:
+        return None
+    handler, line = told
+    return (handler, line) if isinstance(handler, str) and _is_count(line) and line in lines else None
+
+
+def _is_count(told: object) -> TypeGuard[int]:
+    return isinstance(told, int) and not isinstance(told, bool) and told >= 0
+
+
+def _is_list(told: object) -> TypeGuard[list[object] | tuple[object, ...]]:
+    return isinstance(told, list | tuple)
+
+
+def _is_text(told: object) -> TypeGuard[str | None]:
+    return told is None or isinstance(told, str)
+
+
+def progress_at(location: Location, client: ExportS3Client | None = None) -> ProgressStore:
+    """Keep progress in a folder, or under a prefix of a bucket, ``s3://bucket/prefix``."""
+    return ProgressStore(place_at(location, client))
+
+
+def usual_place(export: Export, pipeline: str) -> ProgressStore:
+    """Keep the progress of a pipeline beside the manifest."""
+    return ProgressStore(export.place.within(f"streamfn-{pipeline.replace(':', '-')}"))
+
+
+def _object(content: bytes) -> Mapping[str, object]:
+    try:
+        told: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return told if is_map(told) else {}
+
+
+# Claims: one replay at a time has a progress, and a replay that dies does not keep the progress from the next
+# one.
+#
+# In a folder the claim is a lock of the operating system, which ends with the processes that hold the lock. In
+# a bucket the claim is a lease: an object that the replay renews, with conditional writes ("How to prevent
+# object overwrites with conditional writes", Amazon S3 User Guide). A lease that nobody has renewed for a
+# minute, by the clock of S3, is free.
+
+_LOCK: Final = "replay.lock"
+"""The name of the file that is locked, and of the object that is a lease."""
+
+_FORMAT: Final = "streamfn lease of a replay"
+
+LEASE: Final = 60.0
+"""How long a lease lasts that nobody renews, in seconds."""
+
+RENEWAL: Final = 15.0
+"""How often a lease is renewed, in seconds."""
+
+RENEWER: Final = "streamfn-replay-lease"
+"""The name of the thread that renews a lease."""
+
+_REFUSED: Final = frozenset({"409", "412", "ConditionalRequestConflict", "NoSuchKey", "PreconditionFailed"})
+"""The codes for a condition that does not hold ("Error responses", Amazon S3 API Reference)."""
+
+_UNKNOWN: Final = frozenset({"501", "NotImplemented"})
+"""The codes of a service like S3 that has no conditional writes."""
+
+
+class ProgressInUse(RuntimeError):
+    """Another replay has the progress; nothing has been run, or nothing more is. The message says what to do."""
+
+
+class Claim(Protocol):
+    """A claim of a progress, for as long as a replay lasts."""
+
+    def lost(self) -> bool:
+        """Whether another replay may have the progress by now."""
+        ...
+
+    def for_workers(self) -> object:
+        """Give what goes to a process that is begun, if anything: the claim lasts while one such process lives."""
+        ...
+
+
+@contextmanager
+def claimed(place: Place) -> Generator[Claim]:
+    """Claim the progress at a place for as long as the block lasts.
+
+    Where the file system, or a service like S3, has neither locks nor conditional writes, nothing is claimed. Raises
+    `ProgressInUse` where another replay has the progress, Misuse for a boto3 that knows no conditional writes, and what
+    the file system or boto3 raises.
+    """
+    with _claimed_folder(place) if isinstance(place, Folder) else _leased(place) as claim:
+        yield claim
+
+
+def check_claim(claim: Claim, place: Place) -> None:
+    """Raise `ProgressInUse` for a claim that was lost."""
+    if claim.lost():
+        raise ProgressInUse(
+            f"the claim of the progress at {place} could not be renewed for a minute: look whether another replay has "
+            "it by now, and begin again when that has ended"
+        )
+
+
+@contextmanager
+def _claimed_folder(folder: Folder) -> Generator[Claim]:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = lock_file(folder.path / _LOCK)
+    except BlockingIOError:
+        raise ProgressInUse(
+            f"another replay has the progress at {folder}: wait until that has ended, or name another place"
+        ) from None
+    try:
+        folder.sweep()
+        yield _Lock(descriptor)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+class _Lock:
+    """A claim by a lock of the operating system, which cannot be lost."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        """Take the descriptor of the file that is locked, if it is."""
+        self._descriptor = descriptor
+
+    def lost(self) -> bool:
+        """Say that it is not."""
+        return False
+
+    def for_workers(self) -> object:
+        """Give the descriptor: a worker may live on for a moment when the process that has begun it is killed."""
+        if self._descriptor is None or sys.platform == "win32":  # where locks are a process's own
+            return None
+        return Inherited(self._descriptor)
+
+
+class Inherited:
+    """A descriptor that a process has of the one that began it."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take the descriptor."""
+        self.descriptor = descriptor
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """Have the descriptor go with the process that is being begun."""
+        from multiprocessing.reduction import DupFd
+
+        return inherit, (DupFd(self.descriptor),)
+
+
+class _Detachable(Protocol):
+    def detach(self) -> int:
+        """Give the descriptor."""
+        ...
+
+
+def inherit(sent: _Detachable) -> Inherited:
+    """Take a descriptor in the process that has been begun, and leave it to none that this one begins."""
+    descriptor = sent.detach()
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 (it takes no keywords)
+    return Inherited(descriptor)
+
+
+@contextmanager
+def _leased(bucket: Bucket) -> Generator[Claim]:
+    lease = _Lease(bucket)
+    if not lease.take():
+        yield _Lock(None)
+        return
+    over = threading.Event()
+    renewing = threading.Thread(target=lease.keep, args=(over,), name=RENEWER, daemon=True)
+    renewing.start()
+    try:
+        yield lease
+    finally:
+        over.set()
+        renewing.join()
+        lease.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A lease as it was found: who wrote it, whether it can be taken, and its ETag."""
+
+    etag: str
+    token: object
+    is_free: bool
+
+
+class _Lease:
+    """An object that says who has the progress, and that is renewed while the replay lasts."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        """Begin without it."""
+        self._bucket = bucket
+        self._key = bucket.key_of(_LOCK)
+        self._token = uuid4().hex
+        self._write = 0
+        self._etag = ""
+        self._renewed = 0.0
+        self._refused = False
+
+    def take(self) -> bool:
+        """Take the lease; False where the service has no conditional writes. Raises as `claimed` does."""
+        try:
+            if self._put() or ((found := self._found()) is not None and self._takes_over(found)):
+                return True
+        except Exception as error:
+            if error_code(error) in _UNKNOWN:
+                return False
+            if type(error).__name__ == "ParamValidationError":
+                raise Misuse(
+                    "progress in a bucket is claimed with conditional writes, which boto3 knows from 1.36 on: "
+                    'install "boto3>=1.36", or keep the progress in a folder'
+                ) from None
+            raise
+        raise ProgressInUse(
+            f"another replay has the progress at {self._bucket}, or has died less than a minute ago: wait until that "
+            "has ended, or name another place"
+        )
+
+    def lost(self) -> bool:
+        """Whether another replay has taken it, or could have: nobody has renewed it in time."""
+        return self._refused or _now() - self._renewed > LEASE
+
+    def for_workers(self) -> object:
+        """Give nothing: the lease outlasts this process."""
+        return None
+
+    def keep(self, over: threading.Event) -> None:
+        """Renew it until that is over, or another replay has it; S3 may fail to answer while the lease lasts."""
+        while not self._refused and not over.wait(RENEWAL):
+            with suppress(Exception):
+                self.renew()
+
+    def renew(self) -> None:
+        """Renew it once. Raises what boto3 raises, but for the condition."""
+        if self._put(self._etag):
+            return
+        found = self._found()
+        if found is None or found.token != self._token:
+            self._refused = True
+        else:  # the answer to a write was lost, or two writes have met
+            self._etag = found.etag
+
+    def release(self) -> None:
+        """Let another replay have it at once; if S3 does not answer, it is free after a minute."""
+        if not self.lost():
+            with suppress(Exception):
+                self._put(self._etag, held=False)
+
+    def _takes_over(self, found: _Found) -> bool:
+        if found.token == self._token:  # the answer to the first write was lost, and boto3 has tried again
+            self._etag, self._renewed = found.etag, _now()
+            return True
+        return found.is_free and self._put(found.etag)
+
+    def _put(self, etag: str | None = None, *, held: bool = True) -> bool:
+        """Write it if it is not there, or has this ETag; False if that is not so."""
+        began = _now()
+        self._write += 1  # no two writes have the same ETag
+        told = {"format": _FORMAT, "token": self._token, "write": self._write, "held": held}
+        body, client, name = json.dumps(told).encode(), self._bucket.client(), self._bucket.name
+        try:
+            if etag is None:
+                answer = client.put_object(Bucket=name, Key=self._key, Body=body, IfNoneMatch="*")
+            else:
+                answer = client.put_object(Bucket=name, Key=self._key, Body=body, IfMatch=etag)
+        except Exception as error:
+            if error_code(error) in _REFUSED:
+                return False
+            raise
+        self._etag, self._renewed = answer.get("ETag", ""), began
+        return True
+
+    def _found(self) -> _Found | None:
+        try:
+            answer = self._bucket.client().get_object(Bucket=self._bucket.name, Key=self._key)
+        except Exception as error:
+            if error_code(error) in _REFUSED:  # it was there a moment ago
+                return None
+            raise
+        try:
+            told: object = json.loads(answer["Body"].read())
+        except ValueError:
+            told = None
+        told = told if is_map(told) else {}
+        is_free = told.get("held") is False or _age(answer) > LEASE
+        return _Found(answer.get("ETag", ""), told.get("token"), is_free)
+
+
+def _now() -> float:
+    """Give the seconds of a clock that goes on while the machine sleeps, as that of S3 does.
+
+    Of Linux that is CLOCK_BOOTTIME, and of macOS CLOCK_MONOTONIC; `time.monotonic` stands still on both.
+    """
+    clock: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def _age(answer: ExportGetObjectOutput) -> float:
+    """Say for how long an object has been there, by the clock of S3, in seconds; 0 if that is not told."""
+    written = answer.get("LastModified")
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    if written is None or date is None:
+        return 0.0
+    return (parsedate_to_datetime(date) - written).total_seconds()

@@ -1,0 +1,484 @@
+"""Running the handlers of a pipeline on a data file, chunk by chunk, and none of them twice on what it has done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Final, Never, TypeAlias
+
+from returns.result import Failure, Result
+from typing_extensions import override
+
+from streamfn._delivery.plain import detail_of, location_of
+from streamfn._execution.plan import Gate, Turn, Turns
+from streamfn._failures import Failed, Handled, OutOfTime, Reason, Unwanted
+from streamfn._pipeline import Pipeline, handler_names
+from streamfn._records import Record
+from streamfn.exports._export import DamagedExport, DataFile, Export, event_id_of, lines_of, record_of_line
+from streamfn.exports._progress import Chunk, Due, Gap, Outcome, ProgressStore
+
+CHUNK: Final = 10_000
+"""How many lines are run before their progress is kept, unless something else is asked for."""
+
+BATCH: Final = 1_000
+"""How many records are run at a time, and then forgotten: the more, the longer takes the collection of garbage."""
+
+_AT_ONCE: Final = 100
+"""How many lines are read before records are made of them."""
+
+MISSING: Final = "ProgressMissing"
+"""The outcome of lines whose progress is gone."""
+
+Pair: TypeAlias = tuple[str | None, int]
+"""A handler's name, None for a record that reached none, and the line of a record."""
+
+
+def replay_file(
+    export: Export,
+    file: DataFile,
+    process: Pipeline[object, object],
+    progress: ProgressStore,
+    *,
+    table_name: str | None = None,
+    chunk: int = CHUNK,
+    stop: Callable[[], bool] = bool,
+) -> Iterator[Outcome]:
+    """Run a pipeline on a data file, and give what came of it, chunk by chunk.
+
+    What was run before and is kept as progress is not run again, and given all the same; what failed then is run
+    again, for the handlers that failed, and so is all of it for handlers that were not there then. A failure that
+    nobody wants to run any more stays, as ``"Unwanted"``. `table_name` is that under which the pipeline knows the
+    table, where it is another one than the export's. Between chunks, `stop` is asked whether to end.
+
+    A damaged file gives an outcome that says so; of one whose checksum is wrong nothing is run. Lines whose progress is
+    gone, though later lines have some, give an outcome, ``"ProgressMissing"``, and are run again. Nothing keeps two
+    calls from running one file at the same time: whoever calls this sees to that. Fails with `NotProgress` and
+    `ProgressNotKept`, and with what the places raise.
+    """
+    try:
+        for run in chunks_of(export, file, process, progress, table_name=table_name, chunk=chunk, stop=stop):
+            if isinstance(run, Gap):
+                yield Outcome(file.name, None, MISSING, str(run), count=run.last - run.first + 1)
+            else:
+                yield from run.outcomes(file)
+    except DamagedExport as problem:
+        yield Outcome(file.name, None, DamagedExport.__name__, str(problem))
+
+
+def chunks_of(
+    export: Export,
+    file: DataFile,
+    process: Pipeline[object, object],
+    progress: ProgressStore,
+    *,
+    table_name: str | None,
+    chunk: int,
+    stop: Callable[[], bool],
+    barred: Callable[[], bool] = bool,
+) -> Iterator[Chunk | Gap]:
+    """Do the same, and give the chunks themselves, and first the gaps between them. Fails with `DamagedExport` besides.
+
+    Before each call of a handler, `barred` is asked whether nothing more may start. What has not started then is kept
+    as due. So it is if a handler is interrupted by a KeyboardInterrupt, which is raised again.
+    """
+    handlers = frozenset(handler_names(process.routes))
+    name = export.table_name if table_name is None else table_name
+    known = progress.chunks(export, file)
+    if known and known[-1].ends and cover(known, file) and all(each.is_done_for(handlers) for each in known):
+        yield from known
+        return
+    yield from _gaps(known)
+    make = _RecordMaker(export, file, _keys(process, name), name)
+    with closing(lines_of(export, file)) as opened:
+        lines = _Lines(opened)
+        for before, first, last in _stretches(known, file, chunk):
+            if stop():
+                return
+            if before is not None and before.is_done_for(handlers):
+                run: Chunk | None = _skipped(before, lines, progress, make)
+            else:
+                running = _Run(make, before, first, handlers, barred)
+                run = _run_and_kept(running, process, lines, last, progress)
+            if run is None:
+                break
+            yield run
+            if barred():
+                return
+        if not barred() and (problem := lines.end()) is not None:
+            raise problem
+
+
+def _skipped(before: Chunk, lines: _Lines, progress: ProgressStore, make: _RecordMaker) -> Chunk:
+    """Leave out the lines of a chunk that is done, and keep it anew if more is known of the end of the file."""
+    lines.skip(before.last - before.first + 1)
+    run = replace(before, ends=_ends(before, make.file, lines))
+    if run != before:
+        progress.keep(make.export, make.file, run)
+    return run
+
+
+def _run_and_kept(
+    running: _Run, process: Pipeline[object, object], lines: _Lines, last: int, progress: ProgressStore
+) -> Chunk | None:
+    """Run the lines of a chunk up to the last one, and keep what came of it; None where nothing was run."""
+    export, file = running.make.export, running.make.file
+    try:
+        running.run(process, lines, last)
+        if not (parts := running.parts()):  # the file is damaged, or nothing may start any more
+            return None
+        run, *rest = parts
+        run = replace(run, ends=_ends(run, file, lines))
+        # The last one first: only the first part takes the place of what was known of the chunk.
+        for part in (*rest, run):
+            progress.keep(export, file, part)
+    except BaseException:
+        for part in reversed(running.parts()):
+            progress.keep(export, file, part)
+        raise
+    return run
+
+
+def _ends(run: Chunk, file: DataFile, lines: _Lines) -> bool:
+    """Whether a chunk is the last one of a file that has as many lines as the manifest says."""
+    return run.last >= file.items and lines.end() is None
+
+
+def _gaps(known: Sequence[Chunk]) -> Iterator[Gap]:
+    """Find the lines before chunks that are in none."""
+    first = 1
+    for each in known:
+        if first < each.first:
+            yield Gap(first, each.first - 1)
+        first = each.last + 1
+
+
+def cover(known: Sequence[Chunk], file: DataFile) -> bool:
+    """Whether chunks have all lines of a file."""
+    return sum(each.last - each.first + 1 for each in known) == file.items
+
+
+def _stretches(known: Sequence[Chunk], file: DataFile, chunk: int) -> Iterator[tuple[Chunk | None, int, int]]:
+    """Give the chunks that were run, and those that are to come, each with its first line and its last."""
+    first = 1
+    for each in known:
+        yield from _new(first, each.first - 1, chunk)
+        yield each, each.first, each.last
+        first = each.last + 1
+    yield from _new(first, file.items, chunk)
+
+
+def _new(first: int, last: int, chunk: int) -> Iterator[tuple[None, int, int]]:
+    return ((None, line, min(line + chunk - 1, last)) for line in range(first, last + 1, chunk))
+
+
+class _Lines:
+    """The lines of a data file. What is wrong with it is told when the lines before that have been taken.
+
+    `number` is that of the last line that was taken.
+    """
+
+    def __init__(self, lines: Generator[bytes]) -> None:
+        """Begin with the first line."""
+        self._lines = lines
+        self._problem: DamagedExport | None = None
+        self.number: int = 0
+
+    def take(self, count: int) -> list[bytes]:
+        """Take so many lines, or fewer where there are no more."""
+        taken: list[bytes] = []
+        try:
+            taken.extend(islice(self._lines, count))
+        except DamagedExport as problem:
+            self._problem = problem
+        self.number += len(taken)
+        return taken
+
+    def skip(self, count: int) -> None:
+        """Leave so many lines out."""
+        while count > 0 and (taken := len(self.take(min(count, _AT_ONCE)))):
+            count -= taken
+
+    def end(self) -> DamagedExport | None:
+        """Read to the end of the file, and say what is wrong with it."""
+        while self._problem is None and self.take(_AT_ONCE):
+            pass
+        return self._problem
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordMaker:
+    """Makes records of lines."""
+
+    export: Export
+    file: DataFile
+    keys: tuple[str, ...]
+    table_name: str
+
+    def __call__(self, number: int, line: bytes) -> Record:
+        return record_of_line(self.export, self.file, number, line, self.keys, self.table_name)
+
+
+def _keys(process: Pipeline[object, object], table_name: str) -> tuple[str, ...]:
+    """Find the attributes that are keys, if a model of the table marks them."""
+    for route in process.routes:
+        if route.table.name == table_name and (marked := route.table.key_attributes.attributes):
+            return tuple(key.name for key in marked)
+    return ()
+
+
+class _Run:
+    """Runs the lines of a chunk, batch by batch, and adds what comes of them to what was known of it `before`.
+
+    `line` is the last line that has been run.
+    """
+
+    def __init__(
+        self,
+        make: _RecordMaker,
+        before: Chunk | None,
+        first: int,
+        handlers: frozenset[str],
+        barred: Callable[[], bool],
+    ) -> None:
+        """Begin before the first line; of a new chunk nothing is known before."""
+        self.line: int = first - 1
+        self.make = make
+        self._is_new = before is None
+        self._before = Chunk(first, first - 1, frozenset(), {}, ()) if before is None else before
+        self._handlers = handlers
+        self._barred = barred
+        self._handled = Counter(self._before.handled)
+        self._failures: list[Outcome] = []
+        self._due: list[Due] = []
+        self._failed_before: frozenset[Pair] = frozenset(map(_pair_of, self._before.failures))
+        self._due_before = frozenset[Pair](self._before.due)
+        # Of those pairs: what has a Result now, what could not start, and what `where` has refused.
+        self._answered: set[Pair] = set()
+        self._waiting: set[Pair] = set()
+        self._refused: set[Pair] = set()
+
+    def run(self, process: Pipeline[object, object], lines: _Lines, last: int) -> None:
+        """Run the lines up to the last one, or fewer where there are no more, or nothing may start any more."""
+        while self.line < last and not self._barred():
+            gate = (
+                _Recorder(self._barred)
+                if self._is_new
+                else ReplayGate(self._before, self._handlers, self._barred)
+            )
+            records: list[Record] = []
+            while len(records) < BATCH and (
+                taken := lines.take(min(_AT_ONCE, BATCH - len(records), last - lines.number))
+            ):
+                numbered = enumerate(taken, lines.number - len(taken) + 1)
+                records += [self.make(number, line) for number, line in numbered if gate.wants(number)]
+            if lines.number == self.line:
+                return
+            try:
+                results = process.run(records, gate)
+            except BaseException:
+                if gate.has_called:
+                    self._take_what_is_known(gate)
+                    self.line = lines.number
+                raise
+            self._take(results, gate)
+            self.line = lines.number
+
+    def parts(self) -> list[Chunk]:
+        """Give the chunk as far as it has been run, and the rest of one that was run before; none if nothing was."""
+        before = self._before
+        if self.line < before.first:
+            return []
+        failures = [each for each in map(self._still_failed, before.failures) if each is not None]
+        due = [each for each in before.due if self._is_still_due(each)]
+        failures += [self._unwanted(each, None) for each in before.due if self._is_lost(each)]
+        run = Chunk(
+            before.first,
+            self.line,
+            self._handlers | before.handlers,
+            dict(self._handled),
+            (*failures, *self._failures),
+            (*due, *self._due),
+        )
+        if self.line >= before.last:
+            return [run]
+        rest = replace(
+            before,
+            first=self.line + 1,
+            handled={},
+            failures=tuple(each for each in before.failures if _pair_of(each)[1] > self.line),
+            due=tuple(each for each in before.due if each[1] > self.line),
+        )
+        return [run, rest]
+
+    def _take(self, results: Iterable[Result[Handled[object], Failed[object]]], gate: _Recorder) -> None:
+        """Take the Results of a batch."""
+        for result in results:
+            if isinstance(result, Failure):
+                failed = result.failure()
+                self._fail(failed.handler, failed.record, failed.reason, failed.location)
+            else:
+                handled = result.unwrap()
+                self._succeed(handled.handler, handled.record)
+        self._refused |= {(turn.name, _line_of(turn.record)) for turn in gate.refused}
+
+    def _take_what_is_known(self, gate: _Recorder) -> None:
+        """Take what came of the turns of a batch before it was interrupted; all others are due."""
+        for turn in gate.succeeded_turns:
+            self._succeed(turn.name, turn.record)
+        for turn, reason in gate.failed_turns:
+            self._fail(turn.name or None, turn.record, reason)
+        for turn in gate.open_turns():
+            self._wait(turn.name, _line_of(turn.record))
+        self._refused |= {(turn.name, _line_of(turn.record)) for turn in gate.refused}
+
+    def _succeed(self, handler: str, record: Record) -> None:
+        self._handled[handler] += 1
+        if not self._is_new:
+            self._answered.add((handler, _line_of(record)))
+
+    def _fail(
+        self, handler: str | None, record: Record, reason: Reason[object], location: str | None = None
+    ) -> None:
+        line = _line_of(record)
+        if isinstance(reason, OutOfTime) and handler is not None:
+            self._wait(handler, line)
+            return
+        self._answered.add((handler, line))
+        named = [handler]
+        if handler is None and not self._is_new and (None, line) not in self._failed_before:
+            # Others have run on the record: it is open for those that came later, and for no other.
+            named = [*sorted(self._handlers - self._before.handlers)]
+        outcome = Outcome(
+            self.make.file.name,
+            handler,
+            type(reason).__name__,
+            detail_of(reason),
+            line,
+            record.event_id,
+            location=location_of(reason, location),
+        )
+        self._failures += [replace(outcome, handler=each) for each in named]
+
+    def _wait(self, handler: str, line: int) -> None:
+        """Note that a handler has yet to be called with a record; one that failed before counts as a failure."""
+        pair = (handler, line)
+        if pair in self._failed_before or pair in self._due_before:
+            self._waiting.add(pair)
+        else:
+            self._due.append(pair)
+
+    def _still_failed(self, failure: Outcome) -> Outcome | None:
+        """Say what is left of a failure that was known: nothing, itself, or that nobody wants it."""
+        handler, line = pair = _pair_of(failure)
+        if line > self.line or pair in self._answered:
+            return None
+        if handler is None:  # its record reaches handlers now, and they have answered, or do not want it
+            return None
+        if handler not in self._handlers or pair in self._waiting or failure.outcome == Unwanted.__name__:
+            return failure
+        return self._unwanted((handler, line), ": ".join(filter(None, (failure.outcome, failure.detail))))
+
+    def _unwanted(self, due: Due, detail: str | None) -> Outcome:
+        """Say that nobody wants a pair any more that is still open, and what was known of it."""
+        handler, line = due
+        file = self.make.file.name
+        event_id = event_id_of(self.make.export, self.make.file, line)
+        return Outcome(file, handler, Unwanted.__name__, detail, line, event_id)
+
+    def _is_still_due(self, due: Due) -> bool:
+        """Whether a handler has still to be called with a record: it could not start, or is not there any more."""
+        return due[1] <= self.line and (due in self._waiting or due[0] not in self._handlers)
+
+    def _is_lost(self, due: Due) -> bool:
+        """Whether a pair that was due did not come to its handler, though `where` has not refused it."""
+        told = due in self._answered or due in self._refused or self._is_still_due(due)
+        return due[1] <= self.line and not told
+
+
+def _pair_of(failure: Outcome) -> Pair:
+    return failure.handler, failure.line or 0
+
+
+def _line_of(record: Record) -> int:
+    return int((record.event_id or "").rpartition("/")[2])  # as record_of_line numbers them
+
+
+class _Recorder(Gate):
+    """Lets everything through until nothing more may start, and records what comes of each turn."""
+
+    def __init__(self, barred: Callable[[], bool]) -> None:
+        """Begin a batch."""
+        super().__init__()
+        self._barred = barred
+        self._expected: list[Iterable[Turn]] = []
+        self.succeeded_turns: list[Turn] = []
+        self.failed_turns: list[tuple[Turn, Reason[object]]] = []
+        self.refused: list[Turn] = []
+
+    def wants(self, line: int) -> bool:  # noqa: ARG002 (for those that know of it)
+        """Whether anything is to run on a line."""
+        return True
+
+    @property
+    def has_called(self) -> bool:
+        """Whether a handler has been called, and has ended."""
+        return bool(self.succeeded_turns) or any(turn.name for turn, _ in self.failed_turns)
+
+    def open_turns(self) -> Iterator[Turn]:
+        """Give the turns that should have come and of which nothing is known."""
+        known = {(turn.name, turn.position) for turn in self.succeeded_turns + self.refused}
+        known |= {(turn.name, turn.position) for turn, _ in self.failed_turns}
+        for turn in chain.from_iterable(self._expected):
+            if (turn.name, turn.position) not in known and not self.settled(turn):
+                yield turn
+
+    @override
+    def expects(self, turns: Turns, /) -> None:
+        self._expected.append(turns)
+
+    @override
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:
+        return OutOfTime() if self._barred() else None
+
+    @override
+    def succeeded(self, turn: Turn, /) -> None:
+        self.succeeded_turns.append(turn)
+
+    @override
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        self.failed_turns.append((turn, reason))
+
+    @override
+    def unwanted(self, turn: Turn, /) -> Reason[Never] | None:
+        self.refused.append(turn)
+        return None
+
+
+class ReplayGate(_Recorder):
+    """Lets through what failed or is due from an earlier run, and all for handlers that were not there then."""
+
+    def __init__(self, before: Chunk, handlers: frozenset[str], barred: Callable[[], bool] = bool) -> None:
+        """Take the chunk as it was, and the handlers that there are."""
+        super().__init__(barred)
+        self._known = before.handlers
+        self._runs_all = not handlers <= before.handlers
+        self._due: frozenset[Pair] = frozenset({*map(_pair_of, before.failures), *before.due})
+        self._lines = {line for _, line in self._due}
+
+    @override
+    def wants(self, line: int) -> bool:
+        return self._runs_all or line in self._lines
+
+    @override
+    def settled(self, turn: Turn, /) -> bool:
+        line = _line_of(turn.record)
+        if (None, line) in self._due:  # it reached no handler then
+            return False
+        if not turn.name:  # it reaches none now, which is told to those that have not had it
+            return not self._runs_all
+        return turn.name in self._known and (turn.name, line) not in self._due

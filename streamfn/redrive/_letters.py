@@ -1,0 +1,537 @@
+"""Letters: one run of the pipeline for each, and the outcome."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final, Generic, Literal, Never, TypeAlias
+
+from returns.result import Failure
+from typing_extensions import TypeVar, override
+
+from streamfn._aws import error_name
+from streamfn._delivery.attempts import Health, Limits
+from streamfn._delivery.ledger import Ground, LedgerGate
+from streamfn._delivery.plain import Report, failures_among, send
+from streamfn._delivery.session import Book, key_of
+from streamfn._errors import shown
+from streamfn._execution.plan import Place, Turn
+from streamfn._failures import Failed, HeldBack, LedgerUnavailable, OutOfTime, Reason, Unwanted
+from streamfn._pipeline import Pipeline, handler_names
+from streamfn._records import MalformedRecord, Record, as_sequence_number, is_one_change, magnitude
+from streamfn._time import MACHINE_CLOCK, Deadline
+from streamfn.dead_letters._protocol import Received, place_of
+from streamfn.ledgers._protocol import Entry, Ledger, Pair, Stretch, identity_of, merged, pair_of
+from streamfn.redrive._contents import FoundLetter, Trust
+from streamfn.redrive._documents import Forgotten, Shards, Unreachable
+
+# The gate of a redrive: it lets through the pairs that are due, in their order, and enters what succeeds.
+#
+# Nothing becomes a letter here: what fails has one, or a document, and that stays.
+
+Position: TypeAlias = tuple[str, tuple[int, str]]
+"""Where a record is: its stream, and its number there. A stream of the same table that came later sorts later."""
+
+
+class Holds:
+    """Remembers over a whole redrive where a handler has failed on an item, and so what has to wait there."""
+
+    def __init__(self) -> None:
+        """Begin with nothing held back."""
+        self._first: dict[tuple[str, Place], Position] = {}
+
+    def add(self, scope: str, turn: Turn) -> None:
+        """Hold back what comes after a turn, and the turn itself: once is enough."""
+        key, position = (scope, turn.place), _position(turn)
+        self._first[key] = min(position, self._first.get(key, position))
+
+    def hold(self, scope: str, turn: Turn) -> bool:
+        """Whether a turn has to wait."""
+        first = self._first.get((scope, turn.place))
+        return first is not None and _position(turn) >= first
+
+
+class RedriveGate(LedgerGate):
+    """Takes all pairs for settled but those that are due, which are all where `due` is None.
+
+    Pairs that are named as due were given up one by one, so each is tried alone: in a batched handler it would
+    condemn its neighbours.
+    """
+
+    def __init__(
+        self, deadline: Deadline, ground: Ground, book: Book, holds: Holds, due: Collection[Pair] | None
+    ) -> None:
+        """Begin a run with what the ledger knows of its pairs."""
+        super().__init__(deadline, ground, book, None)
+        self._holds = holds
+        self._due = due
+
+    @property
+    def expected(self) -> list[Pair]:
+        """The pairs that the pipeline has for the records, whether or not its `where` wants them."""
+        return [key_of(turn) for turn in self._under_way.expected]
+
+    @override
+    def settled(self, turn: Turn, /) -> bool:
+        is_due = self._due is None or not turn.name or key_of(turn) in self._due
+        return not is_due or super().settled(turn)
+
+    @override
+    def bars(self, turn: Turn, /) -> Reason[Never] | None:
+        return HeldBack() if self._holds.hold(self._ground.stretch.scope, turn) else super().bars(turn)
+
+    @override
+    def _puts_off(self, turn: Turn, entry: Entry) -> bool:
+        return False  # whoever redrives has as much time as that takes
+
+    @override
+    def alone(self, turn: Turn, /) -> bool:
+        return self._due is not None or super().alone(turn)
+
+    @override
+    def tries(self, turn: Turn, /) -> bool:
+        return True  # nothing is given up here, and so what comes first would keep the rest waiting for good
+
+    @override
+    def failed(
+        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        super().failed(turn, reason, alone=alone, isolated=isolated)
+        if not isinstance(reason, Unwanted):
+            self._holds.add(self._ground.stretch.scope, turn)
+
+
+def _position(turn: Turn) -> Position:
+    record = turn.record
+    arn = None if isinstance(record, MalformedRecord) else record.event_source_arn
+    return arn or "", magnitude(record.sequence_number or "")
+
+
+# Running pairs again, outside of any batch of Lambda's.
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+_log: Final = logging.getLogger("streamfn")
+
+_NO_LIMITS: Final = Limits(0, timedelta(), timedelta())
+"""The gate asks for limits where letters are written, and none are."""
+
+_NO_ATTEMPTS: Final = 0
+"""A redrive uses up no attempt of the function's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed(Generic[E]):
+    """What came of a run.
+
+    `results` has an entry for each pair that ran, or might have but for its failure, which is None for a
+    success. `skipped` are the pairs that were settled before.
+    """
+
+    results: Mapping[Pair, Failed[E] | None]
+    skipped: Sequence[Pair]
+
+
+@dataclass(slots=True)
+class Replay(Generic[A, E]):
+    """What all runs of a redrive have in common.
+
+    `is_over` is set once the ledger could not be read: what has to be kept then may have to come before whatever
+    else there is.
+    """
+
+    process: Pipeline[A, E]
+    ledger: Ledger
+    deadline: Deadline
+    trust: Trust
+    report: Report[E]
+    holds: Holds = field(default_factory=Holds)
+    is_over: bool = False
+
+    @property
+    def handlers(self) -> list[str]:
+        """The names of the pipeline's handlers, in their order."""
+        return handler_names(self.process.routes)
+
+    def known(self, stretch: Stretch) -> list[Entry] | None:
+        """Read what the ledger knows of a stretch; None from when on it could not be read, which is logged."""
+        if self.is_over:
+            return None
+        try:
+            return list(self.ledger.read(stretch, self.deadline.seconds_left))
+        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+            _log.error("the ledger could not be read, nothing more is redriven: %s", error_name(error))
+            self.is_over = True
+            return None
+
+    def run(
+        self,
+        stretch: Stretch,
+        records: Sequence[Record],
+        entries: Iterable[Entry],
+        due: Collection[Pair] | None = None,
+    ) -> Replayed[E]:
+        """Run the pairs of records that are due and that the entries do not say to be settled.
+
+        Each success is written to the ledger at once; where that fails, it is logged.
+        """
+        book = Book(entries, _NO_ATTEMPTS)
+        ground = Ground(
+            stretch,
+            self.ledger,
+            MACHINE_CLOCK,
+            _NO_LIMITS,
+            writes_always=True,
+            records=len(records),
+            health=Health(),
+        )
+        gate = RedriveGate(self.deadline, ground, book, self.holds, due)
+        results = self.process.run(records, gate)
+        failures = failures_among(results)
+        dropped = gate.dropped(records, failures)
+        gate.finish()
+        send(self.report, [*failures, *dropped], self.deadline.seconds_for_stores)
+        found: dict[Pair, Failed[E] | None] = {}
+        for result in results:
+            if isinstance(result, Failure):
+                failed = result.failure()
+                found.setdefault(pair_of(failed.handler, failed.record), failed)
+            else:
+                handled = result.unwrap()
+                found.setdefault(pair_of(handled.handler, handled.record), None)
+        found |= {pair_of(failed.handler, failed.record): failed for failed in dropped}
+        skipped = (pair for pair in dict.fromkeys(gate.expected) if pair not in found and book.settled(pair))
+        return Replayed(found, list(skipped))
+
+
+# What became of a letter or a document in a redrive.
+
+E_co = TypeVar("E_co", covariant=True)
+
+Outcome: TypeAlias = Literal[
+    "handled",
+    "skipped",
+    "failed",
+    "held back",
+    "out of time",
+    "not wanted",
+    "unknown handler",
+    "another function",
+    "another stream",
+    "unproved",
+    "unreadable",
+    "forgotten",
+    "unreachable",
+    "ambiguous",
+    "ledger unavailable",
+]
+"""What became of a pair::
+
+    handled              the handler succeeded now
+    skipped              the ledger says that it had succeeded already, or nothing is left to do
+    failed               it failed again
+    held back            not started: an earlier record of its item has yet to succeed
+    out of time          not started: time was up
+    not wanted           its `where` does not want the record, or it is no longer for records of this kind
+    unknown handler      the pipeline has no handler of this name
+    another function     it is of a function that was not asked for
+    another stream       it is of a stream that the function does not follow
+    unproved             neither the ledger nor a signature says that the function wrote the letter
+    ledger unavailable   the ledger could not be read
+
+    ambiguous            another letter has the same id, and another record
+
+Some are said of a document as a whole, or of a truncated letter::
+
+    unreadable           neither a letter of a known version nor a document that Lambda wrote of a DynamoDB stream, or a
+                         letter without a record and without the place of one
+    another stream       the function does not follow the stream that the document is about
+    forgotten            the stream no longer has the records that the document or the letter is about
+    unreachable          the stream could not be read
+    ambiguous            nobody knows which records of the range were in the batch
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven(Generic[E_co]):
+    """What became of a pair in a redrive; its `repr` shows identifiers alone.
+
+    `name` is what the letter or document goes by in its source: a message's id, an object's key. `pair` is the
+    handler and the record, the handler empty for a record that reaches none; None where there was no telling.
+    `failed` is the failure, where there was one, and `detail` says more of other outcomes. `removed` says
+    whether the source has given it up: a document goes when none of its pairs is open any more, so that what
+    was `handled` may still be in one that stays.
+    """
+
+    name: str
+    pair: Pair | None
+    outcome: Outcome
+    failed: Failed[E_co] | None = None
+    detail: str = ""
+    removed: bool = False
+
+
+def outcome_of(reason: Reason[object]) -> Outcome:
+    """Say in a word what a failure's reason comes to."""
+    match reason:
+        case HeldBack():
+            return "held back"
+        case OutOfTime():
+            return "out of time"
+        case Unwanted():
+            return "not wanted"
+        case LedgerUnavailable():
+            return "ledger unavailable"
+        case _:
+            return "failed"
+
+
+def concluded(
+    received: Received, redriven: Sequence[Redriven[E]], done: Collection[Outcome]
+) -> list[Redriven[E]]:
+    """Remove what was received if all that came of it is `done`, and say whether it is gone.
+
+    Where it cannot be removed, that is logged: the next redrive will find all of it settled.
+    """
+    if any(each.outcome not in done for each in redriven):
+        return list(redriven)
+    try:
+        received.remove()
+    except Exception as error:  # noqa: BLE001 (whatever it is, the others go on)
+        _log.error("%s is done with, and was not removed: %s", shown(received.name), error_name(error))
+        return list(redriven)
+    return [replace(each, removed=True) for each in redriven]
+
+
+# Truncated letters get their records back from the stream, as long as that remembers them.
+
+_PLACELESS: Final = "the letter was truncated, and names no place in a stream of DynamoDB"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A truncated letter that cannot run, what became of it, and why."""
+
+    found: FoundLetter
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rereading:
+    """Reads the records of truncated letters in `shards`, over a whole redrive.
+
+    Where the stream cannot be reached, what its handler gave up later has to wait: nobody knows of which item the
+    record is, and a later change of that must not come first.
+    """
+
+    shards: Shards
+    _unreached: dict[tuple[str, str], dict[str, tuple[int, str]]] = field(default_factory=dict)
+
+    def read(
+        self, letters: Iterable[FoundLetter], has_to_run: Callable[[FoundLetter], bool]
+    ) -> tuple[list[FoundLetter], list[Lost]]:
+        """Give letters in their order, those that have to run with their whole records, and those that cannot run."""
+        whole: list[FoundLetter] = []
+        lost: list[Lost] = []
+        for found in letters:
+            read = self._whole(found) if has_to_run(found) else found
+            if isinstance(read, Lost):
+                lost.append(read)
+            else:
+                whole.append(read)
+        return whole, lost
+
+    def _whole(self, found: FoundLetter) -> FoundLetter | Lost:
+        if self._has_to_wait(found):
+            return Lost(
+                found, "held back", "the stream could not be read for an earlier letter of the handler"
+            )
+        if not found.letter.is_truncated:
+            return found
+        handler, (arn, number) = found.letter.pair.handler, place_of(found.letter.record)
+        stream = found.letter.stream or arn or ""
+        if number is None or as_sequence_number(number) is None or ":dynamodb:" not in stream:
+            return Lost(found, "unreadable", _PLACELESS)
+        try:
+            record = self.shards.find(stream, number)
+        except Forgotten as problem:
+            return Lost(found, "forgotten", str(problem))
+        except Unreachable as problem:
+            self._unreached.setdefault(_follower(found), {}).setdefault(handler, magnitude(number))
+            return Lost(found, "unreachable", str(problem))
+        if identity_of(record) != found.letter.pair.record:
+            return Lost(found, "ambiguous", "the stream has another record at the letter's place")
+        return replace(found, record=record)
+
+    def _has_to_wait(self, found: FoundLetter) -> bool:
+        handler, place = found.letter.pair.handler, magnitude(found.record.sequence_number or "")
+        return any(
+            place > unreached and (not handler or not other or handler == other)  # none is each of them
+            for other, unreached in self._unreached.get(_follower(found), {}).items()
+        )
+
+
+def _follower(found: FoundLetter) -> tuple[str, str]:
+    return found.letter.scope, found.letter.stream
+
+
+# Letters, run again: each for the handler that gave its record up, or for all if the record had reached none.
+
+_DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped"})
+_NAMESAKE: Final = "another letter has its id, and another record"
+
+
+def replay_letters(
+    found: Sequence[FoundLetter], replay: Replay[A, E], rereading: Rereading
+) -> list[Redriven[E]]:
+    """Run letters of one scope and one stream, in their order, and remove those that are done with.
+
+    Only `handled` keeps a pair from running: `dead` is why there is a letter. A letter that nothing proves does not
+    run. The record of a truncated one that has to run is read again.
+    """
+    names = replay.handlers
+    known = [each for each in found if each.letter.pair.handler in {"", *names}]
+    redriven: list[Redriven[E]] = [
+        Redriven(each.received.name, each.letter.pair, "unknown handler")
+        for each in found
+        if each.letter.pair.handler not in {"", *names}
+    ]
+    known, unsigned = _divided(known, replay.trust.unsigned)
+    redriven += _refused(unsigned, "unproved")
+    if not known:
+        return redriven
+    stretch = _stretch_of(known)
+    entries = replay.known(stretch)
+    if entries is None:
+        return redriven + _unavailable(known, replay)
+    known, refused = _trusted(known, names, entries, replay.trust)
+    redriven += refused
+    known, namesakes = _parted(known)
+    redriven += _refused([(each, _NAMESAKE) for each in namesakes], "ambiguous")
+    asked = frozenset(pair for each in known for pair in _asked(each, names))
+    settled = [entry for entry in entries if entry.state == "handled" and entry.pair in asked]
+    handled = frozenset(entry.pair for entry in settled)
+
+    def has_to_run(each: FoundLetter) -> bool:
+        return not handled.issuperset(_asked(each, names))
+
+    known, lost = rereading.read(known, has_to_run)
+    redriven += [
+        Redriven(each.found.received.name, each.found.letter.pair, each.outcome, detail=each.detail)
+        for each in lost
+    ]
+    due = frozenset(pair for each in known for pair in _asked(each, names))
+    records = {each.letter.pair.record: each.record for each in known if has_to_run(each)}
+    replayed = replay.run(stretch, list(records.values()), settled, due)
+    for each in known:
+        redriven += concluded(each.received, _outcomes(each, names, replayed, handled), _DONE)
+    return redriven
+
+
+def _divided(
+    found: Iterable[FoundLetter], problem_of: Callable[[FoundLetter], str | None]
+) -> tuple[list[FoundLetter], list[tuple[FoundLetter, str]]]:
+    """Part letters from those that there is a problem with."""
+    sound: list[FoundLetter] = []
+    unsound: list[tuple[FoundLetter, str]] = []
+    for each in found:
+        if (problem := problem_of(each)) is None:
+            sound.append(each)
+        else:
+            unsound.append((each, problem))
+    return sound, unsound
+
+
+def _refused(found: Iterable[tuple[FoundLetter, str]], outcome: Outcome) -> list[Redriven[Never]]:
+    return [
+        Redriven(each.received.name, each.letter.pair, outcome, detail=problem) for each, problem in found
+    ]
+
+
+def _trusted(
+    found: Sequence[FoundLetter], names: Sequence[str], entries: Iterable[Entry], trust: Trust
+) -> tuple[list[FoundLetter], list[Redriven[Never]]]:
+    """Part letters from those that are refused. One that is handled need not be proved: nothing of it runs."""
+    known = merged(entries)
+
+    def is_handled(each: FoundLetter) -> bool:
+        return all((entry := known.get(pair)) and entry.state == "handled" for pair in _asked(each, names))
+
+    proved, unproved = _divided(
+        found, lambda each: None if is_handled(each) else trust.unproved_by(each, known)
+    )
+    followed, unfollowed = _divided(
+        proved, lambda each: None if is_handled(each) else trust.unfollowed(each, known)
+    )
+    return followed, [*_refused(unproved, "unproved"), *_refused(unfollowed, "another stream")]
+
+
+def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[FoundLetter]]:
+    """Part letters from those that go by the name of an earlier one's record and carry another record."""
+    first: dict[str, Record] = {}
+    own: list[FoundLetter] = []
+    namesakes: list[FoundLetter] = []
+    for each in found:
+        # Half a record is another one than the whole; that it is the same change is seen when it is read again.
+        is_own = each.letter.is_truncated or is_one_change(
+            first.setdefault(each.letter.pair.record, each.record), each.record
+        )
+        (own if is_own else namesakes).append(each)
+    return own, namesakes
+
+
+def _asked(found: FoundLetter, names: Sequence[str]) -> list[Pair]:
+    """Name the pairs that a letter asks for."""
+    handler, record = found.letter.pair
+    return [Pair(name, record) for name in ([handler] if handler else names)]
+
+
+def _stretch_of(found: Sequence[FoundLetter]) -> Stretch:
+    stretches = [each.stretch for each in found]
+    numbers = [stretch.lowest for stretch in stretches]
+    return Stretch(
+        stretches[0].scope,
+        stretches[0].stream,
+        min(numbers, key=magnitude),
+        max(numbers, key=magnitude),
+        tuple(dict.fromkeys(each.letter.pair.record for each in found)),
+    )
+
+
+def _unavailable(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Redriven[E]]:
+    failures: list[tuple[FoundLetter, Failed[E]]] = [
+        (each, Failed(each.record, each.letter.pair.handler or None, LedgerUnavailable())) for each in found
+    ]
+    send(replay.report, [failed for _, failed in failures])
+    return [
+        Redriven(each.received.name, each.letter.pair, outcome_of(failed.reason), failed)
+        for each, failed in failures
+    ]
+
+
+def _outcomes(
+    found: FoundLetter, names: Sequence[str], replayed: Replayed[E], handled: Collection[Pair]
+) -> list[Redriven[E]]:
+    """Tell what came of a letter.
+
+    One that is addressed to a handler has one outcome. One that is addressed to none has one for each handler
+    that wants its record now.
+    """
+    name, pair = found.received.name, found.letter.pair
+    redriven: list[Redriven[E]] = []
+    for asked in _asked(found, names):
+        if asked in replayed.results:
+            failed = replayed.results[asked]
+            outcome = "handled" if failed is None else outcome_of(failed.reason)
+            redriven.append(Redriven(name, asked, outcome, failed))
+        elif asked in handled:
+            redriven.append(Redriven(name, asked, "skipped"))
+    if redriven:
+        return redriven
+    if (stray := replayed.results.get(Pair("", pair.record))) is not None:
+        return [Redriven(name, pair, outcome_of(stray.reason), stray)]
+    return [Redriven(name, pair, "not wanted" if pair.handler else "skipped")]

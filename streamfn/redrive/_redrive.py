@@ -1,0 +1,314 @@
+"""`redrive`: messages are received, run again and removed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final, Generic
+
+from typing_extensions import TypeVar
+
+from streamfn._aws import OnFirstUse, StreamsClient, make_streams, make_sts
+from streamfn._delivery.plain import Report, log_failure
+from streamfn._errors import Misuse, check_flag, has_methods, kind_of, shown
+from streamfn._pipeline import Pipeline
+from streamfn._records import Record, magnitude
+from streamfn._time import MACHINE_CLOCK, Deadline, SecondsLeft, no_end
+from streamfn.dead_letters._protocol import LetterSource, Received, SigningKeys
+from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
+from streamfn.dead_letters._sqs import SqsDeadLetters
+from streamfn.ledgers._protocol import Entry, Ledger, identity_of, merged, namesakes_among
+from streamfn.redrive._contents import (
+    Followed,
+    Foreign,
+    Found,
+    FoundDocument,
+    FoundLetter,
+    FoundNothing,
+    Trust,
+    Whose,
+    by_place,
+    home_of_queue,
+    portion_of,
+)
+from streamfn.redrive._documents import Document, Forgotten, Shards, Unreachable
+from streamfn.redrive._letters import (
+    Outcome,
+    Redriven,
+    Replay,
+    Replayed,
+    Rereading,
+    concluded,
+    outcome_of,
+    replay_letters,
+)
+
+# Documents of Lambda's, run again: what is still open of a batch that Lambda gave up.
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+_DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped", "not wanted"})
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReplay(Generic[A, E]):
+    """Runs documents, with the records that they carry or that lie in `shards`; `everything` asks no questions."""
+
+    replay: Replay[A, E]
+    shards: Shards
+    everything: bool
+
+    def run(self, found: FoundDocument) -> list[Redriven[E]]:
+        """Run the pairs of a document that are not settled, and remove it when none of them is open any more.
+
+        A pair that is `dead` has a letter of its own, and is settled here. What is open for a handler that the
+        pipeline does not have keeps the document.
+        """
+        if self.replay.deadline.reached:
+            return self._stays(found, "out of time")
+        document = found.document
+        if (
+            problem := self.replay.trust.followed.problem_of(document.stream, owner=document.owner_arn)
+        ) is not None:
+            return self._stays(found, "another stream", problem)
+        try:
+            records = self.shards.read(document) if document.records is None else document.records
+        except Forgotten as problem:
+            return self._stays(found, "forgotten", str(problem))
+        except Unreachable as problem:
+            return self._stays(found, "unreachable", str(problem))
+        if document.records is None and len(records) < document.size:
+            return self._stays(found, "forgotten", _counts(document, records))
+        stretch = replace(found.stretch, records=tuple(map(identity_of, records)))
+        entries = self.replay.known(stretch)
+        if entries is None:
+            return self._stays(found, "ledger unavailable")
+        batch = records if self.everything else batch_of(document, records, entries)
+        if batch is None:
+            told = f"{_counts(document, records)}; everything=True runs all that are there"
+            return self._stays(found, "ambiguous", told)
+        if (namesakes := namesakes_among(batch)) is not None:
+            return self._stays(found, "ambiguous", f"two records that differ have one eventID: {namesakes!r}")
+        names = {"", *self.replay.handlers}
+        known = [entry for entry in entries if entry.pair.handler in names]
+        replayed = self.replay.run(stretch, batch, known)
+        here = {identity_of(record) for record in batch}
+        unknown: list[Redriven[E]] = [
+            Redriven(found.received.name, pair, "unknown handler")
+            for pair, entry in merged(entries).items()
+            if pair.handler not in names and pair.record in here and not entry.settled
+        ]
+        return concluded(found.received, _outcomes(found, replayed, unknown), _DONE)
+
+    @staticmethod
+    def _stays(found: FoundDocument, outcome: Outcome, detail: str = "") -> list[Redriven[E]]:
+        return [Redriven(found.received.name, None, outcome, detail=detail)]
+
+
+def batch_of(
+    document: Document, records: Sequence[Record], entries: Iterable[Entry]
+) -> Sequence[Record] | None:
+    """Find which records of a range were the document's batch; None where nobody can tell.
+
+    In between lie the records of the mapping's other lanes, and those that its filter kept from the function.
+    Clean batches leave nothing in the ledger, and a batch that was given up leaves an entry for each record
+    that a handler wants. So the records with entries are the batch, if they are enough and the first and the last
+    of it are among them. There may be more of them, from other lanes that had failures as well.
+    """
+    if document.records is not None or len(records) == document.size:
+        return records
+    known = frozenset(entry.pair.record for entry in entries)
+    batch = [record for record in records if identity_of(record) in known]
+    numbers = {magnitude(record.sequence_number or "") for record in batch}
+    ends = {magnitude(document.start), magnitude(document.end)}
+    return batch if len(batch) >= document.size and ends <= numbers else None
+
+
+def _counts(document: Document, records: Sequence[Record]) -> str:
+    return f"the batch had {document.size} records, and its range of the shard holds {len(records)}"
+
+
+def _outcomes(
+    found: FoundDocument, replayed: Replayed[E], unknown: Iterable[Redriven[E]]
+) -> list[Redriven[E]]:
+    name = found.received.name
+    redriven = [*unknown]
+    for pair, failed in replayed.results.items():
+        outcome: Outcome = "handled" if failed is None else outcome_of(failed.reason)
+        redriven.append(Redriven(name, pair, outcome, failed))
+    redriven += [Redriven(name, pair, "skipped") for pair in replayed.skipped]
+    return redriven or [Redriven(name, None, "skipped")]
+
+
+# Redriving: what was given up is run again, once what was wrong has been mended.
+#
+# A letter runs for the handler that it names and for no other; one of a record that had reached no handler
+# (`Malformed`, `Unrouted`) runs for each that wants it now. Of a document, what the ledger does not know as
+# settled runs; a pair that became a letter is settled there. If a mapping has parallel lanes or a filter, the
+# range of a document holds records that were not in its batch; `batch_of` says how those are told apart.
+#
+# What the ledger knows as handled does not run, and each success is written there before its letter or document
+# is removed, so that a redrive can be ended and begun again at any moment.
+#
+# A handler gets an item's records in their order. Where it fails, later ones of that item are held back, and
+# stay. That order holds among the letters that are taken and sorted together. A FIFO queue has one of its own,
+# and gives nothing more before what it gave is removed, so that its letters are taken one by one. A document
+# runs as a whole, at the place of its first record.
+
+_log: Final = logging.getLogger("streamfn")
+
+_MARGIN: Final = 1.0
+"""How much of the time that is left is kept for the ledger and the source, in seconds."""
+
+
+def redrive(
+    process: Pipeline[A, E],
+    source: LetterSource,
+    *,
+    ledger: Ledger,
+    scope: str | None = None,
+    function: str | None = None,
+    everything: bool = False,
+    stream_arns: Collection[str] | None = None,
+    keys: SigningKeys | None = None,
+    unproved: bool = False,
+    streams: StreamsClient | None = None,
+    at_once: int = 100,
+    seconds_left: SecondsLeft = no_end,
+    report: Report[E] = log_failure,
+) -> list[Redriven[E]]:
+    """Run again what was given up, remove from the source what succeeds, and keep the rest there.
+
+    It takes dead letters, and the documents that Lambda itself sends to an OnFailure destination, from a queue
+    or a bucket, also mixed. Once the handler is mended, a script of a few lines does it::
+
+        from app import process
+        from streamfn.dead_letters import SqsDeadLetters, redrive
+        from streamfn.ledgers import DynamoDBLedger
+
+        for each in redrive(process, SqsDeadLetters(QUEUE_URL), ledger=DynamoDBLedger("card-ledger")):
+            print(each)
+
+    What `ledger` knows as handled does not run. `DynamoDBLedger` forgets after 48 hours: redrive documents within
+    24, or handlers may see again what they had handled. Redrive when the function has come to rest, for nothing
+    keeps it from running the same pair at the same moment.
+
+    `scope` is the one that the function's delivery was given, if it was, and `function` the function's name, if
+    that is another. With them, what is of other functions stays, which a source that several share needs.
+    Without them, letters say their scope, and that of a document is the name of its function. The dead letter of a
+    pipe of EventBridge names the pipe alone: it needs `scope`, and `function` is the name of the pipe.
+
+    Whoever may send to the source could forge what lies there, so a letter has to be proved, or it stays and does not
+    run. With `keys`, which are those of the source unless they are given here, its signature proves it. Otherwise
+    `ledger` does: it knows what became a letter, and the digest of its record. A letter that the source has kept for
+    more than 48 hours, when the ledger has forgotten it, runs without that; ``unproved=True`` asks for no proof of
+    any letter.
+
+    A letter or a document of another stream than the function's stays. Streams are those of the pipeline's tables, in
+    the account and region that a queue's URL names, or else of the credentials, for which STS is asked; of another
+    `source`, they are those that a document says its function is in. `stream_arns` names streams, or tables, in their
+    place: with it, a function may follow the stream of another account.
+
+    A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
+    ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and
+    ``dynamodb:GetRecords``. Where nobody can tell which records of it were in the batch, it stays, and
+    ``everything=True`` runs all, also what was handled without a failure. The record of a truncated letter is read
+    again as well, from whichever shard has it, which needs ``dynamodb:DescribeStream`` too.
+
+    Items keep their order among the `at_once` letters that are taken and sorted together, fewer if they are
+    large; a queue has to hide its messages for as long as that many take. With less than a second of
+    `seconds_left`, or once the ledger could not be read, nothing more starts. Failures go to `report`.
+
+    Fails with `Misuse` where `at_once` is less than 1, where there are keys and `unproved` is set, or where an argument
+    is none of what it should be, and raises what the source raises when it is read, but nothing for what a handler, a
+    letter, the stream or the ledger does.
+    """
+    _check_types(process, source, ledger)
+    if at_once < 1:
+        raise Misuse(f"at_once={at_once} should be 1 or more")
+    check_flag(unproved, "unproved")
+    signer = signer_of(keys) or getattr(source, "signer", None)
+    if signer is not None and unproved:
+        raise Misuse("unproved=True asks for no proof, and keys ask for one: leave one of them out")
+    queue = source if isinstance(source, SqsDeadLetters) else None
+    is_at_aws = isinstance(source, SqsDeadLetters | S3DeadLetters)
+    followed = Followed(
+        {route.table.name for route in process.routes},
+        stream_arns,
+        None if queue is None else home_of_queue(queue.queue_url),
+        OnFirstUse(make_sts, None) if is_at_aws else None,
+    )
+    trust = Trust(followed, signer, unproved, MACHINE_CLOCK)
+    replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), trust, report)
+    shards = Shards(OnFirstUse(make_streams, streams), replay.deadline.seconds_left)
+    documents = DocumentReplay(replay, shards, everything)
+    drive = Redrive(replay, documents, Whose(scope, function, queue is None), Rereading(shards))
+    most = 1 if queue is not None and queue.fifo else at_once
+    receiving = source.receive()
+    redriven: list[Redriven[E]] = []
+    while not (replay.deadline.reached or replay.is_over) and (portion := portion_of(receiving, most)):
+        redriven += drive.run(portion)
+    return redriven
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive(Generic[A, E]):
+    """Runs portions of what was received."""
+
+    letters: Replay[A, E]
+    documents: DocumentReplay[A, E]
+    whose: Whose
+    rereading: Rereading
+
+    def run(self, portion: Iterable[Received]) -> list[Redriven[E]]:
+        """Run a portion in the order in which its records were written, as far as documents have one place."""
+        redriven: list[Redriven[E]] = []
+        found: list[Found] = []
+        for received in portion:
+            opened = self.whose.open(received)
+            if isinstance(opened, FoundNothing):
+                redriven.append(Redriven(received.name, None, "unreadable", detail=opened.problem))
+            elif isinstance(opened, Foreign):
+                pair = None if opened.letter is None else opened.letter.pair
+                redriven.append(Redriven(received.name, pair, "another function", detail=opened.owner))
+            else:
+                self._warn_without_scope(opened)
+                found.append(opened)
+        for _, group in groupby(sorted(found, key=by_place), key=_kind):
+            together = list(group)
+            letters = [each for each in together if isinstance(each, FoundLetter)]
+            redriven += replay_letters(letters, self.letters, self.rereading)
+            for each in together:
+                if isinstance(each, FoundDocument):
+                    redriven += self.documents.run(each)
+        return redriven
+
+    def _warn_without_scope(self, found: Found) -> None:
+        """Tell of a letter that an older version wrote outside of Lambda: others may share what the ledger knows."""
+        if not found.stretch.scope and getattr(self.letters.ledger, "needs_scope", False) is True:
+            _log.warning(
+                "%s names no function: what the ledger knows of it may be of any function without a scope",
+                shown(found.received.name),
+            )
+
+
+def _kind(found: Found) -> tuple[bool, str, str]:
+    """Put letters together that stand beside one another, and are of one scope and stream."""
+    return isinstance(found, FoundLetter), found.stretch.scope, found.stretch.stream
+
+
+def _check_types(process: object, source: object, ledger: object) -> None:
+    """Tell those who work without a type checker what it would have told them."""
+    if not isinstance(process, Pipeline):
+        raise Misuse(
+            f"redrive() takes a pipeline first, got {kind_of(process)}: pass what pipeline() or router() made"
+        )
+    if not has_methods(source, "receive"):
+        raise Misuse(
+            f"redrive() takes a source of letters, got {kind_of(source)}: make one, as in SqsDeadLetters(queue_url)"
+        )
+    if not has_methods(ledger, "read", "write"):
+        raise Misuse(f"ledger is a ledger, got {kind_of(ledger)}: make one, as in DynamoDBLedger(name)")

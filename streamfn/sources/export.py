@@ -1,0 +1,3 @@
+"""The name under which earlier versions had `streamfn.exports`."""
+
+raise ImportError("streamfn.sources.export is now streamfn.exports: write `from streamfn.exports import …`")

@@ -1,0 +1,150 @@
+"""A clock that moves when it is told to, and the ends that a process can come to meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Final, Never
+
+from streamfn.testing._events import MOMENT
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class ProcessDied(SystemExit):
+    """The function's process died, as the test wished.
+
+    It is a SystemExit, because what a handler raises is otherwise the pipeline's to keep.
+    """
+
+
+class TimedOut(ProcessDied):
+    """Lambda ended the function's process at its timeout."""
+
+
+class NothingFollows(BaseException):
+    """The process has ended in the middle of a handler: nothing that follows in the function ever happens.
+
+    It is no Exception, which handlers catch, and no SystemExit, which ends the event loop if a task raises it.
+    """
+
+
+class TimeIsUp(NothingFollows):
+    """The timeout has come while time was passing."""
+
+
+class SimulatedClock:
+    """The time of a simulation. Nothing waits: handlers say how long they take with `advance`."""
+
+    def __init__(self, now: datetime = MOMENT) -> None:
+        """Begin at a moment."""
+        self._now = now
+        self._deadline: datetime | None = None
+        self._process_ended = False
+        self._alarms: list[_Alarm] = []
+        self._lock = Lock()
+
+    @property
+    def now(self) -> datetime:
+        """The time that it is."""
+        return self._now
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the timeout of an invocation has come, and the invocation has not been ended for it yet."""
+        return self._deadline is not None and self._now >= self._deadline
+
+    @property
+    def process_ended(self) -> bool:
+        """Whether the function's process has ended, at the timeout or before, and the invocation has not yet."""
+        return self._process_ended or self.is_up
+
+    def end_process(self) -> Never:
+        """End the function's process in the middle of the handler that calls this."""
+        self._process_ended = True
+        self.call_all_off()
+        raise NothingFollows("the function's process has ended")
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass. In a handler, the process ends there (`TimeIsUp`) if that reaches the function's timeout.
+
+        Fails with `ValueError` if the time is negative.
+        """
+        if by < timedelta():
+            raise ValueError(f"time does not run backwards: {by}")
+        alarm, left = self._pass(by)
+        while alarm is not None:
+            alarm.ring()
+            alarm, left = self._pass(left)
+        if self.is_up:
+            raise TimeIsUp("the function's timeout is reached")
+
+    def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
+        """Call `ring` in so many seconds of this time, and give the function that calls it off.
+
+        It rings in whoever lets the time pass, at its own moment, if that is before the timeout. One that is
+        overdue rings the next time that anybody lets time pass.
+        """
+        alarm = _Alarm(self._now + timedelta(seconds=seconds), ring)
+        with self._lock:
+            self._alarms.append(alarm)
+
+        def call_off() -> None:
+            with self._lock:
+                self._alarms = [each for each in self._alarms if each is not alarm]
+
+        return call_off
+
+    def wait_until(self, moment: datetime) -> None:
+        """Let the time pass until a moment; none if it is there already."""
+        self._now = max(self._now, moment)
+
+    def begin(self, timeout: timedelta) -> Context:
+        """Begin an invocation that has this long."""
+        self._deadline = self._now + timeout
+        return Context(self, self._deadline)
+
+    def end(self) -> None:
+        """End the invocation, and all that it would have been woken for."""
+        self._deadline = None
+        self._process_ended = False
+        self.call_all_off()
+
+    def call_all_off(self) -> None:
+        """Call all alarms off: a process that is dead has none."""
+        with self._lock:
+            self._alarms.clear()
+
+    def _pass(self, by: timedelta) -> tuple[_Alarm | None, timedelta]:
+        """Let time pass until the next alarm, and give that and the time which is left; at the timeout it stops."""
+        with self._lock:
+            end = self._deadline
+            until = self._now + by if end is None else min(self._now + by, end)
+            due = [each for each in self._alarms if each.at <= until and each.at != end]
+            if not due:
+                self._now = until
+                return None, timedelta()
+            alarm = min(due, key=lambda each: each.at)
+            self._alarms.remove(alarm)
+            began, self._now = self._now, max(self._now, alarm.at)
+            return alarm, by - (self._now - began)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alarm:
+    at: datetime
+    ring: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The context that a simulated invocation gets."""
+
+    clock: SimulatedClock
+    deadline: datetime
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end the invocation."""
+        return (self.deadline - self.clock.now) // _MILLISECOND

@@ -1,0 +1,364 @@
+"""`EventSourceMapping`: delivers, retries, bisects and discards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Never, cast
+
+from streamfn._delivery.processes import Marks, ThisProcess
+from streamfn._errors import Misuse, check_function, kind_of
+from streamfn._events import Change
+from streamfn._pipeline import Pipeline
+from streamfn._records import StreamViewType
+from streamfn.testing._payloads import lambda_event
+from streamfn.testing._simulator.clock import SimulatedClock
+from streamfn.testing._simulator.history import Condition, Discarded, History, Invocation
+from streamfn.testing._simulator.invoking import Fault, Function, Repeated, Taken, invoke
+from streamfn.testing._simulator.queues import (
+    RETENTION,
+    Arrival,
+    Batch,
+    Destination,
+    Lane,
+    Settings,
+    arrival,
+    lanes_of,
+    parted,
+    spread,
+)
+
+# What Lambda does after an invocation: which records come again, and when, and which are given up.
+
+_FIRST_WAIT: Final = timedelta(seconds=1)
+_LONGEST_WAIT: Final = timedelta(minutes=5)
+_DOUBLINGS: Final = 9
+"""After so many doublings the wait is the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What comes again, what is given up, and both in words."""
+
+    outcome: str
+    again: tuple[Batch, ...] = ()
+    given_up: tuple[Arrival, ...] = ()
+
+
+def consequence(
+    batch: Batch, taken: Taken, settings: Settings, now: datetime, *, repeated: bool
+) -> Consequence:
+    """Say what follows for a batch. With `repeated`, what its answer settled comes again all the same."""
+    rest = batch.records[taken.settled :]
+    done = f"{taken.settled if rest else 'all'} settled" if taken.settled else ""
+    if repeated and taken.settled:
+        return Consequence(f"{done}, and all delivered again", (replace(batch, due=now),))
+    if not rest and (batch.records or taken.error is None):
+        return Consequence(done)
+    parts = _split(batch, taken, now) if settings.bisect_batch_on_function_error else ()
+    if parts:
+        sizes = " and ".join(str(len(part.records)) for part in parts)
+        return Consequence(_joined(done, f"{sizes} split off" if done else f"split into {sizes}"), parts)
+    attempts = batch.attempts + 1
+    if settings.maximum_retry_attempts is not None and attempts > settings.maximum_retry_attempts:
+        return Consequence(_joined(done, f"{len(rest)} given up"), given_up=rest)
+    wait = min(_FIRST_WAIT * 2 ** min(batch.attempts, _DOUBLINGS), _LONGEST_WAIT)
+    then = f"{len(rest)} again in {wait.total_seconds():g} s"
+    return Consequence(
+        _joined(done, then), (replace(batch, records=rest, attempts=attempts, due=now + wait),)
+    )
+
+
+def _split(batch: Batch, taken: Taken, now: datetime) -> tuple[Batch, ...]:
+    """Split a batch where its answer says, or in the middle if it failed whole; that uses no attempt.
+
+    An answer that names the first record splits nothing off, and a record alone cannot be split: both use an
+    attempt, or they would come again for as long as the stream keeps them.
+    """
+    place = taken.settled if taken.error is None else len(batch.records) // 2
+    if not place:
+        return ()
+    first, rest = batch.records[:place], batch.records[place:]
+    parts = (rest,) if taken.settled else (first, rest)
+    return tuple(replace(batch, records=part, due=now) for part in parts)
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+# What Lambda sends to an OnFailure destination of a batch that it gives up.
+#
+# The shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
+# Developer Guide. A queue and a topic are told the range of the shard alone; a bucket gets the records as well.
+# What varies with the cause is as Lambda was seen to write it.
+
+_FUNCTION: Final = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Why records are given up, after which attempt, and whether the function failed in it instead of answering."""
+
+    condition: Condition
+    attempt: int = 1
+    unhandled: bool = False
+
+
+def document(
+    records: Sequence[Arrival], discard: Discard, *, shard: str, now: datetime, to: Destination
+) -> dict[str, object]:
+    """Describe records that are given up.
+
+    Lambda tells of no response where records grew too old, and counts one invocation however many there were;
+    an answer that it took for a failure is no error of the function.
+    """
+    first, last = records[0], records[-1]
+    described: dict[str, object] = {
+        "requestContext": {
+            "requestId": f"00000000-0000-0000-0000-{int(first.sequence_number) % 10**12:012d}",
+            "functionArn": _FUNCTION,
+            "condition": discard.condition,
+            "approximateInvokeCount": discard.attempt,
+        },
+        "version": "1.0",
+        "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+        "DDBStreamBatchInfo": {
+            "shardId": shard,
+            "startSequenceNumber": first.sequence_number,
+            "endSequenceNumber": last.sequence_number,
+            "approximateArrivalOfFirstRecord": f"{first.at:%Y-%m-%dT%H:%M:%SZ}",
+            "approximateArrivalOfLastRecord": f"{last.at:%Y-%m-%dT%H:%M:%SZ}",
+            "batchSize": len(records),
+            "streamArn": first.record.get("eventSourceARN"),
+        },
+    }
+    if discard.condition == "RetryAttemptsExhausted":
+        error = "Unhandled" if discard.unhandled else None
+        described["responseContext"] = {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": error,
+        }
+    if to == "S3":
+        # As text it is no reference to what the simulation goes on with.
+        described["payload"] = json.loads(json.dumps({"Records": [each.record for each in records]}))
+    return described
+
+
+# The event source mapping: it reads lanes, calls the function, and does what its answer asks for.
+#
+# Its rules are those of "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer Guide. What that
+# leaves open is decided here: the wait before a batch comes again (a second, doubled with each attempt up to
+# five minutes; none after a split), the order in which lanes take turns (the one that has waited longest), and
+# that one invocation ends before the next begins.
+
+
+class EventSourceMapping:
+    """Lambda's event source mapping of a stream, in memory and by a clock of its own: the same in every run.
+
+    >>> from dataclasses import dataclass
+    >>> from returns.result import Result, Success
+    >>> from streamfn import InsertEvent, Table, lambda_handler, on_insert, pipeline
+    >>> from streamfn.testing import Crash, insert_event
+    >>> @dataclass(frozen=True)
+    ... class Card:
+    ...     id: int
+    >>> def announce(event: InsertEvent[Card]) -> Result[int, str]:
+    ...     return Success(event.new_image.id)
+    >>> handler = lambda_handler(pipeline(Table("prod-Card", Card), on_insert(announce)))
+    >>> mapping = EventSourceMapping(handler, faults=[Crash(invocation=1, after_calls=1)])
+    >>> history = mapping.deliver(insert_event(Card(1), event_id="id-1"), insert_event(Card(2), event_id="id-2"))
+    >>> history.successes("announce")
+    Counter({'id-1': 2, 'id-2': 1})
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        batch_size: int = 100,
+        maximum_batching_window: timedelta = timedelta(),
+        report_batch_item_failures: bool = True,
+        bisect_batch_on_function_error: bool = False,
+        maximum_retry_attempts: int | None = None,
+        maximum_record_age: timedelta | None = None,
+        parallelization_factor: int = 1,
+        on_failure: Destination | None = None,
+        shards: int = 1,
+        timeout: timedelta = timedelta(seconds=60),
+        tumbling_window: timedelta = timedelta(),
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        """Put a function behind a stream.
+
+        The settings are Lambda's own, with None for its -1; `shards` is how many the stream has, and
+        `timeout` is that of the function. Of a function that `lambda_handler` or `window_handler` has made, the
+        history tells what each handler or the fold did. Others are seen from outside, and of `faults` they know
+        those that concern whole invocations. With a `tumbling_window`, records belong to the window in which they
+        arrive.
+
+        Fails with `Misuse` for a setting that Lambda does not allow.
+        """
+        if not callable(cast("object", function)) or isinstance(cast("object", function), Pipeline):
+            raise Misuse(
+                f"the mapping calls a function, got {kind_of(function)}: pass what lambda_handler() made"
+            )
+        check_function(function, "what the mapping calls", "EventSourceMapping(lambda_handler(process))")
+        self._settings = Settings(
+            batch_size=batch_size,
+            maximum_batching_window=maximum_batching_window,
+            report_batch_item_failures=report_batch_item_failures,
+            bisect_batch_on_function_error=bisect_batch_on_function_error,
+            maximum_retry_attempts=maximum_retry_attempts,
+            maximum_record_age=maximum_record_age,
+            parallelization_factor=parallelization_factor,
+            on_failure=on_failure,
+            shards=shards,
+            timeout=timeout,
+            tumbling_window=tumbling_window,
+        )
+        self._function = function
+        self._faults = tuple(faults)
+        self._lanes = lanes_of(shards, parallelization_factor)
+        self._last: dict[str, Arrival] = {}
+        self._process = ThisProcess(Marks())
+        self.clock: SimulatedClock = SimulatedClock()
+        self.history: History = History()
+        self.documents: list[dict[str, object]] = []
+        """What the OnFailure destination was sent."""
+
+    def deliver(self, *events: Change | Mapping[str, object]) -> History:
+        """Write events to the stream, and deliver them until each is settled or given up."""
+        self.put(*events)
+        return self.run()
+
+    def put(
+        self,
+        *events: Change | Mapping[str, object],
+        after: timedelta = timedelta(),
+        view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES,
+    ) -> None:
+        """Write events to the stream, for them to be there this long from now; see `lambda_event`.
+
+        An item goes to the same shard always. Fails with `ValueError` if their sequence numbers or times do
+        not ascend within a shard: make events, and write them, in the order in which they happen.
+        """
+        at = self.clock.now + after
+        for record in lambda_event(*events, view_type=view_type)["Records"]:
+            arrived = arrival(record, at)
+            place = spread(record, self._settings.shards * self._settings.parallelization_factor)
+            shard, number = divmod(place, self._settings.parallelization_factor)
+            lane = self._lanes[shard][number]
+            if not arrived.follows(self._last.get(lane.shard)):
+                raise ValueError(
+                    "sequence numbers and times ascend: make events in the order in which they happen"
+                )
+            if arrived.event_id in self.history.records:
+                raise ValueError(
+                    f"each change has an eventID of its own, and {arrived.event_id!r} is there already"
+                )
+            self._last[lane.shard] = arrived
+            lane.arrivals.append(arrived)
+            lane.latest = record
+            self.history.records[arrived.event_id] = str(record.get("eventName"))
+
+    def run(self) -> History:
+        """Deliver until nothing is left. That ends: what cannot be settled, the stream forgets after 24 hours."""
+        while due := [
+            (at, lane.shard, lane.number, lane)
+            for lanes in self._lanes
+            for lane in lanes
+            if (at := lane.due(self._settings)) is not None
+        ]:
+            at, *_, lane = min(due, key=lambda each: each[:3])
+            self.clock.wait_until(at)
+            batch = self._without_old(lane, lane.take(self.clock.now, self._settings))
+            if batch.records or self._is_to_end(batch):
+                self._deliver(lane, batch)
+            elif batch.part is not None and batch.part.ends:
+                lane.answered(batch, {}, self.clock.now)  # which is lost with its window
+        return self.history
+
+    def end_process(self) -> Never:
+        """End the function's process in the middle of the handler that calls this, as ``os._exit`` would.
+
+        Nothing that follows in the function happens, and the next invocation has another process.
+        """
+        self.clock.end_process()
+
+    def _deliver(self, lane: Lane, batch: Batch) -> None:
+        """Invoke the function with a batch, and put back into the lane what has to come again."""
+        number = len(self.history.invocations) + 1
+        faults = [fault for fault in self._faults if fault.invocation == number]
+        began = self.clock.now
+        taken = invoke(
+            self._function,
+            lane,
+            batch,
+            settings=self._settings,
+            clock=self.clock,
+            faults=faults,
+            process=self._process,
+        )
+        if taken.died:
+            self._process = ThisProcess(Marks())
+        repeated = any(isinstance(fault, Repeated) for fault in faults)
+        then = consequence(batch, taken, self._settings, self.clock.now, repeated=repeated)
+        self.history.invocations.append(
+            Invocation(
+                number=number,
+                shard=lane.shard,
+                lane=lane.number,
+                attempt=batch.attempts + 1,
+                began=began,
+                ended=self.clock.now,
+                event_ids=tuple(each.event_id for each in batch.records),
+                calls=taken.seen.calls,
+                letters=taken.seen.letters,
+                store_failures=taken.seen.store_failures,
+                answer=taken.answer,
+                error=taken.error,
+                settled=taken.settled,
+                outcome=_told(batch, taken, then.outcome),
+            )
+        )
+        lane.again(*then.again)
+        if batch.part is not None and taken.settled == len(batch.records) and taken.state is not None:
+            lane.answered(batch, taken.state, self.clock.now)
+        elif batch.part is not None and batch.part.ends and not then.again:
+            lane.answered(batch, {}, self.clock.now)  # given up with all that it would have emitted
+        discard = Discard("RetryAttemptsExhausted", batch.attempts + 1, unhandled=taken.answer is None)
+        self._give_up(lane, then.given_up, discard)
+
+    def _without_old(self, lane: Lane, batch: Batch) -> Batch:
+        """Give up what has grown too old, before anything is invoked with it."""
+        expired, kept = parted(batch.records, self.clock.now, RETENTION)
+        self._give_up(lane, expired, Discard("Expired"))
+        if (age := self._settings.maximum_record_age) is not None:
+            old, kept = parted(kept, self.clock.now, age)
+            self._give_up(lane, old, Discard("RecordAgeExceeded"))
+        return replace(batch, records=kept)
+
+    def _is_to_end(self, batch: Batch) -> bool:
+        """Whether a batch without records ends a window, and has not failed to for as long as records are kept."""
+        if batch.part is None or not batch.part.ends:
+            return False
+        most = min(RETENTION, self._settings.maximum_record_age or RETENTION)
+        return not batch.attempts or self.clock.now - batch.part.span.end <= most
+
+    def _give_up(self, lane: Lane, records: Sequence[Arrival], discard: Discard) -> None:
+        after = len(self.history.invocations)
+        self.history.discarded.extend(Discarded(each.event_id, discard.condition, after) for each in records)
+        destination = self._settings.on_failure
+        if records and destination is not None and discard.condition != "Expired":
+            now = self.clock.now
+            self.documents.append(document(records, discard, shard=lane.shard, now=now, to=destination))
+
+
+def _told(batch: Batch, taken: Taken, outcome: str) -> str:
+    """Say what becomes of a batch, and of its window if that ends."""
+    ends = batch.part is not None and batch.part.ends and taken.error is None
+    return ", ".join(part for part in (outcome, "the window ends" if ends else "") if part)

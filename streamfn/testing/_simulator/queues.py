@@ -1,0 +1,291 @@
+"""Settings of a mapping, the queues of its shards, windows and batches."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final, Literal, TypeAlias, get_args
+from zlib import crc32
+
+from streamfn._errors import Misuse
+from streamfn._records import RawRecord, as_sequence_number, as_text, is_map, magnitude
+
+# The settings of an event source mapping, within the bounds that Lambda sets them.
+
+Destination: TypeAlias = Literal["SQS", "SNS", "S3"]
+"""Where Lambda sends what it gives up: a queue and a topic get the range of the shard, a bucket the records as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set, by Lambda's names; None is Lambda's -1, without a limit."""
+
+    batch_size: int
+    maximum_batching_window: timedelta
+    report_batch_item_failures: bool
+    bisect_batch_on_function_error: bool
+    maximum_retry_attempts: int | None
+    maximum_record_age: timedelta | None
+    parallelization_factor: int
+    on_failure: Destination | None
+    shards: int
+    timeout: timedelta
+    tumbling_window: timedelta
+
+    def __post_init__(self) -> None:
+        """Check the bounds: those of `CreateEventSourceMapping` in the AWS Lambda API Reference."""
+        _check("batch_size", self.batch_size, 1, 10_000)
+        _check("maximum_batching_window", self.maximum_batching_window, timedelta(), timedelta(minutes=5))
+        _check("parallelization_factor", self.parallelization_factor, 1, 10)
+        _check("shards", self.shards, 1, 10_000)
+        _check("tumbling_window", self.tumbling_window, timedelta(), timedelta(minutes=15))
+        if self.tumbling_window % timedelta(seconds=1):
+            raise Misuse(f"tumbling_window={self.tumbling_window} should be of whole seconds")
+        if self.tumbling_window and self.parallelization_factor > 1:
+            raise Misuse("a window has one state for a shard: leave parallelization_factor at 1")
+        _check("timeout", self.timeout, timedelta(seconds=1), timedelta(minutes=15))
+        if self.maximum_retry_attempts is not None:
+            _check("maximum_retry_attempts", self.maximum_retry_attempts, 0, 10_000)
+        if self.maximum_record_age is not None:
+            _check("maximum_record_age", self.maximum_record_age, timedelta(minutes=1), timedelta(days=7))
+        if self.on_failure is not None and self.on_failure not in get_args(Destination):
+            raise Misuse(f"on_failure={self.on_failure!r} should be one of {get_args(Destination)}")
+
+
+def _check(name: str, value: int | timedelta, least: int | timedelta, most: int | timedelta) -> None:
+    # Each is of the type of its bounds, which __post_init__ has made alike.
+    if not least <= value <= most:  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
+        raise Misuse(f"{name}={value} should be from {least} to {most}")
+
+
+# Tumbling windows: which one a record belongs to, and what an event says of it.
+#
+# The shape is that of "Implementing stateful DynamoDB stream processing in Lambda" in the AWS Lambda Developer
+# Guide. What it leaves open is decided here: a record belongs to the window in which it arrives; windows begin
+# at whole multiples of their length since 1970; the last batch of a window ends it if it is delivered when the
+# window is over, and otherwise an invocation without records does. A state of more than 1 MB ends its window
+# early, with an invocation of its own.
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_BYTES: Final = 1024 * 1024
+_STREAM: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/none/stream/2024-01-01T00:00:00.000"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window, from its start up to its end."""
+
+    start: datetime
+    end: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a moment lies in it."""
+        return self.start <= at < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a batch is of its window: of which, whether the window ends with it, and whether before its time."""
+
+    span: Span
+    ends: bool = False
+    early: bool = False
+
+
+def span_of(at: datetime, length: timedelta) -> Span:
+    """Find the window of a moment."""
+    start = _BEGINNING + (at - _BEGINNING) // length * length
+    return Span(start, start + length)
+
+
+def told(part: Part, state: Mapping[str, object], shard: str, record: object) -> Mapping[str, object]:
+    """Say in an event what it is of its window; the stream is that of a record, if there is one."""
+    arn = as_text(record.get("eventSourceARN")) if is_map(record) else None
+    return {
+        "window": {"start": _written(part.span.start), "end": _written(part.span.end)},
+        "state": state,
+        "shardId": shard,
+        "eventSourceARN": arn or _STREAM,
+        "isFinalInvokeForWindow": part.ends and not part.early,
+        "isWindowTerminatedEarly": part.early,
+    }
+
+
+def state_in(answer: object) -> Mapping[str, object] | None:
+    """Find the state in an answer; without one it counts as a failure."""
+    state = answer.get("state") if is_map(answer) else None
+    return state if is_map(state) else None
+
+
+def is_too_large(state: Mapping[str, object]) -> bool:
+    """Whether Lambda does not keep a state."""
+    return len(json.dumps(state).encode()) > _MOST_BYTES
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+# Batches, and the lanes in which they wait: a shard's records in their order, or those of some of its items.
+#
+# A lane delivers one batch at a time. Until that is settled or discarded, nothing behind it moves.
+
+PAYLOAD: Final = 6 * 1024 * 1024
+"""The bytes that an event has at most."""
+
+_AROUND: Final = len('{"Records":[]}')
+_BETWEEN: Final = len(",")
+
+RETENTION: Final = timedelta(hours=24)
+"""How long a stream keeps a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record in the stream, since when, and how many bytes it has in an event."""
+
+    record: RawRecord
+    sequence_number: str
+    at: datetime
+    size: int
+
+    @property
+    def event_id(self) -> str:
+        """What the record goes by."""
+        return self.record["eventID"]
+
+    def follows(self, other: Arrival | None) -> bool:
+        """Whether it may come after another one in a shard; the first follows none."""
+        return other is None or (
+            magnitude(self.sequence_number) > magnitude(other.sequence_number) and self.at >= other.at
+        )
+
+
+def arrival(record: RawRecord, at: datetime) -> Arrival:
+    """Put a record into a stream. Fails with `ValueError` if it has none of the identifiers that a stream gives it."""
+    change: object = record.get("dynamodb")
+    number = as_sequence_number(change.get("SequenceNumber")) if is_map(change) else None
+    if number is None or as_text(record.get("eventID")) is None:
+        raise ValueError(
+            "a record of a stream has an eventID and a SequenceNumber, even where it is broken otherwise"
+        )
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return Arrival(record, number, at, len(text.encode(errors="surrogatepass")))
+
+
+def spread(record: RawRecord, over: int) -> int:
+    """Choose the shard or lane of a record's item: of several, always the same."""
+    keys = json.dumps(record["dynamodb"].get("Keys"), sort_keys=True)
+    return crc32(keys.encode()) % over
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that are delivered together, how often they have been, when they may be next, and their window if any."""
+
+    records: tuple[Arrival, ...]
+    attempts: int
+    due: datetime
+    part: Part | None = None
+
+    @property
+    def sequence_numbers(self) -> list[str]:
+        """Those of its records, in their order."""
+        return [each.sequence_number for each in self.records]
+
+
+@dataclass(slots=True)
+class Lane:
+    """The records of a shard that are delivered one batch after the other, and the open window with its state."""
+
+    shard: str
+    number: int
+    arrivals: deque[Arrival] = field(default_factory=deque[Arrival])
+    batches: deque[Batch] = field(default_factory=deque[Batch])
+    span: Span | None = None
+    latest: RawRecord | None = None
+    """What was written last to the lane, which tells the stream where a batch has no records."""
+    state: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def due(self, settings: Settings) -> datetime | None:
+        """Say when the next batch is to be delivered; None if nothing is left."""
+        if self.batches:
+            return self.batches[0].due
+        if self._ended(self.arrivals) is not None:
+            return self._ended(self.arrivals)
+        if not self.arrivals:
+            return None
+        closed = self.arrivals[0].at + settings.maximum_batching_window
+        if settings.tumbling_window:
+            closed = min(closed, span_of(self.arrivals[0].at, settings.tumbling_window).end)
+        # A batch does not wait for the end of its window once its last record is there, or the first one that
+        # there is no room for.
+        full = min(self._fitting(settings), settings.batch_size - 1)
+        return min(closed, self.arrivals[full].at) if full < len(self.arrivals) else closed
+
+    def take(self, now: datetime, settings: Settings) -> Batch:
+        """Take the batch that is due."""
+        if self.batches:
+            return self.batches.popleft()
+        if self._ended(self.arrivals) is not None and self.span is not None:
+            return Batch((), 0, now, Part(self.span, ends=True))
+        fitting = islice(self.arrivals, self._fitting(settings))
+        if not settings.tumbling_window:
+            there = sum(1 for each in fitting if each.at <= now)
+            return Batch(self._first(there), 0, now)
+        self.span = span = span_of(self.arrivals[0].at, settings.tumbling_window)
+        records = self._first(sum(1 for each in fitting if each.at <= now and span.holds(each.at)))
+        return Batch(
+            records, 0, now, Part(span, ends=now >= span.end and self._ended(self.arrivals) is not None)
+        )
+
+    def answered(self, batch: Batch, state: Mapping[str, object], now: datetime) -> None:
+        """Keep what the function answered to a batch of a window as its state, or begin anew."""
+        part = batch.part
+        if part is None or part.ends:
+            self.state = {}
+            self.span = None if part is None or not part.early else self.span
+        else:
+            self.state = state
+            if is_too_large(state):
+                self.again(Batch((), 0, now, replace(part, ends=True, early=True)))
+
+    def again(self, *batches: Batch) -> None:
+        """Have batches delivered before all others, in this order. Of the parts of a batch, the last ends a window."""
+        parted = [replace(each, part=each.part and replace(each.part, ends=False)) for each in batches[:-1]]
+        self.batches.extendleft(reversed([*parted, *batches[-1:]]))
+
+    def _first(self, count: int) -> tuple[Arrival, ...]:
+        return tuple(self.arrivals.popleft() for _ in range(count))
+
+    def _ended(self, arrivals: Sequence[Arrival]) -> datetime | None:
+        """Say when the open window ends, if nothing more of it is to come."""
+        if self.span is None or (arrivals and self.span.holds(arrivals[0].at)):
+            return None
+        return self.span.end
+
+    def _fitting(self, settings: Settings) -> int:
+        """Count the records, from the first on, that one batch takes; the first alone, however large it is."""
+        size = _AROUND - _BETWEEN
+        for count, each in enumerate(islice(self.arrivals, settings.batch_size)):
+            size += _BETWEEN + each.size
+            if count and size > PAYLOAD:
+                return count
+        return min(len(self.arrivals), settings.batch_size)
+
+
+def parted(
+    records: Sequence[Arrival], now: datetime, age: timedelta
+) -> tuple[tuple[Arrival, ...], tuple[Arrival, ...]]:
+    """Part the records that have become older than an age from the others."""
+    old = tuple(each for each in records if now - each.at > age)
+    return old, tuple(each for each in records if now - each.at <= age)
+
+
+def lanes_of(shards: int, factor: int) -> list[list[Lane]]:
+    """Make the lanes of a mapping, by shard."""
+    return [[Lane(f"shardId-{shard:020d}", number) for number in range(factor)] for shard in range(shards)]

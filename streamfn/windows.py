@@ -1,0 +1,402 @@
+"""Tumbling windows: handlers that fold the records of a window into a state."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypedDict, cast
+
+from returns.result import Failure, Result
+from typing_extensions import TypeVar, override
+
+from streamfn._conversion.models import is_frozen
+from streamfn._dataclasses import Value, Wrappable, success
+from streamfn._delivery.plain import Report, check_report, location_of, log_failure, send
+from streamfn._errors import Misuse, check_function, kind_of, not_for_lambda
+from streamfn._events import Event, Structure, structurer
+from streamfn._execution.calls import call, check_finished, verdict
+from streamfn._execution.run import location_for
+from streamfn._failures import Failed, Malformed, NotAResult, Raised, Reason, Unrouted
+from streamfn._handlers import Outcome, handler_name
+from streamfn._lambda import LambdaContext
+from streamfn._payloads import (
+    BatchFailed,
+    BatchItemFailure,
+    Envelope,
+    NotAStreamEvent,
+    fail_whole,
+    opened,
+    records_in,
+)
+from streamfn._pipeline import may_match
+from streamfn._records import (
+    EVENT_NAMES,
+    Image,
+    MalformedRecord,
+    RawRecord,
+    Record,
+    as_sequence_number,
+    as_text,
+    is_map,
+    magnitude,
+    member,
+)
+from streamfn._tables import Table, undeclare
+
+__all__ = ["UnusableState", "Window", "WindowFunction", "WindowResponse", "window_handler"]
+
+
+# The event of a window: Lambda's batch, the window that it belongs to, and the state so far.
+#
+# Its shape is that of "Implementing stateful DynamoDB stream processing in Lambda" in the AWS Lambda Developer
+# Guide; events of Kinesis streams have the same.
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Window(Value):
+    """A span of time of one shard, from `start` up to `end`, both in UTC.
+
+    `terminated_early` says that it ends before `end`, because the state had become too large to keep. What comes then
+    begins with a new state, so that there are several parts of the window, each emitted by itself. `watermark` is the
+    highest sequence number that was folded, None if none was.
+    """
+
+    start: datetime
+    end: datetime
+    shard_id: str
+    event_source_arn: str
+    terminated_early: bool = False
+    watermark: str | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same each time that this window, or this part of it, is emitted, and another for any other."""
+        key = f"{self.event_source_arn}/{self.shard_id}/{self.start.isoformat()}"
+        return f"{key}/{self.watermark}" if self.terminated_early else key
+
+
+class WindowEvent(NamedTuple):
+    """What an invocation is given: records, the window, the state as Lambda kept it, and whether the window ends."""
+
+    envelope: Envelope
+    window: Window
+    state: Mapping[str, object]
+    ends: bool
+
+
+def window_event(event: object) -> WindowEvent:
+    """Read the event of a window. Fails with `NotAStreamEvent` for whatever is none."""
+    envelope = opened(event)
+    if envelope.sender == "destination":
+        raise NotAStreamEvent(
+            "expected the event of a tumbling window, got an OnFailure document: the event that failed is its payload, "
+            "with the window and the state of then, and Lambda takes no state from an answer to it any more"
+        )
+    if envelope.sender == "pipe":
+        raise NotAStreamEvent(
+            "expected the event of a tumbling window, got the list of a pipe, which has no windows: make the function "
+            "with lambda_handler(), or have an event source mapping call it"
+        )
+    if not is_map(event) or "isFinalInvokeForWindow" not in event:
+        raise NotAStreamEvent(
+            "expected the event of a tumbling window: set TumblingWindowInSeconds on the event source mapping"
+        )
+    span = event.get("window")
+    start, end = (_moment(span.get(name)) for name in ("start", "end")) if is_map(span) else (None, None)
+    state = event.get("state")
+    if start is None or end is None or not (state is None or is_map(state)):
+        raise NotAStreamEvent(
+            "expected the event of a tumbling window, got one without its window or its state"
+        )
+    early = event.get("isWindowTerminatedEarly") is True
+    window = Window(
+        start,
+        end,
+        as_text(event.get("shardId")) or "",
+        as_text(event.get("eventSourceARN")) or "",
+        terminated_early=early,
+    )
+    return WindowEvent(envelope, window, state or {}, ends=early or event["isFinalInvokeForWindow"] is True)
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+# States: what a window was folded into so far, as the JSON that Lambda keeps for the next invocation.
+#
+# Beside the state proper it carries the watermark: Lambda may deliver a batch again that it had taken for done,
+# and what lies at or below the highest sequence number that was folded is in the state already.
+
+S = TypeVar("S")
+
+MOST_BYTES: Final = 1024 * 1024
+"""How large a state gets before Lambda ends its window early: 1 MB a shard, says the Developer Guide."""
+
+FORM: Final = 1
+"""The form in which a state is kept. One that is not known is refused."""
+
+
+class UnusableState(ValueError):
+    """The state that Lambda kept is none of this function's, or does not fit its model any more; says how.
+
+    It is raised, so that the batch comes again: to begin anew would lose what had been folded.
+    """
+
+
+class Folded(NamedTuple, Generic[S]):
+    """A state, and the highest sequence number in it; None if nothing was folded."""
+
+    state: S
+    watermark: str | None
+
+
+class States(Generic[S]):
+    """Makes states of what Lambda kept, and the other way round."""
+
+    def __init__(self, initial: S) -> None:
+        """Take the state that a window begins with. Fails with `Misuse` for one that cannot be kept."""
+        if not is_dataclass(initial) or not is_frozen(type(initial)):
+            raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
+        self._table: Table[S] = Table("state", type(initial))
+        undeclare(self._table)
+        try:
+            # The text, not the value: what can be changed is made anew for each window.
+            self._initial = self.kept(Folded(initial, None))
+        except ValueError as problem:
+            raise Misuse(f"the initial state cannot be kept: {problem}") from None
+        if self.read({}).state != initial:
+            raise Misuse("the initial state cannot be kept: it comes back as another one")
+
+    def read(self, kept: Mapping[str, object]) -> Folded[S]:
+        """Make a state of what Lambda kept; nothing is what a window begins with. Fails with `UnusableState`."""
+        told = kept or self._initial
+        image, watermark = told.get("state"), as_sequence_number(told.get("watermark"))
+        if told.get("form") != FORM or not is_map(image):
+            raise UnusableState("the window's state was not written by window_handler(), or by a newer one")
+        structured = self._table.structure(cast("Image", image))  # what is no attribute value does not fit
+        if isinstance(structured, Failure):
+            raise UnusableState(
+                f"the window's state does not fit {self._table!r} any more: {structured.failure()}"
+            )
+        return Folded(structured.unwrap(), watermark)
+
+    def kept(self, folded: Folded[S]) -> Mapping[str, object]:
+        """Make what Lambda keeps of a state, plain JSON. Fails with `ValueError` for what DynamoDB would not store."""
+        told = {"form": FORM, "state": self._table.unstructure(folded.state), "watermark": folded.watermark}
+        plain: dict[str, object] = json.loads(json.dumps(told, default=_text))
+        return plain
+
+    @staticmethod
+    def is_too_large(kept: Mapping[str, object]) -> bool:
+        """Whether Lambda would not keep it."""
+        return len(json.dumps(kept).encode()) > MOST_BYTES
+
+
+def _text(value: object) -> object:
+    """Write a binary as attribute values in JSON do; nothing else is left."""
+    return b64encode(cast("bytes", value)).decode()
+
+
+# The function that Lambda calls for a mapping with a tumbling window: it folds, and emits when the window ends.
+
+T = TypeVar("T")
+A = TypeVar("A")
+E = TypeVar("E")
+E2 = TypeVar("E2")
+
+OnFailure: TypeAlias = Literal["raise", "skip"]
+"""What becomes of a record that cannot be folded: the batch comes again, or the record is reported and left out."""
+
+
+class WindowResponse(TypedDict):
+    """A function's answer to Lambda: the state so far. Its list is always empty, since all is folded or nothing."""
+
+    state: Mapping[str, object]
+    batchItemFailures: list[BatchItemFailure]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
+    """A function that Lambda calls with each batch of a window; `window_handler` makes it, and explains the fields."""
+
+    table: Table[T]
+    fold: Callable[[S, Event[T]], Result[S, E]]
+    initial: S
+    emit: Callable[[Window, S], Outcome[A, E2]]
+    on_failure: OnFailure
+    report: Report[E]
+    name: str
+    _states: States[S] = field(compare=False)
+    _structure: Structure[T] = field(compare=False)
+
+    def __call__(self, event: object, _: LambdaContext | None, /) -> WindowResponse:
+        """Fold a batch into the state, and emit that where the window ends.
+
+        Fails with `NotAStreamEvent`, `UnusableState` and `BatchFailed`. Lambda then sends the batch again, with the
+        state that it had.
+        """
+        told = window_event(event)
+        before, records = self._states.read(told.state), records_in(told.envelope)
+        folded = self._folded(before, records)
+        kept = self._kept(folded)
+        if kept is None:  # after which record, is worth knowing only now
+            folded = self._folded(before, records, writes=True)
+            kept = self._states.kept(folded)
+        window = replace(told.window, watermark=folded.watermark)
+        if told.ends:
+            return self._emitted(window, folded)
+        if self._states.is_too_large(kept):
+            return self._emitted(replace(window, terminated_early=True), folded)
+        return {"state": kept, "batchItemFailures": []}
+
+    @override
+    def _called(self) -> str:
+        return "window_handler"
+
+    def _kept(self, folded: Folded[S]) -> Mapping[str, object] | None:
+        """Make what Lambda keeps of a state; None of one that holds what DynamoDB would not store."""
+        try:
+            return self._states.kept(folded)
+        except ValueError:
+            return None
+
+    def _folded(self, folded: Folded[S], records: Sequence[Record], *, writes: bool = False) -> Folded[S]:
+        """Fold all records that are not in the state yet, or none.
+
+        With `writes`, one after which the state cannot be kept is one that cannot be folded.
+        """
+        state, known = folded
+        failures: list[Failed[object]] = []
+        numbers = [] if known is None else [known]
+        for record in records:
+            if (number := record.sequence_number) is not None:
+                if known is not None and magnitude(number) <= magnitude(known):
+                    continue
+                numbers.append(number)
+            if self._is_wanted(record):
+                next_state = self._with(state, record, writes=writes)
+                if isinstance(next_state, Failure):
+                    reason = next_state.failure()
+                    failures.append(Failed(record, self.name, reason, location_for(reason, self.fold)))
+                    if self.on_failure == "raise":
+                        break
+                else:
+                    state = next_state.unwrap()
+        send(cast("Report[object]", self.report), failures)  # each is of what the fold fails with
+        if self.on_failure == "raise":
+            fail_whole(failures)
+        return Folded(state, max(numbers, key=magnitude, default=None))
+
+    def _with(self, state: S, record: Record, *, writes: bool) -> Result[S, Reason[object]]:
+        """Fold one record."""
+        if isinstance(record, MalformedRecord):
+            return Failure(Malformed(record.problem))
+        if record.table_name != self.table.name:
+            return Failure(Unrouted(record.event_source_arn, record.table_name, (self.table.name,)))
+        event = self._structure(record)
+        if isinstance(event, Failure):
+            return Failure(event.failure())
+        fold = cast("Callable[[object], object]", partial(self.fold, state))  # it takes an event of the table
+        outcome = verdict(call(fold, event.unwrap()))
+        if isinstance(outcome, Failure):
+            return Failure(outcome.failure())
+        next_state = outcome.unwrap()
+        if not isinstance(next_state, type(self.initial)):
+            told = f"the fold returned a Success of {type(next_state).__name__}, expected {type(self.initial).__name__}"
+            return Failure(Raised(NotAResult(told)))
+        if writes:
+            try:
+                self._states.kept(Folded(next_state, None))
+            except ValueError as problem:
+                return Failure(Raised(problem))
+        return success(next_state)
+
+    def _is_wanted(self, record: Record) -> bool:
+        """Whether the table's pattern, if it has one, matches a record of the table, or what might have been one."""
+        if self.table.matcher is None or record.table_name != self.table.name:
+            return True
+        if not isinstance(record, MalformedRecord):
+            raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        elif member(record.raw, "eventName") in EVENT_NAMES:
+            raw = cast("RawRecord", record.raw)  # patterns take whatever they are given
+        else:
+            return True
+        return may_match(self.table.matcher, raw)
+
+    def _emitted(self, window: Window, folded: Folded[S]) -> WindowResponse:
+        """Emit a state, after which the next one is a new one."""
+        emit = cast("Callable[[object], object]", partial(self.emit, window))  # it takes the state
+        outcome = verdict(call(emit, folded.state))
+        if isinstance(outcome, Failure):
+            reason = outcome.failure()
+            place = location_of(reason, location_for(reason, self.emit))
+            told = repr(reason) if isinstance(reason, Raised) or place is None else f"{reason!r} at {place}"
+            raise BatchFailed(f"emit failed for the window {window.idempotency_key}: {told}")
+        return {"state": self._after(window, folded), "batchItemFailures": []}
+
+    def _after(self, window: Window, folded: Folded[S]) -> Mapping[str, object]:
+        """Begin anew; within the same window it is still known what was folded."""
+        if not window.terminated_early:
+            return {}
+        return self._states.kept(Folded(self._states.read({}).state, folded.watermark))
+
+
+@not_for_lambda("handler = window_handler(table, fold, initial, emit)")
+def window_handler(
+    table: Table[T],
+    fold: Callable[[S, Event[T]], Result[S, E]],
+    initial: S,
+    emit: Callable[[Window, S], Outcome[A, E2]],
+    *,
+    on_failure: OnFailure = "raise",
+    report: Report[E] = log_failure,
+) -> WindowFunction[T, S, A, E, E2]:
+    """Make the function that Lambda calls for a mapping with a tumbling window.
+
+    `fold` takes the state so far and an event of the table, whatever happened to the item, and answers the next
+    state. `initial` is the state that a window begins with: a frozen dataclass of what DynamoDB could store, which
+    Lambda keeps as JSON between invocations. `emit` gets the state where the window ends. A state of more than 1 MB,
+    which Lambda does not keep, ends its window early: it is emitted, and the rest of the window begins anew; see
+    `Window`.
+
+    An invocation folds all its records or raises, so that they come again: whether Lambda keeps a state beside an
+    answer that names failures is not documented. With `on_failure` ``"raise"``, any record that cannot be folded has
+    it raise; with ``"skip"``, such a record is left out. Both tell `report` of it. An `emit` that fails has the last
+    batch come again.
+
+    What was folded is not folded twice within a window, though Lambda may deliver a batch twice: the state carries the
+    highest sequence number in it. (A change that Kinesis carries twice has two numbers, and counts twice unless both
+    are in one batch.) `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
+    same then.
+
+    Fails with `Misuse` if the initial state cannot be kept, if a function has no name, if an argument is none of what
+    it should be, or if a function's Success would hold work that has not run, a coroutine say.
+    """
+    _check_table(table)
+    check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
+    check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
+    check_report(report, "log_failure")
+    if cast("object", on_failure) not in ("raise", "skip"):  # a set asks for what can be hashed
+        raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
+    name = handler_name(fold, None)
+    check_finished(name, fold)
+    check_finished("emit", emit)
+    return WindowFunction(
+        table, fold, initial, emit, on_failure, report, name, States(initial), structurer(table)
+    )
+
+
+def _check_table(table: object) -> None:
+    if not isinstance(table, Table):
+        raise Misuse(
+            f"window_handler() takes a Table first, got {kind_of(table)}: declare it, as in Table(name, model)"
+        )
