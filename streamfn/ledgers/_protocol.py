@@ -240,7 +240,7 @@ def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
     AWS gives no two changes one `eventID`; sample events and fixtures do. A change that stands twice in a batch is no
     such thing.
 
-    >>> from streamfn._entries import record_of
+    >>> from streamfn._records import record_of
     >>> change = {"eventID": "1", "eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"N": "1"}}}}
     >>> other = change | {"dynamodb": {"Keys": {"id": {"N": "2"}}}}
     >>> namesakes_among([record_of(change, 0), record_of(change, 1)])
