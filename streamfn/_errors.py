@@ -81,7 +81,7 @@ def check_flag(value: object, argument: str) -> None:
 
 
 def not_for_lambda(example: str) -> Callable[[F], F]:
-    """Return a decorator: a factory raises advice if Lambda calls it itself, because a setting names the factory.
+    """Return a decorator: a factory that Lambda calls itself, because a setting names it, raises `Misuse` with advice.
 
     `example` makes the function that Lambda has to call.
     """

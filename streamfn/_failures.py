@@ -333,7 +333,7 @@ def _packages(root: Path) -> frozenset[str]:
 #     ├── Unwanted       failed or waited before, and no handler wants it any more
 #     ├── OutOfTime      not started: the function's time was nearly up
 #     ├── HeldBack       not started: an earlier record of its item failed for the same handler
-#     ├── Stopped        not started: an earlier record or call failed, and Lambda sends this one again
+#     ├── Stopped        not started: an earlier record or call after call failed, and Lambda sends this one again
 #     └── LedgerUnavailable   not started: the ledger could not be read
 #
 # All are frozen. Their `repr` shows identifiers and never an image, a value or an error's text, because logs leak; the

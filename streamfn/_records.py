@@ -273,7 +273,7 @@ def moment_of(number: float, unit: int) -> datetime:
 
 # Stream records: one change to one item each, and their substitute for an entry that is no record.
 #
-# Their properties cannot fail: `parse` has checked the members that they read.
+# Their properties cannot fail: the check of the entry covers the members that they read.
 
 _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
 _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table>[^/]+)/stream/.+")

@@ -275,7 +275,7 @@ class Matcher:
     """Returns whether a record matches, when called or, faster, by `matches`.
 
     `pattern` is its source, as plain JSON. If a pattern's only condition is that the text at the end of one path is
-    one of some values, `path` and `values` hold these: one look-up of `quick.text_at(path)` then decides between many
+    one of some values, `path` and `values` hold these: one look-up of `text_at(path)` then decides between many
     such patterns. Otherwise `path` is None.
     """
 

@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command that the process was called with, and exit with its code.
 
     0: success. 1: something failed, or was found. 2: the command was not possible, and one line on standard error says
-    why. 3: another process uses a file that one process alone can use. 130: interrupted.
+    why. 3: another process uses a resource for one process alone. 130: interrupted.
     """
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write(

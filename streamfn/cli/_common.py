@@ -205,7 +205,7 @@ class ExitCode(IntEnum):
     MISUSE = 2
     """The command was not possible: a wrong call, or a refusal by AWS."""
     IN_USE = 3
-    """Another process uses a file that one process alone can use, or may use it by now; the command stopped there."""
+    """Another process uses a resource for one process alone, or may use it by now; the command stopped there."""
     INTERRUPTED = 130
     """The shell's convention: 128 plus the number of the signal."""
 

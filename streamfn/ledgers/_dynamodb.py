@@ -204,7 +204,7 @@ class SegmentLog:
         except Exception as error:
             if error_code(error) is not None or isinstance(error, LedgerBusy) or seconds_left() <= 0:
                 raise
-            # Perhaps the request succeeded, and only its answer was lost: then every later read finds all entries.
+            # The mark may have been raised, and only the answer lost: then readers find all entries that follow.
             may_be_found, unanswered = True, error
         if not may_be_found:
             self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff, taken)

@@ -31,9 +31,9 @@ from streamfn.ledgers._protocol import Entry, Stretch, records_of
 # The index of a ledger's table: a reader finds the batches with records between two numbers.
 #
 # The index is sorted by the batches' highest numbers. A batch that overlaps a range ends at the range's lowest number
-# or after it, and at most one batch width after its highest number. So the index has a partition for each *group* of
-# widths, and a reader queries each group for the batches that end in a window as wide as its own range and the group's
-# widest class together. The batches of other hours lie outside of the window.
+# or after it, and after its highest number by at most the width of the widest batch. So the index has a partition for
+# each *group* of widths, and a reader queries each group for the batches that end in a window as wide as its own range
+# and the group's widest class together. The batches of other hours lie outside of the window.
 #
 # Other shards and concurrent batches of a shard write between the same numbers. An index item therefore has
 # *fingerprints*, a few bytes of the CRC-32 of each record's identity: one byte with their size, and then all of them.

@@ -132,7 +132,7 @@ class Batch:
 #
 # There is one loop and no thread. Batches are yielded one at a time, so records of an item are in order as long as
 # those of a shard are, and a parent's come before its children's. A shard that has to wait, because a batch of it
-# failed or a request was throttled, has a time when it is due again, and the others go on until then.
+# failed or a request was not answered, has a time when it is due again, and the others go on until then.
 
 Start: TypeAlias = Literal["horizon", "latest"]
 """The start of a reader without a checkpoint: the oldest records, or after the newest."""
