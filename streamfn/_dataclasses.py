@@ -55,7 +55,7 @@ class Wrappable:
     if TYPE_CHECKING:
 
         def _called(self) -> str:
-            """Say by which name the object goes where functions have theirs."""
+            """Return the function's name for the ``__name__`` of the object."""
             ...
 
     else:  # or a checker would believe that there is any name here

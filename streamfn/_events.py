@@ -115,7 +115,7 @@ EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageNa
     },
     "keys": dict.fromkeys(EVENT_NAMES, (KeysEvent, ("Keys",))),
 }
-"""Which event each kind of handler gets for each kind of record, and the parts of the record that the event takes."""
+"""The event of each kind of handler for each event name, and the parts of the record in the event."""
 
 
 # The second stage: from a stream record to a typed event.

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 # never read here, so that places can go where people's data cannot. `pathlib` is loaded after a failure only.
 
 _MOST_OWN: Final = 5
-"""How many frames of the user's own code an exception shows, the innermost ones."""
+"""The number of frames of the user's own code in a description, the innermost ones."""
 
 _MOST_INNER: Final = 5
-"""How many of the innermost frames an exception shows, whosever they are: the last one raised it."""
+"""The number of innermost frames in a description, own or not: the last one raised the exception."""
 
 _MOST_EXCEPTIONS: Final = 8
-"""How many exceptions of a chain are shown."""
+"""The number of exceptions of a chain in a description."""
 
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
@@ -150,7 +150,7 @@ def text_of(value: object) -> str:
 
 
 _LONGEST: Final = 10_000
-"""How many characters of an error are shown: CloudWatch takes events of 256 KB."""
+"""The greatest length of an error's text, in characters: CloudWatch accepts events of 256 KB."""
 
 
 def _described(exception: BaseException, *, errors: bool, seen: set[int]) -> dict[str, object]:
@@ -496,7 +496,7 @@ class ProcessDied(TooOften):
 
 
 class Unwanted(NothingMore):
-    """The record was owed to the handler after an earlier delivery, and is no longer wanted: the pair is dropped.
+    """The record was open for the handler after an earlier delivery, and is no longer wanted: it is dropped.
 
     Its `where` no longer wants the record; or, in another version of the function, the handler is for other kinds of
     change, its table has another pattern, or there is no handler of its name.
@@ -538,7 +538,7 @@ Reason: TypeAlias = (
     | Stopped
     | LedgerUnavailable
 )
-"""Why a handler has no success on a record."""
+"""The reason why a handler has no success on a record."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

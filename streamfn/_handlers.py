@@ -84,11 +84,10 @@ class BatchedEach(Value, Wrappable, Generic[X_contra, A_co, E_co]):
 
 
 def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = None) -> Batched[X, A, E]:
-    """Have a handler see the events of a batch in chunks, with one Result for a chunk.
+    """Make a handler of chunks: it receives the events of a batch in chunks, and returns one Result for a chunk.
 
-    `size` is the most events that a chunk may have; None is as many as the batch brings. An item appears at
-    most once in a chunk. A chunk's Result counts for each of its events: where it fails, all of them have
-    failed.
+    `size` is the greatest number of events in a chunk; None is the whole batch. An item appears at most once in a
+    chunk. A chunk's Result counts for each of its events: a failure fails all of them.
 
     Raises `Misuse` if `size` is less than 1.
 
@@ -103,11 +102,10 @@ def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = Non
 def batched_each(
     f: Callable[[Sequence[X]], Outcomes[A, E]], /, size: int | None = None
 ) -> BatchedEach[X, A, E]:
-    """Have a handler see the events of a batch in chunks, and answer a Result for each event, in their order.
+    """Make a handler of chunks that returns a Result for each event, in their order.
 
-    `size` is as in `batched`, and an item appears at most once in a chunk. A function that answers another
-    number of Results than it was given events has failed on all of them, with `Raised`: nobody could tell
-    which is whose.
+    `size` is as in `batched`, and an item appears at most once in a chunk. A function that returns another number of
+    Results than it has events has failed on all of them, with `Raised`: no Result could be assigned to its event.
 
     Raises `Misuse` if `size` is less than 1.
 
@@ -293,9 +291,9 @@ def on_upsert(
     name: str | None = None,
     where: Callable[[UpsertEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
-    """Have `f` handle each item that comes or changes, from its new image alone; see `on_insert`.
+    """Register `f` for each item that is inserted or modified, with its new image alone; see `on_insert`.
 
-    This is the one for streams of the view type NEW_IMAGE.
+    This registration fits streams of the view type NEW_IMAGE.
     """
     return Handler(handler_name(f, name), "upsert", f, _checked_where(where))
 

@@ -426,7 +426,7 @@ class MalformedRecord:
 
     @property
     def table_name(self) -> str | None:
-        """The table's name, as far as the entry tells it; see `StreamRecord.table_name`."""
+        """The table's name, if the entry has one; see `StreamRecord.table_name`."""
         told = as_text(self.raw.get("tableName")) if is_map(self.raw) else None
         return table_of(self.event_source_arn) or told
 
@@ -450,7 +450,7 @@ _PARTS: Final[tuple[ImageName, ...]] = ("Keys", "NewImage", "OldImage")
 
 
 def is_one_change(one: Record, other: Record) -> bool:
-    """Return whether two records of one name tell of the same change: to the same item, in the same stream.
+    """Return whether two records of one name are the same change: to the same item, in the same stream.
 
     Kinesis gives a change that it carries twice two numbers. In a DynamoDB stream, two numbers are two changes.
     """
@@ -482,7 +482,7 @@ _IDENTITY: Final = {"PrincipalId": "principalId", "Type": "type"}
 
 
 def as_lambda_sends(record: Mapping[str, object], stream: str) -> dict[str, object]:
-    """Turn a record of GetRecords into one of Lambda's events, so that handlers see no difference.
+    """Convert a record of GetRecords into Lambda's form, so that handlers see no difference.
 
     Lambda adds the ARN of the stream, and writes bytes as base64 text and times as seconds since 1970. A record that
     has Lambda's shape stays as it is. Raises `TypeError` for a value that no stream record holds.

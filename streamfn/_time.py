@@ -18,7 +18,7 @@ SecondsLeft: TypeAlias = Callable[[], float]
 
 
 class Clock(Protocol):
-    """Tells the time, and rings. Lambda's is the machine's; a simulation has one of its own."""
+    """Tells the time, and calls alarms. Lambda's clock is the machine's; a simulation has its own."""
 
     @property
     def now(self) -> datetime:
@@ -26,7 +26,7 @@ class Clock(Protocol):
         ...
 
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
-        """Call `ring` in so many seconds, from a thread of its own, and give the function that calls it off.
+        """Call `ring` after this many seconds, on a thread of its own, and return a function that cancels the alarm.
 
         `ring` sees the context variables of the caller.
         """
@@ -92,11 +92,11 @@ class Deadline:
             self._kept += self.seconds_left() * (among - 1) / among
 
     def seconds_left(self) -> float:
-        """How long calls may still run."""
+        """The seconds for which calls may still run."""
         return self._remaining() - self._kept
 
     def seconds_for_stores(self) -> float:
-        """How long ledgers and dead letters may still take; a quarter of the margin is for the answer."""
+        """The seconds that ledgers and dead letters may still take; a quarter of the margin is for the answer."""
         return self._remaining() - self._margin / 4
 
     def began(self, call: int) -> None:

@@ -23,7 +23,7 @@ _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?([eE]-[0-9]+)?")
 _NUMBERS_BEGIN: Final = re.compile(r"-?((0|[1-9][0-9]*)(\.[0-9]*)?([eE](-[0-9]*)?)?)?")
 _NUMBERS_END: Final = re.compile(r"-?[0-9]*(\.[0-9]*[1-9])?([eE]-[0-9]+)?")
 _MOST_DIGITS: Final = 38
-"""How many digits of a number count ("Number" in the same place)."""
+"""The number of significant digits ("Number" in the same place)."""
 
 _IN_BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _REGION: Final = re.compile(r"[a-z0-9-]+")
@@ -222,10 +222,10 @@ Way: TypeAlias = Literal["stream", "kinesis", "export", "data"]
 """The source of a record; `data` is a record through Kinesis as the filter of a mapping sees it, without its entry."""
 
 WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
-"""The ways of the records that a table's pattern is asked about."""
+"""The ways that the pattern of a table is checked for."""
 
 DATA: Final = "data"
-"""Where an entry of Kinesis has the record."""
+"""The member of a Kinesis entry that contains the record."""
 
 
 _OF_ARN: Final = 5
@@ -308,7 +308,7 @@ _ALL: Final[tuple[Way, ...]] = (*WAYS, "data")
 
 EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=_ALL)
 BY_TIME_TO_LIVE: Final = Leaf(TEXT, ("stream", "kinesis", "data"))
-"""Who removed an item whose time to live was over; records of nothing else say who (`Record` in the same reference)."""
+"""The identity of an expired item's deletion; other records have none (`Record` in the same reference)."""
 
 VIEW_TYPE: Final = Leaf(one_of(*(view.value for view in StreamViewType)), ("stream", "export"), _S)
 

@@ -30,7 +30,7 @@ Place: TypeAlias = tuple[str | int, ...]
 """The path of an array in the record: names and indices from the top."""
 
 Elements: TypeAlias = Mapping[Place, int]
-"""Which element of which arrays values are in."""
+"""The element of each array in which a value lies."""
 
 Steps: TypeAlias = Sequence[Sequence[tuple[str, int]]]
 """At each part of a path, the names that an object may go on by, and the part after each: a name may have dots."""

@@ -40,11 +40,11 @@ Keys: TypeAlias = Mapping[str, str]
 """The type tags of a table's key attributes by their names; empty where they are not known."""
 
 Place: TypeAlias = tuple[str, ...]
-"""Where an attribute value is: the part of the record, the attribute, and the names and tags on the way from there."""
+"""The path of an attribute value: the part of the record, the attribute, and the names and tags below."""
 
 _MOST_KEYS: Final = 2
 _DEEPEST: Final = 32
-"""How deep DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
+"""The depth to which DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
 
 _MOST_READINGS: Final = 1_000
 """The number of ways to read dots that are tried."""
@@ -294,7 +294,7 @@ def _problem(leaf: Leaf, element: object) -> str | None:
 
 
 def _unknown(name: str, fields: Mapping[str, Node], *, is_top: bool) -> str:
-    """Say that no record has a field there, and which ones it has."""
+    """Describe the missing field, and list the fields that records have there."""
     for known in fields:
         if known.casefold() == name.casefold().replace("_", ""):
             return f"no record has a field {name!r} here; write {known}"
@@ -408,7 +408,7 @@ def _has_a_value(leaf: Leaf, array: Sequence[object]) -> bool:
 
 
 def _have_a_value_in_common(wanted: Sequence[Wanted]) -> bool:
-    """Return whether one value satisfies all; that is known where one of them lists values alone."""
+    """Return whether one value satisfies all conditions; this is known if one of them lists values alone."""
     for each in wanted:
         if not (each.starts or each.ends or each.tests or each.absent):
             return any(all(other.holds(value) for other in wanted) for value in each.values)

@@ -377,7 +377,7 @@ def alternatives_of(pattern: object) -> list[Alternative]:
 def _within(
     where: str, fields: Mapping[str, object], path: str, so_far: list[Alternative], *, below_or: bool
 ) -> list[Alternative]:
-    """Have every alternative so far ask for the fields of an object as well."""
+    """Add the fields of an object to every alternative so far."""
     if not fields:
         raise refused(where, "an empty object matches nothing; name a field, or leave the object out")
     for name, content in fields.items():

@@ -176,7 +176,7 @@ def print_json_line(document: object) -> None:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Say a number with its noun.
+    """Format a number with its noun.
 
     >>> counted(1, "record"), counted(2, "record")
     ('1 record', '2 records')
@@ -235,7 +235,7 @@ def say_ending() -> None:
 
 
 def complain(said: str, code: ExitCode = ExitCode.MISUSE) -> int:
-    """Say on standard error, in a line, why nothing came of it, and give the exit code for that."""
+    """Print the reason of an error as one line on standard error, and return the exit code."""
     sys.stderr.write(f"streamfn: {shown(' '.join(said.split()))}\n")
     return code
 
@@ -378,7 +378,7 @@ Name: TypeAlias = Annotated[
 
 
 def pipeline_named(name: str) -> Pipeline[object, object]:
-    """Find a pipeline. Raises `Misuse`."""
+    """Import a pipeline by its name. Raises `Misuse`."""
     from streamfn._lambda import load_pipeline
 
     look_here()
@@ -386,7 +386,7 @@ def pipeline_named(name: str) -> Pipeline[object, object]:
 
 
 def function_named(name: str) -> LambdaFunction[object, object]:
-    """Find a function that Lambda calls. Raises `Misuse`."""
+    """Import a function that Lambda calls, by its name. Raises `Misuse`."""
     from streamfn._lambda import load_function
 
     look_here()
@@ -394,7 +394,7 @@ def function_named(name: str) -> LambdaFunction[object, object]:
 
 
 def look_here() -> None:
-    """Have Python look for modules in the folder that the command is called in, and there first."""
+    """Put the current folder first on the path of modules."""
     if sys.path[0] != "":
         sys.path.insert(0, "")
 
@@ -583,13 +583,13 @@ class Overheard:
     listen: Callable[[Sequence[AnyResult]], None]
 
     def check(self) -> None:
-        """Have the other one check whether it can work here."""
+        """Check the wrapped delivery."""
         check_delivery(self.delivery)
 
     def deliver(
         self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: Clock, /
     ) -> Sequence[Failed[object]]:
-        """Have the other one deliver."""
+        """Deliver through the wrapped delivery, and pass the Results on."""
 
         def run(gate: Gate) -> Sequence[AnyResult]:
             results = process(gate)

@@ -341,7 +341,7 @@ _PLAIN: Final[Mapping[str, Scalar]] = {"BOOL": Scalar("bool"), "B": BINARY}
 
 
 def attributes_of(images: Sequence[Image]) -> Attributes:
-    """Find the attributes that items, or maps of one place in them, have."""
+    """Return the attributes of items, or of maps in the same place of them."""
     found: dict[str, list[AttributeValue]] = {}
     for image in images:
         for name, value in image.items():

@@ -86,7 +86,7 @@ def _bucket(name: str) -> S3DeadLetters:
 
 
 def ledger_of(delivery: object, table: str | None) -> Ledger:
-    """Find the ledger: the one of this table, or else the delivery's. Raises `Misuse` where there is none."""
+    """Return the ledger: the one of this table, or else the delivery's. Raises `Misuse` if there is none."""
     from streamfn._delivery.ledger import RetryWithLedger
     from streamfn.ledgers import DynamoDBLedger
 
@@ -100,7 +100,7 @@ def ledger_of(delivery: object, table: str | None) -> Ledger:
 
 
 def scope_of(delivery: object) -> str | None:
-    """Find the scope that a delivery was given; None where it goes by the function's name."""
+    """Return the scope of a delivery; None if it uses the function's name."""
     from streamfn._delivery.ledger import RetryWithLedger
 
     return delivery.scope if isinstance(delivery, RetryWithLedger) else None

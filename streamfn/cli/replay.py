@@ -51,7 +51,7 @@ def bar(*, shown: bool) -> Generator[Callable[[Progress], None]]:
     from typing_extensions import override
 
     class Rate(TextColumn):
-        """How many records a second."""
+        """The number of records a second."""
 
         @override
         def render(self, task: Task) -> Text:
@@ -192,7 +192,7 @@ def on_spark(pipeline: str, location: str, progress: str | None, table: str | No
 
 
 def prepare_workers(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have Spark's workers on this machine be of this Python, and find modules where this command does."""
+    """Give Spark's workers on this machine the same Python, and the same path of modules."""
     environment.setdefault("PYSPARK_PYTHON", sys.executable)
     before = environment.get("PYTHONPATH")
     here = str(Path.cwd())

@@ -208,7 +208,7 @@ def tail(
 
 
 def only_table(process: Pipeline[object, object]) -> str:
-    """Find the table that a pipeline is for. Raises `Misuse` where there are several."""
+    """Return the table of a pipeline. Raises `Misuse` if there are several."""
     names = list(dict.fromkeys(route.table.name for route in process.routes))
     if len(names) != 1:
         raise Misuse(f"the pipeline is for {', '.join(names)}: say which one with --table")

@@ -28,7 +28,7 @@ _SHORTEST: Final = 16
 """The fewest bytes of a key. RFC 2104 discourages fewer than the hash has, 32, and 16 resist any search."""
 
 _OF: Final = b"streamfn dead letter\n"
-"""So that no signature that the same key makes of something else is one of a letter."""
+"""The prefix of the signed text: a signature of other content by the same key fits no letter."""
 
 _MEMBER: Final = "signature"
 
@@ -158,13 +158,13 @@ MOST: Final = 10
 """The number of messages in a batch ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""
 
 LARGEST: Final = 1_048_576
-"""How many bytes a message has at most, in a queue that is not set to take less (the same)."""
+"""The greatest size of a message in a queue without a lower limit, in bytes (the same)."""
 
 SURE: Final = 262_144
-"""How many bytes nearly any queue takes: that was the most that one could be set to, and the default, until 2025."""
+"""The size that nearly any queue accepts, in bytes: until 2025 it was the highest limit, and the default."""
 
 _LONGEST: Final = 128
-"""How many characters the name of a group may have; all that a letter's id is made of are allowed."""
+"""The greatest length of a group's name, in characters; all characters of a letter's id are allowed."""
 
 _ATTRIBUTE: Final = "id"
 _TYPE: Final = "String"

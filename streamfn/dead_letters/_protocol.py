@@ -26,10 +26,10 @@ LAST: Final = 2
 """The level at which a letter keeps the least."""
 
 _LONGEST: Final = 1_000
-"""How many characters a text may have that is kept."""
+"""The greatest length of a text that is kept, in characters."""
 
 _LARGEST: Final = 16_384
-"""How many characters the keys may have as JSON: DynamoDB takes keys of up to 3 KB, and JSON may escape each byte."""
+"""The greatest length of the keys as JSON: DynamoDB accepts keys of up to 3 KB, and JSON may escape each byte."""
 
 _AROUND: Final = (
     "eventID",

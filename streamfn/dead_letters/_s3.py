@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("streamfn")
 
 _LONGEST: Final = 240
-"""How long a part of a key may be; all of it may have 1,024 bytes ("Naming Amazon S3 objects", User Guide)."""
+"""The greatest length of a part of a key; all of it may have 1,024 bytes ("Naming Amazon S3 objects", User Guide)."""
 
 _LONGEST_PREFIX: Final = 1_024 - 3 * _LONGEST - len("//.json")
 

@@ -83,7 +83,7 @@ class Folder:
         self._keep_the_names(target.parent)
 
     def _keep_the_names(self, folder: Path) -> None:
-        """Have the disk keep the folder, too, or after a loss of power it might know the files as they were before."""
+        """Sync the folder as well, so that a loss of power does not restore the earlier names of files."""
         with suppress(OSError):  # Windows opens no folders
             opened = os.open(folder, os.O_RDONLY)
             try:
@@ -280,7 +280,7 @@ class Export:
 
     @property
     def location(self) -> str:
-        """Where it lies."""
+        """The location of the export."""
         return str(self.place)
 
 

@@ -216,7 +216,7 @@ def _named(first: int) -> str:
 
 
 def _is_of_this_content(told: Mapping[str, object], file: DataFile) -> bool:
-    """Whether a chunk is of a file with this content, by a checksum that both know; the count may have been mended."""
+    """Return whether a chunk belongs to this content, by a common checksum; the count may differ."""
     for kept, value in ((told.get("md5"), file.md5), (told.get("etag"), file.etag)):
         if kept is not None and value is not None:
             return kept == value
@@ -317,10 +317,10 @@ _LOCK: Final = "replay.lock"
 _FORMAT: Final = "streamfn lease of a replay"
 
 LEASE: Final = 60.0
-"""How long a lease lasts that nobody renews, in seconds."""
+"""The lifetime of a lease without renewal, in seconds."""
 
 RENEWAL: Final = 15.0
-"""How often a lease is renewed, in seconds."""
+"""The time between two renewals of a lease, in seconds."""
 
 RENEWER: Final = "streamfn-replay-lease"
 """The name of the thread that renews a lease."""

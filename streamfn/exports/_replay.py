@@ -195,7 +195,7 @@ class _Worker:
         stop.close()
 
     def stop(self) -> None:
-        """Have it start nothing more."""
+        """Let the process start nothing more."""
         self._is_stopped = True
         self._until_stopped.close()
 
@@ -260,7 +260,7 @@ def _work(
     stop: Connection,
     claim: object = None,  # noqa: ARG001 (the process only holds it: its end releases the claim)
 ) -> None:
-    """Do the work of a process, until there is no more, or nobody to give it."""
+    """Do the work of a worker process, until there is no more, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
     before = signal.signal(signal.SIGTERM, interrupts(stop))
     over, until_over = _SPAWN.Pipe(duplex=False)
@@ -310,7 +310,7 @@ def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
 
 
 def unfinished(file: DataFile, error: Exception) -> Unfinished:
-    """Say that a file was not run to its end; where progress cannot be kept, nothing else is run that would be lost."""
+    """Describe a file that was not run to its end; a lost progress ends the whole replay."""
     return Unfinished(file.name, problem_of(error), isinstance(error, ProgressNotKept))
 
 
@@ -400,7 +400,7 @@ class _Tally:
         return Progress(self.lines.total(), self.export.item_count, done, len(files))
 
     def note_what_is_left(self) -> None:
-        """Note the files that have lines of which nothing was told, if nothing else says why."""
+        """Record the files with lines that no message covers, if there is no other reason for them."""
         for file in self.export.files:
             if self.lines[file.name] < file.items:
                 told = f"{self.lines[file.name]:,} of its {file.items:,} lines were run"

@@ -21,13 +21,14 @@ from streamfn.exports._export import DamagedExport, DataFile, Export, event_id_o
 from streamfn.exports._progress import Chunk, Due, Gap, Outcome, ProgressStore
 
 CHUNK: Final = 10_000
-"""How many lines are run before their progress is kept, unless something else is asked for."""
+"""The default number of lines after which progress is stored."""
 
 BATCH: Final = 1_000
-"""How many records are run at a time, and then forgotten: the more, the longer takes the collection of garbage."""
+"""The number of records that run at a time, and are then released: with more of them, garbage collection takes longer.
+"""
 
 _AT_ONCE: Final = 100
-"""How many lines are read before records are made of them."""
+"""The number of lines that are read before records are made of them."""
 
 MISSING: Final = "ProgressMissing"
 """The outcome of lines whose progress is gone."""
@@ -255,7 +256,7 @@ class _Run:
         self._due: list[Due] = []
         self._failed_before: frozenset[Pair] = frozenset(map(_pair_of, self._before.failures))
         self._due_before = frozenset[Pair](self._before.due)
-        # Of these pairs: those with a Result now, those that could not start, and those that `where` refused.
+        # The pairs of this run: those with a Result now, those that could not start, and those that `where` refused.
         self._answered: set[Pair] = set()
         self._waiting: set[Pair] = set()
         self._refused: set[Pair] = set()

@@ -109,7 +109,7 @@ class OpenNotes:
 
 
 def without(entries: Sequence[Entry], pairs: Mapping[Pair, Image]) -> Sequence[Entry]:
-    """Leave out the entries of pairs."""
+    """Return the entries without those of these keys."""
     if not pairs:
         return entries
     if isinstance(entries, Waiting):

@@ -73,7 +73,7 @@ class Indexed:
 
 
 def class_of(stretch: Stretch) -> int:
-    """Count the digits of a stretch's width: 0 for a single number, 3 for 100 to 999."""
+    """Return the number of digits of a range's width: 0 for a single number, 3 for 100 to 999."""
     return magnitude(str(_width(stretch)))[0]
 
 
@@ -133,7 +133,7 @@ class Question:
             raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
 
     def _shares(self, fingerprints: bytes | None) -> bool:
-        """Return whether a batch may have a record of the stretch: yes, where one of them does not tell its records."""
+        """Return whether a batch may have a record of the range; true if one of them does not name its records."""
         if fingerprints is None or not self._stretch.records or fingerprints[0] not in _SIZES:
             return True
         return not self._own(fingerprints[0]).isdisjoint(_parts(fingerprints))
@@ -187,7 +187,7 @@ REGISTERED_FOR: Final = 60 * 60
 """The time for which a batch counts as indexed, in seconds. Its index item outlives its segments by this time."""
 
 _MOST_BATCHES: Final = 64
-"""How many batches are remembered; Lambda gives a process one at a time."""
+"""The number of batches that are remembered; Lambda gives a process one at a time."""
 
 _Key: TypeAlias = tuple[Stretch, bool]
 
@@ -348,7 +348,7 @@ def marks_of(items: Iterable[Image]) -> dict[str, str]:
 
 
 def classes_beyond(marks: Marks, lowest: str) -> set[int]:
-    """Find the classes of widths of which the index has batches that end at a number or behind it."""
+    """Return the classes of widths for which the index has batches that end at or after a number."""
     place = place_of(lowest)
     return {_digits(segment) for segment, highest in marks.items() if highest >= place}
 

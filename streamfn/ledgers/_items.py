@@ -39,9 +39,9 @@ SEGMENT: Final = "segment"
 LOWEST: Final = "lowest"
 ENTRIES: Final = "entries"
 RECORDS: Final = "records"
-"""Of an index item, the fingerprints of the batch's records."""
+"""The attribute of an index item with the fingerprints of the batch's records."""
 REACHES: Final = "highest"
-"""Of a mark, the place of the highest number that the index has of a class of widths."""
+"""The attribute of a mark with the place of the highest number of a class of widths."""
 EXPIRES_AT: Final = "expires_at"
 
 LIFETIME: Final = timedelta(hours=48)
@@ -148,7 +148,7 @@ def place_of(number: str) -> str:
 
 
 def new_segment(stretch: Stretch) -> str:
-    """Make a sort key for entries of a stretch, another one each time."""
+    """Return a new unique sort key for entries of a range."""
     return f"{place_of(stretch.highest)}.{place_of(stretch.lowest)}.{uuid4().hex}"
 
 

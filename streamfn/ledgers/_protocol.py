@@ -64,7 +64,7 @@ class Entry:
 
     @property
     def settled(self) -> bool:
-        """Whether the pair never runs again."""
+        """Whether the key never runs again."""
         return self.state != "open"
 
 
@@ -159,16 +159,16 @@ class Ledger(Protocol):
 
 
 NOTE: Final = "process-"
-"""How the record of a pair begins that is no record's, but the note of a process: its name, a slash, an identity."""
+"""The beginning of the record of a key that is the note of a process: its name, a slash, an identity."""
 
 
 _NOTED: Final = re.compile(rf"{NOTE}([0-9a-f]+\.[0-9]+|passed-[0-9]+)/")
 
 
 def is_note(pair: Pair) -> bool:
-    """Return whether a pair is the note of a process that begins with something, and not how far a handler has come.
+    """Return whether a key is the note of a process, rather than a handler and a record.
 
-    An `eventID` that was made up may begin like one.
+    An invented `eventID` may begin like a note.
 
     >>> is_note(Pair("", "process-5f.1/id-1")), is_note(Pair("announce", "process-1"))
     (True, False)
@@ -177,7 +177,7 @@ def is_note(pair: Pair) -> bool:
 
 
 def record_meant(pair: Pair) -> str:
-    """Name the record that a pair is about, which a note names behind a slash.
+    """Return the record of a key; in a note it stands behind a slash.
 
     >>> record_meant(Pair("announce", "id-1")), record_meant(Pair("announce", "process-5f.1/id-1"))
     ('id-1', 'id-1')
@@ -261,12 +261,12 @@ def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
 
 
 def pair_of(handler: str | None, record: Record) -> Pair:
-    """Name a pair by its handler, None or empty for a record that reached none, and its record."""
+    """Return the key of a handler, None or empty for a record that reached none, and a record."""
     return Pair(handler or "", identity_of(record))
 
 
 def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
-    """Find the stretch of a batch; records without a number do not stretch it."""
+    """Return the sequence range of a batch; records without a number do not extend it."""
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
     arns = (record.event_source_arn for record in records)
     stream = next((arn for arn in arns if arn is not None), "")

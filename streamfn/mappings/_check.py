@@ -294,7 +294,7 @@ def _judged(mapping: Settings, needs: Needs, routes: Sequence[Route] | None) -> 
 
 
 def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | None:
-    """Find fault with the mapping of the stream of a table that the function does not follow."""
+    """Return the finding for a mapping whose stream belongs to a table that the function does not follow."""
     table = table_of(_stream(mapping))
     if routes is None or table is None or table in (known := _names(routes)):
         return None
@@ -308,7 +308,7 @@ def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | N
 
 
 def _of_tables(mappings: Sequence[Settings], routes: Sequence[Route] | None) -> Iterator[Finding]:
-    """Find the tables whose streams nobody reads; a Kinesis stream may carry the changes of any."""
+    """Yield a finding for each table whose stream nobody reads; a Kinesis stream may carry the changes of any table."""
     if routes is None or not mappings or any(map(is_of_kinesis, mappings)):
         return
     read = {table_of(_stream(mapping)) for mapping in mappings}

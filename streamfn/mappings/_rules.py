@@ -119,7 +119,7 @@ Settings: TypeAlias = Mapping[str, object]
 """The settings of a mapping, by AWS's names."""
 
 RETENTION: Final = timedelta(hours=24)
-"""How long a stream keeps its records (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams")."""
+"""The retention of a stream (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams")."""
 
 REPORT: Final = "ReportBatchItemFailures"
 """The value of FunctionResponseTypes that has Lambda read the answer."""

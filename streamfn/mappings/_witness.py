@@ -128,10 +128,10 @@ Passes: TypeAlias = Callable[[RawRecord], bool]
 """Tells whether the filters of a mapping pass a record."""
 
 _MOST: Final = 3_000
-"""How many changes are tried for each kind of record."""
+"""The number of changes that are tried for each kind of record."""
 
 _CHOICES: Final = 4
-"""How many values are tried for each field of a pattern."""
+"""The number of values that are tried for each field of a pattern."""
 
 _INDEX: Final[Mapping[ImageName, int]] = {"Keys": 0, "NewImage": 1, "OldImage": 2}
 _PARTS: Final[Mapping[EventName, tuple[ImageName, ...]]] = {
@@ -331,12 +331,12 @@ def _put(item: Item, change: Change) -> None:
 
 
 def _satisfying(route: Route, asked: Asked) -> list[Change | None]:
-    """Find changes that satisfy a field; None leaves all as it is."""
+    """Yield changes that satisfy a field; None changes nothing."""
     return _some([change for change in _candidates(route, asked) if _holds(asked, change)]) or [None]
 
 
 def _evading(route: Route, asked: Asked) -> list[Change | None]:
-    """Find changes that do not satisfy a field."""
+    """Yield changes that do not satisfy a field."""
     return _some([change for change in _candidates(route, asked) if not _holds(asked, change)])
 
 

@@ -40,7 +40,7 @@ class FoundLetter:
 
     @property
     def stretch(self) -> Stretch:
-        """The stretch of its stream that its record is; a record without a number is at the beginning."""
+        """The sequence range of the record; a record without a number is at the beginning."""
         number = self.record.sequence_number or "0"
         return Stretch(self.letter.scope, self.letter.stream, number, number)
 
@@ -55,7 +55,7 @@ class FoundDocument:
 
     @property
     def stretch(self) -> Stretch:
-        """The stretch of the stream that the batch was."""
+        """The sequence range of the batch."""
         document = self.document
         return Stretch(self.scope, document.stream, document.start, document.end)
 

@@ -63,7 +63,7 @@ class Document:
 
     @property
     def owner(self) -> str:
-        """Whose it is: the name of the function, or of the pipe."""
+        """The owner: the name of the function, or of the pipe."""
         return self.function or f"the pipe {self.pipe}"
 
     @override
@@ -144,7 +144,7 @@ Wait: TypeAlias = Callable[[float], None]
 """Waits this many seconds: `time.sleep`, except in tests."""
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""How long to wait before each further try, in seconds, where DynamoDB turns a request away."""
+"""The waits before further tries, in seconds, when DynamoDB throttles a request."""
 
 IDLE: Final = 100
 """The number of empty answers in a row after which the shard counts as unreadable."""

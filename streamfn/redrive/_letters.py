@@ -117,7 +117,7 @@ E = TypeVar("E")
 _log: Final = logging.getLogger("streamfn")
 
 _NO_LIMITS: Final = Limits(0, timedelta(), timedelta())
-"""The gate asks for limits where letters are written, and none are."""
+"""The policy asks for limits when it writes letters, and a redrive writes none."""
 
 _NO_ATTEMPTS: Final = 0
 """A redrive uses up no attempt of the function's own."""
@@ -471,7 +471,7 @@ def _trusted(
 
 
 def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[FoundLetter]]:
-    """Part letters from those that go by the name of an earlier one's record and carry another record."""
+    """Separate letters whose id is also the id of an earlier letter with another record."""
     first: dict[str, Record] = {}
     own: list[FoundLetter] = []
     namesakes: list[FoundLetter] = []
@@ -485,7 +485,7 @@ def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[Found
 
 
 def _asked(found: FoundLetter, names: Sequence[str]) -> list[Pair]:
-    """Name the pairs that a letter asks for."""
+    """Return the keys that a letter asks for."""
     handler, record = found.letter.pair
     return [Pair(name, record) for name in ([handler] if handler else names)]
 

@@ -224,7 +224,7 @@ class FileCheckpoints:
         self._keep_the_name()
 
     def release(self, stream_arn: str, /) -> None:  # noqa: ARG002 (the file is of one stream)
-        """Let another reader have the file."""
+        """Release the file for another reader."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -251,7 +251,7 @@ class FileCheckpoints:
         return self._read(text, stream_arn)
 
     def _keep_the_name(self) -> None:
-        """Have the disk keep the folder, too, or after a loss of power it might know the file as it was before."""
+        """Sync the folder as well, so that a loss of power does not restore the earlier file."""
         with suppress(OSError):  # Windows opens no folders
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:

@@ -46,7 +46,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class NotSettled:
-    """So many records of a batch, from one on to its end, come again; `reason` says why, without data."""
+    """The last `count` records of a batch come again; `reason` says why, without data."""
 
     stream_arn: str
     shard_id: str

@@ -141,7 +141,9 @@ AT_MOST_EVERY: Final = 0.2
 """A shard may be read five times a second ("Reading and processing a stream", DynamoDB Developer Guide)."""
 
 LOOK_EVERY: Final = 30.0
-"""How often to look for new shards if nothing points to any, in seconds. DynamoDB says nothing of them."""
+"""The time between searches for new shards if nothing points to any, in seconds. DynamoDB does not announce new
+shards.
+"""
 
 
 class Rounds:

@@ -115,7 +115,7 @@ def lambda_event(
 
 
 Precision: TypeAlias = Literal["MILLISECOND", "MICROSECOND"]
-"""In which unit a record that goes through Kinesis tells its time."""
+"""The unit of time in a record that goes through Kinesis."""
 
 _PARTS_OF_A_SECOND: Final[Mapping[Precision, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000}
 

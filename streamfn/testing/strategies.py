@@ -52,7 +52,7 @@ _DIGITS: Final = 10**38 - 1
 """DynamoDB's numbers have 38 significant digits, and magnitudes from 1E-130 to 9.9E+125."""
 
 _SIZE: Final = 5
-"""How many parts a container has at most; those within one another multiply."""
+"""The greatest number of parts in a container; nested containers multiply it."""
 
 
 def items(model: TypeForm[T]) -> SearchStrategy[T]:

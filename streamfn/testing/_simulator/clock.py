@@ -118,7 +118,7 @@ class SimulatedClock:
             self._alarms.clear()
 
     def _pass(self, by: timedelta) -> tuple[_Alarm | None, timedelta]:
-        """Let time pass until the next alarm, and give that and the time which is left; at the timeout it stops."""
+        """Let time pass until the next alarm or the timeout, and return that alarm and the rest of the time."""
         with self._lock:
             end = self._deadline
             until = self._now + by if end is None else min(self._now + by, end)

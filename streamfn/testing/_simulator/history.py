@@ -80,7 +80,7 @@ class Invocation:
 
     @property
     def duration(self) -> timedelta:
-        """How long the function took, by the simulation's clock."""
+        """The duration of the function, by the simulation's clock."""
         return self.ended - self.began
 
 

@@ -271,7 +271,7 @@ _Function: TypeAlias = Callable[[object], object]
 
 
 def watched(routes: Sequence[Route], probe: Probe) -> tuple[Route, ...]:
-    """Have a probe watch all handlers of these routes."""
+    """Wrap all handlers of these routes, so that a probe observes them."""
     known: dict[str, object] = {}  # a function that is registered twice stays one
 
     def watch(handler: AnyHandler) -> AnyHandler:
@@ -489,7 +489,7 @@ def invoke(
 def _prepared(
     function: Function, probe: Probe, clock: SimulatedClock, faults: Sequence[Fault], process: ThisProcess
 ) -> Function:
-    """Have a probe look into a function, or at least end it."""
+    """Wrap a function, so that a probe observes it, or at least ends it."""
     # isinstance drops the types.
     if isinstance(function, LambdaFunction):
         return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults, process)
@@ -500,7 +500,7 @@ def _prepared(
 
 
 def _seen_from_outside(function: Function, probe: Probe) -> Function:
-    """Have a function whose handlers nobody knows die before its work, or after all of it."""
+    """Wrap a function with unknown handlers: it dies before its work, or after all of it."""
 
     def dying(event: object, context: LambdaContext) -> object:
         probe.stay_alive()

@@ -103,7 +103,7 @@ _FUNCTION: Final = "arn:aws:lambda:eu-west-1:123456789012:function:function"
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Why records are given up, after which attempt, and whether the function failed in it instead of answering."""
+    """The reason for a discard, the attempt, and whether the function failed in it instead of answering."""
 
     condition: Condition
     attempt: int = 1

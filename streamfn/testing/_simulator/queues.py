@@ -145,7 +145,7 @@ _AROUND: Final = len('{"Records":[]}')
 _BETWEEN: Final = len(",")
 
 RETENTION: Final = timedelta(hours=24)
-"""How long a stream keeps a record."""
+"""The time for which a stream keeps a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ class Lane:
                 self.again(Batch((), 0, now, replace(part, ends=True, early=True)))
 
     def again(self, *batches: Batch) -> None:
-        """Have batches delivered before all others, in this order. Of the parts of a batch, the last ends a window."""
+        """Put batches in front of all others, in this order. Of the parts of a batch, only the last ends a window."""
         parted = [replace(each, part=each.part and replace(each.part, ends=False)) for each in batches[:-1]]
         self.batches.extendleft(reversed([*parted, *batches[-1:]]))
 
