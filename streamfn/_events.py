@@ -134,7 +134,6 @@ class Unfit:
     __slots__ = ("reason",)
 
     def __init__(self, reason: Unusable) -> None:
-        """Store the reason."""
         self.reason: Unusable = reason
 
 

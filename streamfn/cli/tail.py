@@ -239,7 +239,6 @@ class Following:
     """Shows the Results of a stream, and stops the reader when the output is closed."""
 
     def __init__(self, reader: StreamReader, show: Callable[[Sequence[AnyResult]], None]) -> None:
-        """Store the reader and the printer."""
         self._reader = reader
         self._show = show
         self.failed: bool = False

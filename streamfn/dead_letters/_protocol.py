@@ -342,7 +342,6 @@ class MemoryDeadLetters:
     """
 
     def __init__(self) -> None:
-        """Start without letters."""
         self._sent = 0
         self._texts: dict[int, tuple[str, datetime]] = {}
         self._lock = Lock()

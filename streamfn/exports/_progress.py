@@ -408,7 +408,6 @@ class Inherited:
     """A descriptor inherited from the parent process."""
 
     def __init__(self, descriptor: int) -> None:
-        """Store the descriptor."""
         self.descriptor = descriptor
 
     @override
@@ -462,7 +461,6 @@ class _Lease:
     """The object that says which replay uses the progress, renewed while the replay lasts."""
 
     def __init__(self, bucket: Bucket) -> None:
-        """Start without the lease."""
         self._bucket = bucket
         self._key = bucket.key_of(_LOCK)
         self._token = uuid4().hex

@@ -121,7 +121,6 @@ class _Workers:
         due: deque[DataFile],
         tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
     ) -> None:
-        """Start without a process."""
         self._work = work
         self._claim = claim
         self._due = due
@@ -181,7 +180,6 @@ class _Worker:
     """
 
     def __init__(self, work: Work, claim: object) -> None:
-        """Start the process."""
         self.file: DataFile | None = None
         self.has_begun = False
         self.connection, theirs = _SPAWN.Pipe()

@@ -182,7 +182,6 @@ class _Lines:
     """
 
     def __init__(self, lines: Generator[bytes]) -> None:
-        """Start at the first line."""
         self._lines = lines
         self._problem: DamagedExport | None = None
         self.number: int = 0
@@ -411,7 +410,6 @@ class _Recorder(Gate):
     """Admits every call until no more may start, and records the outcome of each."""
 
     def __init__(self, barred: Callable[[], bool]) -> None:
-        """Start a batch."""
         super().__init__()
         self._barred = barred
         self._expected: list[Iterable[Turn]] = []

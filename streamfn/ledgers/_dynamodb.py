@@ -77,7 +77,6 @@ class OpenNotes:
     """Remembers the item of each note; other invocations would read the item until it expires."""
 
     def __init__(self) -> None:
-        """Start without notes."""
         self._keys: dict[Pair, Image] = {}
         self._lock = Lock()
 

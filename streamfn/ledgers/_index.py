@@ -215,7 +215,6 @@ class Batches:
     """Remembers a few batches, so that each success of a run is one item and no more."""
 
     def __init__(self) -> None:
-        """Start without batches."""
         self._known: dict[_Key, Batch] = {}
         self._lock = Lock()
 
@@ -283,7 +282,6 @@ class Directory:
     """The marks that this process knows, so that it raises no mark that is high enough."""
 
     def __init__(self) -> None:
-        """Start without marks."""
         self._known: dict[str, dict[str, str]] = {}
         self._raised: dict[tuple[str, int], float] = {}
         self._lock = Lock()

@@ -291,7 +291,6 @@ class MemoryLedger:
     """
 
     def __init__(self) -> None:
-        """Start without entries."""
         self._written: list[tuple[Stretch, tuple[Entry, ...]]] = []
         self._lock = Lock()
 

@@ -39,7 +39,6 @@ class Holds:
     """Remembers over a whole redrive the items on which a handler has failed, so that later records of them wait."""
 
     def __init__(self) -> None:
-        """Start without blocked items."""
         self._first: dict[tuple[str, Place], Position] = {}
 
     def add(self, scope: str, turn: Turn) -> None:

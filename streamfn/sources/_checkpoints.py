@@ -85,7 +85,6 @@ class MemoryCheckpoints:
     """
 
     def __init__(self) -> None:
-        """Start without positions."""
         self._streams: dict[str, dict[str, Position]] = {}
 
     def load(self, stream_arn: str, /) -> Mapping[str, Position] | None:

@@ -240,7 +240,7 @@ class Shard:
         return "latest" if self.at_end else self.place or "horizon"
 
     def seek(self, requests: Requests) -> None:
-        """Find the place to read on from. Fails as `Requests.iterator` does."""
+        """Set the iterator to the place to read on from. Raises as `Requests.iterator` does."""
         if self.at_end:
             self.iterator = requests.iterator(self.name, "LATEST", "")
             self.at_end = False

@@ -39,7 +39,6 @@ class SimulatedClock:
     """The time of a simulation. No code waits: handlers say how long they take with `advance`."""
 
     def __init__(self, now: datetime = MOMENT) -> None:
-        """Start at a moment."""
         self._now = now
         self._deadline: datetime | None = None
         self._process_ended = False
