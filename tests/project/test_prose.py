@@ -37,13 +37,11 @@ def is_done(path: Path) -> bool:
 def of_module(source: str) -> Iterator[str]:
     """List the docstrings, of attributes as well, and the comments, with lines below one another joined."""
     for node in ast.walk(ast.parse(source)):
-        body: object = getattr(node, "body", None)
-        for statement in body if isinstance(body, list) else ():
-            match statement:
-                case ast.Expr(value=ast.Constant(value=str(text))):
-                    yield re.sub(r"^ *>>>.*(?:\n.*\S.*)*", "", text, flags=re.MULTILINE)
-                case _:
-                    pass
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            for statement in node.body:
+                value = statement.value if isinstance(statement, ast.Expr) else None
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield re.sub(r"^ *>>>.*(?:\n.*\S.*)*", "", value.value, flags=re.MULTILINE)
     block: list[str] = []
     line = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
