@@ -4,7 +4,7 @@
 in processes on all cores, and goes on where an earlier run was interrupted; `streamfn.spark` does so on a cluster.
 """
 
-from streamfn._aws import ExportS3Client as S3Client
+from streamfn._aws import S3Client
 from streamfn.exports._export import (
     DamagedExport,
     DataFile,

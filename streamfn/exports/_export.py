@@ -8,12 +8,12 @@ import io
 import json
 import os
 import re
-import shutil
 import zlib
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from posixpath import normpath
 from tempfile import NamedTemporaryFile
@@ -22,7 +22,7 @@ from typing import Final, Literal, TypeAlias, cast
 from returns.result import Failure, Result
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import ExportS3Client, OnFirstUse, error_code, make_s3_for_exports
+from streamfn._aws import OnFirstUse, S3Client, error_code, make_s3
 from streamfn._dataclasses import success
 from streamfn._errors import Misuse, decoded, encoding_of, read_json
 from streamfn._events import Event, structurer
@@ -43,6 +43,9 @@ from streamfn._tables import Table
 # Places are pickled, with the names alone: a worker makes a client of its own.
 
 _GONE: Final = frozenset({"404", "NoSuchKey"})
+
+_PIECE: Final = 1024 * 1024
+"""How much of a data file is read at a time, in bytes."""
 
 _NEW: Final = ".new"
 """The end of the names of files that are being written."""
@@ -125,9 +128,7 @@ class Bucket:
 
     name: str
     prefix: str
-    client: OnFirstUse[ExportS3Client] = field(
-        default_factory=lambda: OnFirstUse(make_s3_for_exports, None), compare=False, repr=False
-    )
+    client: OnFirstUse[S3Client] = field(default_factory=lambda: _s3(None), compare=False, repr=False)
 
     def read(self, name: str, /) -> bytes | None:
         """Give what an object holds, or None if there is none."""
@@ -164,7 +165,8 @@ class Bucket:
             yield None
             return
         with NamedTemporaryFile(prefix="streamfn-", suffix=".json.gz") as copy:
-            shutil.copyfileobj(body, copy)
+            while piece := body.read(_PIECE):
+                copy.write(piece)
             copy.flush()
             yield Path(copy.name)
 
@@ -191,6 +193,10 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}".rstrip("/")
 
 
+def _s3(client: S3Client | None) -> OnFirstUse[S3Client]:
+    return OnFirstUse(partial(make_s3, patient=True), client)
+
+
 Place: TypeAlias = Folder | Bucket
 """Files by their names, in which slashes make folders."""
 
@@ -198,7 +204,7 @@ Location: TypeAlias = str | os.PathLike[str]
 """A folder, or a prefix of a bucket as ``s3://bucket/prefix``."""
 
 
-def place_at(location: Location, client: ExportS3Client | None = None) -> Place:
+def place_at(location: Location, client: S3Client | None = None) -> Place:
     """Find the place that a location names. Fails with `Misuse` for one of another file system.
 
     >>> place_at("s3://backups/2024/")
@@ -209,7 +215,7 @@ def place_at(location: Location, client: ExportS3Client | None = None) -> Place:
         if text.startswith(scheme):
             bucket, _, prefix = text.removeprefix(scheme).partition("/")
             prefix = prefix.strip("/")
-            return Bucket(bucket, f"{prefix}/" if prefix else "", OnFirstUse(make_s3_for_exports, client))
+            return Bucket(bucket, f"{prefix}/" if prefix else "", _s3(client))
     path = text.removeprefix("file://")
     if "://" in path:
         raise Misuse(f"a location is a folder or s3://bucket/prefix, got {path.partition('://')[0]}://…")
@@ -281,7 +287,7 @@ class Export:
         return str(self.place)
 
 
-def open_export(location: Location, *, client: ExportS3Client | None = None) -> Export:
+def open_export(location: Location, *, client: S3Client | None = None) -> Export:
     """Read the manifests of an export and check them.
 
     `location` is the folder that holds them, ``…/AWSDynamoDB/<ExportId>``, or a folder with one such export in it; in
@@ -424,8 +430,6 @@ def _json(content: str | bytes, name: str) -> Mapping[str, object]:
 # one is the last change to an item in the span, compacted of all of them: with a new image alone the item came
 # (or, where the export has new images only, came or changed), with both it changed, and with none that is new
 # it went.
-
-_PIECE: Final = 1024 * 1024
 
 
 def lines_of(export: Export, file: DataFile) -> Generator[bytes]:

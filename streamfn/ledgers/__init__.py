@@ -4,8 +4,8 @@
 protocol `Ledger`.
 """
 
-from streamfn._aws import LedgerBusy, LedgerClient
-from streamfn.ledgers._dynamodb import DynamoDBLedger
+from streamfn._aws import LedgerClient
+from streamfn.ledgers._dynamodb import DynamoDBLedger, LedgerBusy
 from streamfn.ledgers._items import LedgerTableClient, UnreadableSegment
 from streamfn.ledgers._protocol import Entry, Ledger, MemoryLedger, Pair, Stretch
 
