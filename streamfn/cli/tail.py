@@ -224,7 +224,8 @@ def followed_function(
     process: Pipeline[object, object], function: LambdaFunction[object, object] | None, *, skips: bool
 ) -> LambdaFunction[object, object]:
     """Make the function that is called with batches; of a pipeline, one that need not report what is printed."""
-    from streamfn import acknowledge, lambda_handler, retry
+    from streamfn._delivery import acknowledge, retry
+    from streamfn._lambda import lambda_handler
 
     if skips:
         return lambda_handler(process, acknowledge(_leave))

@@ -125,6 +125,11 @@ class S3DeadLetters:
         sent = None if written is None else written.astimezone(UTC)
         return Received(key, _text_of(content), partial(self._remove, key), sent)
 
+    @property
+    def location(self) -> str:
+        """Name the bucket and the prefix as ``s3://bucket/prefix``, by which ``streamfn graph`` shows the letters."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
     @override
     def __repr__(self) -> str:
         return f"S3DeadLetters({self.bucket!r}, prefix={self.prefix!r})"

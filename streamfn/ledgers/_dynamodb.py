@@ -476,6 +476,11 @@ class DynamoDBLedger:
         """
         create(self.table_name, client)
 
+    @property
+    def location(self) -> str:
+        """Name the table, by which ``streamfn graph`` shows the ledger."""
+        return self.table_name
+
     @override
     def __repr__(self) -> str:
         return f"DynamoDBLedger({self.table_name!r})"
