@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from random import random
@@ -444,6 +444,16 @@ class S3Client(Protocol):
     def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = ...) -> ListObjectsOutput:
         """List objects, up to a thousand at a time."""
         ...
+
+
+def keys_under(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """List the keys with a prefix, which S3 orders, page by page; what is removed meanwhile does not disturb it."""
+    page = client.list_objects_v2(Bucket=bucket, Prefix=prefix)
+    while True:
+        yield from (key for each in page.get("Contents", ()) if (key := each.get("Key")) is not None)
+        if (token := page.get("NextContinuationToken")) is None:
+            return
+        page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, ContinuationToken=token)
 
 
 def make_s3(*, patient: bool = False) -> S3Client:

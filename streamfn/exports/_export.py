@@ -11,7 +11,7 @@ import re
 import zlib
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,9 @@ from typing import Final, Literal, TypeAlias, cast
 from returns.result import Failure, Result
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import OnFirstUse, S3Client, error_code, make_s3
+from streamfn._aws import OnFirstUse, S3Client, error_code, keys_under, make_s3
 from streamfn._dataclasses import success
-from streamfn._errors import Misuse, decoded, encoding_of, read_json
+from streamfn._errors import Misuse, decoded, encoding_of, read_json_object
 from streamfn._events import Event, structurer
 from streamfn._failures import Failed, Malformed, MissingImage, Undecodable
 from streamfn._records import (
@@ -37,6 +37,7 @@ from streamfn._records import (
     record_of,
 )
 from streamfn._tables import Table
+from streamfn.sources._checkpoints import put_in_place
 
 # Places where exports lie and where a replay keeps its progress: folders, and prefixes of S3 buckets.
 #
@@ -69,27 +70,7 @@ class Folder:
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=_NEW, delete=False) as beside:
-            try:
-                beside.write(content)
-                beside.flush()
-                os.fsync(beside.fileno())
-                beside.close()  # Windows moves no open file
-                Path(beside.name).replace(target)
-            except BaseException:
-                with suppress(OSError):
-                    beside.close()  # what could not be written is written once more here
-                Path(beside.name).unlink(missing_ok=True)
-                raise
-        self._keep_the_names(target.parent)
-
-    def _keep_the_names(self, folder: Path) -> None:
-        """Have the disk keep the folder, too, or after a loss of power it might know the files as they were before."""
-        with suppress(OSError):  # Windows opens no folders
-            opened = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            put_in_place(beside, content, target)
 
     def sweep(self) -> None:
         """Remove what processes have left that were killed while they wrote."""
@@ -145,14 +126,8 @@ class Bucket:
 
     def names(self, folder: str, /) -> Iterator[str]:
         """Give the names of the objects in a folder, in their order, which is that of S3's lists."""
-        below = f"{self.prefix}{folder}/"
-        page = self.client().list_objects_v2(Bucket=self.name, Prefix=below)
-        while True:
-            for each in page.get("Contents", ()):
-                yield each.get("Key", "").removeprefix(self.prefix)
-            if (token := page.get("NextContinuationToken")) is None:
-                return
-            page = self.client().list_objects_v2(Bucket=self.name, Prefix=below, ContinuationToken=token)
+        for key in keys_under(self.client(), self.name, f"{self.prefix}{folder}/"):
+            yield key.removeprefix(self.prefix)
 
     @contextmanager
     def local(self, name: str, /) -> Generator[Path | None]:
@@ -415,11 +390,7 @@ def _text(content: bytes, name: str) -> str:
 
 
 def _json(content: str | bytes, name: str) -> Mapping[str, object]:
-    try:
-        told = read_json(content)
-    except (ValueError, RecursionError):
-        told = None
-    if not is_map(told):
+    if (told := read_json_object(content)) is None:
         raise NotAnExport(f"{name} is no JSON object")
     return told
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 from typing_extensions import override
 
 from streamfn._aws import GetObjectOutput, S3Client, error_code, error_name
-from streamfn._errors import Misuse
+from streamfn._errors import Misuse, read_json_object
 from streamfn._records import as_text, is_map, member
 from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Place, place_at
 from streamfn.sources._checkpoints import lock_file
@@ -175,7 +175,7 @@ class ProgressStore:
             ) from error
 
     def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> Chunk:
-        told = _object(content)
+        told = read_json_object(content) or {}
         place = f"{self.place}/{name}"
         if told.get("version") not in {VERSION, INTERRUPTED}:
             raise NotProgress(
@@ -291,14 +291,6 @@ def progress_at(location: Location, client: S3Client | None = None) -> ProgressS
 def usual_place(export: Export, pipeline: str) -> ProgressStore:
     """Keep the progress of a pipeline beside the manifest."""
     return ProgressStore(export.place.within(f"streamfn-{pipeline.replace(':', '-')}"))
-
-
-def _object(content: bytes) -> Mapping[str, object]:
-    try:
-        told: object = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return told if is_map(told) else {}
 
 
 # Claims: one replay at a time has a progress, and a replay that dies does not keep the progress from the next
@@ -549,11 +541,7 @@ class _Lease:
             if error_code(error) in _REFUSED:  # it was there a moment ago
                 return None
             raise
-        try:
-            told: object = json.loads(answer["Body"].read())
-        except ValueError:
-            told = None
-        told = told if is_map(told) else {}
+        told = read_json_object(answer["Body"].read()) or {}
         is_free = told.get("held") is False or _age(answer) > LEASE
         return _Found(as_text(member(answer, "ETag")) or "", told.get("token"), is_free)
 

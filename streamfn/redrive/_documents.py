@@ -12,14 +12,13 @@ from typing import Final
 from typing_extensions import TypeVar, override
 
 from streamfn._aws import OnFirstUse, StreamsClient, Wait, error_code, error_name
-from streamfn._errors import read_json
+from streamfn._errors import read_json_object
 from streamfn._payloads import NotAStreamEvent, about_a_batch, is_of_a_window, read
 from streamfn._records import (
     Record,
     as_lambda_sends,
     as_sequence_number,
     as_text,
-    is_map,
     magnitude,
     member,
     record_of,
@@ -88,11 +87,8 @@ def read_document(text: str, *, with_payload: bool = True) -> Document | None:
 
     Without its payload, the records that it carries are left out.
     """
-    try:
-        told = read_json(text)
-    except (ValueError, RecursionError):
-        return None
-    if not is_map(told) or (batch := about_a_batch(told)) is None:
+    told = read_json_object(text)
+    if told is None or (batch := about_a_batch(told)) is None:
         return None
     function = _FUNCTION_ARN.fullmatch(as_text(member(told.get("requestContext"), "functionArn")) or "")
     pipe = _PIPE_ARN.fullmatch(as_text(member(told.get("context"), "partnerResourceArn")) or "")
