@@ -1,4 +1,4 @@
-"""AWS: this module alone knows boto3, besides the command line.
+"""AWS: this module alone makes clients of boto3 and reads their errors, besides the command line.
 
 - the name of the function, which Lambda puts into the environment
 - clients: held until their first use, checked where a user passes one, and made with waits that fit an invocation
@@ -9,6 +9,7 @@
 The protocols are those of boto3's clients, whether boto3 comes with types (of boto3-stubs or types-boto3) or with
 none. They ask for no more than what is called, so that a test can pass a client of its own. A call whose arguments
 differ from caller to caller, or that the stubs type each in their own way, is a property: its arguments are left open.
+Who is always passed a client, as `check_mapping` is, describes it beside its use.
 """
 
 from __future__ import annotations
@@ -236,6 +237,38 @@ class LedgerClient(Protocol):
     @property
     def update_item(self) -> Callable[..., object]:
         """Change an item if a condition holds; its type is left open for the same reason."""
+        ...
+
+
+class LedgerTableClient(Protocol):
+    """The calls to DynamoDB that make a ledger's table, as boto3 makes them.
+
+    The types of arguments are left open, because the stubs of boto3 describe them by typed dictionaries that
+    nothing but themselves fits.
+    """
+
+    @property
+    def create_table(self) -> Callable[..., object]:
+        """Begin to create a table."""
+        ...
+
+    @property
+    def get_waiter(self) -> Callable[..., TableWaiter]:
+        """Give what waits for a table, asked for by the name ``table_exists``."""
+        ...
+
+    @property
+    def update_time_to_live(self) -> Callable[..., object]:
+        """Say which attribute holds the time at which an item expires."""
+        ...
+
+
+class TableWaiter(Protocol):
+    """What waits for a table."""
+
+    @property
+    def wait(self) -> Callable[..., object]:
+        """Wait until the table can be used."""
         ...
 
 

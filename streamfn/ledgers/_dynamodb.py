@@ -15,6 +15,7 @@ from typing_extensions import TypeVar, override
 from streamfn._aws import (
     Backoff,
     LedgerClient,
+    LedgerTableClient,
     OnFirstUse,
     Wait,
     error_code,
@@ -47,7 +48,6 @@ from streamfn.ledgers._items import (
     MARK,
     SEGMENT,
     STREAM,
-    LedgerTableClient,
     batch_partition,
     create,
     definition_of,
