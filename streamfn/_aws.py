@@ -1,28 +1,39 @@
-"""AWS: clients that are made at their first use, their protocols, error names and waits between requests."""
+"""AWS: this module alone makes clients of boto3 and reads their errors, besides the command line.
+
+- the name of the function, which Lambda puts into the environment
+- clients: held until their first use, checked where a user passes one, and made with waits that fit an invocation
+- errors of boto3: their codes, and which of them are worth another try
+- waits between tries
+- the calls that are made, as protocols, and one function for each client: DynamoDB, DynamoDB Streams, SQS, S3, STS
+
+The protocols are those of boto3's clients, whether boto3 comes with types (of boto3-stubs or types-boto3) or with
+none. They ask for no more than what is called, so that a test can pass a client of its own. A call whose arguments
+differ from caller to caller, or that the stubs type each in their own way, is a property: its arguments are left open.
+Who is always passed a client, as `check_mapping` is, describes it beside its use.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from math import inf
 from random import random
 from threading import Lock
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Final, Generic, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Final, Generic, NotRequired, Protocol, TypeAlias, TypedDict, cast
 
 from typing_extensions import ReadOnly, TypeVar
 
 from streamfn._errors import Misuse, kind_of, shown
 from streamfn._records import Image
-from streamfn._time import SecondsLeft
 
 if TYPE_CHECKING:
     from botocore.config import Config
 
+# ruff: noqa: N803 (the arguments' names are AWS's own)
 
 # The environment of a function, and what Lambda sets in it.
 #
@@ -86,27 +97,10 @@ def short_waits() -> Config:
     return Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
+# Errors of boto3: their codes, and which of them are worth another try.
+
 _CODE: Final = r"[A-Za-z0-9_.:-]{1,200}"
 """The form of the codes that services give. Other text is no code, and may hold anything."""
-
-
-def error_code(error: BaseException) -> str | None:
-    """Find the code with which a service refused a call; None where it gave no answer, or one without a code.
-
-    boto3 makes an error of whatever answer there was, and so does a test that makes one.
-    """
-    if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
-        return None
-    from botocore.exceptions import ClientError
-
-    if not isinstance(error, ClientError):
-        return None
-    try:
-        code = cast("object", error.response["Error"]["Code"])
-    except (AttributeError, LookupError, TypeError):
-        return None
-    return code if isinstance(code, str) and re.fullmatch(_CODE, code) is not None else None
-
 
 _TURNED_AWAY: Final = frozenset(
     {
@@ -129,10 +123,22 @@ boto3 takes the status for the code where somebody on the way answers in the ser
 """
 
 
-def throttle_code(error: Exception) -> str | None:
-    """Name the error code if DynamoDB only asks to come again later, or give None if it is another error."""
-    code = error_code(error)
-    return code if code in _TURNED_AWAY else None
+def error_code(error: BaseException) -> str | None:
+    """Find the code with which a service refused a call; None where it gave no answer, or one without a code.
+
+    boto3 makes an error of whatever answer there was, and so does a test that makes one.
+    """
+    if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
+        return None
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError):
+        return None
+    try:
+        code = cast("object", error.response["Error"]["Code"])
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return code if isinstance(code, str) and re.fullmatch(_CODE, code) is not None else None
 
 
 def error_name(error: BaseException) -> str:
@@ -140,24 +146,70 @@ def error_name(error: BaseException) -> str:
     return error_code(error) or shown(type(error).__name__)
 
 
-# DynamoDB as a ledger sees it: the calls that it makes, and a client for them.
+def retry_reason(error: Exception, *, reconnects: bool = False) -> str | None:
+    """Name why the same request to DynamoDB may succeed later; None for an error that waiting does not help.
+
+    That is the code by which DynamoDB only asks to come again. For a caller that `reconnects`, a connection that was
+    lost is a reason as well, and the error's name stands for the code.
+    """
+    if (code := error_code(error)) is not None:
+        return code if code in _TURNED_AWAY else None
+    if not reconnects or "botocore.exceptions" not in sys.modules:
+        return None
+    from botocore.exceptions import BotoCoreError
+
+    return error_name(error) if isinstance(error, BotoCoreError) else None
 
 
-class Page(TypedDict):
+# Waits between tries.
+
+Wait: TypeAlias = Callable[[float], None]
+"""Waits so many seconds: `time.sleep`, but in tests."""
+
+
+class Backoff:
+    """The waits between tries, in seconds.
+
+    Each is drawn at random from a span twice as long as the one before, so that callers which were turned away at the
+    same moment do not all come back at the same moment ("Error handling with DynamoDB", Developer Guide; "Exponential
+    Backoff And Jitter", AWS Architecture Blog, calls it full jitter).
+    """
+
+    def __init__(self, shortest: float, longest: float) -> None:
+        """Begin with the shortest span."""
+        self._shortest = shortest
+        self._longest = longest
+        self._span = shortest
+
+    def next(self) -> float:
+        """Draw the next wait."""
+        seconds = self._span * random()  # noqa: S311 (nobody gains by guessing it)
+        self._span = min(2 * self._span, self._longest)
+        return seconds
+
+    def reset(self) -> None:
+        """Begin again: a try has succeeded."""
+        self._span = self._shortest
+
+
+# DynamoDB: a ledger's segments, and which stream is a table's newest.
+
+
+class QueryOutput(TypedDict):
     """A page of the items that a query finds, and the keys of the last one if there are more pages."""
 
     Items: ReadOnly[Sequence[Image]]
     LastEvaluatedKey: ReadOnly[NotRequired[Image]]
 
 
-class Written(TypedDict):
+class BatchWriteItemOutput(TypedDict):
     """What DynamoDB has not done of what it was asked to write, by table."""
 
     UnprocessedItems: ReadOnly[NotRequired[Mapping[str, Sequence[object]]]]
 
 
 class LedgerClient(Protocol):
-    """What is asked of boto3's client of DynamoDB."""
+    """The calls to DynamoDB that a ledger makes, as boto3 makes them."""
 
     def query(
         self,
@@ -169,12 +221,12 @@ class LedgerClient(Protocol):
         ExpressionAttributeValues: Image,
         FilterExpression: str = ...,
         ExclusiveStartKey: Image = ...,
-    ) -> Page:
+    ) -> QueryOutput:
         """Give a page of items."""
         ...
 
     @property
-    def batch_write_item(self) -> Callable[..., Written]:
+    def batch_write_item(self) -> Callable[..., BatchWriteItemOutput]:
         """Write items: ``(*, RequestItems: Mapping[str, Sequence[…]])``, by table.
 
         The type of requests is left open, because stubs of boto3 describe them by typed dictionaries that
@@ -188,113 +240,134 @@ class LedgerClient(Protocol):
         ...
 
 
-def make_client() -> LedgerClient:
+class LedgerTableClient(Protocol):
+    """The calls to DynamoDB that make a ledger's table, as boto3 makes them.
+
+    The types of arguments are left open, because the stubs of boto3 describe them by typed dictionaries that
+    nothing but themselves fits.
+    """
+
+    @property
+    def create_table(self) -> Callable[..., object]:
+        """Begin to create a table."""
+        ...
+
+    @property
+    def get_waiter(self) -> Callable[..., TableWaiter]:
+        """Give what waits for a table, asked for by the name ``table_exists``."""
+        ...
+
+    @property
+    def update_time_to_live(self) -> Callable[..., object]:
+        """Say which attribute holds the time at which an item expires."""
+        ...
+
+
+class TableWaiter(Protocol):
+    """What waits for a table."""
+
+    @property
+    def wait(self) -> Callable[..., object]:
+        """Wait until the table can be used."""
+        ...
+
+
+class TableDescription(TypedDict):
+    """What is asked of a table: which stream is its newest."""
+
+    LatestStreamArn: ReadOnly[NotRequired[str]]
+
+
+class DescribeTableOutput(TypedDict):
+    """The description, in its wrapping."""
+
+    Table: ReadOnly[TableDescription]
+
+
+class TablesClient(Protocol):
+    """The call to DynamoDB that names a table's stream, as boto3 makes it."""
+
+    def describe_table(self, *, TableName: str) -> DescribeTableOutput:
+        """Describe a table."""
+        ...
+
+
+class DynamoDBClient(LedgerClient, TablesClient, Protocol):
+    """Both, which one client of boto3's is."""
+
+
+def make_dynamodb() -> DynamoDBClient:
     """Make a client of DynamoDB, for the region and with the credentials that the environment names."""
     import boto3
 
     return boto3.client("dynamodb", config=short_waits())
 
 
-# How long a ledger waits before it asks DynamoDB again, and when it stops asking and reading.
+# DynamoDB Streams: shards and their records, which are looked into with care, since local servers leave parts of
+# them out.
 
-T = TypeVar("T")
-
-Wait: TypeAlias = Callable[[float], None]
-"""Waits so many seconds: `time.sleep`, but in tests."""
-
-_SHORTEST: Final = 0.05
-_LONGEST: Final = 2.0
-_ENOUGH: Final = 60.0
-"""How long is waited in all where nobody counts the time that is left, in seconds."""
+Raw: TypeAlias = Mapping[str, object]
+"""A record as boto3 hands it over."""
 
 
-class LedgerBusy(Exception):
-    """Raised where there is no time for another request; says why there would have to be one.
+class DescribeStreamOutput(TypedDict):
+    """A page of what there is to know of a stream: shards, and the last of them if there are more."""
 
-    DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for: a
-    longer timeout of the function helps.
-    """
+    StreamDescription: ReadOnly[Mapping[str, object]]
 
 
-class RequestBackoff:
-    """The waits of one read or one write.
+class GetShardIteratorOutput(TypedDict):
+    """A place in a shard."""
 
-    Each is drawn at random from a span twice as long as the one before, so that functions which were turned
-    away at the same moment do not all come back at the same moment ("Error handling with DynamoDB", Developer
-    Guide).
-    """
+    ShardIterator: ReadOnly[str]
 
-    def __init__(self, table_name: str, seconds_left: SecondsLeft, wait: Wait) -> None:
-        """Begin with the shortest span."""
-        self._table_name = table_name
-        self._seconds_left = seconds_left
-        self._wait = wait
-        self._span = _SHORTEST
-        self._waited = 0.0
-        self._answers = 0
-        self._checked = seconds_left()
-        self._longest = 0.0
 
-    def ask(self, request: Callable[[], T]) -> T:
-        """Ask until there is an answer. Fails with `LedgerBusy`, and with whatever else the request raises."""
-        while True:
-            try:
-                answer = request()
-            except Exception as error:
-                reason = throttle_code(error)
-                if reason is None:
-                    raise
-                self.pause(reason)
-            else:
-                self._answers += 1
-                return answer
+class GetRecordsOutput(TypedDict):
+    """A page of records, and the place after it; a closed shard that is read to its end has none."""
 
-    def check_time(self) -> None:
-        """Look at the time before a step of a read: a request, or an item that is unpacked.
+    Records: ReadOnly[Sequence[Raw]]
+    NextShardIterator: ReadOnly[NotRequired[str | None]]
 
-        The first request is made in any case. Fails with `LedgerBusy` where no more is left than the longest step so
-        far has taken.
+
+class StreamsClient(Protocol):
+    """The calls to DynamoDB Streams that are made here, as boto3 makes them."""
+
+    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput:
+        """List shards."""
+        ...
+
+    @property
+    def get_shard_iterator(self) -> Callable[..., GetShardIteratorOutput]:
+        """Find a place in a shard.
+
+        ``(*, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str)``. `StreamReader` asks for
+        ``TRIM_HORIZON`` and ``LATEST``, without a number, and for ``AFTER_SEQUENCE_NUMBER``; `redrive` for
+        ``AT_SEQUENCE_NUMBER`` and ``AFTER_SEQUENCE_NUMBER``.
         """
-        left = self._seconds_left()
-        if left == inf:
-            return
-        self._longest = max(self._longest, self._checked - left)
-        self._checked = left
-        if self._answers and left <= self._longest:
-            raise LedgerBusy(
-                f"reading the ledger {self._table_name} takes longer than the time that is left: "
-                f"{self._answers} requests were answered, and there are more"
-            )
+        ...
 
-    def pause(self, reason: str) -> None:
-        """Wait before the next request. Fails with `LedgerBusy`, for this reason, if time would be up after that."""
-        seconds = self._span * random()  # noqa: S311 (nobody gains by guessing it)
-        left = self._seconds_left()
-        if seconds >= (left if left < inf else _ENOUGH - self._waited):
-            raise LedgerBusy(
-                f"DynamoDB turned the ledger {self._table_name} away until time was up: {reason}"
-            )
-        self._wait(seconds)
-        self._checked = self._seconds_left()  # a wait is no step
-        self._waited += seconds
-        self._span = min(2 * self._span, _LONGEST)
+    def get_records(self, *, ShardIterator: str) -> GetRecordsOutput:
+        """Read a page of records."""
+        ...
 
 
-# What dead letters need of boto3: the calls that they make, and clients for them.
-#
-# The protocols are those of boto3's clients, whether it comes with types (of boto3-stubs or types-boto3) or
-# with none.
+def make_streams() -> StreamsClient:
+    """Make a client of DynamoDB Streams, for the region and with the credentials that the environment names."""
+    import boto3
 
-# ruff: noqa: N803 (the arguments' names are AWS's own)
+    return boto3.client("dynamodbstreams", config=short_waits())
 
 
-class Sent(TypedDict):
+# SQS: dead letters in a queue.
+
+
+class SendMessageBatchResultEntry(TypedDict):
     """An entry of a batch that SQS took."""
 
     Id: ReadOnly[str]
 
 
-class NotSent(TypedDict):
+class BatchResultErrorEntry(TypedDict):
     """An entry of a batch that SQS did not take, and whether it is the sender who is to blame."""
 
     Id: ReadOnly[str]
@@ -305,8 +378,8 @@ class NotSent(TypedDict):
 class SendMessageBatchOutput(TypedDict):
     """What became of a batch."""
 
-    Successful: ReadOnly[NotRequired[Sequence[Sent]]]
-    Failed: ReadOnly[NotRequired[Sequence[NotSent]]]
+    Successful: ReadOnly[NotRequired[Sequence[SendMessageBatchResultEntry]]]
+    Failed: ReadOnly[NotRequired[Sequence[BatchResultErrorEntry]]]
 
 
 class Message(TypedDict):
@@ -342,23 +415,34 @@ class SqsClient(Protocol):
         ...
 
 
+def make_sqs() -> SqsClient:
+    """Make a client of SQS, for the region and with the credentials that the environment names."""
+    import boto3
+
+    return boto3.client("sqs", config=short_waits())
+
+
+# S3: dead letters in a bucket, exports, and the progress of replays.
+
+
 class Readable(Protocol):
     """The content of an object, which is read once."""
 
-    def read(self) -> bytes:
-        """Read all of it."""
+    @property
+    def read(self) -> Callable[..., bytes]:
+        """Read all of it; where a data file of an export is read, in pieces: ``(amt: int)``."""
         ...
 
 
 class GetObjectOutput(TypedDict):
-    """An object."""
+    """An object; `LastModified` is a moment of S3's clock."""
 
     Body: ReadOnly[Readable]
     LastModified: ReadOnly[NotRequired[datetime]]
 
 
 class Object(TypedDict):
-    """An object, as a list tells of it."""
+    """An object, as a list tells of it; the types of boto3 leave open whether it has a key."""
 
     Key: ReadOnly[NotRequired[str]]
 
@@ -373,16 +457,21 @@ class ListObjectsOutput(TypedDict):
 class S3Client(Protocol):
     """The calls to S3 that are made here, as boto3 makes them."""
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object:
-        """Store an object."""
+    @property
+    def put_object(self) -> Callable[..., object]:
+        """Store an object: ``(*, Bucket: str, Key: str, Body: bytes)``.
+
+        Dead letters add ``ContentType``. The claim on a replay's progress adds ``IfMatch`` or ``IfNoneMatch``
+        ("Conditional writes", Amazon S3 User Guide), and reads ``ETag`` in the answer.
+        """
         ...
 
     def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
-        """Open an object."""
+        """Open an object. Of the claim on a replay's progress, ``ETag`` is read, and the headers of the answer."""
         ...
 
     def delete_object(self, *, Bucket: str, Key: str) -> object:
-        """Delete an object."""
+        """Delete an object; dead letters alone are."""
         ...
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = ...) -> ListObjectsOutput:
@@ -390,46 +479,27 @@ class S3Client(Protocol):
         ...
 
 
-class DescribeStreamOutput(TypedDict):
-    """A page of what there is to know of a stream: shards, and the last of them if there are more."""
-
-    StreamDescription: ReadOnly[Mapping[str, object]]
-
-
-class GetShardIteratorOutput(TypedDict):
-    """A place in a shard."""
-
-    ShardIterator: ReadOnly[str]
+def keys_under(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """List the keys with a prefix, which S3 orders, page by page; what is removed meanwhile does not disturb it."""
+    page = client.list_objects_v2(Bucket=bucket, Prefix=prefix)
+    while True:
+        yield from (key for each in page.get("Contents", ()) if (key := each.get("Key")) is not None)
+        if (token := page.get("NextContinuationToken")) is None:
+            return
+        page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, ContinuationToken=token)
 
 
-class GetRecordsOutput(TypedDict):
-    """A page of records, and the place after it; a closed shard that is read to its end has none."""
+def make_s3(*, patient: bool = False) -> S3Client:
+    """Make a client of S3, for the region and with the credentials that the environment names.
 
-    Records: ReadOnly[Sequence[Mapping[str, object]]]
-    NextShardIterator: ReadOnly[NotRequired[str]]
+    A `patient` one has the waits of boto3 itself, since nobody counts the seconds of a replay of an export.
+    """
+    import boto3
+
+    return boto3.client("s3") if patient else boto3.client("s3", config=short_waits())
 
 
-class StreamsClient(Protocol):
-    """The calls to DynamoDB Streams that are made here, as boto3 makes them."""
-
-    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput:
-        """List shards."""
-        ...
-
-    def get_shard_iterator(
-        self,
-        *,
-        StreamArn: str,
-        ShardId: str,
-        ShardIteratorType: Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"],
-        SequenceNumber: str,
-    ) -> GetShardIteratorOutput:
-        """Find a place in a shard."""
-        ...
-
-    def get_records(self, *, ShardIterator: str) -> GetRecordsOutput:
-        """Read a page of records."""
-        ...
+# STS: whose credentials these are.
 
 
 class CallerIdentity(TypedDict):
@@ -460,212 +530,9 @@ class CallerClient(Protocol):
         ...
 
 
-def make_sqs() -> SqsClient:
-    """Make a client of SQS, for the region and with the credentials that the environment names."""
-    import boto3
-
-    return boto3.client("sqs", config=short_waits())
-
-
-def make_s3() -> S3Client:
-    """Make a client of S3, for the region and with the credentials that the environment names."""
-    import boto3
-
-    return boto3.client("s3", config=short_waits())
-
-
-def make_streams() -> StreamsClient:
-    """Make a client of DynamoDB Streams, for the region and with the credentials that the environment names."""
-    import boto3
-
-    return boto3.client("dynamodbstreams", config=short_waits())
-
-
 def make_sts() -> CallerClient:
     """Make a client of STS, for the region and with the credentials that the environment names."""
     import boto3
 
     made: CallerClient = boto3.client("sts", config=short_waits())  # named, for who has no types of STS
     return made
-
-
-# What reading a stream needs of boto3: the calls that are made, and clients for them.
-#
-# The protocols are those of boto3's clients, whether it comes with types (of boto3-stubs or types-boto3) or
-# with none. Shards and records are looked into with care, since local servers leave parts of them out.
-
-# ruff: noqa: N803 (the arguments' names are AWS's own)
-
-
-Raw: TypeAlias = Mapping[str, object]
-"""A record as boto3 hands it over."""
-
-
-class ReadGetRecordsOutput(TypedDict):
-    """A page of records, and the place after it; a closed shard that is read to its end has none."""
-
-    Records: ReadOnly[Sequence[Raw]]
-    NextShardIterator: ReadOnly[NotRequired[str | None]]
-
-
-class ReadStreamsClient(Protocol):
-    """The calls to DynamoDB Streams that are made here, as boto3 makes them."""
-
-    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput:
-        """List shards."""
-        ...
-
-    def get_shard_iterator(
-        self,
-        *,
-        StreamArn: str,
-        ShardId: str,
-        ShardIteratorType: Literal["TRIM_HORIZON", "LATEST", "AFTER_SEQUENCE_NUMBER"],
-        SequenceNumber: str = ...,
-    ) -> GetShardIteratorOutput:
-        """Find a place in a shard."""
-        ...
-
-    def get_records(self, *, ShardIterator: str) -> ReadGetRecordsOutput:
-        """Read a page of records."""
-        ...
-
-
-class TableDescription(TypedDict):
-    """What is asked of a table: which stream is its newest."""
-
-    LatestStreamArn: ReadOnly[NotRequired[str]]
-
-
-class DescribeTableOutput(TypedDict):
-    """The description, in its wrapping."""
-
-    Table: ReadOnly[TableDescription]
-
-
-class TablesClient(Protocol):
-    """The call to DynamoDB that is made here, as boto3 makes it."""
-
-    def describe_table(self, *, TableName: str) -> DescribeTableOutput:
-        """Describe a table."""
-        ...
-
-
-def make_reading_streams() -> ReadStreamsClient:
-    """Make a client of DynamoDB Streams, for the region and with the credentials that the environment names."""
-    import boto3
-
-    return boto3.client("dynamodbstreams", config=short_waits())
-
-
-def make_tables() -> TablesClient:
-    """Make a client of DynamoDB, for the region and with the credentials that the environment names."""
-    return cast(
-        "TablesClient", _dynamodb()
-    )  # boto3 has no types of its own, and the project's leave its call out
-
-
-def _dynamodb() -> object:
-    import boto3
-
-    return boto3.client("dynamodb", config=short_waits())
-
-
-def retry_reason(error: Exception) -> str | None:
-    """Name why a request may succeed later, an error code or a lost connection; None if it cannot."""
-    from botocore.exceptions import BotoCoreError
-
-    return error_name(error) if isinstance(error, BotoCoreError) else throttle_code(error)
-
-
-# How long to wait before the next try: the longer, the more tries have failed in a row.
-
-
-class Backoff:
-    """The waits between tries, in seconds.
-
-    Each is drawn at random from a span twice as long as the one before, so that readers which were turned away at the
-    same moment do not all come back at the same moment ("Error handling with DynamoDB", Developer Guide; "Exponential
-    Backoff And Jitter", AWS Architecture Blog, calls it full jitter).
-    """
-
-    def __init__(self, shortest: float, longest: float) -> None:
-        """Begin with the shortest span."""
-        self._shortest = shortest
-        self._longest = longest
-        self._span = shortest
-
-    def next(self) -> float:
-        """Draw the next wait."""
-        seconds = self._span * random()  # noqa: S311 (nobody gains by guessing it)
-        self._span = min(2 * self._span, self._longest)
-        return seconds
-
-    def reset(self) -> None:
-        """Begin again: a try has succeeded."""
-        self._span = self._shortest
-
-
-# What exports and progress in a bucket need of boto3.
-
-# ruff: noqa: N803 (the arguments' names are AWS's own)
-
-
-class ExportReadable(Protocol):
-    """The content of an object, which is read once, in one piece or in several."""
-
-    def read(self, amt: int | None = None, /) -> bytes:
-        """Read so many bytes, or all."""
-        ...
-
-
-class ResponseMetadata(TypedDict):
-    """The part of an answer that tells of the answer itself."""
-
-    HTTPHeaders: ReadOnly[NotRequired[Mapping[str, str]]]
-
-
-class ExportGetObjectOutput(TypedDict):
-    """An object; `LastModified` is a moment of S3's clock."""
-
-    Body: ReadOnly[ExportReadable]
-    ETag: ReadOnly[NotRequired[str]]
-    LastModified: ReadOnly[NotRequired[datetime]]
-    ResponseMetadata: ReadOnly[NotRequired[ResponseMetadata]]
-
-
-class PutObjectOutput(TypedDict):
-    """The answer for an object that is stored."""
-
-    ETag: ReadOnly[NotRequired[str]]
-
-
-class ExportObject(TypedDict):
-    """An object, as a list tells of it; the types of boto3 leave open whether it has a key."""
-
-    Key: ReadOnly[NotRequired[str]]
-
-
-class ExportS3Client(Protocol):
-    """The calls to S3 that are made here, as boto3 makes them."""
-
-    def put_object(
-        self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = ..., IfNoneMatch: str = ...
-    ) -> PutObjectOutput:
-        """Store an object, on a condition if need be ("Conditional writes", Amazon S3 User Guide)."""
-        ...
-
-    def get_object(self, *, Bucket: str, Key: str) -> ExportGetObjectOutput:
-        """Open an object."""
-        ...
-
-    def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = ...) -> ListObjectsOutput:
-        """List objects, up to a thousand at a time."""
-        ...
-
-
-def make_s3_for_exports() -> ExportS3Client:
-    """Make a client of S3, for the region and with the credentials that the environment names."""
-    import boto3
-
-    return boto3.client("s3")

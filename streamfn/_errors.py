@@ -261,3 +261,16 @@ def read_json(text: str | bytes) -> object:
     """
     read: object = json.loads(text.removeprefix(_MARK) if isinstance(text, str) else text)
     return read
+
+
+def read_json_object(text: str | bytes) -> Mapping[str, object] | None:
+    """Read a document of JSON as `read_json` does; None for one that is no object, and for what is no JSON.
+
+    >>> read_json_object('{"a": 1}'), read_json_object("[1]"), read_json_object("{")
+    ({'a': 1}, None, None)
+    """
+    try:
+        read = read_json(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, object]", read) if isinstance(read, dict) else None  # JSON's keys are text

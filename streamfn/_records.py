@@ -231,6 +231,21 @@ def as_moment(value: object) -> datetime | None:
     return None
 
 
+def iso_moment(text: object) -> datetime | None:
+    """Read a moment in ISO 8601 with its time zone, and give it in UTC; None for anything else.
+
+    >>> iso_moment("2023-11-15T00:00:00+02:00")
+    datetime.datetime(2023, 11, 14, 22, 0, tzinfo=datetime.timezone.utc)
+    >>> iso_moment("2023-11-15T00:00:00"), iso_moment("now"), iso_moment(7)
+    (None, None, None)
+    """
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the first and the last hours that there are may be none in UTC
+        return None
+
+
 def as_number(value: object) -> int | float | None:
     """Return a piece of a payload as a number, also from text, or None if it is no number.
 

@@ -6,7 +6,6 @@ In this order: the event of a window, states as Lambda keeps them, and the funct
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from datetime import datetime
@@ -42,9 +41,11 @@ from streamfn._records import (
     MalformedRecord,
     RawRecord,
     Record,
+    as_json_value,
     as_sequence_number,
     as_text,
     is_map,
+    iso_moment,
     magnitude,
     member,
 )
@@ -109,7 +110,7 @@ def window_event(event: object) -> WindowEvent:
             "expected the event of a tumbling window: set TumblingWindowInSeconds on the event source mapping"
         )
     span = event.get("window")
-    start, end = (_moment(span.get(name)) for name in ("start", "end")) if is_map(span) else (None, None)
+    start, end = (iso_moment(span.get(name)) for name in ("start", "end")) if is_map(span) else (None, None)
     state = event.get("state")
     if start is None or end is None or not (state is None or is_map(state)):
         raise NotAStreamEvent(
@@ -124,14 +125,6 @@ def window_event(event: object) -> WindowEvent:
         terminated_early=early,
     )
     return WindowEvent(envelope, window, state or {}, ends=early or event["isFinalInvokeForWindow"] is True)
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 # States: the fold of a window so far, as the JSON that Lambda keeps for the next invocation.
@@ -195,18 +188,13 @@ class States(Generic[S]):
     def kept(self, folded: Folded[S]) -> Mapping[str, object]:
         """Return a state as plain JSON for Lambda. Raises `ValueError` for values that DynamoDB would not store."""
         told = {"form": FORM, "state": self._table.unstructure(folded.state), "watermark": folded.watermark}
-        plain: dict[str, object] = json.loads(json.dumps(told, default=_text))
+        plain: dict[str, object] = json.loads(json.dumps(told, default=as_json_value))
         return plain
 
-    @staticmethod
-    def is_too_large(kept: Mapping[str, object]) -> bool:
-        """Return whether Lambda would refuse to keep the state."""
-        return len(json.dumps(kept).encode()) > MOST_BYTES
 
-
-def _text(value: object) -> object:
-    """Write a binary as attribute values in JSON do; nothing else is left."""
-    return b64encode(cast("bytes", value)).decode()
+def is_too_large(kept: Mapping[str, object]) -> bool:
+    """Whether Lambda would not keep a state."""
+    return len(json.dumps(kept).encode()) > MOST_BYTES
 
 
 # The function that Lambda calls for a mapping with a tumbling window: folds, and emits when the window ends.
@@ -257,7 +245,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         window = replace(told.window, watermark=folded.watermark)
         if told.ends:
             return self._emitted(window, folded)
-        if self._states.is_too_large(kept):
+        if is_too_large(kept):
             return self._emitted(replace(window, terminated_early=True), folded)
         return {"state": kept, "batchItemFailures": []}
 

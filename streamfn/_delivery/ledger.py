@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import Final, Generic, Literal, Never, TypeAlias
+from typing import TYPE_CHECKING, Final, Generic, Literal, Never, Self, TypeAlias
 
 from typing_extensions import TypeVar, override
 
@@ -60,6 +60,9 @@ from streamfn.ledgers._protocol import (
     record_meant,
     stretch_of,
 )
+
+if TYPE_CHECKING:
+    from streamfn._delivery.descriptions import DeliveryDescription, MappingNeeds
 
 # Batches that join the records of several streams, as no mapping sends them: each stream keeps a ledger of its
 # own.
@@ -626,6 +629,33 @@ class RetryWithLedger(Generic[E_contra]):
     def check(self) -> None:
         """Check that the function has a scope here. Fails with `Misuse` if not; see `retry`."""
         self._scope()
+
+    @property
+    def needs(self) -> MappingNeeds:
+        """It needs its answers read, where it does not fail as a whole, and records that come for long enough."""
+        from streamfn._delivery.descriptions import (
+            MappingNeeds,  # here, because a cold start would pay for it
+        )
+
+        return MappingNeeds(
+            partial_answers=not self.whole_batch,
+            remembers=True,
+            puts_aside=self.dead_letters is not None,
+            patience=self.limits.longest,
+        )
+
+    def describe(self) -> DeliveryDescription:
+        """Name it, its stores and its limit."""
+        from streamfn._delivery.descriptions import DeliveryDescription
+
+        attempts = None if self.dead_letters is None else self.limits.attempts
+        return DeliveryDescription("retry", self.ledger, self.dead_letters, self.scope, attempts)
+
+    def with_stores(
+        self, ledger: Ledger, dead_letters: DeadLetters | None, this_process: ThisProcess | None, /
+    ) -> Self:
+        """Make the same delivery with other stores, as it is in another process."""
+        return replace(self, ledger=ledger, dead_letters=dead_letters, this_process=this_process)
 
     def _reported(
         self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline

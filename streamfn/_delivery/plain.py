@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from inspect import isasyncgenfunction, isgeneratorfunction
-from typing import Final, Generic, Protocol, TypeAlias, assert_never, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, assert_never, cast
 
 from returns.result import Result, Success
 from typing_extensions import TypeVar
@@ -36,6 +36,9 @@ from streamfn._failures import (
 from streamfn._payloads import fail_whole
 from streamfn._records import Record, StreamRecord
 from streamfn._time import Clock, Deadline, SecondsLeft, no_end
+
+if TYPE_CHECKING:
+    from streamfn._delivery.descriptions import DeliveryDescription, MappingNeeds
 
 # Reports: what becomes of each failure that a delivery sees, besides its redelivery.
 #
@@ -265,7 +268,11 @@ Process: TypeAlias = Callable[[Gate], Sequence[Result[Handled[object], Failed[E]
 
 
 class Delivery(Protocol[E_contra]):
-    """Runs a batch, and says which of its failures are still open."""
+    """Runs a batch, and says which of its failures are still open. `retry` and `acknowledge` make deliveries.
+
+    The name is there for annotations. The methods of deliveries, this one and those by which they describe themselves
+    (see `streamfn._delivery.descriptions`), are the library's own for now: they change without notice.
+    """
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
@@ -307,6 +314,21 @@ class Acknowledge(Value, Generic[E_contra]):
         send(self.report, failures, deadline.seconds_for_stores)
         return [failed for failed in failures if isinstance(failed.reason, OutOfTime)]
 
+    @property
+    def needs(self) -> MappingNeeds:
+        """It needs its answers read, for what was not started."""
+        from streamfn._delivery.descriptions import (
+            MappingNeeds,  # here, because a cold start would pay for it
+        )
+
+        return MappingNeeds(partial_answers=True, drops=True)
+
+    def describe(self) -> DeliveryDescription:
+        """Name it."""
+        from streamfn._delivery.descriptions import DeliveryDescription
+
+        return DeliveryDescription("acknowledge")
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Retry(Value, Generic[E_contra]):
@@ -324,3 +346,18 @@ class Retry(Value, Generic[E_contra]):
         if self.whole_batch:
             fail_whole(failures)
         return failures
+
+    @property
+    def needs(self) -> MappingNeeds:
+        """It needs its answers read, where it does not fail as a whole."""
+        from streamfn._delivery.descriptions import (
+            MappingNeeds,  # here, because a cold start would pay for it
+        )
+
+        return MappingNeeds(partial_answers=not self.whole_batch)
+
+    def describe(self) -> DeliveryDescription:
+        """Name it."""
+        from streamfn._delivery.descriptions import DeliveryDescription
+
+        return DeliveryDescription("retry")

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypedDict
 
 from streamfn._conversion.hints import name_of_type
-from streamfn._delivery.ledger import RetryWithLedger
-from streamfn._delivery.plain import Acknowledge, Retry
+from streamfn._delivery.descriptions import description_of
 from streamfn._events import EVENTS
 from streamfn._execution.concurrent import Concurrent
 from streamfn._execution.run import Series
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaFunction
 from streamfn._pipeline import Pipeline, Route, Strategy
+from streamfn._records import as_text
 from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, print_json, write
-from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
-from streamfn.ledgers import DynamoDBLedger
 
 # The outline of a pipeline as plain data: tables, handlers, strategies, and the delivery of failures.
 
@@ -114,31 +112,18 @@ def _strategy(strategy: Strategy) -> str:
 
 
 def _outlined_delivery(delivery: object) -> OutlinedDelivery:
-    match delivery:
-        case RetryWithLedger(ledger=ledger, dead_letters=dead_letters):
-            limits = delivery.limits
-            attempts = f", {counted(limits.attempts, 'attempt')}" if dead_letters is not None else ""
-            return OutlinedDelivery(
-                name=f"retry{attempts}",
-                ledger=ledger.table_name if isinstance(ledger, DynamoDBLedger) else type(ledger).__name__,
-                dead_letters=None if dead_letters is None else _place(dead_letters),
-            )
-        case Retry():
-            return OutlinedDelivery(name="retry", ledger=None, dead_letters=None)
-        case Acknowledge():
-            return OutlinedDelivery(name="acknowledge", ledger=None, dead_letters=None)
-        case _:
-            return OutlinedDelivery(name=type(delivery).__name__, ledger=None, dead_letters=None)
+    described = description_of(delivery)
+    attempts = "" if described.attempts is None else f", {counted(described.attempts, 'attempt')}"
+    return OutlinedDelivery(
+        name=f"{described.name}{attempts}",
+        ledger=_location(described.ledger),
+        dead_letters=_location(described.dead_letters),
+    )
 
 
-def _place(dead_letters: object) -> str:
-    match dead_letters:
-        case SqsDeadLetters():
-            return dead_letters.queue_url
-        case S3DeadLetters():
-            return f"s3://{dead_letters.bucket}/{dead_letters.prefix}"
-        case _:
-            return type(dead_letters).__name__
+def _location(store: object) -> str | None:
+    """Name where a store is kept; one that does not say so goes by its type."""
+    return None if store is None else as_text(getattr(store, "location", None)) or type(store).__name__
 
 
 # The flowchart in Mermaid's language.

@@ -45,13 +45,14 @@ def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetter
 
     Raises `Misuse` for a name that is neither a queue's nor a bucket's.
     """
+    from streamfn._delivery.descriptions import description_of
     from streamfn.dead_letters import SqsDeadLetters
 
     if name.startswith("s3://"):
         return _bucket(name)
     if not name.startswith(("https://", "http://")):
         raise Misuse(f"expected the URL of a queue, or s3://bucket/prefix, got {name!r}")
-    own = getattr(delivery, "dead_letters", None)
+    own = description_of(delivery).dead_letters
     if overflow is None and isinstance(own, SqsDeadLetters) and own.queue_url == name:
         return own
     return SqsDeadLetters(name, overflow=None if overflow is None else _bucket(overflow))
@@ -62,10 +63,11 @@ def keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | 
 
     Raises `Misuse` for a variable that is not set.
     """
+    from streamfn._delivery.descriptions import description_of
     from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 
     if not variables:
-        own = getattr(delivery, "dead_letters", None)
+        own = description_of(delivery).dead_letters
         signer = own.signer if isinstance(own, S3DeadLetters | SqsDeadLetters) else None
         return None if signer is None else signer.keys
     keys: list[bytes] = []
@@ -87,13 +89,13 @@ def _bucket(name: str) -> S3DeadLetters:
 
 def ledger_of(delivery: object, table: str | None) -> Ledger:
     """Return the ledger: the one of this table, or else the delivery's. Raises `Misuse` if there is none."""
-    from streamfn._delivery.ledger import RetryWithLedger
+    from streamfn._delivery.descriptions import description_of
     from streamfn.ledgers import DynamoDBLedger
 
     if table is not None:
         return DynamoDBLedger(table)
-    if isinstance(delivery, RetryWithLedger):
-        return delivery.ledger
+    if (ledger := description_of(delivery).ledger) is not None:
+        return ledger
     raise Misuse(
         "a redrive needs the ledger: name the function that has one, as in app:handler, or its table with --ledger"
     )
@@ -101,9 +103,9 @@ def ledger_of(delivery: object, table: str | None) -> Ledger:
 
 def scope_of(delivery: object) -> str | None:
     """Return the scope of a delivery; None if it uses the function's name."""
-    from streamfn._delivery.ledger import RetryWithLedger
+    from streamfn._delivery.descriptions import description_of
 
-    return delivery.scope if isinstance(delivery, RetryWithLedger) else None
+    return description_of(delivery).scope
 
 
 # The command ``streamfn redrive``.

@@ -224,7 +224,8 @@ def followed_function(
     process: Pipeline[object, object], function: LambdaFunction[object, object] | None, *, skips: bool
 ) -> LambdaFunction[object, object]:
     """Return the function for batches; one made of a pipeline reports nothing, since each line is printed already."""
-    from streamfn import acknowledge, lambda_handler, retry
+    from streamfn._delivery import acknowledge, retry
+    from streamfn._lambda import lambda_handler
 
     if skips:
         return lambda_handler(process, acknowledge(_leave))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, cast
 
 from typing_extensions import override
 
-from streamfn._errors import Misuse, kind_of, read_json
+from streamfn._errors import Misuse, kind_of, read_json, read_json_object
 from streamfn._records import as_text, is_map
 from streamfn.dead_letters._protocol import DeadLetter
 
@@ -124,7 +124,7 @@ def read_pointer(body: str) -> Pointer | None:
     >>> read_pointer(Pointer("follow-cards/announce/id-1", "letters", "id-1.json").to_json())
     Pointer(id='follow-cards/announce/id-1', bucket='letters', key='id-1.json')
     """
-    told = _object(body)
+    told = read_json_object(body) or {}
     letter, bucket, key = (as_text(told.get(name)) for name in ("id", "bucket", "key"))
     if told.get("pointer") != VERSION or letter is None or bucket is None or key is None:
         return None
@@ -139,17 +139,9 @@ def unwrapped(body: str) -> str:
     >>> unwrapped('{"Type": "Notification", "MessageId": "1", "Message": "hello"}')
     'hello'
     """
-    told = _object(body)
+    told = read_json_object(body) or {}
     message = as_text(told.get("Message"))
     return message if told.get("Type") == "Notification" and message is not None else body
-
-
-def _object(text: str) -> Mapping[str, object]:
-    try:
-        told = read_json(text)
-    except (ValueError, RecursionError):
-        return {}
-    return told if is_map(told) else {}
 
 
 # Messages to a queue: their size, and their batches.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from threading import Lock
 from typing import Final, Protocol, TypeAlias
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from streamfn._records import as_text, is_map, json_type, member
+from streamfn._records import as_text, is_map, iso_moment, json_type, member
 from streamfn._time import MACHINE_CLOCK, SecondsLeft
 from streamfn.ledgers._protocol import Pair
 
@@ -237,7 +237,7 @@ def read_letter(text: str) -> DeadLetter:
     names = ("scope", "handler", "identity", "stream", "reason")
     texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
     exception = told.get("exception")
-    attempts, at = _count(told.get("attempts")), _moment(told.get("at"))
+    attempts, at = _count(told.get("attempts")), iso_moment(told.get("at"))
     if len(texts) < len(names) or attempts is None or at is None or "record" not in told:
         raise NotADeadLetter("a part of the letter is missing, or is not what it should be")
     return DeadLetter(
@@ -248,7 +248,7 @@ def read_letter(text: str) -> DeadLetter:
         reason=texts["reason"],
         detail=as_text(told.get("detail")),
         attempts=attempts,
-        since=_moment(told.get("since")),
+        since=iso_moment(told.get("since")),
         at=at,
         location=as_text(told.get("location")),
         exception=exception if is_map(exception) else None,
@@ -268,14 +268,6 @@ def _plain(value: object) -> object:
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
 
 
 # Sources: letters are received from their store, and removed after they have been handled.

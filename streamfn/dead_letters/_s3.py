@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from streamfn._aws import OnFirstUse, S3Client, error_code, error_name, make_s3
+from streamfn._aws import OnFirstUse, S3Client, error_code, error_name, keys_under, make_s3
 from streamfn._errors import Misuse, checked_bucket, decoded, kind_of, shown
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, Received, SigningKeys
@@ -107,7 +107,7 @@ class S3DeadLetters:
         An object that S3 does not return, because it has just been deleted or may not be read, is left out, and this
         is logged. Raises the other exceptions of the client.
         """
-        for key in self._keys():
+        for key in keys_under(self._client(), self.bucket, self.prefix):
             if (received := self.take(key)) is not None:
                 yield received
 
@@ -125,6 +125,11 @@ class S3DeadLetters:
         sent = None if written is None else written.astimezone(UTC)
         return Received(key, _text_of(content), partial(self._remove, key), sent)
 
+    @property
+    def location(self) -> str:
+        """Name the bucket and the prefix as ``s3://bucket/prefix``, by which ``streamfn graph`` shows the letters."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
     @override
     def __repr__(self) -> str:
         return f"S3DeadLetters({self.bucket!r}, prefix={self.prefix!r})"
@@ -140,16 +145,6 @@ class S3DeadLetters:
 
     def _remove(self, key: str) -> None:
         self._client().delete_object(Bucket=self.bucket, Key=key)
-
-    def _keys(self) -> Iterator[str]:
-        """List the keys, which S3 orders, page by page; removals meanwhile do no harm."""
-        client = self._client()
-        page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix)
-        while True:
-            yield from (key for each in page.get("Contents", ()) if (key := each.get("Key")) is not None)
-            if (token := page.get("NextContinuationToken")) is None:
-                return
-            page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, ContinuationToken=token)
 
 
 def signer_of(keys: SigningKeys | None) -> Signer | None:

@@ -291,6 +291,11 @@ class SqsDeadLetters:
             for message in messages:
                 yield self._received(message, receipts)
 
+    @property
+    def location(self) -> str:
+        """Give the queue's URL, by which ``streamfn graph`` shows the letters."""
+        return self.queue_url
+
     @override
     def __repr__(self) -> str:
         return f"SqsDeadLetters({self.queue_url!r})"

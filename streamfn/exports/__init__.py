@@ -4,7 +4,7 @@
 on all of it, in processes on all cores, and resumes an interrupted run; `streamfn.spark` does so on a cluster.
 """
 
-from streamfn._aws import ExportS3Client as S3Client
+from streamfn._aws import S3Client
 from streamfn.exports._export import (
     DamagedExport,
     DataFile,

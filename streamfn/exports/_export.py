@@ -11,12 +11,12 @@ import io
 import json
 import os
 import re
-import shutil
 import zlib
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from posixpath import normpath
 from tempfile import NamedTemporaryFile
@@ -25,9 +25,9 @@ from typing import Final, Literal, TypeAlias, cast
 from returns.result import Failure, Result
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import ExportS3Client, OnFirstUse, error_code, make_s3_for_exports
+from streamfn._aws import OnFirstUse, S3Client, error_code, keys_under, make_s3
 from streamfn._dataclasses import success
-from streamfn._errors import Misuse, decoded, encoding_of, read_json
+from streamfn._errors import Misuse, decoded, encoding_of, read_json_object
 from streamfn._events import Event, structurer
 from streamfn._failures import Failed, Malformed, MissingImage, Undecodable
 from streamfn._records import (
@@ -40,12 +40,16 @@ from streamfn._records import (
     record_of,
 )
 from streamfn._tables import Table
+from streamfn.sources._checkpoints import put_in_place
 
 # Folders and prefixes of S3 buckets, which store exports and the progress of replays.
 #
 # Both are pickled by their names alone: a worker makes a client of its own.
 
 _GONE: Final = frozenset({"404", "NoSuchKey"})
+
+_PIECE: Final = 1024 * 1024
+"""How much of a data file is read at a time, in bytes."""
 
 _NEW: Final = ".new"
 """The end of the names of files that are being written."""
@@ -69,27 +73,7 @@ class Folder:
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=_NEW, delete=False) as beside:
-            try:
-                beside.write(content)
-                beside.flush()
-                os.fsync(beside.fileno())
-                beside.close()  # Windows moves no open file
-                Path(beside.name).replace(target)
-            except BaseException:
-                with suppress(OSError):
-                    beside.close()  # closing writes again after a failed write
-                Path(beside.name).unlink(missing_ok=True)
-                raise
-        self._keep_the_names(target.parent)
-
-    def _keep_the_names(self, folder: Path) -> None:
-        """Sync the folder as well, so that a loss of power does not restore the earlier names of files."""
-        with suppress(OSError):  # Windows opens no folders
-            opened = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            put_in_place(beside, content, target)
 
     def sweep(self) -> None:
         """Remove the temporary files of processes that were killed while they wrote."""
@@ -128,9 +112,7 @@ class Bucket:
 
     name: str
     prefix: str
-    client: OnFirstUse[ExportS3Client] = field(
-        default_factory=lambda: OnFirstUse(make_s3_for_exports, None), compare=False, repr=False
-    )
+    client: OnFirstUse[S3Client] = field(default_factory=lambda: _s3(None), compare=False, repr=False)
 
     def read(self, name: str, /) -> bytes | None:
         """Return the content of an object, or None if there is none."""
@@ -147,14 +129,8 @@ class Bucket:
 
     def names(self, folder: str, /) -> Iterator[str]:
         """Yield the names of the objects in a folder, in the order of S3's lists."""
-        below = f"{self.prefix}{folder}/"
-        page = self.client().list_objects_v2(Bucket=self.name, Prefix=below)
-        while True:
-            for each in page.get("Contents", ()):
-                yield each.get("Key", "").removeprefix(self.prefix)
-            if (token := page.get("NextContinuationToken")) is None:
-                return
-            page = self.client().list_objects_v2(Bucket=self.name, Prefix=below, ContinuationToken=token)
+        for key in keys_under(self.client(), self.name, f"{self.prefix}{folder}/"):
+            yield key.removeprefix(self.prefix)
 
     @contextmanager
     def local(self, name: str, /) -> Generator[Path | None]:
@@ -167,7 +143,8 @@ class Bucket:
             yield None
             return
         with NamedTemporaryFile(prefix="streamfn-", suffix=".json.gz") as copy:
-            shutil.copyfileobj(body, copy)
+            while piece := body.read(_PIECE):
+                copy.write(piece)
             copy.flush()
             yield Path(copy.name)
 
@@ -194,6 +171,10 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}".rstrip("/")
 
 
+def _s3(client: S3Client | None) -> OnFirstUse[S3Client]:
+    return OnFirstUse(partial(make_s3, patient=True), client)
+
+
 Place: TypeAlias = Folder | Bucket
 """Files by their names, in which slashes make folders."""
 
@@ -201,7 +182,7 @@ Location: TypeAlias = str | os.PathLike[str]
 """A folder, or a prefix of a bucket as ``s3://bucket/prefix``."""
 
 
-def place_at(location: Location, client: ExportS3Client | None = None) -> Place:
+def place_at(location: Location, client: S3Client | None = None) -> Place:
     """Find the place that a location names. Raises `Misuse` for one of another file system.
 
     >>> place_at("s3://backups/2024/")
@@ -212,7 +193,7 @@ def place_at(location: Location, client: ExportS3Client | None = None) -> Place:
         if text.startswith(scheme):
             bucket, _, prefix = text.removeprefix(scheme).partition("/")
             prefix = prefix.strip("/")
-            return Bucket(bucket, f"{prefix}/" if prefix else "", OnFirstUse(make_s3_for_exports, client))
+            return Bucket(bucket, f"{prefix}/" if prefix else "", _s3(client))
     path = text.removeprefix("file://")
     if "://" in path:
         raise Misuse(f"a location is a folder or s3://bucket/prefix, got {path.partition('://')[0]}://…")
@@ -284,7 +265,7 @@ class Export:
         return str(self.place)
 
 
-def open_export(location: Location, *, client: ExportS3Client | None = None) -> Export:
+def open_export(location: Location, *, client: S3Client | None = None) -> Export:
     """Read the manifests of an export and check them.
 
     `location` is the folder of the manifests, ``…/AWSDynamoDB/<ExportId>``, or a folder with one such export in it; in
@@ -412,11 +393,7 @@ def _text(content: bytes, name: str) -> str:
 
 
 def _json(content: str | bytes, name: str) -> Mapping[str, object]:
-    try:
-        told = read_json(content)
-    except (ValueError, RecursionError):
-        told = None
-    if not is_map(told):
+    if (told := read_json_object(content)) is None:
         raise NotAnExport(f"{name} is no JSON object")
     return told
 
@@ -427,8 +404,6 @@ def _json(content: str | bytes, name: str) -> Mapping[str, object]:
 # last change to an item in the span, compacted of all changes: with a new image alone the item was inserted (or, if
 # the export has new images only, inserted or modified), with both it was modified, and without a new image it was
 # removed.
-
-_PIECE: Final = 1024 * 1024
 
 
 def lines_of(export: Export, file: DataFile) -> Generator[bytes]:

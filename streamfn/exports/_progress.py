@@ -19,9 +19,9 @@ from uuid import uuid4
 
 from typing_extensions import override
 
-from streamfn._aws import ExportGetObjectOutput, ExportS3Client, error_code, error_name
-from streamfn._errors import Misuse
-from streamfn._records import as_text, is_map
+from streamfn._aws import GetObjectOutput, S3Client, error_code, error_name
+from streamfn._errors import Misuse, read_json_object
+from streamfn._records import as_text, is_map, member
 from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Place, place_at
 from streamfn.sources._checkpoints import lock_file
 
@@ -178,7 +178,7 @@ class ProgressStore:
             ) from error
 
     def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> Chunk:
-        told = _object(content)
+        told = read_json_object(content) or {}
         place = f"{self.place}/{name}"
         if told.get("version") not in {VERSION, INTERRUPTED}:
             raise NotProgress(
@@ -286,7 +286,7 @@ def _is_text(told: object) -> TypeGuard[str | None]:
     return told is None or isinstance(told, str)
 
 
-def progress_at(location: Location, client: ExportS3Client | None = None) -> ProgressStore:
+def progress_at(location: Location, client: S3Client | None = None) -> ProgressStore:
     """Keep progress in a folder, or under a prefix of a bucket, ``s3://bucket/prefix``."""
     return ProgressStore(place_at(location, client))
 
@@ -294,14 +294,6 @@ def progress_at(location: Location, client: ExportS3Client | None = None) -> Pro
 def usual_place(export: Export, pipeline: str) -> ProgressStore:
     """Keep the progress of a pipeline beside the manifest."""
     return ProgressStore(export.place.within(f"streamfn-{pipeline.replace(':', '-')}"))
-
-
-def _object(content: bytes) -> Mapping[str, object]:
-    try:
-        told: object = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return told if is_map(told) else {}
 
 
 # Claims: one replay at a time uses a progress, and a replay that dies does not block the next one.
@@ -539,7 +531,7 @@ class _Lease:
             if error_code(error) in _REFUSED:
                 return False
             raise
-        self._etag, self._renewed = answer.get("ETag", ""), began
+        self._etag, self._renewed = as_text(member(answer, "ETag")) or "", began
         return True
 
     def _found(self) -> _Found | None:
@@ -549,13 +541,9 @@ class _Lease:
             if error_code(error) in _REFUSED:  # it was there a moment ago
                 return None
             raise
-        try:
-            told: object = json.loads(answer["Body"].read())
-        except ValueError:
-            told = None
-        told = told if is_map(told) else {}
+        told = read_json_object(answer["Body"].read()) or {}
         is_free = told.get("held") is False or _age(answer) > LEASE
-        return _Found(answer.get("ETag", ""), told.get("token"), is_free)
+        return _Found(as_text(member(answer, "ETag")) or "", told.get("token"), is_free)
 
 
 def _now() -> float:
@@ -567,10 +555,10 @@ def _now() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-def _age(answer: ExportGetObjectOutput) -> float:
+def _age(answer: GetObjectOutput) -> float:
     """Return the age of an object, by the clock of S3, in seconds; 0 if the answer has no times."""
     written = answer.get("LastModified")
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    date = as_text(member(member(member(answer, "ResponseMetadata"), "HTTPHeaders"), "date"))
     if written is None or date is None:
         return 0.0
     return (parsedate_to_datetime(date) - written).total_seconds()

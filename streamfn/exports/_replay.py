@@ -19,7 +19,7 @@ from threading import Event
 from types import FrameType
 from typing import Final, Protocol, cast
 
-from streamfn._aws import ExportS3Client, error_name
+from streamfn._aws import S3Client, error_name
 from streamfn._errors import Misuse
 from streamfn._lambda import load_pipeline
 from streamfn._pipeline import Pipeline
@@ -415,7 +415,7 @@ def replay(
     chunk: int = CHUNK,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_interrupt: Callable[[], None] = lambda: None,
-    client: ExportS3Client | None = None,
+    client: S3Client | None = None,
 ) -> Replay:
     """Run a pipeline on a whole export, each handler on the records that it wants.
 

@@ -4,9 +4,9 @@
 `Ledger`.
 """
 
-from streamfn._aws import LedgerBusy, LedgerClient
-from streamfn.ledgers._dynamodb import DynamoDBLedger
-from streamfn.ledgers._items import LedgerTableClient, UnreadableSegment
+from streamfn._aws import LedgerClient, LedgerTableClient
+from streamfn.ledgers._dynamodb import DynamoDBLedger, LedgerBusy
+from streamfn.ledgers._items import UnreadableSegment
 from streamfn.ledgers._protocol import Entry, Ledger, MemoryLedger, Pair, Stretch
 
 __all__ = [

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import inf
 from threading import Lock
 from time import sleep, time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
 from streamfn._aws import (
-    LedgerBusy,
+    Backoff,
     LedgerClient,
+    LedgerTableClient,
     OnFirstUse,
-    RequestBackoff,
     Wait,
     error_code,
     function_name,
-    make_client,
+    make_dynamodb,
+    retry_reason,
 )
 from streamfn._errors import checked_ledger_name
 from streamfn._records import Image
@@ -46,7 +48,6 @@ from streamfn.ledgers._items import (
     MARK,
     SEGMENT,
     STREAM,
-    LedgerTableClient,
     batch_partition,
     create,
     definition_of,
@@ -116,7 +117,83 @@ def without(entries: Sequence[Entry], pairs: Mapping[Pair, Image]) -> Sequence[E
     return [entry for entry in entries if entry.pair not in pairs]
 
 
-# The log of segments: the requests of a ledger to its table, repeated after throttling.
+# The waits between requests, and when a ledger stops asking and reading.
+
+T = TypeVar("T")
+
+_SHORTEST: Final = 0.05
+_LONGEST: Final = 2.0
+_ENOUGH: Final = 60.0
+"""How long is waited in all where nobody counts the time that is left, in seconds."""
+
+
+class LedgerBusy(Exception):
+    """Raised where there is no time for another request; says why there would have to be one.
+
+    DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for: a
+    longer timeout of the function helps.
+    """
+
+
+class RequestBackoff:
+    """The waits of one read or one write, which count the time that is left."""
+
+    def __init__(self, table_name: str, seconds_left: SecondsLeft, wait: Wait) -> None:
+        """Begin with the shortest span."""
+        self._table_name = table_name
+        self._seconds_left = seconds_left
+        self._wait = wait
+        self._waits = Backoff(_SHORTEST, _LONGEST)
+        self._waited = 0.0
+        self._answers = 0
+        self._checked = seconds_left()
+        self._longest = 0.0
+
+    def ask(self, request: Callable[[], T]) -> T:
+        """Ask until there is an answer. Fails with `LedgerBusy`, and with whatever else the request raises."""
+        while True:
+            try:
+                answer = request()
+            except Exception as error:
+                reason = retry_reason(error)
+                if reason is None:
+                    raise
+                self.pause(reason)
+            else:
+                self._answers += 1
+                return answer
+
+    def check_time(self) -> None:
+        """Look at the time before a step of a read: a request, or an item that is unpacked.
+
+        The first request is made in any case. Fails with `LedgerBusy` where no more is left than the longest step so
+        far has taken.
+        """
+        left = self._seconds_left()
+        if left == inf:
+            return
+        self._longest = max(self._longest, self._checked - left)
+        self._checked = left
+        if self._answers and left <= self._longest:
+            raise LedgerBusy(
+                f"reading the ledger {self._table_name} takes longer than the time that is left: "
+                f"{self._answers} requests were answered, and there are more"
+            )
+
+    def pause(self, reason: str) -> None:
+        """Wait before the next request. Fails with `LedgerBusy`, for this reason, if time would be up after that."""
+        seconds = self._waits.next()
+        left = self._seconds_left()
+        if seconds >= (left if left < inf else _ENOUGH - self._waited):
+            raise LedgerBusy(
+                f"DynamoDB turned the ledger {self._table_name} away until time was up: {reason}"
+            )
+        self._wait(seconds)
+        self._checked = self._seconds_left()  # a wait is no step
+        self._waited += seconds
+
+
+# The log of segments: what a ledger asks of its table, again where DynamoDB turns it away.
 
 _AT_ONCE: Final = 25
 """The number of items in a BatchWriteItem; the limit of 16 MB holds too, since an item has less than 400 KB."""
@@ -358,7 +435,7 @@ class DynamoDBLedger:
         and elsewhere at its first use. Raises `Misuse` for a name that no table has.
         """
         self.table_name: str = checked_ledger_name(table_name)
-        the_client = OnFirstUse(make_client, client)
+        the_client: OnFirstUse[LedgerClient] = OnFirstUse(make_dynamodb, client)
         if function_name() is not None:
             the_client.prepare()
         self._log = SegmentLog(table_name, the_client, wait=sleep, now=time)
@@ -398,6 +475,11 @@ class DynamoDBLedger:
         as ``ResourceInUseException`` if there is a table of this name.
         """
         create(self.table_name, client)
+
+    @property
+    def location(self) -> str:
+        """Name the table, by which ``streamfn graph`` shows the ledger."""
+        return self.table_name
 
     @override
     def __repr__(self) -> str:

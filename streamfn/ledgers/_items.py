@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Final, TypeAlias, cast, get_args
 from urllib.parse import quote
 from uuid import uuid4
 
+from streamfn._aws import LedgerTableClient
 from streamfn._conversion.models import KeyAttribute
 from streamfn._records import Image, magnitude
 from streamfn.ledgers._protocol import Entry, Pair, State, Stretch, Waiting
@@ -52,38 +53,6 @@ MARK: Final = "~"
 """The begin of a mark's sort key, behind all digits. A mark has this as its lowest number as well, so that earlier
 versions take it for a segment that begins after the end of their range, and skip it.
 """
-
-
-class LedgerTableClient(Protocol):
-    """The methods of boto3's DynamoDB client that create a ledger's table.
-
-    The types of arguments are open, because the stubs of boto3 describe them by typed dictionaries that nothing but
-    themselves fits.
-    """
-
-    @property
-    def create_table(self) -> Callable[..., object]:
-        """Start to create a table."""
-        ...
-
-    @property
-    def get_waiter(self) -> Callable[..., TableWaiter]:
-        """Return a waiter for a table, by the name ``table_exists``."""
-        ...
-
-    @property
-    def update_time_to_live(self) -> Callable[..., object]:
-        """Set the attribute with the time at which an item expires."""
-        ...
-
-
-class TableWaiter(Protocol):
-    """Waits for a table."""
-
-    @property
-    def wait(self) -> Callable[..., object]:
-        """Wait until the table can be used."""
-        ...
 
 
 def definition_of(table_name: str) -> LedgerDefinition:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from typing_extensions import TypeIs
 
+from streamfn._delivery.descriptions import STRICTEST, MappingNeeds, needs_of
 from streamfn._errors import Misuse
 from streamfn._execution.run import series
 from streamfn._handlers import Handler
@@ -20,17 +21,7 @@ from streamfn._pipeline import Pipeline, Route
 from streamfn._records import EVENT_NAMES, EventName, RawRecord, StreamViewType, as_text, is_map, table_of
 from streamfn._tables import Table
 from streamfn.mappings._filters import for_kind, patterns_for
-from streamfn.mappings._rules import (
-    FOLDS,
-    STRICTEST,
-    Finding,
-    Needs,
-    Settings,
-    is_of_kinesis,
-    judge,
-    needs_of,
-    service_of,
-)
+from streamfn.mappings._rules import FOLDS, Finding, Settings, is_of_kinesis, judge, service_of
 from streamfn.mappings._witness import Source, Witness, witness_of
 
 # The filters of a mapping: whether Lambda can read them, whether any record matches, and which records they drop.
@@ -262,7 +253,7 @@ def _routes_of(handler: object) -> Sequence[Route] | None:
 def findings_of(
     client: LambdaClient,
     function_name: str,
-    needs: Needs,
+    needs: MappingNeeds,
     margin: timedelta,
     routes: Sequence[Route] | None = None,
 ) -> list[Finding]:
@@ -285,7 +276,7 @@ def findings_of(
     ]
 
 
-def _judged(mapping: Settings, needs: Needs, routes: Sequence[Route] | None) -> Iterator[Finding]:
+def _judged(mapping: Settings, needs: MappingNeeds, routes: Sequence[Route] | None) -> Iterator[Finding]:
     """Judge one mapping: its stream, its settings, and its filters if its stream is one that the function follows."""
     if (stranger := _of_stream(mapping, routes)) is not None:
         yield stranger
@@ -377,7 +368,7 @@ def _of_number(mappings: Sequence[Settings]) -> Iterator[Finding]:
         )
 
 
-def _of_repetition(enabled: Sequence[Settings], needs: Needs) -> Iterator[Finding]:
+def _of_repetition(enabled: Sequence[Settings], needs: MappingNeeds) -> Iterator[Finding]:
     by_stream: dict[str, list[str]] = {}
     for mapping in enabled:
         by_stream.setdefault(_stream(mapping), []).append(as_text(mapping.get("UUID")) or "unnamed")

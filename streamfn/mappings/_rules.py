@@ -9,8 +9,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 from typing_extensions import override
 
-from streamfn._delivery.ledger import RetryWithLedger
-from streamfn._delivery.plain import Acknowledge, Retry
+from streamfn._delivery.descriptions import MappingNeeds
 from streamfn._records import as_text, is_map
 
 # Findings: a setting, its value, the wanted value, and the reason.
@@ -41,79 +40,14 @@ class Finding:
         return f"{where}: {self.setting} is {self.found}, wanted {self.wanted}: {self.why}"
 
 
-# The needs of a delivery, in terms of Lambda's settings.
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """The properties of a delivery that Lambda's settings can defeat.
-
-    `partial_answers`: the answer lists the records that have to come again. `remembers`: there is a ledger.
-    `puts_aside`: records that cannot succeed become dead letters, once `patience` has passed since the first failure
-    at the latest. `drops`: a failure of a handler is not to come again. `folds`: there is a state of a tumbling
-    window.
-    """
-
-    partial_answers: bool
-    remembers: bool
-    puts_aside: bool
-    drops: bool
-    patience: timedelta
-    folds: bool = False
-
-
-FOLDS: Final = Needs(
-    partial_answers=False,
-    remembers=False,
-    puts_aside=False,
-    drops=False,
-    patience=timedelta(),
-    folds=True,
-)
-"""The needs of a window's function, which answers for whole batches alone."""
-
-STRICTEST: Final = Needs(
-    partial_answers=True,
-    remembers=True,
-    puts_aside=True,
-    drops=False,
-    patience=timedelta(hours=2),
-)
-"""The needs of `retry` with a ledger, dead letters and its own defaults."""
-
-
-def needs_of(delivery: object, /) -> Needs:
-    """Return the needs of a delivery; a user's own delivery counts as the strictest."""
-    match delivery:
-        case Acknowledge():
-            return Needs(
-                partial_answers=True, remembers=False, puts_aside=False, drops=True, patience=timedelta()
-            )
-        case Retry(whole_batch=whole_batch):
-            return Needs(
-                partial_answers=not whole_batch,
-                remembers=False,
-                puts_aside=False,
-                drops=False,
-                patience=timedelta(),
-            )
-        case RetryWithLedger(whole_batch=whole_batch, dead_letters=dead_letters, limits=limits):
-            return Needs(
-                partial_answers=not whole_batch,
-                remembers=True,
-                puts_aside=dead_letters is not None,
-                drops=False,
-                patience=limits.longest,
-            )
-        case _:
-            return STRICTEST
-
-
-# The rules for the settings of an event source mapping, one function each.
+# The rules that the settings of an event source mapping have to keep, one function each.
 #
-# Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which CloudFormation
-# shares; the effects of the settings are described under "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda
-# Developer Guide.
+# Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which
+# CloudFormation shares; what the settings do is said under "Using AWS Lambda with Amazon DynamoDB" in the AWS
+# Lambda Developer Guide. A delivery says itself what it needs of them.
+
+FOLDS: Final = MappingNeeds(partial_answers=False, folds=True)
+"""What the function of a window needs, which answers for whole batches alone."""
 
 Settings: TypeAlias = Mapping[str, object]
 """The settings of a mapping, by AWS's names."""
@@ -140,13 +74,13 @@ class Defect(NamedTuple):
     why: str
 
 
-def judge(settings: Settings, needs: Needs) -> list[Finding]:
+def judge(settings: Settings, needs: MappingNeeds) -> list[Finding]:
     """List the defects in the settings of a mapping, in the order of the rules."""
     mapping = as_text(settings.get("UUID"))
     return [Finding(mapping, *defect) for rule in _RULES if (defect := rule(settings, needs)) is not None]
 
 
-def _answers_are_read(settings: Settings, needs: Needs) -> Defect | None:
+def _answers_are_read(settings: Settings, needs: MappingNeeds) -> Defect | None:
     types = settings.get("FunctionResponseTypes")
     listed = (
         cast("list[object]", types) if isinstance(types, list) else []
@@ -162,7 +96,7 @@ def _answers_are_read(settings: Settings, needs: Needs) -> Defect | None:
     )
 
 
-def _attempts_are_unlimited(settings: Settings, needs: Needs) -> Defect | None:
+def _attempts_are_unlimited(settings: Settings, needs: MappingNeeds) -> Defect | None:
     attempts = _number(settings, "MaximumRetryAttempts", unset=_UNLIMITED)
     progresses = needs.partial_answers or needs.remembers or needs.puts_aside
     if attempts == _UNLIMITED or not progresses:
@@ -176,7 +110,7 @@ def _attempts_are_unlimited(settings: Settings, needs: Needs) -> Defect | None:
     )
 
 
-def _loss_is_noted(settings: Settings, needs: Needs) -> Defect | None:
+def _loss_is_noted(settings: Settings, needs: MappingNeeds) -> Defect | None:
     part: object = settings
     for name in ("DestinationConfig", "OnFailure", "Destination"):
         part = part.get(name) if is_map(part) else None
@@ -190,7 +124,7 @@ def _loss_is_noted(settings: Settings, needs: Needs) -> Defect | None:
     )
 
 
-def _age_ends_before_the_stream_forgets(settings: Settings, needs: Needs) -> Defect | None:
+def _age_ends_before_the_stream_forgets(settings: Settings, needs: MappingNeeds) -> Defect | None:
     age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
     # How long a Kinesis stream keeps its records is a setting of its own.
     forgets = not is_of_kinesis(settings) and timedelta(seconds=age) >= RETENTION
@@ -205,7 +139,7 @@ def _age_ends_before_the_stream_forgets(settings: Settings, needs: Needs) -> Def
     )
 
 
-def _age_outlasts_patience(settings: Settings, needs: Needs) -> Defect | None:
+def _age_outlasts_patience(settings: Settings, needs: MappingNeeds) -> Defect | None:
     age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
     if not needs.puts_aside or age == _UNLIMITED or timedelta(seconds=age) > needs.patience:
         return None
@@ -217,7 +151,7 @@ def _age_outlasts_patience(settings: Settings, needs: Needs) -> Defect | None:
     )
 
 
-def _batches_are_of_windows_or_not(settings: Settings, needs: Needs) -> Defect | None:
+def _batches_are_of_windows_or_not(settings: Settings, needs: MappingNeeds) -> Defect | None:
     seconds = _number(settings, "TumblingWindowInSeconds", unset=0)
     if needs.folds and seconds == 0:
         return Defect(
@@ -237,7 +171,7 @@ def _batches_are_of_windows_or_not(settings: Settings, needs: Needs) -> Defect |
     )
 
 
-def _reading_begins_with_the_first(settings: Settings, _: Needs) -> Defect | None:
+def _reading_begins_with_the_first(settings: Settings, _: MappingNeeds) -> Defect | None:
     position = as_text(settings.get("StartingPosition")) or TRIM_HORIZON
     if position == TRIM_HORIZON:
         return None
@@ -249,7 +183,7 @@ def _reading_begins_with_the_first(settings: Settings, _: Needs) -> Defect | Non
     return Defect("StartingPosition", position, TRIM_HORIZON, f"{lost}, nor is what the stream held by then")
 
 
-def _reading_works(settings: Settings, _: Needs) -> Defect | None:
+def _reading_works(settings: Settings, _: MappingNeeds) -> Defect | None:
     told = as_text(settings.get("LastProcessingResult")) or ""
     # A call that failed comes again; a problem of any other kind keeps Lambda from reading at all.
     if not told.startswith("PROBLEM") or "Function call failed" in told:
@@ -262,7 +196,7 @@ def _reading_works(settings: Settings, _: Needs) -> Defect | None:
     )
 
 
-_RULES: Final[tuple[Callable[[Settings, Needs], Defect | None], ...]] = (
+_RULES: Final[tuple[Callable[[Settings, MappingNeeds], Defect | None], ...]] = (
     _answers_are_read,
     _attempts_are_unlimited,
     _loss_is_noted,
@@ -290,6 +224,6 @@ def _number(settings: Settings, name: str, *, unset: int) -> int:
     return value if isinstance(value, int) else unset
 
 
-def _ages(needs: Needs) -> str:
+def _ages(needs: MappingNeeds) -> str:
     least = f"more than {needs.patience.total_seconds():.0f} and " if needs.puts_aside else ""
     return f"{least}less than {RETENTION.total_seconds():.0f}"

@@ -3,51 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import sleep
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final
 
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import GetRecordsOutput, OnFirstUse, StreamsClient, error_code, error_name, throttle_code
-from streamfn._errors import read_json
+from streamfn._aws import OnFirstUse, StreamsClient, Wait, error_code, error_name
+from streamfn._errors import read_json_object
 from streamfn._payloads import NotAStreamEvent, about_a_batch, is_of_a_window, read
 from streamfn._records import (
     Record,
     as_lambda_sends,
     as_sequence_number,
     as_text,
-    is_map,
     magnitude,
     member,
     record_of,
 )
 from streamfn._time import SecondsLeft
+from streamfn.sources._shards import (
+    IteratorExpired,
+    IteratorType,
+    Listing,
+    NotAnswered,
+    NotThere,
+    RecordsDropped,
+    Requests,
+)
 
-# The documents about discarded batches: those of a function's OnFailure destination, and those of a pipe.
+# The documents about batches that are given up: Lambda's, of a function's OnFailure destination, and those of a
+# pipe.
 #
-# Their shape is the one of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
-# Developer Guide. A queue and a topic receive the range of the shard alone; a bucket gets the records too. An
-# EventBridge pipe sends a similar document to its dead-letter queue, and names itself instead of the function.
+# Their shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS
+# Lambda Developer Guide. A queue and a topic are told the range of the shard alone; a bucket gets the records
+# too. A pipe of EventBridge sends the like to its dead-letter queue, and names itself there where Lambda names
+# the function.
 
 _PIPE_ARN: Final = re.compile(r"arn:[^:]+:pipes:[^:]*:[^:]*:pipe/(?P<name>.+)")
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(:[^:]+)?")
 
 
 class NotADocument(ValueError):
-    """A text with the shape of a document of Lambda, but without a required part; the message names the part."""
+    """A text that has the shape of a document of Lambda's, but not all that is needed; the message says what."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
-    """A batch that Lambda or a pipe discarded.
+    """A batch that Lambda or a pipe gave up.
 
-    `function` is the function's name, or None if a `pipe` sent the document, which is its name then, and `owner_arn`
-    is the ARN of either. `is_of_window` says that the mapping has a tumbling window. `size` is the number of records
-    in the batch. They lie in the `shard` of the `stream`, in the range from `start` to `end`, with other records
-    between them if the mapping has parallel lanes or a filter. `records` are the batch's, if the document carries
-    them.
+    `function` is the function's name, or None where it was a `pipe`, whose name that is, and `owner_arn` the ARN of
+    either. `is_of_window` says that the
+    mapping has a tumbling window. `size` says how many records the batch had. They lie in the `shard` of
+    the `stream`, in the range from `start` to `end`, with others between them if the mapping has parallel lanes
+    or a filter. `records` are the batch's, where the document carries them.
     """
 
     function: str | None
@@ -63,7 +74,7 @@ class Document:
 
     @property
     def owner(self) -> str:
-        """The owner: the name of the function, or of the pipe."""
+        """Whose it is: the name of the function, or of the pipe."""
         return self.function or f"the pipe {self.pipe}"
 
     @override
@@ -72,15 +83,12 @@ class Document:
 
 
 def read_document(text: str, *, with_payload: bool = True) -> Document | None:
-    """Parse a document of Lambda or of a pipe; None for text of another shape. Raises `NotADocument`.
+    """Read a document of Lambda's or of a pipe; None for whatever has another shape. Fails with `NotADocument`.
 
-    Without its payload, the records in the document are left out.
+    Without its payload, the records that it carries are left out.
     """
-    try:
-        told = read_json(text)
-    except (ValueError, RecursionError):
-        return None
-    if not is_map(told) or (batch := about_a_batch(told)) is None:
+    told = read_json_object(text)
+    if told is None or (batch := about_a_batch(told)) is None:
         return None
     function = _FUNCTION_ARN.fullmatch(as_text(member(told.get("requestContext"), "functionArn")) or "")
     pipe = _PIPE_ARN.fullmatch(as_text(member(told.get("context"), "partnerResourceArn")) or "")
@@ -112,7 +120,7 @@ def read_document(text: str, *, with_payload: bool = True) -> Document | None:
 
 
 def _is_elsewhere(record: Record, stream: str, start: str, end: str) -> bool:
-    """Return whether a record names another stream, or another place in it, than the document."""
+    """Whether a record says that it is of another stream, or of another place in it, than a document is about."""
     number = record.sequence_number
     return record.event_source_arn not in {None, stream} or (
         number is not None and not magnitude(start) <= magnitude(number) <= magnitude(end)
@@ -136,185 +144,173 @@ def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
         raise NotADocument(f"the document's payload: {problem}") from None
 
 
-# Reading a stream again: the range of a document, and the record of a truncated letter.
+# Reading a stream again: a stretch of a shard that a document is about, and the record of a truncated letter.
 
 T = TypeVar("T")
 
-Wait: TypeAlias = Callable[[float], None]
-"""Waits this many seconds: `time.sleep`, except in tests."""
-
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""The waits before further tries, in seconds, when DynamoDB throttles a request."""
+"""How long to wait before each further try, in seconds, where DynamoDB turns a request away."""
 
 IDLE: Final = 100
-"""The number of empty answers in a row after which the shard counts as unreadable."""
+"""After so many answers in a row that bring nothing, the shard counts as one that cannot be read."""
 
 IDLE_AT_ONCE: Final = 10
-"""The same limit for a search of one record: a shard with the record returns it at once, or after an empty page."""
+"""So many, where one record is looked for: a shard that has it gives it at once, or after a page that is empty."""
 
-_GONE: Final = frozenset({"ResourceNotFoundException", "TrimmedDataAccessException"})
-"""The error codes for a shard, or for records in it, that the stream no longer has after 24 hours."""
-
-
-_NOT_HERE: Final = _GONE | {"ValidationException"}
-"""The code for a number that the shard does not have, or no longer has, while another shard may."""
-
-_Kind: TypeAlias = Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
+_ELSEWHERE: Final = "ValidationException"
+"""The code for a number that the shard does not have, while another one may."""
 
 
 class Forgotten(Exception):
-    """Raised if the stream no longer has the records; names the answer."""
+    """Raised where the stream no longer has what is to be read; says what it answered."""
 
 
 class Unreachable(Exception):
-    """Raised if the stream cannot be read; names the answer."""
+    """Raised where the stream cannot be read; says what it answered."""
+
+
+class PatientRequests(Requests):
+    """Requests to a stream that are made again after ever longer pauses where DynamoDB turns them away."""
+
+    def __init__(
+        self, client: OnFirstUse[StreamsClient], stream: str, seconds_left: SecondsLeft, wait: Wait
+    ) -> None:
+        """Take the client, the ARN of the stream, the time for pauses, and whoever waits."""
+        super().__init__(client, stream, reconnects=False)
+        self._seconds_left = seconds_left
+        self._wait = wait
+
+    @override
+    def _ask(self, request: Callable[[], T]) -> T:
+        """Make a request until there is an answer, or no time for the next pause."""
+        for pause in PAUSES:
+            try:
+                return super()._ask(request)
+            except NotAnswered:
+                if self._seconds_left() <= pause:
+                    raise
+            self._wait(pause)
+        return super()._ask(request)
 
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Reads shards, and waits between requests."""
+    """Reads shards, and waits where it is asked to."""
 
     client: OnFirstUse[StreamsClient]
     seconds_left: SecondsLeft
     wait: Wait = sleep
 
     def read(self, document: Document) -> list[Record]:
-        """Return all records of a document's range, as Lambda would send them; the batch's are among them.
+        """Give all records of a document's range, as Lambda would send them; the batch's are among them.
 
-        Raises `Forgotten` and `Unreachable`.
+        Fails with `Forgotten` and with `Unreachable`.
         """
-        try:
-            return self._range(document)
-        except Unreachable:
-            raise
-        except Exception as error:  # noqa: BLE001 (the document stays)
-            if error_code(error) in _GONE:
-                raise Forgotten(error_name(error)) from None
-            raise Unreachable(error_name(error)) from None
+        with _sorted():
+            return _range(document, self._requests(document.stream))
 
     def find(self, stream: str, number: str) -> Record:
-        """Return the record of a sequence number, as Lambda would send it, from the shard that has it.
+        """Give the record of a sequence number, as Lambda would send it, from whichever shard has it.
 
-        Raises `Forgotten` and `Unreachable`.
+        Fails with `Forgotten` and with `Unreachable`.
         """
+        with _sorted():
+            return _found(number, self._requests(stream))
+
+    def _requests(self, stream: str) -> Requests:
+        return PatientRequests(self.client, stream, self.seconds_left, self.wait)
+
+
+@contextmanager
+def _sorted() -> Generator[None]:
+    """Raise `Forgotten` or `Unreachable` in the place of whatever is raised: the letter or the document stays."""
+    try:
+        yield
+    except (Forgotten, Unreachable):
+        raise
+    except (NotThere, RecordsDropped) as error:
+        raise Forgotten(str(error)) from None
+    except (NotAnswered, IteratorExpired) as error:
+        raise Unreachable(str(error)) from None
+    except Exception as error:  # noqa: BLE001 (whatever it is)
+        raise Unreachable(error_name(error)) from None
+
+
+def _range(document: Document, requests: Requests) -> list[Record]:
+    """Read page by page until the end of the range, or of the shard, which has no next iterator then."""
+    found: list[Record] = []
+    position: str | None = _iterator(document, requests, found)
+    end, idle = magnitude(document.end), 0
+    while position is not None and idle < IDLE:
+        idle += 1
         try:
-            return self._found(stream, number)
-        except (Forgotten, Unreachable):
-            raise
-        except Exception as error:  # noqa: BLE001 (the letter stays)
-            if error_code(error) in _GONE:
-                raise Forgotten(error_name(error)) from None
-            raise Unreachable(error_name(error)) from None
+            page = requests.page(position)
+        except IteratorExpired:
+            position = _iterator(document, requests, found)
+            continue
+        for raw in page.records:
+            idle = 0
+            record = record_of(as_lambda_sends(raw, document.stream), len(found))
+            place = magnitude(record.sequence_number or "")
+            if place <= end:
+                found.append(record)
+            if place >= end:
+                return found
+        position = page.after
+    if position is not None:
+        raise Unreachable("the shard is open, and does not come to the end of the range")
+    return found
 
-    def _found(self, stream: str, number: str) -> Record:
-        """Search each shard whose range contains the number: one for each partition of the table."""
-        undecided = False
-        for shard in list(self._shards_around(stream, magnitude(number))):
-            try:
-                record = self._at(stream, shard, number)
-            except Unreachable:
-                undecided = True
-            except Exception as error:
-                if error_code(error) not in _NOT_HERE:
-                    raise
-            else:
-                if record is not None:
-                    return record
-        if undecided:
-            raise Unreachable("a shard that may have the record is open, and gives nothing")
-        raise Forgotten("no shard of the stream has the record")
 
-    def _shards_around(self, stream: str, place: tuple[int, str]) -> Iterator[str]:
-        """Name the shards whose range holds a number; one that is open has no end yet."""
-        last: str | None = None
-        while True:
-            description = self._description(stream, last)
-            shards = description.get("Shards")
-            for shard in cast("list[object]", shards) if isinstance(shards, list) else ():
-                name, numbers = as_text(member(shard, "ShardId")), member(shard, "SequenceNumberRange")
-                start = as_text(member(numbers, "StartingSequenceNumber"))
-                end = as_text(member(numbers, "EndingSequenceNumber"))
-                begins_behind = start is not None and magnitude(start) > place
-                ends_before = end is not None and magnitude(end) < place
-                if name is not None and not begins_behind and not ends_before:
-                    yield name
-            if not (last := as_text(description.get("LastEvaluatedShardId"))):
-                return
+def _iterator(document: Document, requests: Requests, found: list[Record]) -> str:
+    """Begin with the range, or go on after what is found."""
+    last = found[-1].sequence_number if found else None
+    kind: IteratorType = "AT_SEQUENCE_NUMBER" if last is None else "AFTER_SEQUENCE_NUMBER"
+    return requests.iterator(document.shard, kind, last or document.start)
 
-    def _description(self, stream: str, last: str | None) -> Mapping[str, object]:
-        client = self.client()
-        if last is None:
-            answer = self._ask(lambda: client.describe_stream(StreamArn=stream))
-        else:
-            answer = self._ask(lambda: client.describe_stream(StreamArn=stream, ExclusiveStartShardId=last))
-        return answer["StreamDescription"]
 
-    def _at(self, stream: str, shard: str, number: str) -> Record | None:
-        """Return the record of a number; None if the shard has none, so that another record or the end comes first."""
-        position: str | None = self._position(stream, shard, "AT_SEQUENCE_NUMBER", number)
-        for _ in range(IDLE_AT_ONCE):
-            if position is None:
-                return None
-            if (page := self._page(position)) is None:  # the wait takes longer than all these pages
-                break
-            if page["Records"]:
-                record = record_of(as_lambda_sends(page["Records"][0], stream), 0)
-                return record if magnitude(record.sequence_number or "") == magnitude(number) else None
-            position = page.get("NextShardIterator")
-        raise Unreachable("the shard is open, and does not come to the record")
-
-    def _range(self, document: Document) -> list[Record]:
-        """Read page by page until the end of the range, or of the shard, which has no next iterator then."""
-        found: list[Record] = []
-        position: str | None = self._iterator(document, found)
-        end, idle = magnitude(document.end), 0
-        while position is not None and idle < IDLE:
-            idle += 1
-            if (page := self._page(position)) is None:
-                position = self._iterator(document, found)
-                continue
-            for raw in page["Records"]:
-                idle = 0
-                record = record_of(as_lambda_sends(raw, document.stream), len(found))
-                place = magnitude(record.sequence_number or "")
-                if place <= end:
-                    found.append(record)
-                if place >= end:
-                    return found
-            position = page.get("NextShardIterator")
-        if position is not None:
-            raise Unreachable("the shard is open, and does not come to the end of the range")
-        return found
-
-    def _iterator(self, document: Document, found: list[Record]) -> str:
-        """Return an iterator at the start of the range, or after the last record that was read."""
-        last = found[-1].sequence_number if found else None
-        kind: _Kind = "AT_SEQUENCE_NUMBER" if last is None else "AFTER_SEQUENCE_NUMBER"
-        return self._position(document.stream, document.shard, kind, last or document.start)
-
-    def _position(self, stream: str, shard: str, kind: _Kind, number: str) -> str:
-        answer = self._ask(
-            lambda: self.client().get_shard_iterator(
-                StreamArn=stream, ShardId=shard, ShardIteratorType=kind, SequenceNumber=number
-            )
-        )
-        return answer["ShardIterator"]
-
-    def _page(self, position: str) -> GetRecordsOutput | None:
-        """Read a page; None where its iterator is too old, which it is after 15 minutes."""
+def _found(number: str, requests: Requests) -> Record:
+    """Look into each shard whose range holds the number: beside one another lie as many as the table has parts."""
+    undecided = False
+    for shard in _shards_around(requests.shards(), magnitude(number)):
         try:
-            return self._ask(lambda: self.client().get_records(ShardIterator=position))
+            record = _at(shard, number, requests)
+        except Unreachable:
+            undecided = True
+        except (NotThere, RecordsDropped):
+            pass
         except Exception as error:
-            if error_code(error) == "ExpiredIteratorException":
-                return None
-            raise
+            if error_code(error) != _ELSEWHERE:
+                raise
+        else:
+            if record is not None:
+                return record
+    if undecided:
+        raise Unreachable("a shard that may have the record is open, and gives nothing")
+    raise Forgotten("no shard of the stream has the record")
 
-    def _ask(self, request: Callable[[], T]) -> T:
-        for pause in PAUSES:
-            try:
-                return request()
-            except Exception as error:
-                if throttle_code(error) is None or self.seconds_left() <= pause:
-                    raise
-            self.wait(pause)
-        return request()
+
+def _shards_around(listing: Listing, place: tuple[int, str]) -> Iterator[str]:
+    """Name the shards whose range holds a number; one that is open has no end yet."""
+    for name, shard in listing.shards.items():
+        begins_behind = shard.first is not None and magnitude(shard.first) > place
+        ends_before = shard.last is not None and magnitude(shard.last) < place
+        if name and not begins_behind and not ends_before:
+            yield name
+
+
+def _at(shard: str, number: str, requests: Requests) -> Record | None:
+    """Give the record of a number; None where the shard has none, so that another or the end comes first."""
+    position: str | None = requests.iterator(shard, "AT_SEQUENCE_NUMBER", number)
+    for _ in range(IDLE_AT_ONCE):
+        if position is None:
+            return None
+        try:
+            page = requests.page(position)
+        except IteratorExpired:  # which takes longer than all these pages do
+            break
+        if page.records:
+            record = record_of(as_lambda_sends(page.records[0], requests.stream), 0)
+            return record if magnitude(record.sequence_number or "") == magnitude(number) else None
+        position = page.after
+    raise Unreachable("the shard is open, and does not come to the record")

@@ -3,8 +3,7 @@
 `StreamReader` reads a DynamoDB stream and calls a function with the records, as Lambda's event source mapping would.
 """
 
-from streamfn._aws import ReadStreamsClient as StreamsClient
-from streamfn._aws import TablesClient
+from streamfn._aws import StreamsClient, TablesClient
 from streamfn.sources._checkpoints import (
     After,
     CheckpointInUse,

@@ -8,15 +8,15 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias, assert_never, cast
+from typing import IO, Final, Protocol, TypeAlias, assert_never, cast
 
 from typing_extensions import override
 
 from streamfn._errors import Misuse, decoded, kind_of, read_json
-from streamfn._records import as_sequence_number, as_text, is_map
+from streamfn._records import as_sequence_number, as_text, is_map, iso_moment
 
 # Positions: the progress in a shard, as a checkpoint stores it.
 
@@ -154,7 +154,37 @@ def _lock_of_this_system() -> Callable[[int], None] | None:
     return None
 
 
-# Checkpoints in a file, for a reader that goes on after the end of an earlier process.
+# Files that are replaced as a whole: whenever the process dies, the file is either as before or as after.
+
+
+def put_in_place(beside: IO[bytes], content: bytes, target: Path) -> None:
+    """Write to a file that lies beside another, have the disk keep it, and put it in the other's place.
+
+    Where that fails, nothing is left of it, and what the file system raises is raised.
+    """
+    written = Path(beside.name)
+    try:
+        beside.write(content)
+        beside.flush()
+        os.fsync(beside.fileno())
+        beside.close()  # Windows moves no open file
+        written.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            beside.close()  # what could not be written is written once more here
+        with suppress(OSError):
+            written.unlink()
+        raise
+    # The disk is to keep the folder, too, or after a loss of power it might know the file as it was before.
+    with suppress(OSError):  # Windows opens no folders
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+# Checkpoints in a file, for a reader that goes on where the process before it ended, however that ended.
 
 _FORMAT: Final = "streamfn checkpoints"
 _VERSION: Final = 1
@@ -209,18 +239,8 @@ class FileCheckpoints:
             "stream": stream_arn,
             "shards": {shard_id: _written(position) for shard_id, position in positions.items()},
         }
-        beside = self._path.with_name(f"{self._path.name}.new")
-        try:
-            with beside.open("w", encoding="utf-8") as file:
-                json.dump(told, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
-        self._keep_the_name()
+        with self._path.with_name(f"{self._path.name}.new").open("wb") as beside:
+            put_in_place(beside, json.dumps(told, indent=2).encode(), self._path)
 
     def release(self, stream_arn: str, /) -> None:  # noqa: ARG002 (the file is of one stream)
         """Release the file for another reader."""
@@ -248,15 +268,6 @@ class FileCheckpoints:
         except UnicodeDecodeError:
             raise self._refusal("it is no text") from None
         return self._read(text, stream_arn)
-
-    def _keep_the_name(self) -> None:
-        """Sync the folder as well, so that a loss of power does not restore the earlier file."""
-        with suppress(OSError):  # Windows opens no folders
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
     def _read(self, text: str, stream_arn: str) -> Mapping[str, Position]:
         try:
@@ -302,8 +313,5 @@ def _position(told: object) -> Position | None:
         return None
     if (number := as_sequence_number(told.get("after"))) is not None:
         return After(number)
-    try:
-        moment = datetime.fromisoformat(as_text(told.get("since")) or "")
-        return Since(moment.astimezone(UTC)) if moment.tzinfo is not None else None
-    except (ValueError, OverflowError):  # the first and the last hours of datetime may not exist in UTC
-        return None
+    moment = iso_moment(told.get("since"))
+    return None if moment is None else Since(moment)

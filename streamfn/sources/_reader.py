@@ -13,11 +13,11 @@ from typing_extensions import override
 from streamfn._aws import (
     Backoff,
     OnFirstUse,
-    ReadStreamsClient,
+    StreamsClient,
     TablesClient,
     error_code,
-    make_reading_streams,
-    make_tables,
+    make_dynamodb,
+    make_streams,
 )
 from streamfn._delivery.plain import check_delivery, check_report, what_raised
 from streamfn._errors import Misuse, check_function, checked_table_name, has_methods, kind_of
@@ -213,7 +213,7 @@ class Rounds:
     def _look(self) -> None:
         """List the shards, and begin with those that may be read now."""
         try:
-            listing = self._requests.shards()
+            listing = self._shards()
         except NotAnswered as error:
             self._tell(TurnedAway(self._requests.stream, None, str(error)))
             self._look_at = self._clock.monotonic() + self._looks.next()
@@ -225,6 +225,16 @@ class Rounds:
         if self._is_new:
             self._begin(listing)
         self._open(listing)
+
+    def _shards(self) -> Listing:
+        """List the shards. Fails with `NotAnswered`, and with `NoStream`."""
+        try:
+            return self._requests.shards()
+        except NotThere:
+            raise NoStream(
+                f"there is no stream {self._requests.stream}, or no longer: name the table instead, or its "
+                "LatestStreamArn"
+            ) from None
 
     def _begin(self, listing: Listing) -> None:
         """Save where the reader begins before it reads anything, so that another start makes no difference later."""
@@ -311,7 +321,7 @@ class Rounds:
     def _not_there(self, shard: Shard, reason: str) -> None:
         """Check whether a shard is gone for good. Raises `NoStream` if the stream is."""
         try:
-            self._listing = self._requests.shards()
+            self._listing = self._shards()
         except NotAnswered as error:
             self._turned_away(shard, str(error))
             return
@@ -384,7 +394,7 @@ class StreamReader:
         stream_arn: str | None = None,
         *,
         table: str | NamedTable | None = None,
-        client: ReadStreamsClient | None = None,
+        client: StreamsClient | None = None,
         tables: TablesClient | None = None,
         start: Start = "horizon",
         checkpoints: Checkpoints | None = None,
@@ -407,8 +417,8 @@ class StreamReader:
             raise Misuse(f"poll={poll} should be longer than that")
         self._stream_arn = stream_arn
         self._table = table if isinstance(table, str) or table is None else table.name
-        self._client = OnFirstUse(make_reading_streams, client)
-        self._tables = OnFirstUse(make_tables, tables)
+        self._client = OnFirstUse(make_streams, client)
+        self._tables: OnFirstUse[TablesClient] = OnFirstUse(make_dynamodb, tables)
         self._start: Start = start
         self._checkpoints: Checkpoints = MemoryCheckpoints() if checkpoints is None else checkpoints
         self._batch_size = batch_size

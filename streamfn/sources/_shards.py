@@ -6,26 +6,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._aws import (
-    Backoff,
-    OnFirstUse,
-    Raw,
-    ReadGetRecordsOutput,
-    ReadStreamsClient,
-    error_code,
-    error_name,
-    retry_reason,
-)
+from streamfn._aws import Backoff, OnFirstUse, Raw, StreamsClient, error_code, error_name, retry_reason
 from streamfn._records import as_moment, as_sequence_number, as_text, member
 from streamfn.sources._checkpoints import After, Drained, Position, Since
 
 # Requests to a stream, with errors sorted by their consequences.
 
 T = TypeVar("T")
+
+IteratorType: TypeAlias = Literal["TRIM_HORIZON", "LATEST", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
+"""Where in a shard an iterator begins; the latter two go by a sequence number."""
 
 
 class NotAnswered(Exception):
@@ -56,10 +50,15 @@ _SORTS: Final[dict[str | None, type[Exception]]] = {
 
 
 class Listed(NamedTuple):
-    """A shard as the stream lists it. A closed one gets no more records; `parent` may no longer be listed."""
+    """A shard as the stream lists it. A closed one gets no more records; `parent` may no longer be listed.
+
+    `first` and `last` are the sequence numbers at which it begins and ends, as far as that is told.
+    """
 
     parent: str | None
     is_closed: bool
+    first: str | None = None
+    last: str | None = None
 
 
 class Listing(NamedTuple):
@@ -76,13 +75,15 @@ class Page(NamedTuple):
     after: str | None
 
 
-@dataclass(slots=True)
 class Requests:
     """The requests to a stream. All methods raise `NotAnswered`, and the other exceptions of the client."""
 
-    client: OnFirstUse[ReadStreamsClient]
-    stream: str
-    _was_reached: bool = False
+    def __init__(self, client: OnFirstUse[StreamsClient], stream: str, *, reconnects: bool = True) -> None:
+        """Take the client, the ARN of the stream, and whether a connection that is lost will be looked for again."""
+        self.client = client
+        self.stream = stream
+        self._reconnects = reconnects
+        self._was_reached = False
 
     def shards(self) -> Listing:
         """List all shards. Raises `NoStream`."""
@@ -96,46 +97,32 @@ class Requests:
             if not last:
                 return Listing(shards, description.get("StreamStatus") == "DISABLED")
 
-    def iterator(self, shard: str, start: Literal["TRIM_HORIZON", "LATEST"] | None, number: str) -> str:
+    def iterator(self, shard: str, kind: IteratorType, number: str | None = None) -> str:
         """Find a place in a shard, by default that after a record. Raises `RecordsDropped` and `NotThere`."""
         client = self.client()
-        if start is None:
-            answer = self._ask(
-                lambda: client.get_shard_iterator(
-                    StreamArn=self.stream,
-                    ShardId=shard,
-                    ShardIteratorType="AFTER_SEQUENCE_NUMBER",
-                    SequenceNumber=number,
-                )
+        place = {} if number is None else {"SequenceNumber": number}
+        answer = self._ask(
+            lambda: client.get_shard_iterator(
+                StreamArn=self.stream, ShardId=shard, ShardIteratorType=kind, **place
             )
-        else:
-            answer = self._ask(
-                lambda: client.get_shard_iterator(
-                    StreamArn=self.stream, ShardId=shard, ShardIteratorType=start
-                )
-            )
+        )
         return answer["ShardIterator"]
 
     def page(self, iterator: str) -> Page:
         """Read a page. Raises `IteratorExpired`, `RecordsDropped` and `NotThere`."""
         client = self.client()
-        answer: ReadGetRecordsOutput = self._ask(lambda: client.get_records(ShardIterator=iterator))
+        answer = self._ask(lambda: client.get_records(ShardIterator=iterator))
         return Page(list(answer["Records"]), answer.get("NextShardIterator"))
 
     def _description(self, last: str | None) -> Mapping[str, object]:
         client = self.client()
-        try:
-            answer = self._ask(
-                lambda: (
-                    client.describe_stream(StreamArn=self.stream)
-                    if last is None
-                    else client.describe_stream(StreamArn=self.stream, ExclusiveStartShardId=last)
-                )
+        answer = self._ask(
+            lambda: (
+                client.describe_stream(StreamArn=self.stream)
+                if last is None
+                else client.describe_stream(StreamArn=self.stream, ExclusiveStartShardId=last)
             )
-        except NotThere:
-            raise NoStream(
-                f"there is no stream {self.stream}, or no longer: name the table instead, or its LatestStreamArn"
-            ) from None
+        )
         return answer["StreamDescription"]
 
     def _ask(self, request: Callable[[], T]) -> T:
@@ -148,8 +135,7 @@ class Requests:
         except Exception as error:
             if (sort := _SORTS.get(error_code(error))) is not None:
                 raise sort(error_name(error)) from None
-            reason = retry_reason(error)
-            if reason is None or not (self._was_reached or error_code(error)):
+            if (reason := retry_reason(error, reconnects=self._reconnects and self._was_reached)) is None:
                 raise
             raise NotAnswered(reason) from None
         self._was_reached = True
@@ -158,9 +144,11 @@ class Requests:
 
 def _listed(told: object) -> tuple[str, Listed]:
     """Read a shard's part of a page; see `Shard` in the DynamoDB Streams API Reference."""
-    closed_by = member(member(told, "SequenceNumberRange"), "EndingSequenceNumber")
+    numbers = member(told, "SequenceNumberRange")
+    first, closed_by = (member(numbers, f"{end}SequenceNumber") for end in ("Starting", "Ending"))
     parent = as_text(member(told, "ParentShardId")) or None
-    return as_text(member(told, "ShardId")) or "", Listed(parent, closed_by is not None)
+    listed = Listed(parent, closed_by is not None, as_text(first), as_text(closed_by))
+    return as_text(member(told, "ShardId")) or "", listed
 
 
 # Lineage: the order in which shards may be read, so that the changes of an item come in their order.
@@ -242,12 +230,12 @@ class Shard:
     def seek(self, requests: Requests) -> None:
         """Set the iterator to the place to read on from. Raises as `Requests.iterator` does."""
         if self.at_end:
-            self.iterator = requests.iterator(self.name, "LATEST", "")
+            self.iterator = requests.iterator(self.name, "LATEST")
             self.at_end = False
         elif self.place is None:
-            self.iterator = requests.iterator(self.name, "TRIM_HORIZON", "")
+            self.iterator = requests.iterator(self.name, "TRIM_HORIZON")
         else:
-            self.iterator = requests.iterator(self.name, None, self.place)
+            self.iterator = requests.iterator(self.name, "AFTER_SEQUENCE_NUMBER", self.place)
 
     def read(self, page: Page) -> None:
         """Add the records of a page."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamfn import lambda_handler, retry
 from streamfn.cli._common import load_named
 from streamfn.cli.graph import (
     Outline,
@@ -16,6 +18,7 @@ from streamfn.cli.graph import (
     flowchart,
     outline_of,
 )
+from streamfn.ledgers import MemoryLedger
 from tests.cli import app
 from tests.cli.commands import call
 
@@ -139,6 +142,26 @@ def test_deliveries_are_named() -> None:
         {"name": "retry, 5 attempts", "ledger": "MemoryLedger", "dead_letters": "MemoryDeadLetters"},
         {"name": "Own", "ledger": None, "dead_letters": None},
     ]
+
+
+class Elsewhere(MemoryLedger):
+    """A ledger of a user's own that says where it is kept, as far as anybody can read that."""
+
+    def __init__(self, location: object) -> None:
+        super().__init__()
+        self.location = location
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"), [("redis://ledger", "redis://ledger"), (7, "Elsewhere"), ("", "Elsewhere")]
+)
+def test_a_store_of_ones_own_is_drawn_by_its_location(
+    location: object, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = lambda_handler(app.process, retry(ledger=Elsewhere(location)))
+    monkeypatch.setattr(app, "remembering", function)
+    ran = call("graph", "tests.cli.app:remembering", "--json")
+    assert ran.document["delivery"] == {"name": "retry", "ledger": shown, "dead_letters": None}
 
 
 def test_a_mistake_is_a_line() -> None:

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from streamfn._aws import Message, NotSent, ReceiveMessageOutput, SendMessageBatchOutput, Sent
+from streamfn._aws import (
+    BatchResultErrorEntry,
+    Message,
+    ReceiveMessageOutput,
+    SendMessageBatchOutput,
+    SendMessageBatchResultEntry,
+)
 from streamfn.dead_letters import DeadLetter, read_letter
 from streamfn.dead_letters._messages import Entry
 
@@ -53,8 +59,8 @@ class Queue:
         if isinstance(answer, Exception):
             raise answer
         taken = [entry for entry in Entries if letter_id(entry) not in answer and size(entry) <= self.takes]
-        sent: list[Sent] = [{"Id": entry["Id"]} for entry in taken]
-        refused: list[NotSent] = [
+        sent: list[SendMessageBatchResultEntry] = [{"Id": entry["Id"]} for entry in taken]
+        refused: list[BatchResultErrorEntry] = [
             {"Id": entry["Id"], "SenderFault": answer[letter_id(entry)], "Code": "NoReason"}
             if letter_id(entry) in answer
             else {"Id": entry["Id"], "SenderFault": True, "Code": "InvalidParameterValue"}

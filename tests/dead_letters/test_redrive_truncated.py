@@ -201,6 +201,17 @@ def test_only_shards_whose_range_has_the_record_are_asked() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "TrimmedDataAccessException", "ResourceNotFoundException"]
+)
+def test_a_shard_that_does_not_have_the_record_leaves_it_to_the_next(code: str) -> None:
+    stream = Stream(stream_of([RECORDS[0], RECORDS[3]], RECORDS[1:]).shards, missing=code)
+    assert find(stream, RECORDS[2]) == "a2"
+    without = Stream(stream.shards[:1], missing=code)
+    with pytest.raises(Forgotten, match="no shard of the stream has the record"):
+        find(without, RECORDS[2])
+
+
 def test_a_shard_that_comes_to_another_record_first_does_not_have_it() -> None:
     """A server may take a number that a shard does not have for the place behind it."""
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
+from botocore.exceptions import BotoCoreError
 from typing_extensions import override
 
 from streamfn._aws import GetRecordsOutput, OnFirstUse
@@ -164,3 +165,11 @@ def test_what_the_stream_has_forgotten_is_told_as_that(code: str) -> None:
 def test_whatever_else_is_raised_is_unreachable(error: Exception, named: str) -> None:
     with pytest.raises(Unreachable, match=f"^{named}$"):
         read(Shard(RECORDS, answers=[error]), INSIDE)
+
+
+def test_a_connection_that_is_lost_on_the_way_is_not_waited_for() -> None:
+    """A reader goes on for days and looks for it again; a redrive is ended and begun again."""
+    waited: list[float] = []
+    with pytest.raises(Unreachable, match=r"^BotoCoreError$"):
+        read(Shard(RECORDS, answers=[BotoCoreError()]), INSIDE, waited)
+    assert waited == []

@@ -22,9 +22,9 @@ from examples.demo.report import Outcome, outcomes
 from examples.demo.runs import RETRIES, Course, Outside, Run, as_deployed, by_hand
 from examples.demo.services import SearchIndex, Slack
 from streamfn import Delivery, retry
+from streamfn._delivery.descriptions import needs_of
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
-from streamfn.mappings._rules import needs_of
 from streamfn.testing import insert_event, remove_event
 from tests.examples.outside import fresh_clients
 

@@ -19,7 +19,8 @@ from samtranslator.yaml_helper import yaml_parse
 from examples.cards import app
 from examples.cards.app import cards, handler
 from examples.demo.runs import as_deployed
-from streamfn.mappings._rules import judge, needs_of
+from streamfn._delivery.descriptions import needs_of
+from streamfn.mappings._rules import judge
 from tests.sam import NoManagedPolicies
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

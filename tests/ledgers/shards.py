@@ -30,11 +30,11 @@ class Mortal:
     table: MemoryTable
     lives: int | None = None
 
-    def query(self, **request: object) -> _client.Page:
-        query: Callable[..., _client.Page] = self.table.query
+    def query(self, **request: object) -> _client.QueryOutput:
+        query: Callable[..., _client.QueryOutput] = self.table.query
         return query(**request)
 
-    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> _client.Written:
+    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> _client.BatchWriteItemOutput:
         self._live()
         return self.table.batch_write_item(RequestItems=RequestItems)
 

@@ -11,7 +11,7 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 
-from streamfn._aws import OnFirstUse, Page, Written, make_client
+from streamfn._aws import BatchWriteItemOutput, OnFirstUse, QueryOutput, make_dynamodb
 from streamfn.ledgers import Entry, LedgerClient, Stretch
 from streamfn.ledgers._dynamodb import SegmentLog
 from streamfn.ledgers._items import items_of, partition_of
@@ -90,7 +90,7 @@ class MemoryTable:
         ExpressionAttributeValues: Item,
         FilterExpression: str | None = None,
         ExclusiveStartKey: Item | None = None,
-    ) -> Page:
+    ) -> QueryOutput:
         assert TableName == NAME
         assert ConsistentRead, "what another invocation has just written would be missing"
         expressions = f"{KeyConditionExpression} {FilterExpression or ''}"
@@ -124,7 +124,7 @@ class MemoryTable:
             return {"Items": found}
         return {"Items": found, "LastEvaluatedKey": {name: page[-1][name] for name in ("stream", "segment")}}
 
-    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> Written:
+    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> BatchWriteItemOutput:
         assert [NAME] == list(RequestItems)
         new = {key_of(item): item for item in map(item_of, RequestItems[NAME])}
         assert 1 <= len(new) == len(RequestItems[NAME]) <= 25
@@ -265,12 +265,12 @@ class Moody:
     table: MemoryTable
     moods: list[Exception | int]
 
-    def query(self, **request: object) -> Page:
+    def query(self, **request: object) -> QueryOutput:
         self._mood(0)
-        query: Callable[..., Page] = self.table.query
+        query: Callable[..., QueryOutput] = self.table.query
         return query(**request)
 
-    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> Written:
+    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[Put]]) -> BatchWriteItemOutput:
         requests = RequestItems[NAME]
         most = self._mood(len(requests))
         if requests[:most]:
@@ -316,7 +316,7 @@ class Time:
 
 def log_on(client: LedgerClient, time: Time) -> SegmentLog:
     """Make what a ledger is made of, with a time that does not really pass."""
-    return SegmentLog(NAME, OnFirstUse(make_client, client), wait=time.wait, now=lambda: time.now)
+    return SegmentLog(NAME, OnFirstUse(make_dynamodb, client), wait=time.wait, now=lambda: time.now)
 
 
 def write_as_earlier(

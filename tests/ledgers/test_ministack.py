@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from examples.demo import ministack
-from streamfn._aws import Page, Written
+from streamfn._aws import BatchWriteItemOutput, QueryOutput
 from streamfn._time import no_end
 from streamfn.ledgers import DynamoDBLedger, Entry, Ledger, Pair, Stretch, UnreadableSegment
 from tests.ledgers.entries import ARN
@@ -48,7 +48,7 @@ class Counted:
     client: DynamoDBClient
     requests: Counter[str] = field(default_factory=Counter)
 
-    def query(self, **request: object) -> Page:
+    def query(self, **request: object) -> QueryOutput:
         self.requests["Query"] += 1
         return self.client.query(**request)
 
@@ -56,7 +56,7 @@ class Counted:
         self.requests["UpdateItem"] += 1
         return self.client.update_item(**request)
 
-    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[object]]) -> Written:
+    def batch_write_item(self, *, RequestItems: Mapping[str, Sequence[object]]) -> BatchWriteItemOutput:
         self.requests["BatchWriteItem"] += 1
         return self.client.batch_write_item(RequestItems=RequestItems)
 

@@ -143,12 +143,12 @@ class Unchangeable:
     table: MemoryTable = field(default_factory=MemoryTable)
     asked: int = 0
 
-    def query(self, **request: object) -> _client.Page:
-        query: Callable[..., _client.Page] = self.table.query
+    def query(self, **request: object) -> _client.QueryOutput:
+        query: Callable[..., _client.QueryOutput] = self.table.query
         return query(**request)
 
-    def batch_write_item(self, **request: object) -> _client.Written:
-        write: Callable[..., _client.Written] = self.table.batch_write_item
+    def batch_write_item(self, **request: object) -> _client.BatchWriteItemOutput:
+        write: Callable[..., _client.BatchWriteItemOutput] = self.table.batch_write_item
         return write(**request)
 
     def update_item(self, **_: object) -> object:
@@ -190,8 +190,8 @@ class AnswersGetLost(MemoryTable):
         raise ConnectionError
 
     @override
-    def batch_write_item(self, **request: object) -> _client.Written:
-        write: Callable[..., _client.Written] = super().batch_write_item
+    def batch_write_item(self, **request: object) -> _client.BatchWriteItemOutput:
+        write: Callable[..., _client.BatchWriteItemOutput] = super().batch_write_item
         write(**request)
         raise ConnectionError
 

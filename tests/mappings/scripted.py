@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
+from streamfn._delivery.descriptions import STRICTEST, MappingNeeds
 from streamfn.mappings import Finding
 from streamfn.mappings._check import findings_of
-from streamfn.mappings._rules import STRICTEST, Needs
 
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:given-up"
@@ -67,7 +67,7 @@ def without(name: str) -> Mapping[str, object]:
 
 def found(
     *mappings: Mapping[str, object],
-    needs: Needs = STRICTEST,
+    needs: MappingNeeds = STRICTEST,
     timeout: int = 60,
     margin: timedelta = MARGIN,
 ) -> list[Finding]:
@@ -76,6 +76,6 @@ def found(
     return findings_of(client, "follow-cards", needs, margin)
 
 
-def settings_found(*mappings: Mapping[str, object], needs: Needs = STRICTEST) -> list[str]:
+def settings_found(*mappings: Mapping[str, object], needs: MappingNeeds = STRICTEST) -> list[str]:
     """Check a function with these mappings, and name the settings that are remarked upon."""
     return [each.setting for each in found(*mappings, needs=needs)]

@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 from returns.result import Result, Success
 
 from streamfn import Event, InsertEvent, acknowledge, lambda_handler, on_insert, pipeline, retry
+from streamfn._delivery.descriptions import STRICTEST, MappingNeeds, needs_of
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.mappings import Finding, check_mapping
 from streamfn.mappings._check import findings_of
-from streamfn.mappings._rules import STRICTEST, Needs, needs_of
 from streamfn.windows import Window, window_handler
 from tests.cards import Card, cards
 from tests.mappings.scripted import (
@@ -188,5 +188,5 @@ def test_the_function_of_a_window_needs_a_window_and_no_answers() -> None:
         ("a delivery of a user's own", STRICTEST),
     ],
 )
-def test_each_delivery_has_its_needs(delivery: object, needs: Needs) -> None:
+def test_each_delivery_has_its_needs(delivery: object, needs: MappingNeeds) -> None:
     assert needs == needs_of(delivery)

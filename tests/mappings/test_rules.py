@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from streamfn._delivery.descriptions import STRICTEST, MappingNeeds
 from streamfn.mappings import Finding
-from streamfn.mappings._rules import STRICTEST, Needs
 from tests.mappings.scripted import (
     ACKNOWLEDGE,
     FITTING,
@@ -53,7 +53,7 @@ PLACES, AGES = "a queue, a topic or a bucket", "more than 7200 and less than 864
 
 
 @pytest.mark.parametrize("needs", DELIVERIES.values(), ids=DELIVERIES)
-def test_settings_that_fit_are_not_remarked_upon(needs: Needs) -> None:
+def test_settings_that_fit_are_not_remarked_upon(needs: MappingNeeds) -> None:
     assert [] == found(FITTING, needs=needs)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from streamfn.mappings._rules import STRICTEST, judge
+from streamfn._delivery.descriptions import STRICTEST
+from streamfn.mappings._rules import judge
 from tests.examples.test_template import Json, deployed, part, properties
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,6 @@ from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import InsertEvent, Pipeline, on_insert, pipeline
-from streamfn._aws import PutObjectOutput
 from streamfn.exports import (
     NotProgress,
     Outcome,
@@ -259,7 +258,7 @@ class Recording(Bucket):
     @override
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = ""
-    ) -> PutObjectOutput:
+    ) -> Mapping[str, str]:
         answer = super().put_object(
             Bucket=Bucket, Key=Key, Body=Body, IfMatch=IfMatch, IfNoneMatch=IfNoneMatch
         )

@@ -24,11 +24,12 @@ from typer.main import get_command
 from typing_extensions import override
 
 from streamfn import retry
+from streamfn._delivery.descriptions import needs_of
 from streamfn._records import is_map
 from streamfn.cli._application import application
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
-from streamfn.mappings._rules import judge, needs_of
+from streamfn.mappings._rules import judge
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from botocore.exceptions import ClientError
 
-from streamfn._aws import DescribeStreamOutput, GetShardIteratorOutput, ReadGetRecordsOutput
+from streamfn._aws import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
 from streamfn._records import member
 from streamfn.sources._notices import Notice
 
@@ -144,7 +144,7 @@ class Stream:
                     raise refusal("TrimmedDataAccessException")
         return {"ShardIterator": f"{ShardId} {place} {self.clock.seconds}"}
 
-    def get_records(self, *, ShardIterator: str) -> ReadGetRecordsOutput:
+    def get_records(self, *, ShardIterator: str) -> GetRecordsOutput:
         name, place, made = ShardIterator.split()
         self.read_at.append((name, self.clock.seconds))
         self._begin("read", name, place)

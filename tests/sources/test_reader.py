@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from streamfn import Table
 from streamfn import _aws as backoff_module
-from streamfn._aws import DescribeTableOutput, make_tables
+from streamfn._aws import DescribeTableOutput, make_dynamodb
 from streamfn._errors import Misuse
 from streamfn._records import as_lambda_sends
 from streamfn.sources import (
@@ -742,4 +742,4 @@ def test_the_clients_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(NoStream):
         StreamReader(table="prod-Card").run(print)
     assert made == ["dynamodb", "dynamodbstreams"]
-    assert isinstance(make_tables(), Tables)
+    assert isinstance(make_dynamodb(), Tables)

@@ -140,6 +140,17 @@ def test_a_state_goes_from_invocation_to_invocation_and_is_emitted_at_the_end() 
     assert window.idempotency_key == f"{STREAM}/shardId-1/2024-01-01T00:00:00+00:00"
 
 
+def test_a_window_is_in_utc_and_has_one_key_however_its_times_are_written() -> None:
+    sink = Sink()
+    follow = window_handler(cards, tally, Tally(), sink.emit)
+    elsewhere = {"start": "2024-01-01T02:00:00+02:00", "end": "2024-01-01T02:05:00+02:00"}
+    for window in (WINDOW, elsewhere):
+        follow(of_window(NO_RECORDS, window=window, isFinalInvokeForWindow=True), None)
+    (first, _), (second, _) = sink.emitted
+    assert first == second
+    assert first.idempotency_key == second.idempotency_key
+
+
 def test_a_window_may_end_without_records_and_without_any_state() -> None:
     sink = Sink()
     follow = window_handler(cards, tally, Tally(count=7), sink.emit)

@@ -60,11 +60,18 @@ class DynamoDBClient(Protocol):
     def get_waiter(self, waiter_name: Literal["table_exists"]) -> _Waiter: ...
     def close(self) -> None: ...
 
+class _DescribedTable(TypedDict):
+    LatestStreamArn: NotRequired[str]
+
+class _DescribeTableOutput(TypedDict):
+    Table: _DescribedTable
+
 class HookedDynamoDBClient(DynamoDBClient, Protocol):
     """All of the client; who only sends requests with it is content with less."""
 
     @property
     def meta(self) -> _Meta: ...
+    def describe_table(self, *, TableName: str) -> _DescribeTableOutput: ...
 
 class Shard(TypedDict):
     ShardId: str
@@ -95,7 +102,9 @@ class GetRecordsOutput(TypedDict):
     NextShardIterator: NotRequired[str]
 
 class DynamoDBStreamsClient(Protocol):
-    def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput: ...
+    def describe_stream(
+        self, *, StreamArn: str, ExclusiveStartShardId: str = ...
+    ) -> DescribeStreamOutput: ...
     def get_shard_iterator(
         self, *, StreamArn: str, ShardId: str, ShardIteratorType: Literal["TRIM_HORIZON", "LATEST"]
     ) -> GetShardIteratorOutput: ...

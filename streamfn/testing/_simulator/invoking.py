@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from threading import Condition
-from typing import Final, Generic, Literal, Never, TypeAlias, cast
+from typing import Final, Generic, Literal, Never, Protocol, Self, TypeAlias, cast, runtime_checkable
 
 from returns.result import Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._delivery.ledger import RetryWithLedger
+from streamfn._delivery.descriptions import description_of
 from streamfn._delivery.plain import Delivery, Process
 from streamfn._delivery.processes import ThisProcess
 from streamfn._events import Change, Event
@@ -404,17 +404,28 @@ def observed_window(
     return called
 
 
+@runtime_checkable
+class HasStores(Protocol):
+    """A delivery whose stores can be replaced."""
+
+    def with_stores(
+        self, ledger: Ledger, dead_letters: DeadLetters | None, this_process: ThisProcess | None, /
+    ) -> Self:
+        """Make the same delivery with other stores, as it is in another process."""
+        ...
+
+
 def _with_unreliable_stores(
     delivery: Delivery[E], faults: Sequence[Fault], probe: Probe, process: ThisProcess
 ) -> Delivery[E]:
-    if not isinstance(delivery, RetryWithLedger):
+    described = description_of(delivery)
+    if described.ledger is None or not isinstance(delivery, HasStores):
         return delivery
-    letters = delivery.dead_letters
-    return replace(
-        delivery,
-        ledger=UnreliableLedger(delivery.ledger, faults, probe),
-        dead_letters=None if letters is None else UnreliableDeadLetters(letters, faults, probe),
-        this_process=process,  # which ends before the ledger does, wherever that is kept
+    letters = described.dead_letters
+    return delivery.with_stores(
+        UnreliableLedger(described.ledger, faults, probe),
+        None if letters is None else UnreliableDeadLetters(letters, faults, probe),
+        process,  # which ends before the ledger does, wherever that is kept
     )
 
 

@@ -16,6 +16,7 @@ from zlib import crc32
 
 from streamfn._errors import Misuse
 from streamfn._records import RawRecord, as_sequence_number, as_text, is_map, magnitude
+from streamfn.windows import is_too_large
 
 # The settings of an event source mapping, within Lambda's bounds.
 
@@ -75,7 +76,6 @@ def _check(name: str, value: int | timedelta, least: int | timedelta, most: int 
 # its window early, with an invocation of its own.
 
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_BYTES: Final = 1024 * 1024
 _STREAM: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/none/stream/2024-01-01T00:00:00.000"
 
 
@@ -123,11 +123,6 @@ def state_in(answer: object) -> Mapping[str, object] | None:
     """Find the state in an answer; without one it counts as a failure."""
     state = answer.get("state") if is_map(answer) else None
     return state if is_map(state) else None
-
-
-def is_too_large(state: Mapping[str, object]) -> bool:
-    """Return whether Lambda does not keep a state."""
-    return len(json.dumps(state).encode()) > _MOST_BYTES
 
 
 def _written(moment: datetime) -> str:

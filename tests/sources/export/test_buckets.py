@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from streamfn import Misuse, StreamViewType
-from streamfn._aws import ExportGetObjectOutput, ListObjectsOutput, PutObjectOutput
+from streamfn._aws import GetObjectOutput, ListObjectsOutput
 from streamfn.exports import DamagedExport, NotAnExport, open_export, progress_at, replay
 from streamfn.exports._export import Bucket, Folder, place_at
 from tests.sources.export import app
@@ -83,11 +83,15 @@ class Pages:
 
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = ""
-    ) -> PutObjectOutput:
+    ) -> object:
         """Store nothing."""
         raise NotImplementedError
 
-    def get_object(self, *, Bucket: str, Key: str) -> ExportGetObjectOutput:
+    def delete_object(self, *, Bucket: str, Key: str) -> object:
+        """Delete nothing."""
+        raise NotImplementedError
+
+    def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
         """Give nothing."""
         raise NotImplementedError
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from io import BytesIO
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NotRequired
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from returns.result import Result, Success
 
 from streamfn import InsertEvent, Misuse, on_insert, pipeline
-from streamfn._aws import ExportGetObjectOutput, ListObjectsOutput, PutObjectOutput
+from streamfn._aws import GetObjectOutput, ListObjectsOutput
 from streamfn._pipeline import Pipeline
 from streamfn.exports import ProgressInUse, Replay, replay
 from streamfn.exports import _progress as _claims
@@ -56,6 +57,13 @@ NOW: Final = datetime(2026, 3, 1, tzinfo=UTC)
 LEASE_KEY: Final = "progress/replay.lock"
 
 
+class Answer(GetObjectOutput):
+    """An object with what tells of the answer itself."""
+
+    ETag: NotRequired[str]
+    ResponseMetadata: NotRequired[Mapping[str, Mapping[str, str]]]
+
+
 @dataclass
 class Bucket:
     """An S3 with conditional writes, which can be told to refuse, and to lose the answer to a write."""
@@ -69,7 +77,7 @@ class Bucket:
 
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = ""
-    ) -> PutObjectOutput:
+    ) -> Mapping[str, str]:
         """Store an object, if the condition holds."""
         assert Bucket == "backups"
         if "put" in self.refuses and (IfMatch or IfNoneMatch):
@@ -89,7 +97,7 @@ class Bucket:
         self.came_to.put("stored")
         return {"ETag": self.etag(Key)}
 
-    def get_object(self, *, Bucket: str, Key: str) -> ExportGetObjectOutput:
+    def get_object(self, *, Bucket: str, Key: str) -> Answer:
         """Give an object."""
         assert Bucket == "backups"
         if "get" in self.refuses and Key == LEASE_KEY:
@@ -106,6 +114,10 @@ class Bucket:
             "LastModified": written,
             "ResponseMetadata": {"HTTPHeaders": headers},
         }
+
+    def delete_object(self, *, Bucket: str, Key: str) -> object:
+        """Delete nothing: a lease is let go of by writing it."""
+        raise NotImplementedError
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = "") -> ListObjectsOutput:
         """Give all keys in one page."""
