@@ -15,7 +15,7 @@ from streamfn._conversion.models import is_immutable
 from streamfn._dataclasses import Value, twin
 from streamfn._failures import MissingImage, Undecodable
 from streamfn._records import EVENT_NAMES, EventName, Image, ImageName, StreamRecord
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 
 # Typed events: what a handler is given.
 #
@@ -158,10 +158,13 @@ class Part:
         """Take a table's part, and the index that it has among all parts of such records; `keys` models `Keys`."""
         self.index: int = index
         self._name: ImageName = name
-        self._is_shared = table.immutable if keys is None else is_immutable(keys)
-        self._decode: Callable[[Image], object] = table.decode if keys is None else table.decode_keys(keys)
+        compiled = compiled_table(table)
+        self._is_shared = compiled.is_immutable if keys is None else is_immutable(keys)
+        self._decode: Callable[[Image], object] = (
+            compiled.decode if keys is None else compiled.key_decoder(keys)
+        )
         self._look_again: Callable[[Image], Result[object, Undecodable]] = (
-            table.look_again if keys is None else partial(table.look_again_at_keys, keys)
+            compiled.structure_detailed if keys is None else partial(compiled.structure_keys_detailed, keys)
         )
 
     def item(self, record: StreamRecord, items: Items) -> object:

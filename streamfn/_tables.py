@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import (
     TYPE_CHECKING,
     Final,
@@ -21,7 +22,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from returns.result import Failure, Result
 from typing_extensions import TypeForm, TypeVar, override
 
-from streamfn._conversion import is_configured
+from streamfn._conversion import is_configured, make_converter
 from streamfn._conversion.attribute_values import KeyTag
 from streamfn._conversion.decoders import Decoder, calling, decoder_of
 from streamfn._conversion.dispatch import StandardHooks, model_fields, reader, writer
@@ -163,12 +164,120 @@ _declared: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDicti
 """The tables of each model, so that a test can make an event of an item without naming the table."""
 
 
-class Table(Generic[T]):
-    """A table of items of one model, or of a union of models.
+class CompiledTable(Generic[T]):
+    """The hooks, decoders, keys and pattern of a table, for the modules of this library.
 
-    `decode` makes an item of an image that fits, and raises for any other one; it is what `structure` tries first.
-    It may also raise for one that fits, but has an unusual form, so ask `structure` then.
+    `decode` returns the item of an image. It raises for an image that does not fit, and may raise for one that fits but
+    has an unusual form: `structure_detailed` decides then. `source` is the text of the decoder; see `explain`.
+    `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
     """
+
+    def __init__(
+        self,
+        name: str,
+        model: TypeForm[T],
+        hooks: Hooks,
+        *,
+        reveals: bool,
+        generated: bool,
+        pattern: Mapping[str, object] | None,
+    ) -> None:
+        self.hooks: Hooks = hooks
+        self.matcher: Matcher | None = None
+        if pattern is not None:
+            from streamfn._patterns.matching import compiled  # few tables have one
+
+            self.matcher = compiled(pattern)
+        self.models = [bare(member) for member in members(model)]
+        for each in self.models:
+            if not is_model(each):
+                raise Misuse(
+                    f"a table's model is a dataclass, an attrs class or a TypedDict, got {_shown(each)}"
+                )
+        self._name = name
+        self._place = Place(reveals=reveals)
+        self._compile: Callable[[StructureHook, Hint], Decoder] = decoder_of if generated else calling
+        self._decoder = self._compile(reader(model, hooks), model)
+        # The decoder is the model's.
+        self.decode: Callable[[Image], T] = cast("Callable[[Image], T]", self._decoder.decode)
+        self._key_decoders: dict[Hint, Decoder] = {}
+        self.unstructure_hook = writer(model, hooks)
+        self.keys: TableKeys = self._find_keys()
+        if self.matcher is not None:
+            from streamfn._patterns.possible import check_possible  # as above
+
+            keys = {key.name: key.tag for key in self.keys.attributes}
+            check_possible(self.matcher.pattern, [name], keys)
+        self.is_immutable: bool = is_immutable(model)
+
+    @property
+    def source(self) -> str:
+        """The text of the functions that are generated for the model."""
+        return self._decoder.source
+
+    def key_decoder(self, model: type[K]) -> Callable[[Image], K]:
+        """Return the function that makes an instance of another model of an item's keys; compare `decode`."""
+        return cast("Callable[[Image], K]", self._key_decoder(model).decode)  # of that model
+
+    def structure_detailed(self, image: Image) -> Result[T, Undecodable]:
+        """Structure an image by its hooks, and return all its problems if there are any."""
+        # The hook is that of the model.
+        return cast("Result[T, Undecodable]", self._by_hook(self._decoder, image))
+
+    def structure_keys_detailed(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
+        """Structure an item's keys by the hooks of another model, and return all their problems if there are any."""
+        # The hook is that of the model.
+        return cast("Result[K, Undecodable]", self._by_hook(self._key_decoder(model), keys))
+
+    def check_keys(self, model: Hint) -> None:
+        """Raise `Misuse`, naming the field, if the table's keys do not make this model."""
+        self._key_decoder(model)
+        known = {key.name for key in self.keys.attributes}
+        for field in model_fields(model, self.hooks):
+            if known and field.required and field.attribute not in known:
+                raise Misuse(
+                    f"{model}.{field.name} is no key of {self._name}, whose keys are {', '.join(sorted(known))}"
+                )
+
+    def _key_decoder(self, model: Hint) -> Decoder:
+        if model not in self._key_decoders:
+            self._key_decoders[model] = self._compile(reader(model, self.hooks), model)
+        return self._key_decoders[model]
+
+    def _by_hook(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
+        value = {"M": image}
+        if problems := tuple(problems_of(decoder.hook, decoder.hint, value, self._place)):
+            return Failure(Undecodable(problems))
+        return success(decoder.hook(value, decoder.hint))
+
+    def _find_keys(self) -> TableKeys:
+        """Return the marked keys. The models of a union have to agree, where they mark any.
+
+        One kind of item may have a time to live that another has not.
+        """
+        found = [
+            (_name(model), keys_of(_name(model), model_fields(model, self.hooks))) for model in self.models
+        ]
+        keyed = [(name, keys) for name, keys in found if keys.attributes]
+        for name, keys in keyed:
+            if keys.attributes != keyed[0][1].attributes:
+                raise Misuse(
+                    f"the models of {self._name} mark different keys, {keyed[0][0]} and {name}: "
+                    "a table has the same for all its items"
+                )
+        expiring = [(name, keys.time_to_live) for name, keys in found if keys.time_to_live is not None]
+        for name, attribute in expiring:
+            if attribute != expiring[0][1]:
+                raise Misuse(
+                    f"the models of {self._name} mark different attributes TimeToLive, {expiring[0][0]} and {name}: "
+                    "a table has one, which need not be in each model"
+                )
+        keys = keyed[0][1] if keyed else found[0][1]
+        return keys._replace(time_to_live=expiring[0][1] if expiring else None)
+
+
+class Table(Generic[T]):
+    """A table of items of one model, or of a union of models, paired with a cattrs `converter`."""
 
     def __init__(
         self,
@@ -181,18 +290,18 @@ class Table(Generic[T]):
         generated: bool = True,
         pattern: Mapping[str, object] | None = None,
     ) -> None:
-        """Declare a table, by the name that its stream's ARN bears.
+        """Declare a table, by the name in its stream's ARN.
 
         `model` is a dataclass, an attrs class, a TypedDict, a generic one with its arguments, or a union of
-        them. `converter` is one from `make_converter`, with hooks of your own. `forbid_unknown_attributes`
-        has images not fit that hold more than the model does; problems name such attributes of the item itself, and
-        count those of a map within it, whose names may be data. With a converter of your own, say
+        them. `converter` is one from `make_converter`, with hooks of your own. `forbid_unknown_attributes` refuses
+        images with attributes that the model does not have; problems name such attributes of the item itself, and
+        count those of a map within it, whose names may be data. With a converter of your own, set
         ``forbid_extra_keys`` there. `include_values` puts values into problems: leave it off where logs may
         be read by many. Images are read by functions that are generated for the model, which `explain` shows;
         with `generated` False its hooks read them, to the same effect and slower. `pattern` is
         an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
-        Fails with `Misuse`, naming the field, for a model that attribute values cannot be made into; naming the place,
+        Raises `Misuse`, naming the field, for a model that attribute values cannot be made into; naming the place,
         for a pattern that AWS would refuse or that no record of the table can match; and for a name that no table has.
         """
         checked_table_name(name, "Table")
@@ -211,41 +320,47 @@ class Table(Generic[T]):
             )
         if converter is not None and not is_configured(converter):
             raise Misuse("the converter does not know attribute values: make it with make_converter()")
-        self.matcher: Matcher | None = None
-        if pattern is not None:
-            from streamfn._patterns.matching import compiled  # few tables have one
-
-            self.matcher = compiled(pattern)
-        self._hooks: Hooks = converter or StandardHooks(forbid_extra_keys=forbid_unknown_attributes)
-        self._place = Place(reveals=include_values)
-        self._models = [bare(member) for member in members(model)]
-        for each in self._models:
-            if not is_model(each):
-                raise Misuse(
-                    f"a table's model is a dataclass, an attrs class or a TypedDict, got {_shown(each)}"
-                )
-        self._decoder_for: Callable[[StructureHook, Hint], Decoder] = decoder_of if generated else calling
-        self._decoder = self._decoder_for(reader(model, self._hooks), model)
-        # The decoder is the model's.
-        self.decode: Callable[[Image], T] = cast("Callable[[Image], T]", self._decoder.decode)
-        self._key_decoders: dict[Hint, Decoder] = {}
-        self._write = writer(model, self._hooks)
-        self.key_attributes: TableKeys = self._keys()
-        if self.matcher is not None:
-            from streamfn._patterns.possible import check_possible  # as above
-
-            keys = {key.name: key.tag for key in self.key_attributes.attributes}
-            check_possible(self.matcher.pattern, [name], keys)
-        self.immutable: bool = is_immutable(model)
-        for each in self._models:
+        self._converter = converter
+        self._compiled: CompiledTable[T] = CompiledTable(
+            name,
+            model,
+            converter or StandardHooks(forbid_extra_keys=forbid_unknown_attributes),
+            reveals=include_values,
+            generated=generated,
+            pattern=pattern,
+        )
+        for each in self._compiled.models:
             # Whoever finds the table there has an item of its model.
             same = _declared.setdefault(cast("type", origin(each)), WeakSet())
             same.add(cast("Table[object]", self))
 
-    def structure(self, image: Image) -> Result[T, Undecodable]:
-        """Make an item of an image.
+    @property
+    def converter(self) -> Converter:
+        """The cattrs converter that the table is paired with: the one that it was given, or else one of its own.
 
-        It gives `Undecodable`, with all that is wrong, if the image does not fit.
+        That one is made at first access, and cattrs is loaded then. Its hooks come from the factories from which the
+        table's decoders are compiled, so ``converter.structure({"M": image}, model)`` returns the item that `structure`
+        returns, and raises `ValueError` where `structure` returns a Failure. Hooks that are registered on it later do
+        not change the table: pass a converter with hooks of your own to `Table`.
+
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Card:
+        ...     id: int
+        >>> cards = Table("prod-Card", Card)
+        >>> cards.converter.structure({"M": {"id": {"N": "1"}}}, Card)
+        Card(id=1)
+        >>> cards.converter.unstructure(Card(1))
+        {'M': {'id': {'N': '1'}}}
+        """
+        if self._converter is None:
+            with _pairing:
+                if self._converter is None:
+                    self._converter = make_converter(forbid_extra_keys=self._compiled.hooks.forbid_extra_keys)
+        return self._converter
+
+    def structure(self, image: Image) -> Result[T, Undecodable]:
+        """Return the item of an image, or an `Undecodable` with all its problems.
 
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
@@ -258,45 +373,21 @@ class Table(Generic[T]):
         '$.id: expected N, got S'
         """
         try:
-            return success(self.decode(image))
-        except Exception:  # noqa: BLE001 (whatever is wrong is found out by the second pass)
-            return self.look_again(image)
+            return success(self._compiled.decode(image))
+        except Exception:  # noqa: BLE001 (the second pass finds the problems)
+            return self._compiled.structure_detailed(image)
 
     def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
-        """Make an instance of another model of an item's keys; see `structure`."""
+        """Return an instance of another model, made of an item's keys; see `structure`."""
         try:
-            return success(self.decode_keys(model)(keys))
+            return success(self._compiled.key_decoder(model)(keys))
         except Exception:  # noqa: BLE001 (as in `structure`)
-            return self.look_again_at_keys(model, keys)
-
-    def look_again(self, image: Image) -> Result[T, Undecodable]:
-        """Have the hooks read an image that `decode` has not: they say what is wrong, or make an item if nothing is."""
-        # The hook is that of the model.
-        return cast("Result[T, Undecodable]", self._read_by_hook(self._decoder, image))
-
-    def look_again_at_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
-        """Do the same with keys; see `structure_keys`."""
-        # The hook is that of the model.
-        return cast("Result[K, Undecodable]", self._read_by_hook(self._decoder_of_keys(model), keys))
-
-    def decode_keys(self, model: type[K]) -> Callable[[Image], K]:
-        """The function that makes an instance of another model of an item's keys, as `decode` does of images."""
-        return cast("Callable[[Image], K]", self._decoder_of_keys(model).decode)  # of that model
-
-    @property
-    def hooks(self) -> Hooks:
-        """What finds the hooks that read and write its items."""
-        return self._hooks
-
-    @property
-    def source(self) -> str:
-        """The text of the functions that are generated for the model; see `explain`."""
-        return self._decoder.source
+            return self._compiled.structure_keys_detailed(model, keys)
 
     def unstructure(self, item: T) -> dict[str, AttributeValue]:
-        """Make an image of an item, as boto3's clients take it: numbers are text, binaries are bytes.
+        """Return the image of an item, as boto3's clients take it: numbers are text, binaries are bytes.
 
-        Fails with `ValueError`, which names the field, for a value that DynamoDB does not store.
+        Raises `ValueError`, which names the field, for a value that DynamoDB does not store.
 
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
@@ -306,82 +397,46 @@ class Table(Generic[T]):
         >>> Table("prod-Card", Card).unstructure(Card(1, "hello"))
         {'id': {'N': '1'}, 'title': {'S': 'hello'}}
         """
-        # A model is written as an M.
-        written = cast("dict[str, dict[str, AttributeValue]]", self._write(item))
-        return written["M"]
+        # The hook of a model returns an M.
+        value = cast("dict[str, dict[str, AttributeValue]]", self._compiled.unstructure_hook(item))
+        return value["M"]
 
     def keys(self, item: T) -> dict[str, AttributeValue]:
-        """Make the key attributes of an item: the ``Key`` that boto3's clients take.
+        """Return the key attributes of an item: the ``Key`` that boto3's clients take.
 
-        Fails with `Misuse` if the model marks no `PartitionKey`.
+        Raises `Misuse` if the model marks no `PartitionKey`.
         """
         image = self.unstructure(item)
         return {key.name: image[key.name] for key in self._marked_keys()}
 
     def definition(self, view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES) -> TableDefinition:
-        """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it.
+        """Return the arguments of boto3's ``create_table`` and ``update_time_to_live`` for the table.
 
         The table is billed by request and has a stream of this view type. Both parts are typed as boto3's
         stubs type the calls: ``dynamodb.create_table(**cards.definition().create_table)`` passes mypy and
         pyright with boto3-stubs and with types-boto3. ``update_time_to_live`` is None for a model that marks
-        no `TimeToLive`. Fails with `Misuse` if the model marks no `PartitionKey`.
+        no `TimeToLive`. Raises `Misuse` if the model marks no `PartitionKey`.
         """
-        return definition_of(self.name, self._marked_keys(), self.key_attributes.time_to_live, view_type)
-
-    def check_keys(self, model: Hint) -> None:
-        """Check that `structure_keys` can make a model. Fails with `Misuse`, naming the field, if not."""
-        self._decoder_of_keys(model)
-        known = {key.name for key in self.key_attributes.attributes}
-        for field in model_fields(model, self._hooks):
-            if known and field.required and field.attribute not in known:
-                raise Misuse(
-                    f"{model}.{field.name} is no key of {self.name}, whose keys are {', '.join(sorted(known))}"
-                )
-
-    def _decoder_of_keys(self, model: Hint) -> Decoder:
-        if model not in self._key_decoders:
-            self._key_decoders[model] = self._decoder_for(reader(model, self._hooks), model)
-        return self._key_decoders[model]
-
-    def _read_by_hook(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
-        value = {"M": image}
-        if problems := tuple(problems_of(decoder.hook, decoder.hint, value, self._place)):
-            return Failure(Undecodable(problems))
-        return success(decoder.hook(value, decoder.hint))
-
-    def _keys(self) -> TableKeys:
-        """Find the marked keys. The models of a union have to agree, where they mark any.
-
-        One kind of item may have a time to live that another has not.
-        """
-        found = [
-            (_name(model), keys_of(_name(model), model_fields(model, self._hooks))) for model in self._models
-        ]
-        keyed = [(name, keys) for name, keys in found if keys.attributes]
-        for name, keys in keyed:
-            if keys.attributes != keyed[0][1].attributes:
-                raise Misuse(
-                    f"the models of {self.name} mark different keys, {keyed[0][0]} and {name}: "
-                    "a table has the same for all its items"
-                )
-        expiring = [(name, keys.time_to_live) for name, keys in found if keys.time_to_live is not None]
-        for name, attribute in expiring:
-            if attribute != expiring[0][1]:
-                raise Misuse(
-                    f"the models of {self.name} mark different attributes TimeToLive, {expiring[0][0]} and {name}: "
-                    "a table has one, which need not be in each model"
-                )
-        keys = keyed[0][1] if keyed else found[0][1]
-        return keys._replace(time_to_live=expiring[0][1] if expiring else None)
+        keys = self._marked_keys()
+        return definition_of(self.name, keys, self._compiled.keys.time_to_live, view_type)
 
     def _marked_keys(self) -> tuple[KeyAttribute, ...]:
-        if not self.key_attributes.attributes:
+        if not self._compiled.keys.attributes:
             raise Misuse(f"the model of {self.name} marks no key: write Annotated[…, PartitionKey] in it")
-        return self.key_attributes.attributes
+        return self._compiled.keys.attributes
 
     @override
     def __repr__(self) -> str:
-        return f"Table({self.name!r}, {' | '.join(map(_name, self._models))})"
+        return f"Table({self.name!r}, {' | '.join(map(_name, self._compiled.models))})"
+
+
+_pairing: Final = Lock()
+"""Held while a table makes its converter, so that two threads get the same one."""
+
+
+def compiled_table(table: Table[T]) -> CompiledTable[T]:
+    """Return the hooks, decoders, keys and pattern of a table."""
+    return table._compiled  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (for this library, not for users)
 
 
 def tables_of(model: type) -> tuple[Table[object], ...]:
@@ -446,5 +501,5 @@ def explain(model: object, /) -> str:
     <BLANKLINE>
     """
     if isinstance(model, Table):
-        return model.source
+        return compiled_table(cast("Table[object]", model)).source
     return decoder_of(reader(model, StandardHooks(forbid_extra_keys=False)), model).source

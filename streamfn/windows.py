@@ -45,7 +45,7 @@ from streamfn._records import (
     magnitude,
     member,
 )
-from streamfn._tables import Table, undeclare
+from streamfn._tables import Table, compiled_table, undeclare
 
 __all__ = ["UnusableState", "Window", "WindowFunction", "WindowResponse", "window_handler"]
 
@@ -322,7 +322,8 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
 
     def _is_wanted(self, record: Record) -> bool:
         """Whether the table's pattern, if it has one, matches a record of the table, or what might have been one."""
-        if self.table.matcher is None or record.table_name != self.table.name:
+        matcher = compiled_table(self.table).matcher
+        if matcher is None or record.table_name != self.table.name:
             return True
         if not isinstance(record, MalformedRecord):
             raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
@@ -330,7 +331,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
             raw = cast("RawRecord", record.raw)  # patterns take whatever they are given
         else:
             return True
-        return may_match(self.table.matcher, raw)
+        return may_match(matcher, raw)
 
     def _emitted(self, window: Window, folded: Folded[S]) -> WindowResponse:
         """Emit a state, after which the next one is a new one."""

@@ -15,6 +15,7 @@ from streamfn._execution.run import Series
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaFunction
 from streamfn._pipeline import Pipeline, Route, Strategy
+from streamfn._tables import compiled_table
 from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, print_json, write
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
@@ -70,7 +71,7 @@ def outline_of(
 
 
 def _route(route: Route) -> OutlinedRoute:
-    matcher = route.table.matcher
+    matcher = compiled_table(route.table).matcher
     return OutlinedRoute(
         table=route.table.name,
         model=name_of_type(route.table.model),

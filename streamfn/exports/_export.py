@@ -36,7 +36,7 @@ from streamfn._records import (
     is_map,
     record_of,
 )
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 
 # Places where exports lie and where a replay keeps its progress: folders, and prefixes of S3 buckets.
 #
@@ -583,7 +583,7 @@ def records_of(export: Export, table: Table[T] | None = None) -> Iterator[Record
     Fails with `DamagedExport` before the first record of a file whose checksum is wrong, and at the end of one that has
     more or fewer lines than the manifest says.
     """
-    keys = () if table is None else tuple(key.name for key in table.key_attributes.attributes)
+    keys = () if table is None else tuple(key.name for key in compiled_table(table).keys.attributes)
     name = export.table_name if table is None else table.name
     for file in export.files:
         with closing(lines_of(export, file)) as lines:

@@ -30,7 +30,7 @@ from streamfn._records import (
     is_map,
     stream_record,
 )
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 from streamfn.mappings._filters import EVENT_NAME, for_kind
 
 # Items: images that a model fits, of which to make records that a handler would want.
@@ -76,7 +76,7 @@ def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
     return [
         value
         for model in members(table.model)
-        for field in model_fields(model, table.hooks)
+        for field in model_fields(model, compiled_table(table).hooks)
         if field.attribute == attribute
         for value in _values(table, field.hint)
     ]
@@ -85,7 +85,7 @@ def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
 def _item(table: Table[object], model: Hint, *, required: bool) -> Item:
     return {
         field.attribute: value
-        for field in model_fields(model, table.hooks)
+        for field in model_fields(model, compiled_table(table).hooks)
         if field.required or not required
         for value in [next(_values(table, field.hint), None)]
         if value is not None
@@ -179,8 +179,9 @@ def witness_of(
     record need not be one that `where` wants.
     """
     for route in routes:
-        keys = {key.name: key.tag for key in route.table.key_attributes.attributes}
-        pattern: Mapping[str, object] = {} if route.table.matcher is None else route.table.matcher.pattern
+        keys = {key.name: key.tag for key in compiled_table(route.table).keys.attributes}
+        matcher = compiled_table(route.table).matcher
+        pattern: Mapping[str, object] = {} if matcher is None else matcher.pattern
         for event_name in EVENT_NAMES:
             wanted = _wanted(pattern, event_name, source.table_name, keys)
             handlers = [each for each in route.handlers if wanted and event_name in EVENTS[each.kind]]
@@ -204,7 +205,8 @@ def _wanted(
 
 def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
     """Whether a handler would get a record."""
-    if route.table.matcher is not None and not may_match(route.table.matcher, raw):
+    matcher = compiled_table(route.table).matcher
+    if matcher is not None and not may_match(matcher, raw):
         return False
 
     def part(name: ImageName) -> Part:
@@ -255,7 +257,7 @@ def _changed(route: Route, sample: Item) -> Item:
 
 def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
     """Give the keys of an item: those that are marked, or else those that somebody asks for."""
-    names = [key.name for key in route.table.key_attributes.attributes] or [
+    names = [key.name for key in compiled_table(route.table).keys.attributes] or [
         reading.attribute for each in asked for reading in each.readings[:1] if reading.part == "Keys"
     ]
     return {name: sample[name] for name in names if name in sample}

@@ -28,7 +28,7 @@ from streamfn._records import (
     is_map,
     stream_record,
 )
-from streamfn._tables import Table, tables_of, tables_of_dicts
+from streamfn._tables import Table, compiled_table, tables_of, tables_of_dicts
 
 # Attribute values as a Lambda event carries them: in JSON, and counted as DynamoDB counts them.
 
@@ -209,7 +209,7 @@ def written_bare(item: object, table_name: str) -> Item:
 
 def _written_by(table: Table[object], item: object) -> Item:
     image = table.unstructure(item)
-    marked = [key.name for key in table.key_attributes.attributes]
+    marked = [key.name for key in compiled_table(table).keys.attributes]
     keys = {name: image[name] for name in marked} if marked else _unmarked_keys(item, image)
     return Item(table.name, keys, image)
 

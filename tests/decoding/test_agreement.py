@@ -17,6 +17,7 @@ from streamfn import Image, Table, make_converter
 from streamfn._conversion.attribute_values import read_int
 from streamfn._conversion.decoders import Inline, inline_of
 from streamfn._conversion.hooks import StructureHook
+from streamfn._tables import compiled_table
 from streamfn.testing.strategies import images
 from tests.conversion.hints import ALL, Circle, Square, shown
 from tests.fuzz.models import Card
@@ -67,7 +68,9 @@ def agreement(model: type, examples: int = 25) -> None:
     @settings(max_examples=examples)
     @given(images(generated), SEEDS, NUMBERS)
     def law(image: dict[str, dict[str, object]], seed: int, number: str) -> None:
-        assert generated.decode(image) == called.structure(image).unwrap(), "the hooks have to help out"
+        assert compiled_table(generated).decode(image) == called.structure(image).unwrap(), (
+            "the hooks have to help out"
+        )
         json = cast("Json", image)  # what a payload is made of
         mutator = Mutator(seed)
         for changed in (with_number(json, number), *(mutator.mutate(json) for _ in range(5))):
@@ -151,7 +154,9 @@ class Registered:
 def test_a_model_may_be_called_like_what_its_decoder_needs() -> None:
     text = "12345678-1234-5678-1234-567812345678"
     image: Image = {"tag": {"M": {"id": {"S": "a"}}}, "id": {"S": text}}
-    assert Registered(UUID("a"), uuid.UUID(text)) == Table("prod-Card", Registered).decode(image)
+    assert Registered(UUID("a"), uuid.UUID(text)) == compiled_table(Table("prod-Card", Registered)).decode(
+        image
+    )
 
 
 def test_a_hook_around_one_of_cattrs_gets_its_type() -> None:
@@ -167,7 +172,7 @@ def test_a_hook_around_one_of_cattrs_gets_its_type() -> None:
 
     converter.register_structure_hook(UUID, hook)
     table: Table[object] = Table("prod-Card", holder(UUID), converter=converter)
-    table.decode({"value": {"M": {"id": {"S": "a"}}}, "values": {"L": []}})
+    compiled_table(table).decode({"value": {"M": {"id": {"S": "a"}}}, "values": {"L": []}})
     assert [UUID] == types
 
 
@@ -183,5 +188,5 @@ def test_a_user_hook_is_called_for_its_type_wherever_that_stands() -> None:
     converter.register_structure_hook(str, shout)
     table: Table[object] = Table("prod-Card", holder(str), converter=converter)
     image: Image = {"value": {"S": "a"}, "values": {"L": [{"S": "b"}]}}
-    assert "Holder(value='A', values=['A'])" == repr(table.decode(image))
+    assert "Holder(value='A', values=['A'])" == repr(compiled_table(table).decode(image))
     assert [({"S": "a"}, str), ({"S": "b"}, str)] == calls
