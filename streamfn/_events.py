@@ -1,4 +1,4 @@
-"""Events: what handlers get, and how each is made from a record."""
+"""Events: the arguments of handlers, and the factories that make them from records."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from streamfn._failures import MissingImage, Undecodable
 from streamfn._records import EVENT_NAMES, EventName, Image, ImageName, StreamRecord
 from streamfn._tables import Table, compiled_table
 
-# Typed events: what a handler is given.
+# Typed events, the arguments of handlers.
 #
-# A handler says by its parameter what it needs, and gets nothing that could be absent: an `UpsertEvent` lives
-# on streams that carry new images alone, a `KeysEvent` on any. Events compare by what they hold; their `repr`
-# shows identifiers only.
+# The type of a handler's parameter selects the parts of the record that the handler needs, and no part of an event is
+# optional: an `UpsertEvent` needs a stream with new images alone, a `KeysEvent` any stream. Events compare by value;
+# their `repr` shows identifiers only.
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -29,10 +29,10 @@ K_co = TypeVar("K_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Change(Value):
-    """What all events share: the record they were made of, and the handler they are handed to.
+class BaseEvent(Value):
+    """The base of all events: the record of an event, and the name of its handler.
 
-    `handler` is the name of that, and empty for an event that no pipeline made.
+    `handler` is empty for an event that no pipeline made.
     """
 
     record: StreamRecord
@@ -45,10 +45,10 @@ class Change(Value):
 
     @property
     def idempotency_key(self) -> str:
-        """The same for this handler and change in every redelivery, and another for any other handler or change.
+        """The key of this handler and change: the same in every redelivery, and unique to both.
 
-        For services that take such a key, so that an effect which is asked for twice happens once. Of an event
-        that no pipeline made it is the `event_id` alone.
+        Services that take such a key perform an effect once that is requested twice. For an event that no pipeline
+        made, the key is the `event_id` alone.
         """
         return f"{self.handler}:{self.event_id}" if self.handler else self.event_id
 
@@ -58,14 +58,14 @@ class Change(Value):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class InsertEvent(Change, Generic[T_co]):
+class InsertEvent(BaseEvent, Generic[T_co]):
     """An item came into the table: `new_image`."""
 
     new_image: T_co
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ModifyEvent(Change, Generic[T_co]):
+class ModifyEvent(BaseEvent, Generic[T_co]):
     """An item changed, from `old_image` to `new_image`."""
 
     old_image: T_co
@@ -73,7 +73,7 @@ class ModifyEvent(Change, Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RemoveEvent(Change, Generic[T_co]):
+class RemoveEvent(BaseEvent, Generic[T_co]):
     """An item left the table: `old_image`."""
 
     old_image: T_co
@@ -85,14 +85,14 @@ class RemoveEvent(Change, Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class UpsertEvent(Change, Generic[T_co]):
+class UpsertEvent(BaseEvent, Generic[T_co]):
     """An item came into the table or changed, and is now `new_image`."""
 
     new_image: T_co
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class KeysEvent(Change, Generic[K_co]):
+class KeysEvent(BaseEvent, Generic[K_co]):
     """An item came, changed or went, known by its `keys` alone."""
 
     keys: K_co
@@ -102,9 +102,9 @@ Event: TypeAlias = InsertEvent[T] | ModifyEvent[T] | RemoveEvent[T]
 """Any change, with all its images; ``match`` and ``assert_never`` work on it."""
 
 Kind: TypeAlias = Literal["insert", "modify", "remove", "upsert", "event", "keys"]
-"""What a handler was registered for: ``on_insert`` and so on."""
+"""The kind of a handler: ``insert`` of ``on_insert``, and so on."""
 
-EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageName, ...]]]]] = {
+EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[BaseEvent], tuple[ImageName, ...]]]]] = {
     "insert": {"INSERT": (InsertEvent, ("NewImage",))},
     "modify": {"MODIFY": (ModifyEvent, ("OldImage", "NewImage"))},
     "remove": {"REMOVE": (RemoveEvent, ("OldImage",))},
@@ -116,46 +116,44 @@ EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageNa
     },
     "keys": dict.fromkeys(EVENT_NAMES, (KeysEvent, ("Keys",))),
 }
-"""Which event each kind of handler gets for each kind of record, and the parts of the record that the event takes."""
+"""For each kind of handler and each event name: the class of the event, and the parts of the record in it."""
 
 
-# The second stage: from a stream record to a typed event.
+# From a stream record to a typed event.
 #
-# Only what a handler asks for is structured, and an image only once, however many handlers read it. The
-# exception are models that can be changed (a list in them, say): there each handler gets an image of its own,
-# so that none can change what another one sees.
+# Only the images that a handler needs are structured, and each image once for all handlers. The exception are mutable
+# models (one with a list, say): there each handler gets an image of its own, so that no handler can change the image of
+# another.
 
-Unusable: TypeAlias = Undecodable | MissingImage
-"""Why there is no typed image."""
+StructureFailure: TypeAlias = Undecodable | MissingImage
+"""The reasons for which an image has no item."""
 
 
-class Unfit:
-    """Stands where an image should, with the reason why there is none."""
+class Unstructured:
+    """Replaces an image that has no item, with the reason."""
 
     __slots__ = ("reason",)
 
-    def __init__(self, reason: Unusable) -> None:
-        """Take the reason."""
-        self.reason: Unusable = reason
+    def __init__(self, reason: StructureFailure) -> None:
+        self.reason: StructureFailure = reason
 
 
-Items: TypeAlias = list[object]
-"""What the parts of a record were structured to, by their index: an item, an `Unfit`, or None for what nobody has asked
-for yet."""
+Images: TypeAlias = list[object]
+"""The items of a record's parts, by index: an item, an `Unstructured`, or None before a part is structured."""
 
 
-class Part:
-    """A part of a table's records, and how it is structured: the images as the table's model, `Keys` as another.
+class ImageDecoder:
+    """The decoder of one part of a table's records: an image for the table's model, ``Keys`` for another model.
 
-    Of a model that can be changed, each who asks gets an item of his own.
+    `index` is that of the part in `Images`. An item of a mutable model is not shared.
     """
 
-    __slots__ = ("_decode", "_is_shared", "_look_again", "_name", "index")
+    __slots__ = ("_decode", "_is_shared", "_name", "_structure_detailed", "index")
 
     def __init__(
         self, table: Table[object], name: ImageName, index: int, keys: type[object] | None = None
     ) -> None:
-        """Take a table's part, and the index that it has among all parts of such records; `keys` models `Keys`."""
+        """`keys` is the model of the part ``Keys``."""
         self.index: int = index
         self._name: ImageName = name
         compiled = compiled_table(table)
@@ -163,103 +161,103 @@ class Part:
         self._decode: Callable[[Image], object] = (
             compiled.decode if keys is None else compiled.key_decoder(keys)
         )
-        self._look_again: Callable[[Image], Result[object, Undecodable]] = (
+        self._structure_detailed: Callable[[Image], Result[object, Undecodable]] = (
             compiled.structure_detailed if keys is None else partial(compiled.structure_keys_detailed, keys)
         )
 
-    def item(self, record: StreamRecord, items: Items) -> object:
-        """Structure this part of a record, or say with an `Unfit` why it cannot be; `items` is what is known of it."""
+    def item(self, record: StreamRecord, images: Images) -> object:
+        """Return the item of this part of a record, or an `Unstructured`; `images` keeps a shared item."""
         image = record._raw["dynamodb"].get(self._name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (`peek`, uncalled)
         if image is None:
-            found: object = Unfit(MissingImage(self._name, record.view_type))
+            item: object = Unstructured(MissingImage(self._name, record.view_type))
         else:
             try:
-                found = self._decode(image)
-            except Exception:  # noqa: BLE001 (whatever is wrong, if anything is, the second pass finds it out)
-                found = self._item_or_unfit(image)
+                item = self._decode(image)
+            except Exception:  # noqa: BLE001 (the detailed pass lists the problems)
+                item = self._structure_again(image)
         if self._is_shared:
-            items[self.index] = found
-        return found
+            images[self.index] = item
+        return item
 
-    def _item_or_unfit(self, image: Image) -> object:
-        structured = self._look_again(image)
+    def _structure_again(self, image: Image) -> object:
+        structured = self._structure_detailed(image)
         if isinstance(structured, Success):
             return structured.unwrap()
-        return Unfit(Undecodable(structured.failure().problems, self._name))
+        return Unstructured(Undecodable(structured.failure().problems, self._name))
 
 
-EventMaker: TypeAlias = Callable[[StreamRecord, Items], Change | Unfit]
-"""Makes an event of a record and of what is known of its parts, for one handler."""
+EventFactory: TypeAlias = Callable[[StreamRecord, Images], BaseEvent | Unstructured]
+"""A function of a record and of its images that returns the event of one handler."""
 
 
-def event_maker(
-    kind: Kind, event_name: EventName, handler: str, part: Callable[[ImageName], Part]
-) -> EventMaker:
-    """Make what makes the events that a handler of this kind and name gets of one kind of record.
+def event_factory(
+    kind: Kind, event_name: EventName, handler: str, decoder: Callable[[ImageName], ImageDecoder]
+) -> EventFactory:
+    """Return the function that makes a handler's events from records of one event name.
 
-    `part` finds a part of the records.
+    `decoder` returns the decoder of a part of the records.
     """
     event, parts = EVENTS[kind][event_name]
-    return _MAKERS[event](event, handler, *map(part, parts))
+    return _FACTORIES[event](event, handler, *map(decoder, parts))
 
 
-# Each of these is written out: one for all, which sets the image by the name of its field, adds a twentieth to what a
-# pipeline costs for a record and handler.
+# Each of these is written out: a single function, which sets an image by the name of its field, adds a twentieth to the
+# cost of a record and handler in a pipeline.
 
 
-def _of_new_image(event: type[Change], handler: str, new: Part) -> EventMaker:
+def _of_new_image(event: type[BaseEvent], handler: str, new: ImageDecoder) -> EventFactory:
     blank, new_index = twin(event), new.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        new_image = items[new_index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        new_image = images[new_index]
         if new_image is None:
-            new_image = new.item(record, items)
-        if type(new_image) is Unfit:
+            new_image = new.item(record, images)
+        if type(new_image) is Unstructured:
             return new_image
         made = blank()
         made.record = record
         made.handler = handler
         made.new_image = new_image
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-def _of_old_image(event: type[Change], handler: str, old: Part) -> EventMaker:
+def _of_old_image(event: type[BaseEvent], handler: str, old: ImageDecoder) -> EventFactory:
     blank, old_index = twin(event), old.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        old_image = items[old_index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        old_image = images[old_index]
         if old_image is None:
-            old_image = old.item(record, items)
-        if type(old_image) is Unfit:
+            old_image = old.item(record, images)
+        if type(old_image) is Unstructured:
             return old_image
         made = blank()
         made.record = record
         made.handler = handler
         made.old_image = old_image
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-def _of_both(event: type[Change], handler: str, old: Part, new: Part) -> EventMaker:
+def _of_both(event: type[BaseEvent], handler: str, old: ImageDecoder, new: ImageDecoder) -> EventFactory:
     blank, old_index, new_index = twin(event), old.index, new.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        old_image = items[old_index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        old_image = images[old_index]
         if old_image is None:
-            old_image = old.item(record, items)
-        if type(old_image) is Unfit:
+            old_image = old.item(record, images)
+        if type(old_image) is Unstructured:
             return old_image
-        new_image = items[new_index]
+        new_image = images[new_index]
         if new_image is None:
-            new_image = new.item(record, items)
-        if type(new_image) is Unfit:
+            new_image = new.item(record, images)
+        if type(new_image) is Unstructured:
             return new_image
         made = blank()
         made.record = record
@@ -267,33 +265,33 @@ def _of_both(event: type[Change], handler: str, old: Part, new: Part) -> EventMa
         made.old_image = old_image
         made.new_image = new_image
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-def _of_keys(event: type[Change], handler: str, part: Part) -> EventMaker:
-    blank, index = twin(event), part.index
+def _of_keys(event: type[BaseEvent], handler: str, decoder: ImageDecoder) -> EventFactory:
+    blank, index = twin(event), decoder.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        keys = items[index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        keys = images[index]
         if keys is None:
-            keys = part.item(record, items)
-        if type(keys) is Unfit:
+            keys = decoder.item(record, images)
+        if type(keys) is Unstructured:
             return keys
         made = blank()
         made.record = record
         made.handler = handler
         made.keys = keys
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-_MAKERS: Final[Mapping[type[Change], Callable[..., EventMaker]]] = {
+_FACTORIES: Final[Mapping[type[BaseEvent], Callable[..., EventFactory]]] = {
     InsertEvent: _of_new_image,
     UpsertEvent: _of_new_image,
     ModifyEvent: _of_both,
@@ -302,31 +300,33 @@ _MAKERS: Final[Mapping[type[Change], Callable[..., EventMaker]]] = {
 }
 
 
-Structure: TypeAlias = Callable[[StreamRecord], Result[Event[T], Unusable]]
-"""Makes the typed event of a record of one table; see `structure`."""
+Structure: TypeAlias = Callable[[StreamRecord], Result[Event[T], StructureFailure]]
+"""A function of a record of one table that returns its typed event; see `structure`."""
 
 
-def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:
-    """Make the typed event of a record: what `on_event` hands to its handlers.
+def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], StructureFailure]:
+    """Return the typed event of a record, as `on_event` passes it to its handlers.
 
-    It gives `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
-    leaves out an image that the event holds.
+    The Failure is an `Undecodable` if an image does not fit the model, and a `MissingImage` if the stream's view type
+    leaves out an image of the event.
     """
     return structurer(table)(record)
 
 
 def structurer(table: Table[T]) -> Structure[T]:
-    """Make what does the same for many records of a table."""
+    """Return the function that makes typed events from many records of a table; see `structure`."""
     any_table = cast("Table[object]", table)  # it only reads, which is safe for any T
-    makers: dict[EventName, EventMaker] = {}
+    makers: dict[EventName, EventFactory] = {}
 
-    def structure_one(record: StreamRecord) -> Result[Event[T], Unusable]:
+    def structure_one(record: StreamRecord) -> Result[Event[T], StructureFailure]:
         name = record.event_name
         if name not in makers:
             indices = count()
-            makers[name] = event_maker("event", name, "", lambda image: Part(any_table, image, next(indices)))
+            makers[name] = event_factory(
+                "event", name, "", lambda image: ImageDecoder(any_table, image, next(indices))
+            )
         made = makers[name](record, [None, None])
         # Of the kind "event" these are its three events, of images of T.
-        return Failure(made.reason) if isinstance(made, Unfit) else Success(cast("Event[T]", made))
+        return Failure(made.reason) if isinstance(made, Unstructured) else Success(cast("Event[T]", made))
 
     return structure_one

@@ -22,7 +22,7 @@ from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import IS_AS_KNOWN, Value, Wrappable
 from streamfn._errors import Misuse, kind_of, not_for_lambda
-from streamfn._events import EVENTS, Part, event_maker
+from streamfn._events import EVENTS, ImageDecoder, event_factory
 from streamfn._execution.calls import check_finished
 from streamfn._execution.plan import UNROUTED, Choose, Gate, Stop, Way
 from streamfn._execution.run import Passage, Passages, Results, Singles, Tasks, series
@@ -209,22 +209,24 @@ def _past(event_name: EventName, orders: Mapping[str, int], branches: Sequence[B
     stops: list[tuple[int, Stop]] = []
     for strategy, table, handler in branches:
         part = _finder(parts, table, handler.keys)
-        event = event_maker(handler.kind, event_name, handler.name, part)
+        event = event_factory(handler.kind, event_name, handler.name, part)
         stops.append((strategy, Stop(orders[handler.name], handler, event)))
     return Way(stops, len(parts)) if stops else None
 
 
-Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], Part]
+Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], ImageDecoder]
 """The parts of records that handlers read: by table (two may have one name), by name, and by model of keys."""
 
 
-def _finder(parts: Parts, table: Table[object], keys: type[object] | None) -> Callable[[ImageName], Part]:
+def _finder(
+    parts: Parts, table: Table[object], keys: type[object] | None
+) -> Callable[[ImageName], ImageDecoder]:
     """Make what finds the parts for a handler, so that handlers of the same images find them in the same."""
 
-    def find(name: ImageName) -> Part:
+    def find(name: ImageName) -> ImageDecoder:
         key = (id(table), name, keys)
         if key not in parts:
-            parts[key] = Part(table, name, len(parts), keys)
+            parts[key] = ImageDecoder(table, name, len(parts), keys)
         return parts[key]
 
     return find

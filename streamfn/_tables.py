@@ -24,10 +24,10 @@ from typing_extensions import TypeForm, TypeVar, override
 
 from streamfn._conversion import is_configured, make_converter
 from streamfn._conversion.attribute_values import KeyTag
-from streamfn._conversion.decoders import Decoder, calling, decoder_of
-from streamfn._conversion.dispatch import StandardHooks, model_fields, reader, writer
-from streamfn._conversion.hints import Hint, bare, is_model, is_typed_dict, members, origin
-from streamfn._conversion.hooks import Hooks, Place, StructureHook, problems_of
+from streamfn._conversion.decoders import Decoder, compile_decoder, hook_decoder
+from streamfn._conversion.dispatch import LightConverter, model_fields, structure_hook, unstructure_hook
+from streamfn._conversion.hints import Hint, is_model, is_typed_dict, origin, union_members, unwrap
+from streamfn._conversion.hooks import ConverterProtocol, Path, StructureHook, find_problems
 from streamfn._conversion.models import KeyAttribute, TableKeys, is_immutable, keys_of
 from streamfn._dataclasses import success
 from streamfn._errors import Misuse, check_flag, checked_table_name, has_methods, kind_of
@@ -160,7 +160,7 @@ def time_to_live_request(name: str, attribute: str) -> TimeToLiveRequest:
 T = TypeVar("T")
 K = TypeVar("K")
 
-_declared: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDictionary()
+_registry: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDictionary()
 """The tables of each model, so that a test can make an event of an item without naming the table."""
 
 
@@ -176,32 +176,34 @@ class CompiledTable(Generic[T]):
         self,
         name: str,
         model: TypeForm[T],
-        hooks: Hooks,
+        hooks: ConverterProtocol,
         *,
         reveals: bool,
         generated: bool,
         pattern: Mapping[str, object] | None,
     ) -> None:
-        self.hooks: Hooks = hooks
+        self.hooks: ConverterProtocol = hooks
         self.matcher: Matcher | None = None
         if pattern is not None:
             from streamfn._patterns.matching import compiled  # few tables have one
 
             self.matcher = compiled(pattern)
-        self.models = [bare(member) for member in members(model)]
+        self.models = [unwrap(member) for member in union_members(model)]
         for each in self.models:
             if not is_model(each):
                 raise Misuse(
                     f"a table's model is a dataclass, an attrs class or a TypedDict, got {_shown(each)}"
                 )
         self._name = name
-        self._place = Place(reveals=reveals)
-        self._compile: Callable[[StructureHook, Hint], Decoder] = decoder_of if generated else calling
-        self._decoder = self._compile(reader(model, hooks), model)
+        self._place = Path(reveals=reveals)
+        self._compile: Callable[[StructureHook, Hint], Decoder] = (
+            compile_decoder if generated else hook_decoder
+        )
+        self._decoder = self._compile(structure_hook(model, hooks), model)
         # The decoder is the model's.
         self.decode: Callable[[Image], T] = cast("Callable[[Image], T]", self._decoder.decode)
         self._key_decoders: dict[Hint, Decoder] = {}
-        self.unstructure_hook = writer(model, hooks)
+        self.unstructure_hook = unstructure_hook(model, hooks)
         self.keys: TableKeys = self._find_keys()
         if self.matcher is not None:
             from streamfn._patterns.possible import check_possible  # as above
@@ -241,12 +243,12 @@ class CompiledTable(Generic[T]):
 
     def _key_decoder(self, model: Hint) -> Decoder:
         if model not in self._key_decoders:
-            self._key_decoders[model] = self._compile(reader(model, self.hooks), model)
+            self._key_decoders[model] = self._compile(structure_hook(model, self.hooks), model)
         return self._key_decoders[model]
 
     def _by_hook(self, decoder: Decoder, image: Image) -> Result[object, Undecodable]:
         value = {"M": image}
-        if problems := tuple(problems_of(decoder.hook, decoder.hint, value, self._place)):
+        if problems := tuple(find_problems(decoder.hook, decoder.hint, value, self._place)):
             return Failure(Undecodable(problems))
         return success(decoder.hook(value, decoder.hint))
 
@@ -324,14 +326,14 @@ class Table(Generic[T]):
         self._compiled: CompiledTable[T] = CompiledTable(
             name,
             model,
-            converter or StandardHooks(forbid_extra_keys=forbid_unknown_attributes),
+            converter or LightConverter(forbid_extra_keys=forbid_unknown_attributes),
             reveals=include_values,
             generated=generated,
             pattern=pattern,
         )
         for each in self._compiled.models:
             # Whoever finds the table there has an item of its model.
-            same = _declared.setdefault(cast("type", origin(each)), WeakSet())
+            same = _registry.setdefault(cast("type", origin(each)), WeakSet())
             same.add(cast("Table[object]", self))
 
     @property
@@ -441,20 +443,20 @@ def compiled_table(table: Table[T]) -> CompiledTable[T]:
 
 def tables_of(model: type) -> tuple[Table[object], ...]:
     """Find the tables that were declared with a model, alone or in a union."""
-    return tuple(_declared.get(model, ()))
+    return tuple(_registry.get(model, ()))
 
 
 def tables_of_dicts() -> tuple[Table[object], ...]:
     """Find the tables that were declared with TypedDicts: their items are dicts, which do not say of which model."""
     found = {
-        id(table): table for model, tables in _declared.items() if is_typed_dict(model) for table in tables
+        id(table): table for model, tables in _registry.items() if is_typed_dict(model) for table in tables
     }
     return tuple(found.values())
 
 
-def undeclare(table: Table[T]) -> None:
+def unregister(table: Table[T]) -> None:
     """Have `tables_of` not find a table: one that is no table of DynamoDB."""
-    for tables in _declared.values():
+    for tables in _registry.values():
         tables.discard(cast("Table[object]", table))  # it is taken out, and not used
 
 
@@ -488,18 +490,18 @@ def explain(model: object, /) -> str:
     ...     title: str
     >>> print(explain(Card))
     # How images are read. ...
-    def read_Card(image):
+    def structure_Card(image):
         ...
         value = image["title"]
-        held = value["S"]
-        if len(value) == 1 and type(held) is str:
-            made.title = held
+        content = value["S"]
+        if len(value) == 1 and type(content) is str:
+            made.title = content
         else:
-            made.title = read_text(value)
+            made.title = structure_str(value)
         made.__class__ = Card
         return made
     <BLANKLINE>
     """
     if isinstance(model, Table):
         return compiled_table(cast("Table[object]", model)).source
-    return decoder_of(reader(model, StandardHooks(forbid_extra_keys=False)), model).source
+    return compile_decoder(structure_hook(model, LightConverter(forbid_extra_keys=False)), model).source

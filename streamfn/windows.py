@@ -45,7 +45,7 @@ from streamfn._records import (
     magnitude,
     member,
 )
-from streamfn._tables import Table, compiled_table, undeclare
+from streamfn._tables import Table, compiled_table, unregister
 
 __all__ = ["UnusableState", "Window", "WindowFunction", "WindowResponse", "window_handler"]
 
@@ -167,7 +167,7 @@ class States(Generic[S]):
         if not is_dataclass(initial) or not is_frozen(type(initial)):
             raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
         self._table: Table[S] = Table("state", type(initial))
-        undeclare(self._table)
+        unregister(self._table)
         try:
             # The text, not the value: what can be changed is made anew for each window.
             self._initial = self.kept(Folded(initial, None))

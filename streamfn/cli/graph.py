@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypedDict
 
-from streamfn._conversion.hints import name_of_type
+from streamfn._conversion.hints import type_name
 from streamfn._delivery.ledger import RetryWithLedger
 from streamfn._delivery.plain import Acknowledge, Retry
 from streamfn._events import EVENTS
@@ -74,7 +74,7 @@ def _route(route: Route) -> OutlinedRoute:
     matcher = compiled_table(route.table).matcher
     return OutlinedRoute(
         table=route.table.name,
-        model=name_of_type(route.table.model),
+        model=type_name(route.table.model),
         pattern=None if matcher is None else matcher.pattern,
         strategy=_strategy(route.strategy),
         handlers=[_handler(handler) for handler in route.handlers],

@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast, get_args
 from uuid import UUID
 
 from streamfn._conversion.dispatch import model_fields
-from streamfn._conversion.hints import Hint, bare, is_enum, is_model, members, origin, tags_of
-from streamfn._events import EVENTS, Part, Unfit, event_maker
+from streamfn._conversion.hints import Hint, is_enum, is_model, origin, tags_of, union_members, unwrap
+from streamfn._events import EVENTS, ImageDecoder, Unstructured, event_factory
 from streamfn._execution.calls import wants
 from streamfn._handlers import AnyHandler
 from streamfn._patterns.possible import Asked, possible_alternatives
@@ -63,7 +63,7 @@ _TEXTS: Final[dict[object, str]] = {
 def samples_of(table: Table[object]) -> list[Item]:
     """Make images that the table's model fits: one with what it requires, and one with all that it knows, if it can."""
     found: list[Item] = []
-    for model in members(table.model):
+    for model in union_members(table.model):
         for required in (True, False):
             item = _item(table, model, required=required)
             if table.structure(item).value_or(None) is not None and item not in found:
@@ -75,7 +75,7 @@ def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
     """Make values of an attribute that the model may know."""
     return [
         value
-        for model in members(table.model)
+        for model in union_members(table.model)
         for field in model_fields(model, compiled_table(table).hooks)
         if field.attribute == attribute
         for value in _values(table, field.hint)
@@ -94,10 +94,10 @@ def _item(table: Table[object], model: Hint, *, required: bool) -> Item:
 
 def _values(table: Table[object], hint: Hint) -> Iterator[AttributeValue]:
     """Make values of a type, the simplest first."""
-    inner = bare(hint)
+    inner = unwrap(hint)
     # A model last: one that may hold another of itself has an end then.
-    for member in sorted(members(inner), key=lambda each: is_model(bare(each))):
-        plain = bare(member)
+    for member in sorted(union_members(inner), key=lambda each: is_model(unwrap(each))):
+        plain = unwrap(member)
         if is_model(plain):
             yield {"M": _item(table, plain, required=True)}
         elif origin(plain) is Literal:
@@ -209,11 +209,11 @@ def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
     if matcher is not None and not may_match(matcher, raw):
         return False
 
-    def part(name: ImageName) -> Part:
-        return Part(route.table, name, _INDEX[name], handler.keys)
+    def part(name: ImageName) -> ImageDecoder:
+        return ImageDecoder(route.table, name, _INDEX[name], handler.keys)
 
-    event = event_maker(handler.kind, raw["eventName"], handler.name, part)(stream_record(raw), [None] * 3)
-    if isinstance(event, Unfit):
+    event = event_factory(handler.kind, raw["eventName"], handler.name, part)(stream_record(raw), [None] * 3)
+    if isinstance(event, Unstructured):
         return False
     where = cast("Callable[[object], object] | None", handler.where)  # of that kind of event
     return where is None or wants(where, event) is True

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, TypedDict, cast
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._events import Change
+from streamfn._events import BaseEvent
 from streamfn._failures import Failed, Handled
 from streamfn._records import RawRecord, StreamRecord, StreamViewType
 from streamfn.testing._events import REGION
@@ -84,7 +84,7 @@ class LambdaEvent(TypedDict):
 
 
 def lambda_event(
-    *events: Change | Mapping[str, object], view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES
+    *events: BaseEvent | Mapping[str, object], view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES
 ) -> LambdaEvent:
     """Make what Lambda hands to a function of events, in their order.
 
@@ -104,7 +104,7 @@ def lambda_event(
     return {
         "Records": [
             _seen_by(each.record.raw, view_type)
-            if isinstance(each, Change)
+            if isinstance(each, BaseEvent)
             else cast("RawRecord", each)  # said to be as it is
             for each in events
         ]
@@ -124,7 +124,7 @@ class KinesisEvent(TypedDict):
 
 
 def kinesis_event(
-    *events: Change | Mapping[str, object], precision: Precision = "MILLISECOND"
+    *events: BaseEvent | Mapping[str, object], precision: Precision = "MILLISECOND"
 ) -> KinesisEvent:
     """Make what Lambda hands to a function that is fed by a Kinesis stream, which carries the changes of tables.
 
@@ -142,12 +142,13 @@ def kinesis_event(
     """
     return {
         "Records": [
-            _through_kinesis(each.record, precision) if isinstance(each, Change) else each for each in events
+            _through_kinesis(each.record, precision) if isinstance(each, BaseEvent) else each
+            for each in events
         ]
     }
 
 
-def pipe_event(*events: Change | Mapping[str, object]) -> list[RawRecord]:
+def pipe_event(*events: BaseEvent | Mapping[str, object]) -> list[RawRecord]:
     """Make what a pipe of EventBridge hands to a function: the records of a DynamoDB stream, in a bare list."""
     return lambda_event(*events)["Records"]
 

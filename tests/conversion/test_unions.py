@@ -185,7 +185,7 @@ def test_models_that_nothing_tells_apart_are_refused(hint: object) -> None:
 
 
 def test_models_that_several_literals_tell_are_read_by_generated_functions() -> None:
-    assert "def read_Moved(image)" in explain(cast("type[object]", Opened | Renamed | Moved))
+    assert "def structure_Moved(image)" in explain(cast("type[object]", Opened | Renamed | Moved))
 
 
 def write(hint: object, value: object) -> object:

@@ -41,25 +41,25 @@ def test_the_text_has_a_function_for_each_model() -> None:
     """It is Python, and names fields and attributes as they are named."""
     text = explain(Order)
     compile(text, "explained", "exec")
-    assert ["def read_Order(image):", "def read_Line(image):"] == [
+    assert ["def structure_Order(image):", "def structure_Line(image):"] == [
         line for line in text.splitlines() if line.startswith("def ")
     ]
     assert 'value = image["kind"]' in text
     assert "value = image['order id']" in text
-    assert "made.id = int(held)" in text
+    assert "made.id = int(content)" in text
 
 
 def test_names_that_do_not_speak_for_themselves_are_explained() -> None:
     head = explain(Order).partition("def ")[0]
-    assert "# ThawedOrder: has fields that can be set, and becomes Order once they are" in head
-    assert "# choices_of_kind: what it may be, by its text" in head
-    assert "# default_notes: what it is, or calls, where its attribute is absent" in head
+    assert "# UnguardedOrder: has fields that can be set, and becomes Order once they are" in head
+    assert "# choices_of_kind: its values, by their text" in head
+    assert "# default_notes: the default, or its factory" in head
 
 
 def test_a_table_is_explained_as_it_was_declared() -> None:
     """A union of models begins with what tells them apart."""
     both: Table[Order | Customer] = Table("app", Order | Customer)
-    assert "def read_one_of(image):" in explain(both)
+    assert "def structure_one_of(image):" in explain(both)
     assert "issuperset(image)" in explain(Table("app", Order, forbid_unknown_attributes=True))
 
 

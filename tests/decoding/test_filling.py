@@ -78,7 +78,7 @@ FILLED: Final[list[tuple[type, type, object]]] = [
 def test_an_instance_is_as_the_class_makes_it(cls: type, model: type, expected: object) -> None:
     """It is of the class and no other, equal, copied, pickled and shown like one that was called for."""
     table: Table[object] = Table("prod-Card", model)
-    assert "= Thawed" in compiled_table(table).source
+    assert "= Unguarded" in compiled_table(table).source
     made = compiled_table(table).decode(IMAGE)
     assert type(made) is cls
     assert (expected, repr(expected)) == (made, repr(made))
@@ -280,7 +280,7 @@ CALLED: Final[list[type]] = [
 def test_a_class_that_does_more_than_to_set_its_fields_is_called(cls: type) -> None:
     """So that what it does is done."""
     table: Table[object] = Table("prod-Card", cls)
-    assert "Thawed" not in compiled_table(table).source
+    assert "Unguarded" not in compiled_table(table).source
     seen.clear()
     made = compiled_table(table).decode(IMAGE)
     assert type(made) is cls

@@ -69,7 +69,7 @@ def test_the_name_of_a_class_ends_no_line(end: str) -> None:
         "__name__",
         "len",
         "type",
-        "Unfit",
+        "StructureError",
         "image",
         "read_id",
         "class",
@@ -254,7 +254,7 @@ def test_a_table_that_goes_takes_no_name_from_who_goes_through_them() -> None:
 
 def test_an_explanation_leaves_no_lines_behind() -> None:
     before = files()
-    assert "def read_Node(image):" in explain(Node)
+    assert "def structure_Node(image):" in explain(Node)
     assert files() == before
 
 
