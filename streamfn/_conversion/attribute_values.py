@@ -318,7 +318,7 @@ _IS_WHOLE_OR_NEGATIVE: Final = '({0}.isdecimal() or {0}.lstrip("-").isdecimal())
 _HAS_NO_EXPONENT: Final = 'not {0}.strip("0123456789.-")'
 
 
-def _text_scalar(name: TypeName) -> Scalar:
+def text_scalar(name: TypeName) -> Scalar:
     """Return the row of a class that is called with its text, and of which `str` returns the text."""
 
     def structure(value: object, _: object = None) -> object:
@@ -391,7 +391,7 @@ SCALARS: Final[dict[type | TypeName, Scalar]] = {
             {"date_from": Symbol(lambda: date.fromisoformat, "date.fromisoformat")},
         ),
     ),
-    ("uuid", "UUID"): _text_scalar(("uuid", "UUID")),
+    ("uuid", "UUID"): text_scalar(("uuid", "UUID")),
     _BINARY: Scalar("B", structure_binary, unstructure_binary),
 }
 """The scalar types, by class, or by name where this library does not load the module of the class."""

@@ -16,17 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Never, TypeVar, cast
 
 from cattrs import Converter
 from typing_extensions import override
 
-from streamfn._conversion.attribute_values import SCALARS, scalar_of
-from streamfn._conversion.composites import StructureByCattrs
+from streamfn._conversion.attribute_values import SCALARS, Scalar, scalar_of, scalar_of_hook
+from streamfn._conversion.composites import StructureByCattrs, StructureChoice, unstructure_choice
 from streamfn._conversion.dispatch import HOOK_FACTORIES, no_unstructure_hook, unsupported
-from streamfn._conversion.hints import Hint, is_model, is_union
+from streamfn._conversion.hints import Hint, is_enum, is_model, is_union
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._conversion.models import Override
+
+T = TypeVar("T")
 
 
 class ModelConverter(Converter):
@@ -39,32 +41,47 @@ class ModelConverter(Converter):
     __slots__ = ()
 
     @override
+    def structure(self, obj: object, cl: type[T]) -> T:
+        """Return the value of a type that an attribute value holds; of a model, ``{"M": image}`` is one."""
+        return cast("T", self.get_structure_hook(cl)(obj, cl))  # the hook is that of the type
+
+    @override
+    def unstructure(self, obj: object, unstructure_as: Hint = None) -> object:
+        """Return the attribute value of a value, by its class or by the type `unstructure_as`."""
+        return self.get_unstructure_hook(obj.__class__ if unstructure_as is None else unstructure_as)(obj)
+
+    @override
     def register_structure_hook(self, cl: Any, func: Any = None) -> Any:  # (cattrs' two signatures)
         """Register a hook, as in cattrs, and that of a union by a factory.
 
         cattrs asks for the hooks of unions after all factories, and would not reach one of them here.
         """
-        if is_union(cl):
+        if not is_union(cl):
+            return super().register_structure_hook(cl, func)
 
-            def is_it(hint: Hint) -> bool:
-                return bool(hint == cl)
+        def is_it(hint: Hint) -> bool:
+            return bool(hint == cl)
 
-            def factory(_: Hint) -> StructureHook:
-                hook: StructureHook = func
-                return hook
+        def factory(_: Hint) -> StructureHook:
+            hook: StructureHook = func
+            return hook
 
-            self.register_structure_hook_factory(is_it, factory)
-            return None
-        return super().register_structure_hook(cl, func)
+        self.register_structure_hook_factory(is_it, factory)
+        return None
 
     @override
     def get_structure_hook(self, type: Hint, cache_result: bool = True) -> StructureHook:
+        """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
         try:
             hook = _structure_entries(type, super().get_structure_hook(type, cache_result))
         except RecursionError:  # the function of this model is being generated
             if cache_result:
                 raise
         else:
+            if hook is _refuse or _is_inherited(type, scalar_of_hook(hook)):
+                if is_enum(type):
+                    return StructureChoice(type)
+                raise unsupported(type)
             if cache_result or scalar_of(type) is not None:
                 return hook
 
@@ -75,12 +92,15 @@ class ModelConverter(Converter):
 
     @override
     def get_unstructure_hook(self, type: Hint, cache_result: bool = True) -> UnstructureHook:
+        """Return the hook that unstructures a type."""
         try:
             hook = _unstructure_entries(type, super().get_unstructure_hook(type, cache_result))
         except RecursionError:  # as above
             if cache_result:
                 raise
         else:
+            if is_enum(type) and any(hook is scalar.unstructure_hook for scalar in SCALARS.values()):
+                return unstructure_choice  # not as a str, say, whose value may be another
             if cache_result or scalar_of(type) is not None:
                 return hook
 
@@ -105,21 +125,25 @@ def register_hooks(converter: Converter) -> None:
         if isinstance(cls, type):  # a factory finds a type that is known by name
             converter.register_structure_hook(cls, scalar.structure_hook)
             converter.register_unstructure_hook(cls, scalar.unstructure_hook)
-    # cattrs has a hook for it, before all factories.
-    converter.register_structure_hook(Path, refuse_path)
+    # cattrs has hooks for paths, and takes them before all factories.
+    converter.register_structure_hook(Path, _refuse)
     converter.register_unstructure_hook(Path, _refuse_to_unstructure)
     for is_of_kind, structure_factory, unstructure_factory in HOOK_FACTORIES:
         converter.register_structure_hook_factory(is_of_kind, structure_factory)
         converter.register_unstructure_hook_factory(is_of_kind, unstructure_factory)
 
 
-def refuse_path(_value: object, hint: Hint) -> Never:
-    """Raise `Misuse` for a type that has no hook."""
+def _refuse(_value: object, hint: Hint) -> Never:
     raise unsupported(hint)
 
 
 def _refuse_to_unstructure(value: object) -> Never:
     raise no_unstructure_hook(type(value))
+
+
+def _is_inherited(hint: Hint, scalar: Scalar | None) -> bool:
+    """Whether a hook is that of a base, str for example: cattrs returns the hook of a class for its subclasses."""
+    return scalar is not None and isinstance(hint, type) and scalar_of(hint) is None
 
 
 def _structure_entries(hint: Hint, hook: StructureHook) -> StructureHook:

@@ -123,13 +123,7 @@ def structure_hook(hint: Hint, converter: ConverterProtocol) -> StructureHook:
         if isinstance(building, StructureAlias):
             building.is_used = True
         return building
-    hook = converter.get_structure_hook(hint)
-    if isinstance(hint, type) and scalar_of(hint) is None and scalar_of_hook(hook) is not None:
-        # cattrs returns the hook of str, say, for all subclasses of it.
-        if is_enum(hint):
-            return StructureChoice(hint)
-        raise unsupported(hint)
-    return hook
+    return converter.get_structure_hook(hint)
 
 
 def unstructure_hook(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
