@@ -1,4 +1,4 @@
-"""Tables: a table's name, its model, keys, definition and pattern."""
+"""Tables: the name of a table, its model, keys, definition, pattern, decoders and converter."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ _ROLES: Final[tuple[Literal["HASH", "RANGE"], ...]] = ("HASH", "RANGE")
 def definition_of(
     name: str, keys: Sequence[KeyAttribute], time_to_live: str | None, view_type: StreamViewType
 ) -> TableDefinition:
-    """Describe a table of these keys, the partition key first, that is billed by request."""
+    """Return the definition of a table of these keys, the partition key first, that is billed by request."""
     return TableDefinition(
         create_table={
             **table_request(name, keys),
@@ -133,7 +133,7 @@ def definition_of(
 
 
 def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
-    """Describe a table of these keys, the partition key first, that is billed by request and has no stream."""
+    """Return the arguments for a table of these keys, the partition key first, billed by request, without a stream."""
     return {
         "TableName": name,
         "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.tag} for key in keys],
@@ -145,23 +145,22 @@ def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
 
 
 def time_to_live_request(name: str, attribute: str) -> TimeToLiveRequest:
-    """Describe the time to live of a table, which stands in this attribute."""
+    """Return the arguments for the time to live of a table, in this attribute."""
     return {
         "TableName": name,
         "TimeToLiveSpecification": {"Enabled": True, "AttributeName": attribute},
     }
 
 
-# Tables: a name, the model of its items, and the way from images to items and back.
+# Tables: a name, the model of its items, and the conversion between images and items.
 #
-# All hooks are found when the table is declared, in Lambda's init phase, and so is every reason why they cannot
-# be.
+# All hooks are made when the table is declared, in Lambda's init phase, and a type without hooks is refused then.
 
 T = TypeVar("T")
 K = TypeVar("K")
 
 _registry: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDictionary()
-"""The tables of each model, so that a test can make an event of an item without naming the table."""
+"""The tables of each model, so that a test can make an event of an item without the name of the table."""
 
 
 class CompiledTable(Generic[T]):
@@ -257,24 +256,24 @@ class CompiledTable(Generic[T]):
 
         One kind of item may have a time to live that another has not.
         """
-        found = [
+        marked = [
             (_name(model), keys_of(_name(model), model_fields(model, self.hooks))) for model in self.models
         ]
-        keyed = [(name, keys) for name, keys in found if keys.attributes]
+        keyed = [(name, keys) for name, keys in marked if keys.attributes]
         for name, keys in keyed:
             if keys.attributes != keyed[0][1].attributes:
                 raise Misuse(
                     f"the models of {self._name} mark different keys, {keyed[0][0]} and {name}: "
                     "a table has the same for all its items"
                 )
-        expiring = [(name, keys.time_to_live) for name, keys in found if keys.time_to_live is not None]
+        expiring = [(name, keys.time_to_live) for name, keys in marked if keys.time_to_live is not None]
         for name, attribute in expiring:
             if attribute != expiring[0][1]:
                 raise Misuse(
                     f"the models of {self._name} mark different attributes TimeToLive, {expiring[0][0]} and {name}: "
                     "a table has one, which need not be in each model"
                 )
-        keys = keyed[0][1] if keyed else found[0][1]
+        keys = keyed[0][1] if keyed else marked[0][1]
         return keys._replace(time_to_live=expiring[0][1] if expiring else None)
 
 
@@ -332,7 +331,7 @@ class Table(Generic[T]):
             pattern=pattern,
         )
         for each in self._compiled.models:
-            # Whoever finds the table there has an item of its model.
+            # A caller that looks the table up has an item of its model.
             same = _registry.setdefault(cast("type", origin(each)), WeakSet())
             same.add(cast("Table[object]", self))
 
@@ -442,26 +441,24 @@ def compiled_table(table: Table[T]) -> CompiledTable[T]:
 
 
 def tables_of(model: type) -> tuple[Table[object], ...]:
-    """Find the tables that were declared with a model, alone or in a union."""
+    """Return the tables of a model, alone or in a union."""
     return tuple(_registry.get(model, ()))
 
 
 def tables_of_dicts() -> tuple[Table[object], ...]:
-    """Find the tables that were declared with TypedDicts: their items are dicts, which do not say of which model."""
-    found = {
-        id(table): table for model, tables in _registry.items() if is_typed_dict(model) for table in tables
-    }
-    return tuple(found.values())
+    """Return the tables of TypedDicts: their items are dicts, which do not name their model."""
+    tables = {id(table): table for model, same in _registry.items() if is_typed_dict(model) for table in same}
+    return tuple(tables.values())
 
 
 def unregister(table: Table[T]) -> None:
-    """Have `tables_of` not find a table: one that is no table of DynamoDB."""
+    """Remove a table that is no table of DynamoDB from `tables_of`."""
     for tables in _registry.values():
-        tables.discard(cast("Table[object]", table))  # it is taken out, and not used
+        tables.discard(cast("Table[object]", table))  # it is removed, and not used
 
 
 def _shown(model: Hint) -> str:
-    """Show what stands for a model; an instance of one by its class, since it may hold people's data."""
+    """Return the text of a model in messages; of an instance, the class, since it may hold people's data."""
     return repr(model) if isinstance(model, type | str) or get_origin(model) is not None else kind_of(model)
 
 
@@ -469,7 +466,7 @@ def _name(model: Hint) -> str:
     return str(getattr(model, "__name__", model))
 
 
-# Explaining: the functions that are generated for a model, as their text.
+# The text of the functions that are generated for a model.
 
 
 @overload
@@ -477,12 +474,12 @@ def explain(table: Table[T], /) -> str: ...
 @overload
 def explain(model: TypeForm[T], /) -> str: ...
 def explain(model: object, /) -> str:
-    """Give the text of the functions that read the images of a table, or of a model that has no table yet.
+    """Return the text of the functions that read the images of a table, or of a model that has no table yet.
 
     They are generated when the table is declared. Tracebacks and debuggers show their lines as well. The text is
-    empty where there are none: for a table that is declared so, and for a model with a hook of your own.
+    empty for a table with `generated` False, and for a model with a hook of your own.
 
-    Fails with `Misuse` for a model that attribute values cannot be made into.
+    Raises `Misuse` for a model that attribute values cannot be made into.
 
     >>> from dataclasses import dataclass
     >>> @dataclass

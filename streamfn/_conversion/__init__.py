@@ -1,6 +1,6 @@
 """Conversion between attribute values and Python values.
 
-- `hooks`: what a hook is, and the detailed pass that lists all problems of a value
+- `hooks`: the types of hooks, and the detailed pass that lists all problems of a value
 - `attribute_values`: type tags, numbers, the table of scalar types, and plain values
 - `hints`: markers in annotations, type variables, unions, and type tags of types
 - `models`: the fields of a model, its keys, and its overrides

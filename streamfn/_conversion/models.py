@@ -165,17 +165,17 @@ class _Hints:
 
     def __init__(self, cls: type, model: Hint) -> None:
         self._cls, self._model = cls, model
-        self._found = _hints(cls, get_args(model))
+        self._hints = _hints(cls, get_args(model))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(self._hints)
 
     def __getitem__(self, name: str) -> Hint:
-        return self.get(name, self._found[name])
+        return self.get(name, self._hints[name])
 
     def get(self, name: str, otherwise: Hint) -> Hint:
         """Return the type of a field; `otherwise` is the type of a field without an annotation."""
-        hint = self._found.get(name, otherwise)
+        hint = self._hints.get(name, otherwise)
         try:
             is_free, advice = self._advice(hint)
             resolved = with_self(fill_variables(hint, advice, is_free=is_free), self._model)
@@ -201,7 +201,7 @@ class _Hints:
 
     def as_declared(self, name: str) -> Hint:
         """Return the type of a field with its remaining type variables."""
-        return self._found.get(name)
+        return self._hints.get(name)
 
 
 def _declared_fields(cls: type, hints: _Hints) -> Iterator[ModelField]:
