@@ -1,4 +1,4 @@
-"""Events: the arguments of handlers, and how each event is made from a record."""
+"""Events: the arguments of handlers, and the factories that make them from records."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from streamfn._conversion.models import is_immutable
 from streamfn._dataclasses import Value, twin
 from streamfn._failures import MissingImage, Undecodable
 from streamfn._records import EVENT_NAMES, EventName, Image, ImageName, StreamRecord
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 
-# Typed events: the arguments of handlers.
+# Typed events, the arguments of handlers.
 #
-# A handler's parameter says what it needs, and has no field that could be absent: an `UpsertEvent` works on streams
-# with new images alone, a `KeysEvent` on any. Events compare by their fields; their `repr` shows identifiers only.
+# The type of a handler's parameter selects the parts of the record that the handler needs, and no part of an event is
+# optional: an `UpsertEvent` needs a stream with new images alone, a `KeysEvent` any stream. Events compare by value;
+# their `repr` shows identifiers only.
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -28,8 +29,8 @@ K_co = TypeVar("K_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Change(Value):
-    """The fields that all events share: the record that they were made of, and the name of their handler.
+class BaseEvent(Value):
+    """The base of all events: the record of an event, and the name of its handler.
 
     `handler` is empty for an event that no pipeline made.
     """
@@ -44,10 +45,10 @@ class Change(Value):
 
     @property
     def idempotency_key(self) -> str:
-        """The same for this handler and change in every redelivery, and different for any other handler or change.
+        """The key of this handler and change: the same in every redelivery, and unique to both.
 
-        Services that take such a key perform a repeated request once. For an event that no pipeline made it is the
-        `event_id` alone.
+        Services that take such a key perform an effect once that is requested twice. For an event that no pipeline
+        made, the key is the `event_id` alone.
         """
         return f"{self.handler}:{self.event_id}" if self.handler else self.event_id
 
@@ -57,14 +58,14 @@ class Change(Value):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class InsertEvent(Change, Generic[T_co]):
-    """An item was inserted into the table: `new_image`."""
+class InsertEvent(BaseEvent, Generic[T_co]):
+    """An item came into the table: `new_image`."""
 
     new_image: T_co
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ModifyEvent(Change, Generic[T_co]):
+class ModifyEvent(BaseEvent, Generic[T_co]):
     """An item changed, from `old_image` to `new_image`."""
 
     old_image: T_co
@@ -72,7 +73,7 @@ class ModifyEvent(Change, Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RemoveEvent(Change, Generic[T_co]):
+class RemoveEvent(BaseEvent, Generic[T_co]):
     """An item left the table: `old_image`."""
 
     old_image: T_co
@@ -84,14 +85,14 @@ class RemoveEvent(Change, Generic[T_co]):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class UpsertEvent(Change, Generic[T_co]):
+class UpsertEvent(BaseEvent, Generic[T_co]):
     """An item came into the table or changed, and is now `new_image`."""
 
     new_image: T_co
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class KeysEvent(Change, Generic[K_co]):
+class KeysEvent(BaseEvent, Generic[K_co]):
     """An item came, changed or went, known by its `keys` alone."""
 
     keys: K_co
@@ -101,9 +102,9 @@ Event: TypeAlias = InsertEvent[T] | ModifyEvent[T] | RemoveEvent[T]
 """Any change, with all its images; ``match`` and ``assert_never`` work on it."""
 
 Kind: TypeAlias = Literal["insert", "modify", "remove", "upsert", "event", "keys"]
-"""The registration of a handler: ``on_insert`` and so on."""
+"""The kind of a handler: ``insert`` of ``on_insert``, and so on."""
 
-EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageName, ...]]]]] = {
+EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[BaseEvent], tuple[ImageName, ...]]]]] = {
     "insert": {"INSERT": (InsertEvent, ("NewImage",))},
     "modify": {"MODIFY": (ModifyEvent, ("OldImage", "NewImage"))},
     "remove": {"REMOVE": (RemoveEvent, ("OldImage",))},
@@ -115,147 +116,148 @@ EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageNa
     },
     "keys": dict.fromkeys(EVENT_NAMES, (KeysEvent, ("Keys",))),
 }
-"""The event of each kind of handler for each event name, and the parts of the record in the event."""
+"""For each kind of handler and each event name: the class of the event, and the parts of the record in it."""
 
 
-# The second stage: from a stream record to a typed event.
+# From a stream record to a typed event.
 #
-# Only the images that a handler asks for are structured, and each only once for all handlers. The exception are models
-# with mutable parts (a list, say): there each handler gets an image of its own, so that no handler can change the
-# image of another.
+# Only the images that a handler needs are structured, and each image once for all handlers. The exception are mutable
+# models (one with a list, say): there each handler gets an image of its own, so that no handler can change the image of
+# another.
 
-Unusable: TypeAlias = Undecodable | MissingImage
-"""The reason why there is no typed image."""
+StructureFailure: TypeAlias = Undecodable | MissingImage
+"""The reasons for which an image has no item."""
 
 
-class Unfit:
-    """Stands where an image should, with the reason why there is none."""
+class Unstructured:
+    """Replaces an image that has no item, with the reason."""
 
     __slots__ = ("reason",)
 
-    def __init__(self, reason: Unusable) -> None:
-        self.reason: Unusable = reason
+    def __init__(self, reason: StructureFailure) -> None:
+        self.reason: StructureFailure = reason
 
 
-Items: TypeAlias = list[object]
-"""The structured parts of a record, by their index: an item, an `Unfit`, or None for a part that no handler has asked
-for yet.
-"""
+Images: TypeAlias = list[object]
+"""The items of a record's parts, by index: an item, an `Unstructured`, or None before a part is structured."""
 
 
-class Part:
-    """A part of a table's records, and how it is structured: the images as the table's model, `Keys` as another.
+class ImageDecoder:
+    """The decoder of one part of a table's records: an image for the table's model, ``Keys`` for another model.
 
-    For a mutable model, each handler gets an item of its own.
+    `index` is that of the part in `Images`. An item of a mutable model is not shared.
     """
 
-    __slots__ = ("_decode", "_is_shared", "_look_again", "_name", "index")
+    __slots__ = ("_decode", "_is_shared", "_name", "_structure_detailed", "index")
 
     def __init__(
         self, table: Table[object], name: ImageName, index: int, keys: type[object] | None = None
     ) -> None:
-        """Store a table's part, and its index among all parts of such records; `keys` models `Keys`."""
+        """`keys` is the model of the part ``Keys``."""
         self.index: int = index
         self._name: ImageName = name
-        self._is_shared = table.immutable if keys is None else is_immutable(keys)
-        self._decode: Callable[[Image], object] = table.decode if keys is None else table.decode_keys(keys)
-        self._look_again: Callable[[Image], Result[object, Undecodable]] = (
-            table.look_again if keys is None else partial(table.look_again_at_keys, keys)
+        compiled = compiled_table(table)
+        self._is_shared = compiled.is_immutable if keys is None else is_immutable(keys)
+        self._decode: Callable[[Image], object] = (
+            compiled.decode if keys is None else compiled.key_decoder(keys)
+        )
+        self._structure_detailed: Callable[[Image], Result[object, Undecodable]] = (
+            compiled.structure_detailed if keys is None else partial(compiled.structure_keys_detailed, keys)
         )
 
-    def item(self, record: StreamRecord, items: Items) -> object:
-        """Structure this part of a record, or return an `Unfit` with the reason; `items` has the known parts."""
+    def item(self, record: StreamRecord, images: Images) -> object:
+        """Return the item of this part of a record, or an `Unstructured`; `images` keeps a shared item."""
         image = record._raw["dynamodb"].get(self._name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (`peek`, uncalled)
         if image is None:
-            found: object = Unfit(MissingImage(self._name, record.view_type))
+            item: object = Unstructured(MissingImage(self._name, record.view_type))
         else:
             try:
-                found = self._decode(image)
-            except Exception:  # noqa: BLE001 (the detailed second pass finds the problem, if there is one)
-                found = self._item_or_unfit(image)
+                item = self._decode(image)
+            except Exception:  # noqa: BLE001 (the detailed pass lists the problems)
+                item = self._structure_again(image)
         if self._is_shared:
-            items[self.index] = found
-        return found
+            images[self.index] = item
+        return item
 
-    def _item_or_unfit(self, image: Image) -> object:
-        structured = self._look_again(image)
+    def _structure_again(self, image: Image) -> object:
+        structured = self._structure_detailed(image)
         if isinstance(structured, Success):
             return structured.unwrap()
-        return Unfit(Undecodable(structured.failure().problems, self._name))
+        return Unstructured(Undecodable(structured.failure().problems, self._name))
 
 
-EventMaker: TypeAlias = Callable[[StreamRecord, Items], Change | Unfit]
-"""Makes an event from a record and its structured parts, for one handler."""
+EventFactory: TypeAlias = Callable[[StreamRecord, Images], BaseEvent | Unstructured]
+"""A function of a record and of its images that returns the event of one handler."""
 
 
-def event_maker(
-    kind: Kind, event_name: EventName, handler: str, part: Callable[[ImageName], Part]
-) -> EventMaker:
-    """Return a function that builds the handler's event from a record of one kind and event name.
+def event_factory(
+    kind: Kind, event_name: EventName, handler: str, decoder: Callable[[ImageName], ImageDecoder]
+) -> EventFactory:
+    """Return the function that makes a handler's events from records of one event name.
 
-    `part` returns a part of the records by its name.
+    `decoder` returns the decoder of a part of the records.
     """
     event, parts = EVENTS[kind][event_name]
-    return _MAKERS[event](event, handler, *map(part, parts))
+    return _FACTORIES[event](event, handler, *map(decoder, parts))
 
 
-# Each of these is written out: a single function for all, which sets the image by the name of its field, adds a
-# twentieth to the cost of a record and handler.
+# Each of these is written out: a single function, which sets an image by the name of its field, adds a twentieth to the
+# cost of a record and handler in a pipeline.
 
 
-def _of_new_image(event: type[Change], handler: str, new: Part) -> EventMaker:
+def _of_new_image(event: type[BaseEvent], handler: str, new: ImageDecoder) -> EventFactory:
     blank, new_index = twin(event), new.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        new_image = items[new_index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        new_image = images[new_index]
         if new_image is None:
-            new_image = new.item(record, items)
-        if type(new_image) is Unfit:
+            new_image = new.item(record, images)
+        if type(new_image) is Unstructured:
             return new_image
         made = blank()
         made.record = record
         made.handler = handler
         made.new_image = new_image
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-def _of_old_image(event: type[Change], handler: str, old: Part) -> EventMaker:
+def _of_old_image(event: type[BaseEvent], handler: str, old: ImageDecoder) -> EventFactory:
     blank, old_index = twin(event), old.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        old_image = items[old_index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        old_image = images[old_index]
         if old_image is None:
-            old_image = old.item(record, items)
-        if type(old_image) is Unfit:
+            old_image = old.item(record, images)
+        if type(old_image) is Unstructured:
             return old_image
         made = blank()
         made.record = record
         made.handler = handler
         made.old_image = old_image
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-def _of_both(event: type[Change], handler: str, old: Part, new: Part) -> EventMaker:
+def _of_both(event: type[BaseEvent], handler: str, old: ImageDecoder, new: ImageDecoder) -> EventFactory:
     blank, old_index, new_index = twin(event), old.index, new.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        old_image = items[old_index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        old_image = images[old_index]
         if old_image is None:
-            old_image = old.item(record, items)
-        if type(old_image) is Unfit:
+            old_image = old.item(record, images)
+        if type(old_image) is Unstructured:
             return old_image
-        new_image = items[new_index]
+        new_image = images[new_index]
         if new_image is None:
-            new_image = new.item(record, items)
-        if type(new_image) is Unfit:
+            new_image = new.item(record, images)
+        if type(new_image) is Unstructured:
             return new_image
         made = blank()
         made.record = record
@@ -263,33 +265,33 @@ def _of_both(event: type[Change], handler: str, old: Part, new: Part) -> EventMa
         made.old_image = old_image
         made.new_image = new_image
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-def _of_keys(event: type[Change], handler: str, part: Part) -> EventMaker:
-    blank, index = twin(event), part.index
+def _of_keys(event: type[BaseEvent], handler: str, decoder: ImageDecoder) -> EventFactory:
+    blank, index = twin(event), decoder.index
 
-    def make(record: StreamRecord, items: Items) -> Change | Unfit:
-        keys = items[index]
+    def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
+        keys = images[index]
         if keys is None:
-            keys = part.item(record, items)
-        if type(keys) is Unfit:
+            keys = decoder.item(record, images)
+        if type(keys) is Unstructured:
             return keys
         made = blank()
         made.record = record
         made.handler = handler
         made.keys = keys
         made.__class__ = event
-        finished: Change = made
+        finished: BaseEvent = made
         return finished
 
     return make
 
 
-_MAKERS: Final[Mapping[type[Change], Callable[..., EventMaker]]] = {
+_FACTORIES: Final[Mapping[type[BaseEvent], Callable[..., EventFactory]]] = {
     InsertEvent: _of_new_image,
     UpsertEvent: _of_new_image,
     ModifyEvent: _of_both,
@@ -298,31 +300,33 @@ _MAKERS: Final[Mapping[type[Change], Callable[..., EventMaker]]] = {
 }
 
 
-Structure: TypeAlias = Callable[[StreamRecord], Result[Event[T], Unusable]]
-"""Makes the typed event of a record of one table; see `structure`."""
+Structure: TypeAlias = Callable[[StreamRecord], Result[Event[T], StructureFailure]]
+"""A function of a record of one table that returns its typed event; see `structure`."""
 
 
-def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:
-    """Return the typed event of a record: the argument of `on_event` handlers.
+def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], StructureFailure]:
+    """Return the typed event of a record, as `on_event` passes it to its handlers.
 
-    The failure is `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
+    The Failure is an `Undecodable` if an image does not fit the model, and a `MissingImage` if the stream's view type
     leaves out an image of the event.
     """
     return structurer(table)(record)
 
 
 def structurer(table: Table[T]) -> Structure[T]:
-    """Return a function that structures many records of a table; see `structure`."""
+    """Return the function that makes typed events from many records of a table; see `structure`."""
     any_table = cast("Table[object]", table)  # it only reads, which is safe for any T
-    makers: dict[EventName, EventMaker] = {}
+    makers: dict[EventName, EventFactory] = {}
 
-    def structure_one(record: StreamRecord) -> Result[Event[T], Unusable]:
+    def structure_one(record: StreamRecord) -> Result[Event[T], StructureFailure]:
         name = record.event_name
         if name not in makers:
             indices = count()
-            makers[name] = event_maker("event", name, "", lambda image: Part(any_table, image, next(indices)))
+            makers[name] = event_factory(
+                "event", name, "", lambda image: ImageDecoder(any_table, image, next(indices))
+            )
         made = makers[name](record, [None, None])
         # Of the kind "event" these are its three events, of images of T.
-        return Failure(made.reason) if isinstance(made, Unfit) else Success(cast("Event[T]", made))
+        return Failure(made.reason) if isinstance(made, Unstructured) else Success(cast("Event[T]", made))
 
     return structure_one

@@ -22,7 +22,7 @@ from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import IS_AS_KNOWN, Value, Wrappable
 from streamfn._errors import Misuse, kind_of, not_for_lambda
-from streamfn._events import EVENTS, Part, event_maker
+from streamfn._events import EVENTS, ImageDecoder, event_factory
 from streamfn._execution.calls import check_finished
 from streamfn._execution.plan import UNROUTED, Choose, Gate, Stop, Way
 from streamfn._execution.run import Passage, Passages, Results, Singles, Tasks, series
@@ -30,7 +30,7 @@ from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Handler
 from streamfn._payloads import read_for, take_for
 from streamfn._records import EVENT_NAMES, EventName, ImageName, RawRecord, Record
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 
 if TYPE_CHECKING:
     from streamfn._patterns.matching import Matcher
@@ -59,7 +59,9 @@ Build: TypeAlias = Callable[[Sequence[Branch]], Way | None]
 
 def way_of(branches: Sequence[Branch], build: Build) -> Way | None:
     """Make the way of the records of one table's name and kind, which may lead to a fork."""
-    matchers = list({id(each): each for branch in branches if (each := branch.table.matcher)}.values())
+    matchers = list(
+        {id(each): each for branch in branches if (each := compiled_table(branch.table).matcher)}.values()
+    )
     if not matchers:
         return build(branches)
     if len(matchers) == 1:
@@ -74,7 +76,7 @@ def way_of(branches: Sequence[Branch], build: Build) -> Way | None:
 def _by_one(branches: Sequence[Branch], matcher: Matcher, build: Build) -> Choose:
     """Ask the only pattern."""
     all_of_them = build(branches)
-    others = build([branch for branch in branches if branch.table.matcher is None])
+    others = build([branch for branch in branches if compiled_table(branch.table).matcher is None])
     matches = matcher.matches
 
     def choose(record: RawRecord) -> Way | None:
@@ -95,7 +97,7 @@ def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Bui
         if answers not in ways:
             matching = [matcher for matcher, answer in zip(matchers, answers, strict=True) if answer]
             ways[answers] = build(
-                [branch for branch in branches if branch.table.matcher in {None, *matching}]
+                [branch for branch in branches if compiled_table(branch.table).matcher in {None, *matching}]
             )
         return ways[answers]
 
@@ -114,12 +116,13 @@ def _by_text(branches: Sequence[Branch], path: tuple[str, ...], build: Build, by
     """Look the text up at the end of the path that all patterns are about."""
     from streamfn._patterns.matching import text_at  # loaded by the table that has a pattern
 
-    matchers = [branch.table.matcher for branch in branches]
+    matchers = [compiled_table(branch.table).matcher for branch in branches]
     texts = {text for matcher in matchers if matcher for text in matcher.values}
     ways = {
-        text: build([branch for branch in branches if _is_for(branch.table.matcher, text)]) for text in texts
+        text: build([branch for branch in branches if _is_for(compiled_table(branch.table).matcher, text)])
+        for text in texts
     }
-    others = build([branch for branch in branches if branch.table.matcher is None])
+    others = build([branch for branch in branches if compiled_table(branch.table).matcher is None])
     text_of = text_at(path)
 
     def choose(record: RawRecord) -> Way | None:
@@ -206,22 +209,24 @@ def _past(event_name: EventName, orders: Mapping[str, int], branches: Sequence[B
     stops: list[tuple[int, Stop]] = []
     for strategy, table, handler in branches:
         part = _finder(parts, table, handler.keys)
-        event = event_maker(handler.kind, event_name, handler.name, part)
+        event = event_factory(handler.kind, event_name, handler.name, part)
         stops.append((strategy, Stop(orders[handler.name], handler, event)))
     return Way(stops, len(parts)) if stops else None
 
 
-Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], Part]
+Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], ImageDecoder]
 """The parts of records that handlers read: by table (two may have one name), by name, and by model of keys."""
 
 
-def _finder(parts: Parts, table: Table[object], keys: type[object] | None) -> Callable[[ImageName], Part]:
+def _finder(
+    parts: Parts, table: Table[object], keys: type[object] | None
+) -> Callable[[ImageName], ImageDecoder]:
     """Make what finds the parts for a handler, so that handlers of the same images find them in the same."""
 
-    def find(name: ImageName) -> Part:
+    def find(name: ImageName) -> ImageDecoder:
         key = (id(table), name, keys)
         if key not in parts:
-            parts[key] = Part(table, name, len(parts), keys)
+            parts[key] = ImageDecoder(table, name, len(parts), keys)
         return parts[key]
 
     return find
@@ -412,7 +417,7 @@ def pipeline(
     for handler in given:
         check_finished(handler.name, handler.function)
         if handler.keys is not None:
-            table.check_keys(handler.keys)
+            compiled_table(table).check_keys(handler.keys)
     # The route will only read, and hand what it reads to handlers of T.
     route = Route(cast("Table[object]", table), given, strategy)
     return Pipeline((route,))

@@ -49,7 +49,7 @@ from streamfn._records import (
     magnitude,
     member,
 )
-from streamfn._tables import Table, undeclare
+from streamfn._tables import Table, compiled_table, unregister
 
 __all__ = ["UnusableState", "Window", "WindowFunction", "WindowResponse", "window_handler"]
 
@@ -163,7 +163,7 @@ class States(Generic[S]):
         if not is_dataclass(initial) or not is_frozen(type(initial)):
             raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
         self._table: Table[S] = Table("state", type(initial))
-        undeclare(self._table)
+        unregister(self._table)
         try:
             # The text, not the value: each window gets a new copy of mutable parts.
             self._initial = self.kept(Folded(initial, None))
@@ -313,7 +313,8 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
 
     def _is_wanted(self, record: Record) -> bool:
         """Return whether the record matches the table's pattern, or, if malformed, may match it."""
-        if self.table.matcher is None or record.table_name != self.table.name:
+        matcher = compiled_table(self.table).matcher
+        if matcher is None or record.table_name != self.table.name:
             return True
         if not isinstance(record, MalformedRecord):
             raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
@@ -321,7 +322,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
             raw = cast("RawRecord", record.raw)  # patterns accept any value
         else:
             return True
-        return may_match(self.table.matcher, raw)
+        return may_match(matcher, raw)
 
     def _emitted(self, window: Window, folded: Folded[S]) -> WindowResponse:
         """Emit a state, after which the next one is a new one."""

@@ -19,7 +19,7 @@ from returns.result import Result
 from typing_extensions import override
 
 from streamfn import _payloads as taking
-from streamfn._events import Change as AnyEvent
+from streamfn._events import BaseEvent as AnyEvent
 from streamfn.testing._simulator import mapping
 from streamfn.testing._simulator import mapping as consequences
 from streamfn.testing._simulator import queues as batches

@@ -38,6 +38,7 @@ from streamfn import (
     structure,
 )
 from streamfn._records import Image
+from streamfn._tables import compiled_table
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 from tests.cards import Card, CardKey, cards, event, record
 
@@ -338,7 +339,7 @@ def test_what_decode_refuses_and_structure_does_not_fits() -> None:
         raise KeyError
 
     table = Table("prod-Card", Card)
-    table.decode = refuse
+    compiled_table(table).decode = refuse
     assert values(pipeline(table, on_insert(inserted))(event(record(1)))) == [(HELLO,)]
 
 

@@ -1,10 +1,10 @@
-"""Hooks for epochs, enums and Literals, lists, sets, maps, tuples, and models."""
+"""Hooks of composite types: Enums and Literals, lists, sets, maps, tuples, and models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, Flag
 from types import NoneType
@@ -13,112 +13,84 @@ from typing import Final, NamedTuple, cast, get_args
 from typing_extensions import override
 
 from streamfn._conversion.attribute_values import (
+    EPOCH_MILLISECONDS,
+    EPOCH_SECONDS,
     SCALAR_TAGS,
     SET_TAGS,
+    TIME_TO_LIVE,
     Scalar,
-    aware,
-    content,
-    divided,
-    multiplied,
-    read_decimal,
-    read_plain,
-    tagged,
-    write_number,
-    write_plain,
-    write_set,
+    expect_tag,
+    set_value,
+    split_tag,
+    structure_plain,
+    unstructure_plain,
 )
 from streamfn._conversion.hints import (
     EpochMilliseconds,
     EpochSeconds,
     Hint,
     TimeToLive,
-    annotations_in,
-    bare,
+    has_marker,
     is_enum,
-    is_model,
-    name_of_type,
-    says,
+    metadata_of,
+    type_name,
+    unwrap,
 )
 from streamfn._conversion.hooks import (
+    Child,
     Composite,
-    Part,
-    Place,
+    Path,
+    StructureError,
     StructureHook,
-    Unfit,
     UnstructureHook,
     unknown_attributes,
 )
-from streamfn._conversion.models import ModelField
+from streamfn._conversion.models import ModelField, Override
 from streamfn._errors import Misuse
 from streamfn._failures import Problem
 from streamfn._records import is_map, json_type
 
-# Times that are written as numbers: of the seconds, or milliseconds, since 1970.
+# Datetimes that are stored as numbers.
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCHS: Final = (
+    (EpochMilliseconds, EPOCH_MILLISECONDS),
+    (TimeToLive, TIME_TO_LIVE),  # before its base
+    (EpochSeconds, EPOCH_SECONDS),
+)
 
 
-def epoch_of(hint: Hint) -> Scalar | None:
-    """How a datetime is written that is marked to be a number. Fails with `Misuse` for what cannot be one."""
-    marked = next((each for each in EPOCHS if says(annotations_in(hint), each[0])), None)
-    if marked is None:
+def epoch_scalar(hint: Hint) -> Scalar | None:
+    """Return the row of a datetime that a marker stores as a number; None without a marker.
+
+    Raises `Misuse` for a marker on a type that cannot be stored so.
+    """
+    metadata = metadata_of(hint)
+    row = next((each for each in _EPOCHS if has_marker(metadata, each[0])), None)
+    if row is None:
         return None
-    marker, scalar = marked
-    inner = bare(hint)
+    marker, scalar = row
+    inner = unwrap(hint)
     if inner is datetime:
         return scalar
     if marker is TimeToLive or inner is NoneType:  # an int may be a time to live as it is
         return None
-    raise Misuse(f"{marker.__name__} is for a datetime, not for {name_of_type(inner)}")
+    raise Misuse(f"{marker.__name__} is for a datetime, not for {type_name(inner)}")
 
 
-def _epoch(unit: timedelta, *, whole: bool = False) -> Scalar:
-    """Make the reading and writing of a `datetime` as a number of units since 1970; `whole` drops fractions."""
-    per_unit = Decimal(unit // _MICROSECOND)
-
-    def read(value: object, _: object = None) -> datetime:
-        try:
-            return _EPOCH + int(multiplied(read_decimal(value), per_unit)) * _MICROSECOND
-        except OverflowError:
-            raise Unfit("expected a time between the years 1 and 9999 in N, got another") from None
-
-    def write(value: object) -> dict[str, object]:
-        passed = aware(value) - _EPOCH
-        if whole:
-            return write_number(passed // unit)
-        return write_number(divided(Decimal(passed // _MICROSECOND), per_unit))
-
-    return Scalar("N", read, write)
+# Enums and Literals, whose values differ by type tag and plain value.
 
 
-_SECOND: Final = timedelta(seconds=1)
+class StructureChoice:
+    """Structures an Enum or a Literal; ``1``, ``True`` and ``"1"`` are three values.
 
-EPOCHS: Final = (
-    (EpochMilliseconds, _epoch(timedelta(milliseconds=1))),
-    (TimeToLive, _epoch(_SECOND, whole=True)),
-    (EpochSeconds, _epoch(_SECOND)),
-)
-"""Each marker, and how a datetime is read and written that bears it."""
-
-
-# Types with a fixed choice of values: Enum and Literal, told apart by type tag and value.
-
-
-class ReadChoice:
-    """Structures one of a few values; ``1``, ``True`` and ``"1"`` are three of them.
-
-    An Enum is called for a value of another member than those, so that its ``_missing_`` is asked, and a Flag
-    combines its members.
+    `choices` holds the values by tag and plain value. An Enum is called with any other value, so that its
+    ``_missing_`` decides, and a Flag combines its members.
     """
 
     __slots__ = ("_enum", "_flags", "_tags", "choices")
 
     def __init__(self, hint: Hint) -> None:
-        """Make the table of the values of an Enum or a Literal.
-
-        Fails with `Misuse` for a value that no attribute value of one thing can hold.
-        """
+        """Raise `Misuse` for a value that no scalar attribute value can hold."""
         self.choices: Mapping[tuple[str, object], object] = {choice_key(each): each for each in _values(hint)}
         self._tags = frozenset(tag for tag, _ in self.choices)
         self._enum: Callable[[object], object] | None = (
@@ -128,15 +100,15 @@ class ReadChoice:
 
     @property
     def is_open(self) -> bool:
-        """Whether there may be more values than those in the table, of which the Enum decides."""
-        return self._enum is not None and _function(self._enum) is not _function(Enum)
+        """Whether the Enum has a ``_missing_`` of its own, which may accept more values than `choices`."""
+        return self._enum is not None and _missing_function(self._enum) is not _missing_function(Enum)
 
     def __call__(self, value: object, _: object = None) -> object:
-        """Give the value that an attribute value stands for."""
-        tag, _held = tagged(value)
+        """Return the member, or the value of the Literal."""
+        tag, _content = split_tag(value)
         if tag not in self._tags:
-            raise Unfit(f"expected {' or '.join(sorted(self._tags))}, got {tag}")
-        plain = read_plain(value)
+            raise StructureError(f"expected {' or '.join(sorted(self._tags))}, got {tag}")
+        plain = structure_plain(value)
         if (key := (tag, plain)) in self.choices:
             return self.choices[key]
         if self._enum is not None:
@@ -144,14 +116,14 @@ class ReadChoice:
                 return self._enum(self._as_declared(tag, plain))
             except ValueError:  # which an Enum raises for a value that it has no member for
                 pass
-        raise Unfit(f"expected one of {len(self.choices)} values in {tag}, got another")
+        raise StructureError(f"expected one of {len(self.choices)} values in {tag}, got another")
 
     def has(self, value: object) -> bool:
-        """Whether an attribute value stands for one of the values, or for several of a Flag."""
-        tag, _held = tagged(value)
+        """Whether an attribute value is that of a choice, or of several members of a Flag."""
+        tag, _content = split_tag(value)
         if tag not in self._tags:
             return False
-        if (tag, plain := read_plain(value)) in self.choices:
+        if (tag, plain := structure_plain(value)) in self.choices:
             return True
         declared = self._as_declared(tag, plain)
         # An Enum may know a member by more than one value (Python 3.13).
@@ -160,11 +132,11 @@ class ReadChoice:
         )
 
     def may_have(self, tag: str) -> bool:
-        """Whether the Enum may have a member for a value of this tag that is not in the table."""
+        """Whether the Enum may have a member for a value of this tag that is not in `choices`."""
         return self.is_open and tag in self._tags
 
     def _as_declared(self, tag: str, plain: object) -> object:
-        """Make of a plain number what the Enum's own are: an int or a float, where all of them are."""
+        """Return a plain number as an int or a float, where all values of the Enum are such."""
         kinds: set[type] = {
             type(cast("object", value.value))  # an Enum's value is of no type that is known
             for (each, _), value in self.choices.items()
@@ -176,7 +148,7 @@ class ReadChoice:
 
 
 def _flags_of(hint: Hint) -> int | None:
-    """All bits that the members of a Flag have; None for what is no Flag."""
+    """Return all bits that the members of a Flag have; None for any other type."""
     if not (isinstance(hint, type) and issubclass(hint, Flag)):
         return None
     bits = 0
@@ -185,27 +157,27 @@ def _flags_of(hint: Hint) -> int | None:
     return bits
 
 
-def _function(enum: object) -> object:
-    """What an Enum calls for a value that it does not know; that of a Flag combines members."""
+def _missing_function(enum: object) -> object:
+    """Return the function behind an Enum's ``_missing_``; that of a Flag combines members."""
     return getattr(getattr(enum, "_missing_", None), "__func__", None)
 
 
 def choice_key(choice: object) -> tuple[str, object]:
-    """What tells a choice from others: its type tag, and the plain value that it is written as."""
+    """Return the type tag and the plain value of a choice. Raises `Misuse` if it is stored as no scalar."""
     value: object = choice.value if isinstance(choice, Enum) else choice
     try:
-        written = write_plain(value)
-        tag, _ = tagged(written)
+        stored = unstructure_plain(value)
+        tag, _ = split_tag(stored)
         if tag in SCALAR_TAGS:
-            return tag, read_plain(written)
+            return tag, structure_plain(stored)
     except ValueError:
         pass
     raise Misuse(f"{type(value).__name__} is not supported as a value of an Enum or a Literal")
 
 
-def write_choice(value: object) -> object:
+def unstructure_choice(value: object) -> object:
     """Unstructure a member of an Enum, or a value of a Literal."""
-    return write_plain(value.value if isinstance(value, Enum) else value)
+    return unstructure_plain(value.value if isinstance(value, Enum) else value)
 
 
 def _values(hint: Hint) -> Iterator[object]:
@@ -215,30 +187,30 @@ def _values(hint: Hint) -> Iterator[object]:
         yield from get_args(hint)
 
 
-# Lists, sets and maps: the attribute values that hold others.
+# Lists, sets and maps.
 
-MOST_LEVELS: Final = 32
-"""How deep DynamoDB nests ("Supported data types and naming rules", Amazon DynamoDB Developer Guide)."""
+MAX_LEVELS: Final = 32
+"""The most levels that DynamoDB stores ("Supported data types and naming rules", DynamoDB Developer Guide)."""
 
 
 def levels_over(*hooks: StructureHook) -> int:
-    """Count the levels of a list or a map of what these hooks read. Fails with `Misuse` for more than DynamoDB has."""
+    """Return the levels of a list or map of such types. Raises `Misuse` for more levels than DynamoDB stores."""
     levels = 1 + max((levels_of(hook) for hook in hooks), default=0)
-    if levels > MOST_LEVELS:
+    if levels > MAX_LEVELS:
         raise Misuse(
-            f"a type nests lists or maps in more than {MOST_LEVELS} levels, and DynamoDB stores no more: "
+            f"a type nests lists or maps in more than {MAX_LEVELS} levels, and DynamoDB stores no more: "
             "declare what lies deeper as object, or store it as text"
         )
     return levels
 
 
 def levels_of(hook: StructureHook) -> int:
-    """How many levels of lists and maps a hook is known to read; a model begins anew."""
+    """Return the levels of lists and maps that a type is known to nest; a model counts from zero."""
     return hook.levels if isinstance(hook, Composite) else 0
 
 
-class ReadList(Composite):
-    """Structures an L of elements of one type."""
+class StructureList(Composite):
+    """Structures an L of elements of one type; `make` makes the list or tuple."""
 
     __slots__ = ("element", "hook", "levels", "make")
 
@@ -253,12 +225,12 @@ class ReadList(Composite):
         return self.make(self.hook(each, self.element) for each in elements(value, "L"))
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part]:
+    def children(self, value: object, path: Path) -> Iterator[Child]:
         for index, each in enumerate(elements(value, "L")):
-            yield Part(self.hook, self.element, each, place.element(index))
+            yield Child(self.hook, self.element, each, path.element(index))
 
 
-class ReadTuple(Composite):
+class StructureTuple(Composite):
     """Structures an L with a type for each element."""
 
     __slots__ = ("hooks", "levels")
@@ -269,22 +241,22 @@ class ReadTuple(Composite):
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
-        found = self._checked(value)
-        return tuple(hook(each, element) for (element, hook), each in zip(self.hooks, found, strict=True))
+        content = self._checked(value)
+        return tuple(hook(each, element) for (element, hook), each in zip(self.hooks, content, strict=True))
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part]:
+    def children(self, value: object, path: Path) -> Iterator[Child]:
         for index, ((element, hook), each) in enumerate(zip(self.hooks, self._checked(value), strict=True)):
-            yield Part(hook, element, each, place.element(index))
+            yield Child(hook, element, each, path.element(index))
 
     def _checked(self, value: object) -> Sequence[object]:
-        found = elements(value, "L")
-        if len(found) != len(self.hooks):
-            raise Unfit(f"expected {len(self.hooks)} elements in L, got {len(found)}")
-        return found
+        content = elements(value, "L")
+        if len(content) != len(self.hooks):
+            raise StructureError(f"expected {len(self.hooks)} elements in L, got {len(content)}")
+        return content
 
 
-class ReadSet(Composite):
+class StructureSet(Composite):
     """Structures an SS, NS or BS; duplicates are dropped, as a set does."""
 
     __slots__ = ("element", "hook", "make")
@@ -299,23 +271,23 @@ class ReadSet(Composite):
         return self.make(self.hook(each, self.element) for each in self._elements(value))
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part]:
+    def children(self, value: object, path: Path) -> Iterator[Child]:
         for index, each in enumerate(self._elements(value)):
-            yield Part(self.hook, self.element, each, place.element(index))
+            yield Child(self.hook, self.element, each, path.element(index))
 
     @staticmethod
     def _elements(value: object) -> list[object]:
-        """Make attribute values of a set's elements; an empty set is not stored as one, but as NULL or L."""
-        tag, held = tagged(value)
-        if tag == "NULL" or (tag == "L" and held == []):
+        """Return the attribute values of a set's elements. An empty set is stored as NULL or as an empty L."""
+        tag, content = split_tag(value)
+        if tag == "NULL" or (tag == "L" and content == []):
             return []
         if tag not in SET_TAGS:
-            raise Unfit(f"expected SS, NS or BS, got {tag}")
+            raise StructureError(f"expected SS, NS or BS, got {tag}")
         return [{SET_TAGS[tag]: each} for each in elements(value, tag)]
 
 
-class ReadMap(Composite):
-    """Structures an M of entries of one type, under keys that are data."""
+class StructureMap(Composite):
+    """Structures an M of entries of one type; the keys are data."""
 
     __slots__ = ("entry", "hook", "key", "key_hook", "levels")
 
@@ -325,142 +297,144 @@ class ReadMap(Composite):
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
-        found = entries(value)
+        content = entries(value)
         made = {
-            self.key_hook({"S": key}, self.key): self.hook(each, self.entry) for key, each in found.items()
+            self.key_hook({"S": key}, self.key): self.hook(each, self.entry) for key, each in content.items()
         }
-        if len(made) != len(found):  # two spellings of one UUID, say, or two texts that an Enum does not know
-            raise Unfit("expected keys that differ, got several that mean the same")
+        if len(made) != len(
+            content
+        ):  # two spellings of one UUID, say, or two texts that an Enum does not know
+            raise StructureError("expected keys that differ, got several that mean the same")
         return made
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part]:
+    def children(self, value: object, path: Path) -> Iterator[Child]:
         for key, each in entries(value).items():
-            yield Part(self.key_hook, self.key, {"S": key}, place.entry(key))
-            yield Part(self.hook, self.entry, each, place.entry(key))
+            yield Child(self.key_hook, self.key, {"S": key}, path.entry(key))
+            yield Child(self.hook, self.entry, each, path.entry(key))
 
 
 def elements(value: object, tag: str) -> list[object]:
-    """Take the elements out of an attribute value that holds a list."""
-    held = content(value, tag)
-    if isinstance(held, list):
-        return cast("list[object]", held)  # isinstance knows the list, not what is in it
-    raise Unfit(f"expected a list in {tag}, got {json_type(held)}")
+    """Return the elements of an attribute value that holds a list under this tag."""
+    content = expect_tag(value, tag)
+    if isinstance(content, list):
+        return cast("list[object]", content)  # isinstance knows the list, not its elements
+    raise StructureError(f"expected a list in {tag}, got {json_type(content)}")
 
 
 def entries(value: object) -> Mapping[str, object]:
-    """Take the entries out of an M."""
-    held = content(value, "M")
-    if is_map(held):
-        return held
-    raise Unfit(f"expected an object in M, got {json_type(held)}")
+    """Return the entries of an M."""
+    content = expect_tag(value, "M")
+    if is_map(content):
+        return content
+    raise StructureError(f"expected an object in M, got {json_type(content)}")
 
 
-def write_list(hook: UnstructureHook) -> UnstructureHook:
-    """Make the hook that unstructures a list of elements of one type."""
-    # The value is what its annotation says.
+def unstructure_list(hook: UnstructureHook) -> UnstructureHook:
+    """Return the hook that unstructures a list of elements of one type."""
+    # The value is of its annotated type.
     return lambda value: {"L": [hook(each) for each in cast("Sequence[object]", value)]}
 
 
-def write_tuple(hooks: Sequence[UnstructureHook]) -> UnstructureHook:
-    """Make the hook that unstructures a tuple with a type for each element."""
+def unstructure_tuple(hooks: Sequence[UnstructureHook]) -> UnstructureHook:
+    """Return the hook that unstructures a tuple with a type for each element."""
 
-    def write(value: object) -> object:
-        found = cast("Sequence[object]", value)  # as its annotation says
-        if len(found) != len(hooks):
-            raise ValueError(f"expected {len(hooks)} elements, got {len(found)}")
-        return {"L": [hook(each) for hook, each in zip(hooks, found, strict=True)]}
+    def unstructure(value: object) -> object:
+        parts = cast("Sequence[object]", value)  # as its annotation says
+        if len(parts) != len(hooks):
+            raise ValueError(f"expected {len(hooks)} elements, got {len(parts)}")
+        return {"L": [hook(each) for hook, each in zip(hooks, parts, strict=True)]}
 
-    return write
-
-
-def write_set_of(hook: UnstructureHook) -> UnstructureHook:
-    """Make the hook that unstructures a set; see `write_set`."""
-    # The value is what its annotation says.
-    return lambda value: write_set([hook(each) for each in cast("AbstractSet[object]", value)])
+    return unstructure
 
 
-def write_map(key_hook: UnstructureHook, hook: UnstructureHook) -> UnstructureHook:
-    """Make the hook that unstructures a dict; a key is what its own type would write as an S."""
-
-    def write(value: object) -> object:
-        found = cast("Mapping[object, object]", value)  # as its annotation says
-        return {"M": {content(key_hook(key), "S"): hook(each) for key, each in found.items()}}
-
-    return write
+def unstructure_set(hook: UnstructureHook) -> UnstructureHook:
+    """Return the hook that unstructures a set; see `set_value`."""
+    # The value is of its annotated type.
+    return lambda value: set_value([hook(each) for each in cast("AbstractSet[object]", value)])
 
 
-# Maps with named fields: how a model is made of an M, and an M of a model.
+def unstructure_map(key_hook: UnstructureHook, hook: UnstructureHook) -> UnstructureHook:
+    """Return the hook that unstructures a dict; a key is the text of its own type's S."""
+
+    def unstructure(value: object) -> object:
+        content = cast("Mapping[object, object]", value)  # as its annotation says
+        return {"M": {expect_tag(key_hook(key), "S"): hook(each) for key, each in content.items()}}
+
+    return unstructure
+
+
+# Models: an M with named fields.
 
 _ABSENT = object()
 
 
-class Unstorable(ValueError):
-    """A value that DynamoDB does not store, with the field that holds it; the message says why."""
+class UnstructureError(ValueError):
+    """DynamoDB does not store a value. The message names the field and the reason."""
 
 
-class ReadField(NamedTuple):
-    """A field, what structures it, and whether it is None where its attribute is absent."""
+class FieldHook(NamedTuple):
+    """A field and its hook; an `optional` field is None where its attribute is absent."""
 
     field: ModelField
     hook: StructureHook
     optional: bool
 
 
-class ReadModel(Composite):
-    """Structures an M into a model. Attributes that the model does not have are ignored, unless it `forbids` them."""
+class StructureModel(Composite):
+    """Structures an M into a model; `forbid_extra_keys` refuses attributes that the model does not have."""
 
-    __slots__ = ("attributes", "cls", "fields", "forbids")
+    __slots__ = ("attributes", "cls", "fields", "forbid_extra_keys")
 
-    def __init__(self, cls: type, *, forbids: bool) -> None:
+    def __init__(self, cls: type, *, forbid_extra_keys: bool) -> None:
         self.cls = cls
-        self.forbids = forbids
-        self.fields: tuple[ReadField, ...] = ()
+        self.forbid_extra_keys = forbid_extra_keys
+        self.fields: tuple[FieldHook, ...] = ()
         self.attributes: frozenset[str] = frozenset()
 
-    def resolve(self, fields: Sequence[ReadField]) -> None:
-        """Take the fields, whose hooks may lead back here where a model refers to itself."""
+    def resolve(self, fields: Sequence[FieldHook]) -> None:
+        """Set the fields. Their hooks may refer to this one, where a model refers to itself."""
         self.fields = tuple(fields)
         self.attributes = frozenset(each.field.attribute for each in fields)
 
     @override
     def __call__(self, value: object, hint: object = None, /) -> object:
         image = entries(value)
-        if self.forbids and not self.attributes.issuperset(image):
-            raise Unfit("the model does not have all of these attributes")
-        values: dict[str, object] = {}
+        if self.forbid_extra_keys and not self.attributes.issuperset(image):
+            raise StructureError("the model does not have all of these attributes")
+        arguments: dict[str, object] = {}
         for field, hook, optional in self.fields:
-            found = image.get(field.attribute, _ABSENT)
-            if found is not _ABSENT:
-                values[field.parameter] = hook(found, field.hint)
+            content = image.get(field.attribute, _ABSENT)
+            if content is not _ABSENT:
+                arguments[field.parameter] = hook(content, field.hint)
             elif field.required:
-                values[field.parameter] = None if optional else _missing(found)
+                arguments[field.parameter] = None if optional else _refuse_missing(content)
         make: Callable[..., object] = self.cls
-        return make(**values)
+        return make(**arguments)
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part | Problem]:
+    def children(self, value: object, path: Path) -> Iterator[Child | Problem]:
         image = entries(value)
         for field, hook, optional in self.fields:
-            found = image.get(field.attribute, _ABSENT)
-            if found is not _ABSENT:
-                yield Part(hook, field.hint, found, place.attribute(field.attribute))
+            content = image.get(field.attribute, _ABSENT)
+            if content is not _ABSENT:
+                yield Child(hook, field.hint, content, path.attribute(field.attribute))
             elif field.required and not optional:
-                yield Part(_missing, field.hint, None, place.attribute(field.attribute))
-        if self.forbids:
+                yield Child(_refuse_missing, field.hint, None, path.attribute(field.attribute))
+        if self.forbid_extra_keys:
             unknown = {name: each for name, each in image.items() if name not in self.attributes}
-            yield from unknown_attributes(unknown, place)
+            yield from unknown_attributes(unknown, path)
 
 
-class ReadByCattrs:
-    """Structures an M by a function that cattrs makes for a model, which takes its attributes.
+class StructureByCattrs:
+    """Structures an M by a function that cattrs generated for a model, which takes the attributes of the M.
 
-    `overrides`: what that function was told of the model's fields.
+    `overrides` are those that the function was generated with, by field.
     """
 
     __slots__ = ("_hook", "overrides")
 
-    def __init__(self, hook: StructureHook, overrides: Mapping[str, object]) -> None:
+    def __init__(self, hook: StructureHook, overrides: Mapping[str, Override]) -> None:
         self._hook, self.overrides = hook, overrides
 
     def __call__(self, value: object, hint: object = None, /) -> object:
@@ -468,25 +442,10 @@ class ReadByCattrs:
         return self._hook(entries(value), hint)
 
 
-def read_by_cattrs(hint: Hint, hook: StructureHook) -> StructureHook:
-    """Have a hook take an M if it is a function that cattrs has made for a model; any other stays as it is."""
-    if isinstance(hook, ReadByCattrs) or not is_model(hint):
-        return hook
-    overrides: Mapping[str, object] | None = getattr(hook, "overrides", None)
-    return hook if overrides is None else ReadByCattrs(hook, overrides)
-
-
-def write_by_cattrs(hint: Hint, hook: UnstructureHook) -> UnstructureHook:
-    """Have a hook give an M if it is a function that cattrs has made for a model; any other stays as it is."""
-    if is_model(hint) and hasattr(hook, "overrides"):
-        return lambda value: {"M": hook(value)}
-    return hook
-
-
-class WriteModel:
+class UnstructureModel:
     """Unstructures an instance of a model, or a TypedDict, into an M.
 
-    It fails with `Unstorable`, which names the field, for a value that DynamoDB does not store.
+    Raises `UnstructureError`, which names the field, for a value that DynamoDB does not store.
     """
 
     __slots__ = ("_fields", "_name")
@@ -496,21 +455,21 @@ class WriteModel:
         self._fields: tuple[tuple[ModelField, UnstructureHook], ...] = ()
 
     def resolve(self, fields: Sequence[tuple[ModelField, UnstructureHook]]) -> None:
-        """Take the fields, whose hooks may lead back here where a model refers to itself."""
+        """Set the fields. Their hooks may refer to this one, where a model refers to itself."""
         self._fields = tuple(fields)
 
     def __call__(self, value: object) -> object:
-        """Give the attribute value of an instance."""
+        """Return the attribute value of an instance."""
         return {"M": dict(self._attributes(value))}
 
     def _attributes(self, value: object) -> Iterator[tuple[str, object]]:
         for field, hook in self._fields:
-            held = _get(value, field.name)
-            if held is not _ABSENT and held not in field.omitted:
+            content = _get(value, field.name)
+            if content is not _ABSENT and content not in field.omitted:
                 try:
-                    yield field.attribute, hook(held)
+                    yield field.attribute, hook(content)
                 except ValueError as error:
-                    raise Unstorable(f"{self._name}.{field.name}: {error}") from None
+                    raise UnstructureError(f"{self._name}.{field.name}: {error}") from None
                 except Misuse as misuse:
                     raise Misuse(f"{self._name}.{field.name}: {misuse}") from None
 
@@ -521,5 +480,5 @@ def _get(value: object, name: str) -> object:
     return getattr(value, name)
 
 
-def _missing(_value: object, _hint: object = None) -> object:
-    raise Unfit("missing")
+def _refuse_missing(_value: object, _hint: object = None) -> object:
+    raise StructureError("missing")

@@ -1,4 +1,4 @@
-"""The hook factories, and which of them a type gets."""
+"""`HOOK_FACTORIES`, from which cattrs and the `LightConverter` make the hooks of a type."""
 
 from __future__ import annotations
 
@@ -7,36 +7,33 @@ from threading import RLock
 from types import NoneType
 from typing import Final, Literal, Never, cast, get_args
 
-from typing_extensions import TypeVar, override
+from typing_extensions import override
 
 from streamfn._conversion.attribute_values import (
     KEY_TAGS,
-    SCALARS,
     Scalar,
     is_named_scalar,
-    read_plain,
     scalar_of,
-    write_plain,
+    scalar_of_hook,
+    structure_plain,
+    unstructure_plain,
 )
 from streamfn._conversion.composites import (
-    EPOCHS,
-    ReadByCattrs,
-    ReadChoice,
-    ReadField,
-    ReadList,
-    ReadMap,
-    ReadModel,
-    ReadSet,
-    ReadTuple,
-    WriteModel,
-    epoch_of,
-    read_by_cattrs,
-    write_by_cattrs,
-    write_choice,
-    write_list,
-    write_map,
-    write_set_of,
-    write_tuple,
+    FieldHook,
+    StructureByCattrs,
+    StructureChoice,
+    StructureList,
+    StructureMap,
+    StructureModel,
+    StructureSet,
+    StructureTuple,
+    UnstructureModel,
+    epoch_scalar,
+    unstructure_choice,
+    unstructure_list,
+    unstructure_map,
+    unstructure_set,
+    unstructure_tuple,
 )
 from streamfn._conversion.hints import (
     LISTS,
@@ -44,26 +41,33 @@ from streamfn._conversion.hints import (
     SETS,
     UNTYPED,
     Hint,
-    bare,
     is_alias,
     is_enum,
     is_model,
-    members,
-    name_of_type,
     origin,
-    peeled,
     tags_of,
+    type_name,
+    union_members,
+    unwrap,
+    unwrap_once,
 )
-from streamfn._conversion.hooks import Composite, Hooks, Part, Place, StructureHook, UnstructureHook
-from streamfn._conversion.models import ModelField, fields_of
-from streamfn._conversion.unions import Member, ReadUnion, write_union
+from streamfn._conversion.hooks import (
+    Child,
+    Composite,
+    ConverterProtocol,
+    Path,
+    StructureHook,
+    UnstructureHook,
+)
+from streamfn._conversion.models import ModelField, Override, fields_of
+from streamfn._conversion.unions import StructureUnion, UnionMember, unstructure_union
 from streamfn._errors import Misuse
 
-# Type aliases that lead back to themselves, as that of JSON does: their hooks are given once they are built.
+# Recursive type aliases, such as that of JSON: their hooks are set once they are built.
 
 
-class ReadAlias(Composite):
-    """Structures what a type alias stands for. `is_used`: it has been found while that was being built."""
+class StructureAlias(Composite):
+    """Structures the type of a type alias; `is_used` says whether its own hook refers to it."""
 
     __slots__ = ("hint", "hook", "is_used")
 
@@ -74,7 +78,7 @@ class ReadAlias(Composite):
         self.is_used = False
 
     def resolve(self, hook: StructureHook, hint: Hint) -> None:
-        """Take the hook of what the alias stands for."""
+        """Set the hook and the type of the alias."""
         self.hook, self.hint = hook, hint
 
     @override
@@ -82,88 +86,97 @@ class ReadAlias(Composite):
         return self.hook(value, self.hint)
 
     @override
-    def parts(self, value: object, place: Place) -> Iterator[Part]:
-        yield Part(self.hook, self.hint, value, place)
+    def children(self, value: object, path: Path) -> Iterator[Child]:
+        yield Child(self.hook, self.hint, value, path)
 
 
-class WriteAlias:
-    """Unstructures what a type alias stands for."""
+class UnstructureAlias:
+    """Unstructures the type of a type alias."""
 
     __slots__ = ("_hook",)
 
     def resolve(self, hook: UnstructureHook) -> None:
-        """Take the hook of what the alias stands for."""
+        """Set the hook of the alias."""
         self._hook = hook
 
     def __call__(self, value: object) -> object:
-        """Give the attribute value."""
+        """Return the attribute value."""
         return self._hook(value)
 
 
-# Finding the hooks of a type: those of a converter, those that cattrs' own functions make, and those being
-# built.
+# The hooks of a type: those of a converter, those that cattrs generates, and those that are being built.
 #
-# A model that refers to itself finds its own hook while that is still being built.
+# A model that refers to itself gets its own hook while that is being built.
 
 _lock: Final = RLock()
-_building: Final[dict[tuple[int, Hint], ReadModel | ReadAlias]] = {}
-_building_writers: Final[dict[tuple[int, Hint], WriteModel | WriteAlias]] = {}
-"""What is being built, by where hooks are found: models and aliases that refer to themselves are found here."""
+_building_structure: Final[dict[tuple[int, Hint], StructureModel | StructureAlias]] = {}
+_building_unstructure: Final[dict[tuple[int, Hint], UnstructureModel | UnstructureAlias]] = {}
+"""The hooks of models and aliases that are being built, by converter and type."""
 
-_DEEPEST: Final = 16
-"""How deep a generic model or alias may stand within itself, each time with other arguments."""
-
-_OURS: Final = (
-    read_plain,
-    *(scalar.read for _, scalar in EPOCHS),
-    *(scalar.read for scalar in SCALARS),
-)
-"""The hooks that are plain functions."""
+_MAX_DEPTH: Final = 16
+"""The most generic models or aliases of one name within one another, each with other arguments."""
 
 
-def reader(hint: Hint, hooks: Hooks) -> StructureHook:
-    """Find the hook that structures a type. Fails with `Misuse` if there is none."""
-    if (building := _building.get((id(hooks), hint))) is not None:
-        if isinstance(building, ReadAlias):
+def structure_hook(hint: Hint, converter: ConverterProtocol) -> StructureHook:
+    """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
+    if (building := _building_structure.get((id(converter), hint))) is not None:
+        if isinstance(building, StructureAlias):
             building.is_used = True
         return building
-    hook = hooks.get_structure_hook(hint)
-    is_a_scalars = any(hook is scalar.read for scalar in SCALARS)
-    if is_a_scalars and isinstance(hint, type) and scalar_of(hint) is None:
-        return _reader_of_subclass(hint)
-    return read_by_cattrs(hint, hook)
+    return converter.get_structure_hook(hint)
 
 
-def writer(hint: Hint, hooks: Hooks) -> UnstructureHook:
-    """Find the hook that unstructures a type. Fails with `Misuse` if there is none."""
-    if (building := _building_writers.get((id(hooks), hint))) is not None:
+def unstructure_hook(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    """Return the hook that unstructures a type."""
+    if (building := _building_unstructure.get((id(converter), hint))) is not None:
         return building
-    return write_by_cattrs(hint, hooks.get_unstructure_hook(hint))
+    return converter.get_unstructure_hook(hint)
 
 
-def model_fields(model: Hint, hooks: Hooks) -> tuple[ModelField, ...]:
-    """List the fields of a model, renamed as the hook for it says."""
-    # What cattrs' own functions make is never built here, so that a model being built has no overrides.
-    building = _building.get((id(hooks), model))
-    hook: object = building or hooks.get_structure_hook(model)
-    overrides: dict[str, object] = getattr(hook, "overrides", {})
-    renamed = {name: getattr(override, "rename", None) for name, override in overrides.items()}
-    left_out = {name for name, override in overrides.items() if getattr(override, "omit", None)}
+def model_fields(model: Hint, converter: ConverterProtocol) -> tuple[ModelField, ...]:
+    """Return the fields of a model, with the names of the overrides with which cattrs generated its hook."""
+    # A function that cattrs generates is never built here, so that a model being built has no overrides.
+    building = _building_structure.get((id(converter), model))
+    hook = building or converter.get_structure_hook(model)
+    overrides: Mapping[str, Override] = hook.overrides if isinstance(hook, StructureByCattrs) else {}
+    renamed = {name: override.rename for name, override in overrides.items()}
+    omitted = {name for name, override in overrides.items() if override.omit}
     return tuple(
         field._replace(attribute=renamed.get(field.name) or field.attribute)
         for field in fields_of(model)
-        if field.name not in left_out
+        if field.name not in omitted
     )
 
 
-def is_ours(hook: StructureHook) -> bool:
-    """Whether a hook reads what the type's tags say; one of the user's own may read anything."""
-    return isinstance(hook, Composite | ReadChoice | ReadByCattrs) or any(hook is each for each in _OURS)
+def is_builtin_hook(hook: StructureHook) -> bool:
+    """Whether a hook structures values of the type's own tags; a hook of the user may structure any value."""
+    return (
+        isinstance(hook, Composite | StructureChoice | StructureByCattrs)
+        or hook is structure_plain
+        or scalar_of_hook(hook) is not None
+    )
 
 
-def read_model(model: Hint, hooks: Hooks) -> StructureHook:
-    """Make the hook that structures a model. Fails with `Misuse` for an abstract one."""
-    key = (id(hooks), model)
+def unsupported(hint: Hint) -> Misuse:
+    """Return the error for a type without a hook."""
+    return Misuse(
+        f"{type_name(hint)} is not supported: use a supported type, or register hooks for it on a converter"
+    )
+
+
+def no_unstructure_hook(hint: Hint) -> Misuse:
+    """Return the error for a value of a type for which the user registered a structure hook alone."""
+    return Misuse(
+        f"nothing says how {type_name(hint)} is written: register an unstructure hook for it on the converter"
+    )
+
+
+# Hook factories, as in cattrs: functions of a type and of a converter that return the hook of the type.
+
+
+def model_structure_factory(model: Hint, converter: ConverterProtocol) -> StructureHook:
+    """Return the hook that structures a model. Raises `Misuse` for an abstract class."""
+    key = (id(converter), model)
     cls = cast("type", origin(model))  # a model's origin is a class
     if abstract := sorted(cast("Iterable[str]", getattr(cls, "__abstractmethods__", ()))):
         raise Misuse(
@@ -171,108 +184,90 @@ def read_model(model: Hint, hooks: Hooks) -> StructureHook:
             "that have that, or a union of them"
         )
     with _lock:
-        _check_depth(model, _building)
-        hook = _building[key] = ReadModel(cls, forbids=hooks.forbid_extra_keys)
+        _check_depth(model, _building_structure)
+        hook = _building_structure[key] = StructureModel(cls, forbid_extra_keys=converter.forbid_extra_keys)
         try:
-            hook.resolve([_read_field(model, field, hooks) for field in fields_of(model)])
+            hook.resolve([_field_hook(model, field, converter) for field in fields_of(model)])
         finally:
-            del _building[key]
+            del _building_structure[key]
     return hook
 
 
-def write_model(model: Hint, hooks: Hooks) -> UnstructureHook:
-    """Make the hook that unstructures a model."""
-    key = (id(hooks), model)
+def model_unstructure_factory(model: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    """Return the hook that unstructures a model."""
+    key = (id(converter), model)
     with _lock:
-        hook = _building_writers[key] = WriteModel(name_of_type(model))
+        hook = _building_unstructure[key] = UnstructureModel(type_name(model))
         try:
-            hook.resolve([(field, field.write or writer(field.hint, hooks)) for field in fields_of(model)])
+            hook.resolve(
+                [
+                    (field, field.unstructure_hook or unstructure_hook(field.hint, converter))
+                    for field in fields_of(model)
+                ]
+            )
         finally:
-            del _building_writers[key]
+            del _building_unstructure[key]
     return hook
 
 
-def read_alias(alias: Hint, hooks: Hooks) -> StructureHook:
-    """Find the hook that structures what a type alias stands for; one that leads back to itself has its own."""
-    key = (id(hooks), alias)
+def alias_structure_factory(alias: Hint, converter: ConverterProtocol) -> StructureHook:
+    """Return the hook that structures the type of a type alias; a recursive alias has a hook of its own."""
+    key = (id(converter), alias)
     with _lock:
-        _check_depth(alias, _building)
-        found = _building[key] = ReadAlias()
+        _check_depth(alias, _building_structure)
+        recursive = _building_structure[key] = StructureAlias()
         try:
-            hook = reader(peeled(alias), hooks)
+            hook = structure_hook(unwrap_once(alias), converter)
         finally:
-            del _building[key]
-        found.resolve(hook, peeled(alias))
-    return found if found.is_used else hook
+            del _building_structure[key]
+        recursive.resolve(hook, unwrap_once(alias))
+    return recursive if recursive.is_used else hook
 
 
-def write_alias(alias: Hint, hooks: Hooks) -> UnstructureHook:
-    """Find the hook that unstructures what a type alias stands for."""
-    key = (id(hooks), alias)
+def alias_unstructure_factory(alias: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    """Return the hook that unstructures the type of a type alias."""
+    key = (id(converter), alias)
     with _lock:
-        found = _building_writers[key] = WriteAlias()
+        hook = _building_unstructure[key] = UnstructureAlias()
         try:
-            found.resolve(writer(peeled(alias), hooks))
+            hook.resolve(unstructure_hook(unwrap_once(alias), converter))
         finally:
-            del _building_writers[key]
-    return found
+            del _building_unstructure[key]
+    return hook
 
 
 def _check_depth(hint: Hint, building: Mapping[tuple[int, Hint], object]) -> None:
-    """Refuse a generic type that holds itself with ever more arguments, whose hooks would have no end."""
-    if sum(origin(each) == origin(hint) for _, each in building) >= _DEEPEST:
+    """Raise `Misuse` for a generic type that holds itself with ever more arguments: its hooks would have no end."""
+    if sum(origin(each) == origin(hint) for _, each in building) >= _MAX_DEPTH:
         raise Misuse(f"{getattr(origin(hint), '__name__', hint)} holds itself with ever longer arguments")
 
 
-def unsupported(hint: Hint) -> Misuse:
-    """Make the error for a type that there is no hook for."""
-    return Misuse(
-        f"{name_of_type(hint)} is not supported: use a supported type, or register hooks for it on a converter"
-    )
-
-
-def unwritable(hint: Hint) -> Misuse:
-    """Make the error for a type that a user's hook reads, where it is to be written and nothing says how."""
-    return Misuse(
-        f"nothing says how {name_of_type(hint)} is written: register an unstructure hook for it on the converter"
-    )
-
-
-def _reader_of_subclass(hint: type) -> StructureHook:
-    """Make the hook of an Enum that is a `str`, say; cattrs takes the hook of `str` for all its subclasses."""
-    if is_enum(hint):
-        return ReadChoice(hint)
-    raise unsupported(hint)
-
-
-def _read_field(model: Hint, field: ModelField, hooks: Hooks) -> ReadField:
+def _field_hook(model: Hint, field: ModelField, converter: ConverterProtocol) -> FieldHook:
     try:
-        optional = NoneType in map(bare, members(field.hint))
-        return ReadField(field, field.read or reader(field.hint, hooks), optional=optional)
+        optional = NoneType in map(unwrap, union_members(field.hint))
+        hook = field.structure_hook or structure_hook(field.hint, converter)
+        return FieldHook(field, hook, optional=optional)
     except Misuse as misuse:
-        raise Misuse(f"{name_of_type(origin(model))}.{field.name}: {misuse}") from None
+        raise Misuse(f"{type_name(origin(model))}.{field.name}: {misuse}") from None
 
 
-# Which kind of type gets which hooks: a pair of factories for each kind.
+def _union_members(hint: Hint, converter: ConverterProtocol) -> list[UnionMember]:
+    return [_union_member(each, converter) for each in union_members(hint)]
 
 
-def _members(hint: Hint, hooks: Hooks) -> list[Member]:
-    return [_member(each, hooks) for each in members(hint)]
-
-
-def _member(hint: Hint, hooks: Hooks) -> Member:
-    read = reader(hint, hooks)
-    return Member(
+def _union_member(hint: Hint, converter: ConverterProtocol) -> UnionMember:
+    hook = structure_hook(hint, converter)
+    return UnionMember(
         hint,
-        read,
-        writer(hint, hooks),
-        tags_of(hint) if is_ours(read) else frozenset(),
-        model_fields(bare(hint), hooks) if is_model(bare(hint)) else (),
+        hook,
+        unstructure_hook(hint, converter),
+        tags_of(hint) if is_builtin_hook(hook) else frozenset(),
+        model_fields(unwrap(hint), converter) if is_model(unwrap(hint)) else (),
     )
 
 
 def _arguments(hint: Hint) -> tuple[Hint, ...]:
-    """The type arguments of a container; where none are given, its contents are untyped."""
+    """Return the type arguments of a container; a container without arguments holds untyped values."""
     return get_args(hint) or (object,)
 
 
@@ -280,194 +275,173 @@ def _is_homogeneous_tuple(hint: Hint) -> bool:
     return origin(hint) is tuple and (not get_args(hint) or get_args(hint)[-1] is Ellipsis)
 
 
-def _read_list(hint: Hint, hooks: Hooks) -> StructureHook:
+def _list_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
     element = _arguments(hint)[0]
-    return ReadList(element, reader(element, hooks), LISTS.get(origin(hint), tuple))
+    return StructureList(element, structure_hook(element, converter), LISTS.get(origin(hint), tuple))
 
 
-def _write_list(hint: Hint, hooks: Hooks) -> UnstructureHook:
-    return write_list(writer(_arguments(hint)[0], hooks))
+def _list_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    return unstructure_list(unstructure_hook(_arguments(hint)[0], converter))
 
 
-def _read_tuple(hint: Hint, hooks: Hooks) -> StructureHook:
-    return ReadTuple([(element, reader(element, hooks)) for element in get_args(hint)])
+def _tuple_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
+    return StructureTuple([(element, structure_hook(element, converter)) for element in get_args(hint)])
 
 
-def _write_tuple(hint: Hint, hooks: Hooks) -> UnstructureHook:
-    return write_tuple([writer(element, hooks) for element in get_args(hint)])
+def _tuple_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    return unstructure_tuple([unstructure_hook(element, converter) for element in get_args(hint)])
 
 
-def _read_set(hint: Hint, hooks: Hooks) -> StructureHook:
+def _set_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
     element = _arguments(hint)[0]
     if not tags_of(element) & KEY_TAGS:
         raise Misuse(
-            f"{name_of_type(hint)} is not supported: DynamoDB's sets hold text, numbers or binary; use a tuple or list"
+            f"{type_name(hint)} is not supported: DynamoDB's sets hold text, numbers or binary; use a tuple or list"
         )
-    return ReadSet(element, reader(element, hooks), SETS[origin(hint)])
+    return StructureSet(element, structure_hook(element, converter), SETS[origin(hint)])
 
 
-def _write_set(hint: Hint, hooks: Hooks) -> UnstructureHook:
-    return write_set_of(writer(_arguments(hint)[0], hooks))
+def _set_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    return unstructure_set(unstructure_hook(_arguments(hint)[0], converter))
 
 
-def _read_map(hint: Hint, hooks: Hooks) -> StructureHook:
+def _map_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
     key, entry = get_args(hint) or (str, object)
     if tags_of(key) != frozenset({"S"}):
-        raise Misuse(f"{name_of_type(hint)} is not supported: the keys of a map are text")
-    return ReadMap(key, reader(key, hooks), entry, reader(entry, hooks))
+        raise Misuse(f"{type_name(hint)} is not supported: the keys of a map are text")
+    return StructureMap(key, structure_hook(key, converter), entry, structure_hook(entry, converter))
 
 
-def _write_map(hint: Hint, hooks: Hooks) -> UnstructureHook:
+def _map_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
     key, entry = get_args(hint) or (str, object)
-    return write_map(writer(key, hooks), writer(entry, hooks))
+    return unstructure_map(unstructure_hook(key, converter), unstructure_hook(entry, converter))
 
 
-def _read_layered(hint: Hint, hooks: Hooks) -> StructureHook:
-    scalar = epoch_of(hint)
-    return reader(peeled(hint), hooks) if scalar is None else scalar.read
+def _layered_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
+    scalar = epoch_scalar(hint)
+    return structure_hook(unwrap_once(hint), converter) if scalar is None else scalar.structure_hook
 
 
-def _write_layered(hint: Hint, hooks: Hooks) -> UnstructureHook:
-    scalar = epoch_of(hint)
-    return writer(peeled(hint), hooks) if scalar is None else scalar.write
+def _layered_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    scalar = epoch_scalar(hint)
+    return unstructure_hook(unwrap_once(hint), converter) if scalar is None else scalar.unstructure_hook
 
 
-def _read_choice(hint: Hint, _: Hooks) -> StructureHook:
-    return ReadChoice(hint)
+def _choice_structure_factory(hint: Hint, _: ConverterProtocol) -> StructureHook:
+    return StructureChoice(hint)
 
 
-def _write_choice(_hint: Hint, _: Hooks) -> UnstructureHook:
-    return write_choice
+def _choice_unstructure_factory(_hint: Hint, _: ConverterProtocol) -> UnstructureHook:
+    return unstructure_choice
 
 
-def _read_union(hint: Hint, hooks: Hooks) -> StructureHook:
-    # cattrs keeps the hooks of unions apart, and asks for them after all others.
-    given: Mapping[Hint, StructureHook] = getattr(hooks, "_union_struct_registry", {})
-    if hint in given:
-        return given[hint]
-    return ReadUnion(_members(hint, hooks))
+def _union_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
+    return StructureUnion(_union_members(hint, converter))
 
 
-def _write_union(hint: Hint, hooks: Hooks) -> UnstructureHook:
-    return write_union(_members(hint, hooks))
+def _union_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> UnstructureHook:
+    return unstructure_union(_union_members(hint, converter))
 
 
-def _read_untyped(_hint: Hint, _: Hooks) -> StructureHook:
-    return read_plain
+def _untyped_structure_factory(_hint: Hint, _: ConverterProtocol) -> StructureHook:
+    return structure_plain
 
 
-def _write_untyped(_hint: Hint, _: Hooks) -> UnstructureHook:
-    return write_plain
+def _untyped_unstructure_factory(_hint: Hint, _: ConverterProtocol) -> UnstructureHook:
+    return unstructure_plain
 
 
-def _read_scalar(hint: Hint, _: Hooks) -> StructureHook:
-    return _scalar(hint).read
+def _scalar_structure_factory(hint: Hint, _: ConverterProtocol) -> StructureHook:
+    return _named_scalar(hint).structure_hook
 
 
-def _write_scalar(hint: Hint, _: Hooks) -> UnstructureHook:
-    return _scalar(hint).write
+def _scalar_unstructure_factory(hint: Hint, _: ConverterProtocol) -> UnstructureHook:
+    return _named_scalar(hint).unstructure_hook
 
 
-def _scalar(hint: Hint) -> Scalar:
+def _named_scalar(hint: Hint) -> Scalar:
     scalar = scalar_of(hint)
-    assert scalar is not None  # noqa: S101 (is_named_scalar has said so)
+    assert scalar is not None  # noqa: S101 (is_named_scalar holds)
     return scalar
 
 
-def _refuse(hint: Hint, _: Hooks) -> Never:
+def _refusing_structure_factory(hint: Hint, _: ConverterProtocol) -> Never:
     raise unsupported(hint)
 
 
-def _refuse_to_write(hint: Hint, _: Hooks) -> UnstructureHook:
-    """Make the hook of a type that can only be read, for all that is known; nothing is refused before it is called."""
+def _refusing_unstructure_factory(hint: Hint, _: ConverterProtocol) -> UnstructureHook:
+    """Return a hook that raises `Misuse`: a type with a structure hook alone is supported until a value is stored."""
 
     def refuse(_value: object) -> Never:
-        raise unwritable(hint)
+        raise no_unstructure_hook(hint)
 
     return refuse
 
 
-KINDS: Final[
+HOOK_FACTORIES: Final[
     Sequence[
         tuple[
             Callable[[Hint], bool],
-            Callable[[Hint, Hooks], StructureHook],
-            Callable[[Hint, Hooks], UnstructureHook],
+            Callable[[Hint, ConverterProtocol], StructureHook],
+            Callable[[Hint, ConverterProtocol], UnstructureHook],
         ]
     ]
 ] = (
-    (lambda _: True, _refuse, _refuse_to_write),
-    (is_named_scalar, _read_scalar, _write_scalar),
-    (lambda hint: hint in UNTYPED, _read_untyped, _write_untyped),
-    (is_model, read_model, write_model),
-    (lambda hint: origin(hint) in MAPS, _read_map, _write_map),
-    (lambda hint: origin(hint) in SETS, _read_set, _write_set),
-    (lambda hint: origin(hint) is tuple, _read_tuple, _write_tuple),
-    (lambda hint: origin(hint) in LISTS or _is_homogeneous_tuple(hint), _read_list, _write_list),
-    (is_enum, _read_choice, _write_choice),
-    (lambda hint: origin(hint) is Literal, _read_choice, _write_choice),
-    (lambda hint: peeled(hint) is not hint, _read_layered, _write_layered),
-    (lambda hint: len(members(hint)) > 1, _read_union, _write_union),
-    (is_alias, read_alias, write_alias),
+    (lambda _: True, _refusing_structure_factory, _refusing_unstructure_factory),
+    (is_named_scalar, _scalar_structure_factory, _scalar_unstructure_factory),
+    (lambda hint: hint in UNTYPED, _untyped_structure_factory, _untyped_unstructure_factory),
+    (is_model, model_structure_factory, model_unstructure_factory),
+    (lambda hint: origin(hint) in MAPS, _map_structure_factory, _map_unstructure_factory),
+    (lambda hint: origin(hint) in SETS, _set_structure_factory, _set_unstructure_factory),
+    (lambda hint: origin(hint) is tuple, _tuple_structure_factory, _tuple_unstructure_factory),
+    (
+        lambda hint: origin(hint) in LISTS or _is_homogeneous_tuple(hint),
+        _list_structure_factory,
+        _list_unstructure_factory,
+    ),
+    (is_enum, _choice_structure_factory, _choice_unstructure_factory),
+    (lambda hint: origin(hint) is Literal, _choice_structure_factory, _choice_unstructure_factory),
+    (lambda hint: unwrap_once(hint) is not hint, _layered_structure_factory, _layered_unstructure_factory),
+    (lambda hint: len(union_members(hint)) > 1, _union_structure_factory, _union_unstructure_factory),
+    (is_alias, alias_structure_factory, alias_unstructure_factory),
 )
-"""From the general to the particular: cattrs asks those that come last first."""
+"""For each kind of type: a predicate, and the factories of its structure hooks and of its unstructure hooks.
+
+The order is from the general to the particular, since cattrs asks the factory that was registered last first.
+"""
 
 
-# The hooks of a table that has no converter of its own.
-#
-# They are the ones that `configure_converter` teaches a cattrs converter. Found here, they need no cattrs,
-# whose import would cost a cold start more than all the rest does.
+class LightConverter:
+    """Makes the same hooks as a cattrs converter, from `HOOK_FACTORIES`, and does not load cattrs.
 
-T = TypeVar("T")
+    A table without a converter of its own is compiled from these hooks: the import of cattrs would cost a cold start
+    more than all the rest of a table. `Table.converter` is the converter with the same hooks.
+    """
 
-
-class StandardHooks:
-    """Finds the hooks for all types that a model may have. Fails with `Misuse` for any other type."""
-
-    __slots__ = ("_models", "_unions", "_writers", "forbid_extra_keys")
+    __slots__ = ("_structure_hooks", "_unstructure_hooks", "forbid_extra_keys")
 
     def __init__(self, *, forbid_extra_keys: bool) -> None:
-        """Begin with no model known; `forbid_extra_keys` is as in `make_converter`."""
         self.forbid_extra_keys = forbid_extra_keys
-        self._models: dict[Hint, StructureHook] = {}
-        # A union asks for both hooks of each member: without these, unions in one another take twice as long a level.
-        self._unions: dict[Hint, StructureHook] = {}
-        self._writers: dict[Hint, UnstructureHook] = {}
+        # A union asks for both hooks of each member. Without these, each level of nested unions would double the time.
+        self._structure_hooks: dict[Hint, StructureHook] = {}
+        self._unstructure_hooks: dict[Hint, UnstructureHook] = {}
 
     def get_structure_hook(self, hint: Hint, /) -> StructureHook:
-        """Find the hook that structures a type; a model has one, wherever it stands."""
+        """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
         if (scalar := scalar_of(hint)) is not None:
-            return scalar.read
-        if len(members(hint)) > 1:
-            return _kept(self._unions, hint, self._make)
-        if not is_model(hint):
-            return self._make(hint)
-        if hint not in self._models:
-            self._models[hint] = self._make(hint)
-        return self._models[hint]
+            return scalar.structure_hook
+        hook = self._structure_hooks.get(hint)
+        if hook is None:
+            factory = next(make for is_of_kind, make, _ in reversed(HOOK_FACTORIES) if is_of_kind(hint))
+            hook = self._structure_hooks[hint] = factory(hint, self)
+        return hook
 
     def get_unstructure_hook(self, hint: Hint, /) -> UnstructureHook:
-        """Find the hook that unstructures a type."""
+        """Return the hook that unstructures a type."""
         if (scalar := scalar_of(hint)) is not None:
-            return scalar.write
-        if len(members(hint)) > 1:
-            return _kept(self._writers, hint, self._make_writer)
-        return self._make_writer(hint)
-
-    def _make_writer(self, hint: Hint) -> UnstructureHook:
-        return next(writer_for for is_of_kind, _, writer_for in reversed(KINDS) if is_of_kind(hint))(
-            hint, self
-        )
-
-    def _make(self, hint: Hint) -> StructureHook:
-        return next(reader_for for is_of_kind, reader_for, _ in reversed(KINDS) if is_of_kind(hint))(
-            hint, self
-        )
-
-
-def _kept(known: dict[Hint, T], hint: Hint, make: Callable[[Hint], T]) -> T:
-    """Give what was made for a type, or make it."""
-    found = known.get(hint)
-    if found is None:
-        found = known[hint] = make(hint)
-    return found
+            return scalar.unstructure_hook
+        hook = self._unstructure_hooks.get(hint)
+        if hook is None:
+            factory = next(make for is_of_kind, _, make in reversed(HOOK_FACTORIES) if is_of_kind(hint))
+            hook = self._unstructure_hooks[hint] = factory(hint, self)
+        return hook

@@ -40,7 +40,7 @@ from streamfn._conversion.attribute_values import TAGS, scalar_of
 from streamfn._dataclasses import Value
 from streamfn._errors import Misuse
 
-# What a model says of its fields beyond their types, inside ``Annotated[…]``.
+# Markers of a field, inside ``Annotated[…]``.
 #
 # @dataclass(frozen=True, slots=True)
 # class Card:
@@ -59,11 +59,11 @@ class SortKey:
 
 
 class EpochSeconds:
-    """A `datetime` is written as the number of seconds since 1970, and not as text."""
+    """A `datetime` is stored as the number of seconds since 1970, and not as text."""
 
 
 class EpochMilliseconds:
-    """A `datetime` is written as the number of milliseconds since 1970, and not as text."""
+    """A `datetime` is stored as the number of milliseconds since 1970, and not as text."""
 
 
 class TimeToLive(EpochSeconds):
@@ -77,13 +77,13 @@ class Attribute(Value):
     name: str
 
 
-# Type variables, type aliases and ``Self``: what stands in their places once a type is asked for.
+# Type variables, type aliases and ``Self``, and the types that replace them.
 
 _ALIASES: Final[tuple[type, ...]] = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
-"""What the statement ``type X = …`` makes, and what stands in for it: before Python 3.14 they are two classes."""
+"""The classes of type aliases: of the statement ``type X = …``, and of typing_extensions before Python 3.14."""
 
 _LAYERS: Final = 100
-"""The most layers that an alias may have before it reaches a type."""
+"""The most layers of aliases around a type."""
 
 
 class _Generic(Protocol):
@@ -93,7 +93,7 @@ class _Generic(Protocol):
 
 
 class _Alias(Protocol):
-    """A type alias. Its value is found when it is asked for, so that it may name what is defined later."""
+    """A type alias. Its value is evaluated at access, so that an alias may name a type that is defined later."""
 
     __name__: str
     __module__: str
@@ -102,18 +102,18 @@ class _Alias(Protocol):
 
 
 def is_alias(hint: object) -> bool:
-    """Whether a type is an alias that has a name of its own, generic or not."""
+    """Whether a type is an alias with a name of its own, generic or not."""
     return isinstance(get_origin(hint) or hint, _ALIASES)
 
 
-def aliased(hint: object) -> object:
-    """Find the type that an alias stands for, with the arguments that it is given.
+def alias_value(hint: object) -> object:
+    """Return the type of an alias, with the arguments of the alias.
 
-    Fails with `Misuse`, naming the alias, if it stands for itself, or for a type that cannot be found.
+    Raises `Misuse`, naming the alias, for an alias of itself, and for a type that cannot be found.
     """
     value, layers = _value_of(hint), 0
     within = [value]
-    while within:  # what is no container of its own: unions, and aliases of them
+    while within:  # unions, and aliases of unions
         each, layers = within.pop(), layers + 1
         if each == hint or layers > _LAYERS:
             raise Misuse(f"the type alias {_alias(hint).__name__} stands for itself")
@@ -125,7 +125,7 @@ def aliased(hint: object) -> object:
 
 
 def _alias(hint: object) -> _Alias:
-    return cast("_Alias", get_origin(hint) or hint)  # is_alias has said so
+    return cast("_Alias", get_origin(hint) or hint)  # is_alias holds
 
 
 def _value_of(hint: object) -> object:
@@ -141,95 +141,99 @@ def _value_of(hint: object) -> object:
         raise Misuse(
             f"the type alias {alias.__name__} names the type {error.name!r}, which cannot be found"
         ) from None
-    except Exception as error:  # noqa: BLE001 (the value is a program of the user's, and may raise anything)
+    except Exception as error:  # noqa: BLE001 (the value is code of the user, and may raise anything)
         raise Misuse(
             f"the type alias {alias.__name__} stands for no type: evaluating it raises {type(error).__name__}"
         ) from None
-    given = given_for(parameters, get_args(hint))
-    return completed(substituted(value, given), f"write {alias.__name__}[…]")
+    replacements = bind_variables(parameters, get_args(hint))
+    return fill_variables(substitute(value, replacements), f"write {alias.__name__}[…]")
 
 
-def arguments_of(hint: object, given: Mapping[object, object]) -> list[object]:
-    """The arguments of a generic type, with what is given for type variables; ``*Ts`` becomes several."""
+def arguments_of(hint: object, replacements: Mapping[object, object]) -> list[object]:
+    """Return the arguments of a generic type with their type variables replaced; ``*Ts`` becomes several."""
     arguments: list[object] = []
     for each in _own_arguments(hint):
-        found = substituted(each, given)
-        arguments.extend(cast("tuple[object, ...]", found) if isinstance(found, tuple) else (found,))
+        replacement = substitute(each, replacements)
+        arguments.extend(
+            cast("tuple[object, ...]", replacement) if isinstance(replacement, tuple) else (replacement,)
+        )
     return arguments
 
 
 def _own_arguments(hint: object) -> tuple[object, ...]:
-    """The arguments of a generic type, with its defaults made of the arguments before them; see `with_defaults`."""
+    """Return the arguments of a generic type; a default depends on the arguments before it, see `with_defaults`."""
     arguments = get_args(hint)
     parameters: Sequence[object] = getattr(get_origin(hint), "__parameters__", ())
     if len(arguments) != len(parameters):  # it has a ``*Ts``, or is no generic class
         return arguments
-    given: dict[object, object] = {}
+    replacements: dict[object, object] = {}
     for parameter, argument in zip(parameters, arguments, strict=True):
         is_default = argument is _default_of(parameter)
-        given[parameter] = substituted(argument, given) if is_default else argument
-    return tuple(given.values())
+        replacements[parameter] = substitute(argument, replacements) if is_default else argument
+    return tuple(replacements.values())
 
 
-def given_for(parameters: Sequence[object], arguments: Sequence[object]) -> dict[object, object]:
-    """Find what is given for type variables, by arguments or else by their defaults (PEP 696)."""
-    given: dict[object, object] = {}
+def bind_variables(parameters: Sequence[object], arguments: Sequence[object]) -> dict[object, object]:
+    """Return the type for each type variable: its argument, or else its default (PEP 696)."""
+    replacements: dict[object, object] = {}
     rest = list(arguments)
     for index, parameter in enumerate(parameters):
         if arguments and isinstance(parameter, TypeVarTuple):
             count = len(rest) - (len(parameters) - index - 1)
-            given[parameter], rest = tuple(rest[:count]), rest[count:]
+            replacements[parameter], rest = tuple(rest[:count]), rest[count:]
         else:
             default = _default_of(parameter)
             # typing may have filled in a default as it is, with the variables before it.
-            found = rest.pop(0) if rest else default
-            if found is not NoDefault:
-                given[parameter] = substituted(found, given) if found is default else found
-    return given
+            replacement = rest.pop(0) if rest else default
+            if replacement is not NoDefault:
+                replacements[parameter] = (
+                    substitute(replacement, replacements) if replacement is default else replacement
+                )
+    return replacements
 
 
-def substituted(hint: object, given: Mapping[object, object]) -> object:
-    """Put what is given for type variables into a type; those that nothing is given for stay."""
+def substitute(hint: object, replacements: Mapping[object, object]) -> object:
+    """Replace type variables in a type; those without a replacement stay."""
     if isinstance(hint, TypeVar):
-        return given.get(hint, hint)
+        return replacements.get(hint, hint)
     parameters = variables_in(hint)
-    if not any(each in given for each in parameters):
+    if not any(each in replacements for each in parameters):
         return hint
     arguments: list[object] = []
     for each in parameters:
         if isinstance(each, TypeVarTuple):
-            # It is given a tuple; see `given_for`.
-            arguments.extend(cast("tuple[object, ...]", given.get(each, (Unpack[each],))))
+            # Its replacement is a tuple; see `bind_variables`.
+            arguments.extend(cast("tuple[object, ...]", replacements.get(each, (Unpack[each],))))
         else:
-            arguments.append(given.get(each, each))
+            arguments.append(replacements.get(each, each))
     return cast("_Generic", hint)[tuple(arguments)]  # it has parameters
 
 
-def completed(hint: object, advice: str, *, is_free: bool = True) -> object:
-    """Put defaults and bounds in the place of the type variables of a type that nothing was given for.
+def fill_variables(hint: object, advice: str, *, is_free: bool = True) -> object:
+    """Replace the remaining type variables of a type by their defaults or bounds.
 
-    Fails with `Misuse`, which ends in the advice, for a variable that has neither, or is not free to be anything.
+    Raises `Misuse`, which ends in the advice, for a variable without either, and for any variable unless `is_free`.
     """
-    given: dict[object, object] = {}
+    replacements: dict[object, object] = {}
     for each in variables_in(hint):
-        found: object = _default_of(each) if is_free else None
-        if found is NoDefault:
-            found = getattr(each, "__bound__", None)
-        if found is None:
+        replacement: object = _default_of(each) if is_free else None
+        if replacement is NoDefault:
+            replacement = getattr(each, "__bound__", None)
+        if replacement is None:
             raise Misuse(f"nothing is given for {getattr(each, '__name__', each)}; {advice}")
-        given[each] = found
-    return completed(substituted(hint, given), advice) if given else hint
+        replacements[each] = replacement
+    return fill_variables(substitute(hint, replacements), advice) if replacements else hint
 
 
 def variables_in(hint: object) -> tuple[object, ...]:
-    """The type variables in a type. A class, and an alias, has parameters, which are none of those of an annotation."""
+    """Return the type variables in a type. The parameters of a class or an alias are not those of an annotation."""
     if isinstance(hint, TypeVar):
         return (hint,)
     return () if isinstance(hint, (type, *_ALIASES)) else tuple(getattr(hint, "__parameters__", ()))
 
 
 def with_self(hint: object, model: object) -> object:
-    """Put a model in the place of ``Self``, wherever that stands in a type."""
+    """Replace ``Self`` by a model, at each place in a type."""
     if hint is Self:
         return model
     arguments = get_args(hint)
@@ -240,10 +244,10 @@ def with_self(hint: object, model: object) -> object:
 
 
 def with_defaults(hint: object) -> object:
-    """Make the defaults in a type of the arguments before them, wherever in it a generic class stands.
+    """Replace type variables in the defaults of generic classes, at each place in a type.
 
-    typing fills in a default as it is. ``Page[str]`` with ``U = list[T]`` then holds a variable that has its argument
-    already, and counts as generic in that.
+    typing inserts a default as it is. ``Page[str]`` with ``U = list[T]`` then still has the variable T, although T has
+    its argument.
     """
     if isinstance(hint, TypeVar) or not variables_in(hint):
         return hint
@@ -252,7 +256,7 @@ def with_defaults(hint: object) -> object:
 
 
 def _with_arguments(hint: object, arguments: tuple[object, ...]) -> object:
-    """Give a type other arguments; those of ``Annotated`` are its first."""
+    """Return a type with other arguments; for ``Annotated``, with another first argument."""
     before = get_args(hint)
     if all(one is other for one, other in zip(before, arguments, strict=False)):
         return hint
@@ -270,18 +274,17 @@ def _default_of(parameter: object) -> object:
     return NoneType if default is None else default
 
 
-# Types, as a model's fields are annotated with them: what they are made of, and how they will stand on the
-# wire.
+# Types in the annotations of a model's fields: their layers, their members, and their type tags.
 
 Hint: TypeAlias = object
-"""A type as it stands in an annotation: a class, a union, a Literal, a generic one with its arguments."""
+"""A type of an annotation: a class, a union, a Literal, a generic type with its arguments."""
 
 LISTS: Final[Mapping[Hint, Callable[[Iterable[object]], object]]] = {
     list: list,
     abc.MutableSequence: list,
     abc.Sequence: tuple,
 }
-"""The types of homogeneous lists, and what is made for them. (`tuple` may have a type for each element.)"""
+"""The types of homogeneous lists, and the functions that make them. (`tuple` may have a type for each element.)"""
 
 SETS: Final[Mapping[Hint, Callable[[Iterable[object]], object]]] = {
     set: set,
@@ -289,102 +292,101 @@ SETS: Final[Mapping[Hint, Callable[[Iterable[object]], object]]] = {
     abc.MutableSet: set,
     abc.Set: frozenset,
 }
-"""The types of sets, and what is made for them."""
+"""The types of sets, and the functions that make them."""
 
 MAPS: Final = frozenset[Hint]({dict, abc.Mapping, abc.MutableMapping})
-"""The types of maps; a `dict` is made for each."""
+"""The types of maps; each becomes a `dict`."""
 
 _UNIONS: Final = frozenset[Hint]({UnionType, Union})  # pyright: ignore[reportDeprecated] (as above)
-"""What ``get_origin`` says of a union, by the form in which it was written."""
+"""The origins of unions, in both notations."""
 
 _QUALIFIERS: Final = frozenset[Hint](
     {Annotated, Final, Required, NotRequired, ReadOnly, getattr(typing, "ReadOnly", ReadOnly)}
 )
-"""What says more of a field than its type, and stands around it, in any order."""
+"""The qualifiers around the type of a field, in any order."""
 
 UNTYPED: Final = frozenset[Hint]({object, Any})
-"""What says nothing of a value's type: plain Python values are made."""
+"""The types of untyped values, which become plain Python values."""
 
 
 def origin(hint: Hint) -> Hint:
-    """The class that a generic type was made from; other types are their own."""
+    """Return the class of a generic type; any other type as it is."""
     return get_origin(hint) or hint
 
 
-def annotations_in(hint: Hint) -> tuple[object, ...]:
-    """What ``Annotated`` says of a type, or of what is within it: a union's members, what an alias stands for.
+def metadata_of(hint: Hint) -> tuple[object, ...]:
+    """Return the metadata of ``Annotated`` in a type, in a union's members, and in the type of an alias.
 
-    >>> annotations_in(Annotated[int, "seconds"] | None)
+    >>> metadata_of(Annotated[int, "seconds"] | None)
     ('seconds',)
     """
     if get_origin(hint) is Annotated:
-        inner, *said = get_args(hint)
-        return (*said, *annotations_in(inner))
+        inner, *metadata = get_args(hint)
+        return (*metadata, *metadata_of(inner))
     if get_origin(hint) in _UNIONS:
-        return tuple(each for member in get_args(hint) for each in annotations_in(member))
-    return () if (inner := peeled(hint)) is hint else annotations_in(inner)
+        return tuple(each for member in get_args(hint) for each in metadata_of(member))
+    return () if (inner := unwrap_once(hint)) is hint else metadata_of(inner)
 
 
-def says(annotations: tuple[object, ...], marker: type) -> bool:
-    """Whether a marker is among annotations, as the class itself or as an instance of it."""
+def has_marker(metadata: tuple[object, ...], marker: type) -> bool:
+    """Whether a marker is in the metadata, as the class itself or as an instance of the class."""
     return any(
-        isinstance(each, marker) or (isinstance(each, type) and issubclass(each, marker))
-        for each in annotations
+        isinstance(each, marker) or (isinstance(each, type) and issubclass(each, marker)) for each in metadata
     )
 
 
-def peeled(hint: Hint) -> Hint:
-    """Take one layer off that is no type of its own: NewType, a type alias, ``Annotated``, ``Final``, ``Required``."""
+def unwrap_once(hint: Hint) -> Hint:
+    """Remove one layer that is no type of its own: NewType, a type alias, ``Annotated``, ``Final``, ``Required``."""
     if get_origin(hint) in _QUALIFIERS:
         return cast("Hint", get_args(hint)[0])
     if isinstance(hint, NewType):
         return hint.__supertype__
     if is_alias(hint):
-        return aliased(hint)
+        return alias_value(hint)
     return NoneType if hint is None else hint
 
 
-def bare(hint: Hint) -> Hint:
-    """Take all layers off that `peeled` takes off.
+def unwrap(hint: Hint) -> Hint:
+    """Remove all layers that `unwrap_once` removes.
 
-    >>> bare(Annotated[NewType("Age", int), "years"])
+    >>> unwrap(Annotated[NewType("Age", int), "years"])
     <class 'int'>
     """
-    while (inner := peeled(hint)) is not hint:
+    while (inner := unwrap_once(hint)) is not hint:
         hint = inner
     return hint
 
 
-def members(hint: Hint) -> tuple[Hint, ...]:
-    """The members of a union, those of unions within it included; any other type is its own only member."""
-    inner, said = hint, tuple[object, ...]()
-    while (next_one := peeled(inner)) is not inner:
-        said = (*get_args(inner)[1:], *said) if get_origin(inner) is Annotated else said
+def union_members(hint: Hint) -> tuple[Hint, ...]:
+    """Return the members of a union, those of nested unions included; of any other type, the type alone."""
+    inner, metadata = hint, tuple[object, ...]()
+    while (next_one := unwrap_once(inner)) is not inner:
+        metadata = (*get_args(inner)[1:], *metadata) if get_origin(inner) is Annotated else metadata
         inner = next_one
     if get_origin(inner) not in _UNIONS:
         return (hint,)
-    found = (each for member in get_args(inner) for each in members(member))
-    return tuple(Annotated[(each, *said)] if said else each for each in found)
+    members = (each for member in get_args(inner) for each in union_members(member))
+    return tuple(Annotated[(each, *metadata)] if metadata else each for each in members)
 
 
-def name_of_type(hint: Hint) -> str:
-    """How messages call a type."""
+def type_name(hint: Hint) -> str:
+    """Return the name of a type in messages."""
     return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
 
 
 def is_model(hint: Hint) -> bool:
-    """Whether a type has named fields of its own: a dataclass, an attrs class or a TypedDict, generic or not."""
+    """Whether a type is a dataclass, an attrs class or a TypedDict, generic or not."""
     cls = origin(hint)
     return isinstance(cls, type) and (is_dataclass(cls) or is_attrs(cls) or is_typed_dict(cls))
 
 
 def is_dataclass(cls: type) -> bool:
-    """Whether a class is a dataclass; the standard library's function would have the checkers forget the rest."""
+    """Whether a class is a dataclass; the standard library's function narrows the type too far."""
     return dataclasses.is_dataclass(cls)
 
 
 def is_attrs(cls: type) -> bool:
-    """Whether a class is an attrs class. They bear a mark, so that attrs need not be loaded to tell them."""
+    """Whether a class is an attrs class, by the attribute that attrs documents for it, without loading attrs."""
     return hasattr(cls, "__attrs_attrs__")
 
 
@@ -393,25 +395,30 @@ def is_typed_dict(hint: Hint) -> bool:
     return is_typeddict(hint) or is_backported_typeddict(hint)
 
 
+def is_union(hint: Hint) -> bool:
+    """Whether a type is a union, in either notation."""
+    return get_origin(hint) in _UNIONS
+
+
 def is_enum(hint: Hint) -> bool:
-    """Whether a type is an Enum, one that is also an int or a str included."""
+    """Whether a type is an Enum, one that is an int or a str included."""
     return isinstance(hint, type) and issubclass(hint, Enum)
 
 
 def enum_values(hint: Hint) -> list[object]:
-    """The values of an Enum's members."""
-    return [member.value for member in cast("type[Enum]", hint)]  # is_enum has said so
+    """Return the values of an Enum's members."""
+    return [member.value for member in cast("type[Enum]", hint)]  # is_enum holds
 
 
 def tags_of(hint: Hint) -> frozenset[str]:
-    """The tags of the attribute values that a type is written as; none for a type that is not known here."""
-    inner = bare(hint)
+    """Return the tags of a type's attribute values; none for a type that is not supported."""
+    inner = unwrap(hint)
     cls = origin(inner)
-    said = annotations_in(hint)
-    if inner is datetime and (says(said, EpochSeconds) or says(said, EpochMilliseconds)):
+    metadata = metadata_of(hint)
+    if inner is datetime and (has_marker(metadata, EpochSeconds) or has_marker(metadata, EpochMilliseconds)):
         return frozenset({"N"})
-    if len(members(hint)) > 1:
-        return _union(map(tags_of, members(hint)))
+    if len(union_members(hint)) > 1:
+        return _union(map(tags_of, union_members(hint)))
     if inner in UNTYPED:
         return TAGS
     if cls is Literal:

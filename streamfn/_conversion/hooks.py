@@ -13,88 +13,84 @@ if TYPE_CHECKING:
     from cattrs.errors import BaseValidationError
 
 
-# Hooks: what is called for a type, and where the hook of a type is found.
-#
-# A hook here reads an attribute value, ``{"N": "3"}``, and writes one.
+# Hooks, as in cattrs. A structure hook takes an attribute value, ``{"N": "3"}``, and an unstructure hook returns one.
 
 StructureHook: TypeAlias = Callable[[object, object], object]
-"""A function of an attribute value, and of the type that it should become."""
+"""A function of an attribute value and of the type that the value becomes."""
 
 UnstructureHook: TypeAlias = Callable[[object], object]
-"""A function of a value, which gives its attribute value."""
+"""A function of a value that returns its attribute value."""
 
 
-class Hooks(Protocol):
-    """Where hooks are found: a cattrs converter, or the `StandardHooks` of a table that has none."""
+class ConverterProtocol(Protocol):
+    """The part of a cattrs converter that hook factories use; `LightConverter` has it as well, without cattrs."""
 
     forbid_extra_keys: bool
 
     def get_structure_hook(self, hint: object, /) -> StructureHook:
-        """Find the hook that structures a type."""
+        """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
         ...
 
     def get_unstructure_hook(self, hint: object, /) -> UnstructureHook:
-        """Find the hook that unstructures a type."""
+        """Return the hook that unstructures a type."""
         ...
 
 
-# Finding out all that is wrong with an image, once structuring it has failed.
-#
-# A `Composite` hook gives its parts, each of which is looked at, where structuring stops at the first bad one;
-# any other hook is called again, and what it raises is taken. Nothing of the image gets into a problem unless
-# the place is asked to reveal it: not a value, and not a map's key, which is data as well. Only the names of
-# the item's own attributes do, which belong to the table's schema.
+# The detailed pass. Structuring stops at the first problem. After a failure, the detailed pass lists all problems, as
+# cattrs' detailed validation does: a `Composite` hook returns its children, and each of them is checked; any other hook
+# is called again, and its exception is a problem. A problem holds no value and no map key, which are data, unless its
+# path reveals them. The names of the item's own attributes belong to the table's schema, and are shown.
 
 
-class Unfit(ValueError):
-    """An attribute value does not fit; the message says what was expected and what type was found, never a value."""
+class StructureError(ValueError):
+    """An attribute value does not fit its type. The message names the expected and the actual type, and no value."""
 
 
-class Place(NamedTuple):
-    """Where in an image something is, as a path from its root ``$``."""
+class Path(NamedTuple):
+    """The path of a value in an image, from the root ``$``; `reveals` lets problems show values and map keys."""
 
-    path: str = "$"
+    text: str = "$"
     reveals: bool = False
 
-    def attribute(self, name: str) -> Place:
-        """The place of a model's attribute."""
-        return self._replace(path=f"{self.path}.{name}")
+    def attribute(self, name: str) -> Path:
+        """Return the path of a model's attribute."""
+        return self._replace(text=f"{self.text}.{name}")
 
-    def member(self, name: str) -> Place:
-        """The place of an attribute that an image has and its model has not, whatever its name is made of."""
-        return self.attribute(name) if name.isidentifier() else self._replace(path=f"{self.path}[{name!r}]")
+    def unknown_attribute(self, name: str) -> Path:
+        """Return the path of an attribute that the model does not have; its name may be any text."""
+        return self.attribute(name) if name.isidentifier() else self._replace(text=f"{self.text}[{name!r}]")
 
-    def element(self, index: int) -> Place:
-        """The place of a list's element."""
-        return self._replace(path=f"{self.path}[{index}]")
+    def element(self, index: int) -> Path:
+        """Return the path of a list's element."""
+        return self._replace(text=f"{self.text}[{index}]")
 
-    def entry(self, key: str) -> Place:
-        """The place of a map's entry, whose key is hidden like all data."""
-        return self._replace(path=f"{self.path}[{key!r}]" if self.reveals else f"{self.path}[*]")
+    def entry(self, key: str) -> Path:
+        """Return the path of a map's entry; the key is data, and hidden unless values are shown."""
+        return self._replace(text=f"{self.text}[{key!r}]" if self.reveals else f"{self.text}[*]")
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is the place of the whole item."""
-        return self.path == "$"
+    def is_root(self) -> bool:
+        """Whether this is the path of the whole item."""
+        return self.text == "$"
 
-    def problem(self, message: str, found: object) -> Problem:
-        """Make the problem of what was found here."""
-        return Problem(self.path, f"{message}: {found!r}" if self.reveals else message)
+    def problem(self, message: str, value: object) -> Problem:
+        """Return the problem of a value at this path."""
+        return Problem(self.text, f"{message}: {value!r}" if self.reveals else message)
 
 
-class Part(NamedTuple):
-    """A value within another one, and what structures it."""
+class Child(NamedTuple):
+    """A value within another value, with its hook, its type and its path."""
 
     hook: StructureHook
     hint: object
     value: object
-    place: Place
+    path: Path
 
 
 class Composite(ABC):
-    """A hook for values with parts, which can be asked for the problems of each of them.
+    """A structure hook whose values have children, so that the problems of each child can be listed.
 
-    `levels` says how deep lists and maps nest in them, as far as that is known.
+    `levels` counts the lists and maps that a value of the type nests, as far as the type says.
     """
 
     __slots__ = ()
@@ -102,70 +98,74 @@ class Composite(ABC):
 
     @abstractmethod
     def __call__(self, value: object, hint: object = None, /) -> object:
-        """Structure a value. Fails with whatever the first bad part fails with."""
+        """Structure a value. Raises the exception of the first child that does not fit."""
 
     @abstractmethod
-    def parts(self, value: object, place: Place) -> Iterable[Part | Problem]:
-        """Take a value apart. Fails with `Unfit` if it has no parts of the wanted kind.
+    def children(self, value: object, path: Path) -> Iterable[Child | Problem]:
+        """Return the children of a value, and those of its problems that belong to no child.
 
-        It gives the problems that are none of a part as they are.
+        Raises `StructureError` for a value that cannot have such children.
         """
 
 
-def problems_of(hook: StructureHook, hint: object, value: object, place: Place) -> Iterator[Problem]:
-    """Give every problem that a hook has with a value, in the order of its parts."""
+def find_problems(hook: StructureHook, hint: object, value: object, path: Path) -> Iterator[Problem]:
+    """Return all problems that a hook has with a value, in the order of its children."""
     try:
-        parts = hook.parts(value, place) if isinstance(hook, Composite) else ()
-        found = [problem for part in parts for problem in _problems_of_part(part)]
-        if not found:
+        children = hook.children(value, path) if isinstance(hook, Composite) else ()
+        problems = [problem for child in children for problem in _problems_of_child(child)]
+        if not problems:
             hook(value, hint)
     except Exception as exception:  # noqa: BLE001 (a user's hook may raise anything)
-        yield from _problems_in(exception, value, place)
+        yield from _problems_in(exception, value, path)
     else:
-        yield from found
+        yield from problems
 
 
-def _problems_of_part(part: Part | Problem) -> Iterator[Problem]:
-    if isinstance(part, Problem):
-        yield part
+def _problems_of_child(child: Child | Problem) -> Iterator[Problem]:
+    if isinstance(child, Problem):
+        yield child
     else:
-        yield from problems_of(*part)
+        yield from find_problems(*child)
 
 
-def _problems_in(exception: BaseException, value: object, place: Place) -> Iterator[Problem]:
-    """Take the problems out of what a hook raised, which for cattrs' own hooks is a tree."""
+def _problems_in(exception: BaseException, value: object, path: Path) -> Iterator[Problem]:
+    """Return the problems in an exception of a hook; the functions that cattrs generates raise trees of exceptions."""
     if (names := _forbidden_by_cattrs(exception)) is not None:
-        yield from unknown_attributes(dict.fromkeys(names), place)
+        yield from unknown_attributes(dict.fromkeys(names), path)
     elif (tree := _tree_of_cattrs(exception)) is not None:
         for each in tree.exceptions:
-            if (name := _missed_by_cattrs(each)) is None:
-                yield from _problems_in(each, value, _place_in(each, place))
+            if (name := _missing_by_cattrs(each)) is None:
+                yield from _problems_in(each, value, _path_in(each, path))
             else:
-                yield Problem(place.attribute(name).path, "missing")
+                yield Problem(path.attribute(name).text, "missing")
     elif isinstance(exception, RecursionError):
-        yield Problem(place.path, "nested too deeply")
-    elif isinstance(exception, Unfit):
-        yield place.problem(str(exception), value)
+        yield Problem(path.text, "nested too deeply")
+    elif isinstance(exception, StructureError):
+        yield path.problem(str(exception), value)
     else:
-        yield place.problem(f"refused with {type(exception).__name__}", value)
+        yield path.problem(f"refused with {type(exception).__name__}", value)
 
 
-def unknown_attributes(unknown: Mapping[str, object], place: Place) -> Iterator[Problem]:
-    """Give the problems with the attributes that a model does not have.
+def unknown_attributes(unknown: Mapping[str, object], path: Path) -> Iterator[Problem]:
+    """Return the problems of attributes that a model does not have.
 
-    Those of the item itself are named, since they belong to the table's schema. Further within, the names in a map may
-    be data, so they are counted, unless the place reveals them.
+    Those of the item itself are named, since they belong to the table's schema. Those of a map within it are counted,
+    since their names may be data, unless values are shown.
     """
-    if place.is_whole or place.reveals:
+    if path.is_root or path.reveals:
         for name, value in unknown.items():
-            yield place.member(name).problem("the model has no such attribute", value)
+            yield path.unknown_attribute(name).problem("the model has no such attribute", value)
     elif unknown:
         count = f"{len(unknown)} attributes" if len(unknown) > 1 else "an attribute"
-        yield Problem(place.path, f"found {count} that the model does not have")
+        yield Problem(path.text, f"found {count} that the model does not have")
+
+
+# Exceptions of the functions that cattrs generates, by the public classes of `cattrs.errors`. Where cattrs is not
+# loaded, no exception is one of those.
 
 
 def _forbidden_by_cattrs(exception: BaseException) -> Iterable[str] | None:
-    """The names in what cattrs raises for attributes that a model does not have; None for any other exception."""
+    """Return the names of attributes that a model does not have; None for any other exception."""
     if "cattrs" not in sys.modules:
         return None
     from cattrs.errors import ForbiddenExtraKeysError
@@ -173,8 +173,8 @@ def _forbidden_by_cattrs(exception: BaseException) -> Iterable[str] | None:
     return sorted(exception.extra_fields) if isinstance(exception, ForbiddenExtraKeysError) else None
 
 
-def _missed_by_cattrs(exception: BaseException) -> str | None:
-    """The attribute whose absence a function of cattrs raises; None for what a hook within raises."""
+def _missing_by_cattrs(exception: BaseException) -> str | None:
+    """Return the attribute whose absence a generated function raises; None for an exception of a hook within."""
     from cattrs.errors import AttributeValidationNote
 
     notes: list[object] = getattr(exception, "__notes__", [])
@@ -189,7 +189,7 @@ def _missed_by_cattrs(exception: BaseException) -> str | None:
 
 
 def _tree_of_cattrs(exception: BaseException) -> BaseValidationError | None:
-    """Take an exception for one that cattrs gathers others in; where it is not loaded, it has raised nothing."""
+    """Return an exception that gathers others; None for any other exception."""
     if "cattrs" not in sys.modules:
         return None
     from cattrs.errors import BaseValidationError
@@ -197,12 +197,12 @@ def _tree_of_cattrs(exception: BaseException) -> BaseValidationError | None:
     return exception if isinstance(exception, BaseValidationError) else None
 
 
-def _place_in(exception: BaseException, place: Place) -> Place:
+def _path_in(exception: BaseException, path: Path) -> Path:
     from cattrs.errors import AttributeValidationNote, IterableValidationNote
 
     for note in getattr(exception, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
-            return place.attribute(note.name)
+            return path.attribute(note.name)
         if isinstance(note, IterableValidationNote):
-            return place.element(note.index) if isinstance(note.index, int) else place.entry(note.index)
-    return place
+            return path.element(note.index) if isinstance(note.index, int) else path.entry(note.index)
+    return path

@@ -1,4 +1,4 @@
-"""Models: the fields of a dataclass, attrs class or TypedDict, and which of them are keys."""
+"""Models: the fields of a dataclass, attrs class or TypedDict, their overrides, and the keys among them."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ from streamfn._conversion.hints import (
     PartitionKey,
     SortKey,
     TimeToLive,
-    annotations_in,
     arguments_of,
-    bare,
-    completed,
-    given_for,
+    bind_variables,
+    fill_variables,
+    has_marker,
     is_attrs,
     is_dataclass,
     is_enum,
     is_model,
     is_typed_dict,
-    members,
+    metadata_of,
     origin,
-    peeled,
-    says,
-    substituted,
+    substitute,
     tags_of,
+    union_members,
+    unwrap,
+    unwrap_once,
     variables_in,
     with_defaults,
     with_self,
@@ -57,14 +57,12 @@ from streamfn._conversion.hints import (
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._errors import Misuse
 
-# Overrides: what cattrs' ``override(…)`` says of a field, where it stands in the field's type.
-#
-# cattrs has known ``Annotated[int, override(rename="n")]`` since its version 26.1, for the functions that it
-# makes.
+# Overrides: cattrs' ``override(…)`` in the type of a field, ``Annotated[int, override(rename="n")]``. cattrs supports
+# these since its version 26.1, for the functions that it generates.
 
 
 class Override(NamedTuple):
-    """What cattrs' own ``AttributeOverride`` has, of which no instance is made here, as that would load cattrs."""
+    """The attributes of cattrs' ``AttributeOverride``, for fields without one; cattrs need not be loaded for it."""
 
     omit_if_default: bool | None = None
     rename: str | None = None
@@ -73,60 +71,60 @@ class Override(NamedTuple):
     unstruct_hook: UnstructureHook | None = None
 
 
-def without_overrides(place: str, hint: Hint) -> tuple[Hint, Override]:
-    """Take the override of a field off its type. Fails with `Misuse`, naming the place, if there are two."""
-    rest, found = _split(hint)
-    if len(found) > 1:
+def split_override(place: str, hint: Hint) -> tuple[Hint, Override]:
+    """Return the type of a field without its override, and the override. Raises `Misuse`, naming `place`, for two."""
+    rest, overrides = _split_overrides(hint)
+    if len(overrides) > 1:
         raise Misuse(f"{place} has two overrides: write one")
-    return rest, found[0] if found else Override()
+    return rest, overrides[0] if overrides else Override()
 
 
 def is_override_within(hint: Hint) -> bool:
-    """Whether an override stands somewhere within a type: on an element of a list, or a member of a union."""
+    """Whether an override is on a part of a type: on an element of a list, or on a member of a union."""
     if get_origin(hint) is Annotated and any(map(_is_override, get_args(hint)[1:])):
         return True
     return any(map(is_override_within, get_args(hint)))
 
 
-def _split(hint: Hint) -> tuple[Hint, list[Override]]:
-    """Part a type from the overrides in its outer layers."""
-    if (inner := peeled(hint)) is hint:
+def _split_overrides(hint: Hint) -> tuple[Hint, list[Override]]:
+    """Return a type without the overrides in its outer layers, and those overrides."""
+    if (inner := unwrap_once(hint)) is hint:
         return hint, []
-    rest, found = _split(inner)
+    rest, overrides = _split_overrides(inner)
     if get_origin(hint) is not Annotated:
-        # What is left of an alias, or of Required, is what it stands for.
-        return (rest, found) if found else (hint, found)
-    said = get_args(hint)[1:]
-    own = [cast("Override", each) for each in said if _is_override(each)]
-    if not own and not found:
-        return hint, found
-    kept = [each for each in said if not _is_override(each)]
-    return Annotated[(rest, *kept)] if kept else rest, [*own, *found]
+        # An alias, or Required, leaves the type within it.
+        return (rest, overrides) if overrides else (hint, overrides)
+    metadata = get_args(hint)[1:]
+    own = [cast("Override", each) for each in metadata if _is_override(each)]
+    if not own and not overrides:
+        return hint, overrides
+    others = [each for each in metadata if not _is_override(each)]
+    return Annotated[(rest, *others)] if others else rest, [*own, *overrides]
 
 
-def _is_override(said: object) -> bool:
-    cls = type(said)
-    return cls.__name__ == "AttributeOverride" and cls.__module__.partition(".")[0] == "cattrs"
+def _is_override(metadata: object) -> bool:
+    """Whether ``override(…)`` returned an object; where cattrs is not loaded, no object is one."""
+    cattrs = sys.modules.get("cattrs")
+    return cattrs is not None and isinstance(metadata, type(cattrs.override()))
 
 
-# Models: the classes that stand for items, and for maps within them, as a list of their fields.
+# Models: the classes of items, and of maps within items, as a list of fields.
 #
 # A model is a dataclass, an attrs class or a TypedDict. Its annotations are resolved here, with ``Annotated``
-# kept and the type variables of a generic model replaced, since cattrs loses both where annotations are text
-# (PEP 563).
+# and with the type variables of a generic model replaced, since cattrs loses both where annotations are text (PEP 563).
 
 _NOTHING: Final = object()
 _EMPTY: Final = frozenset[object]()
 _IMMUTABLE: Final = frozenset[Hint]({tuple, frozenset, abc.Sequence, abc.Set})
-"""The types of containers that cannot be changed, or are made so that they cannot."""
+"""The types of containers that are immutable, or of which immutable ones are made."""
 
 
 class ModelField(NamedTuple):
     """A field of a model, its type, and the name of its attribute.
 
-    `parameter`: the name by which the class takes it. `required`: the class has no default for it. `omitted`:
-    a default that is left out when it is written: None or an empty set, which DynamoDB does not store, or one that
-    cattrs' ``override`` names. `read` and `write`: the hooks that such an override has for this field alone.
+    `parameter` is the name of the class's parameter. A `required` field has no default. `omitted` holds a default that
+    is not stored: None or an empty set, which DynamoDB does not store, or the default of a field with cattrs'
+    ``override(omit_if_default=True)``. The hooks are those of such an override, for this field alone.
     """
 
     name: str
@@ -135,12 +133,12 @@ class ModelField(NamedTuple):
     attribute: str
     required: bool
     omitted: tuple[object, ...] = ()
-    read: StructureHook | None = None
-    write: UnstructureHook | None = None
+    structure_hook: StructureHook | None = None
+    unstructure_hook: UnstructureHook | None = None
 
 
 class _Default(NamedTuple):
-    """What a class has for a field that is not given: a value, what makes one, or `missing`, which is nothing."""
+    """The default of a field: a value, a factory of values, or the object `missing` for a field without a default."""
 
     value: object
     missing: object
@@ -149,48 +147,47 @@ class _Default(NamedTuple):
 
 
 def fields_of(model: Hint) -> tuple[ModelField, ...]:
-    """List the fields of a model, in the order in which it declares them.
+    """Return the fields of a model in the order of their declaration, without those of ``override(omit=True)``.
 
-    A field that is marked ``override(omit=True)`` is none of them. Fails with `Misuse`, naming the field, where
-    a type cannot be resolved or two fields have one attribute.
+    Raises `Misuse`, naming the field, if a type cannot be resolved or two fields have one attribute.
     """
     cls = cast("type", origin(model))  # a model's origin is a class
-    found = tuple(_declared(cls, _Hints(cls, model)))
+    fields = tuple(_declared_fields(cls, _Hints(cls, model)))
     taken: dict[str, str] = {}
-    for field in found:
+    for field in fields:
         if (other := taken.setdefault(field.attribute, field.name)) != field.name:
             raise Misuse(f"{cls.__name__}.{field.name} and .{other} are both stored as {field.attribute!r}")
-    return found
+    return fields
 
 
 class _Hints:
-    """The types of a model's fields, as they are once its type variables are replaced and it is named for ``Self``."""
+    """The types of a model's fields, with its type variables and ``Self`` replaced."""
 
     def __init__(self, cls: type, model: Hint) -> None:
         self._cls, self._model = cls, model
-        self._found = _hints(cls, get_args(model))
+        self._hints = _hints(cls, get_args(model))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(self._hints)
 
     def __getitem__(self, name: str) -> Hint:
-        return self.get(name, self._found[name])
+        return self.get(name, self._hints[name])
 
     def get(self, name: str, otherwise: Hint) -> Hint:
-        """Give the type of a field, or of one that has no annotation."""
-        hint = self._found.get(name, otherwise)
+        """Return the type of a field; `otherwise` is the type of a field without an annotation."""
+        hint = self._hints.get(name, otherwise)
         try:
             is_free, advice = self._advice(hint)
-            found = with_self(completed(hint, advice, is_free=is_free), self._model)
-            annotations_in(found)  # which looks into its aliases
+            resolved = with_self(fill_variables(hint, advice, is_free=is_free), self._model)
+            metadata_of(resolved)  # which evaluates its aliases
         except Misuse as misuse:
             raise Misuse(f"{self._cls.__name__}.{name}: {misuse}") from None
-        return found
+        return resolved
 
     def _advice(self, hint: Hint) -> tuple[bool, str]:
-        """Say whether the type variables of a type are free to be anything, and what to write if nothing is given.
+        """Return whether the type variables of a type may be any type, and the advice for one without an argument.
 
-        They are not where nobody can tell: before Python 3.12, a TypedDict forgets its bases.
+        They may not where the arguments are unknown: before Python 3.12, a TypedDict forgets its bases.
         """
         own: tuple[object, ...] = getattr(self._cls, "__parameters__", ())
         name = self._cls.__name__
@@ -203,11 +200,11 @@ class _Hints:
         return knows, where if knows else f"{where}, and take TypedDict from typing_extensions"
 
     def as_declared(self, name: str) -> Hint:
-        """Give the type of a field with the type variables that nothing was given for."""
-        return self._found.get(name)
+        """Return the type of a field with its remaining type variables."""
+        return self._hints.get(name)
 
 
-def _declared(cls: type, hints: _Hints) -> Iterator[ModelField]:
+def _declared_fields(cls: type, hints: _Hints) -> Iterator[ModelField]:
     if is_dataclass(cls):
         for name in hints:
             if isinstance(hints.as_declared(name), dataclasses.InitVar):
@@ -246,13 +243,13 @@ def _declared(cls: type, hints: _Hints) -> Iterator[ModelField]:
 
 
 def _field(cls: type, name: str, parameter: str, hint: Hint, default: _Default) -> Iterator[ModelField]:
-    """Describe a field; nothing is told of one that is to be left out."""
+    """Yield a field, unless its override omits it."""
     place = f"{cls.__name__}.{name}"
     if hint is Final:
         if default.value is default.missing or default.is_factory:
             raise Misuse(f"{place} is Final of no type: write Final[…]")
         hint = type(default.value)
-    hint, override = without_overrides(place, hint)
+    hint, override = split_override(place, hint)
     if is_override_within(hint):
         raise Misuse(
             f"{place}: override(…) is for a field as a whole: write Annotated[…, override(…)] around its type"
@@ -271,20 +268,20 @@ def _field(cls: type, name: str, parameter: str, hint: Hint, default: _Default) 
         attribute=_attribute(place, name, hint, override),
         required=is_required,
         omitted=_omitted(place, default, override),
-        read=override.struct_hook,
-        write=override.unstruct_hook,
+        structure_hook=override.struct_hook,
+        unstructure_hook=override.unstruct_hook,
     )
 
 
 def _key_mark(hint: Hint) -> str | None:
-    """Say by which mark a field is a key; None if it is none."""
-    said = annotations_in(hint)
-    return next((mark.__name__ for mark in (PartitionKey, SortKey) if says(said, mark)), None)
+    """Return the marker by which a field is a key; None for any other field."""
+    metadata = metadata_of(hint)
+    return next((mark.__name__ for mark in (PartitionKey, SortKey) if has_marker(metadata, mark)), None)
 
 
 def _attribute(place: str, name: str, hint: Hint, override: Override) -> str:
-    """Find the name of a field's attribute."""
-    names = [each.name for each in annotations_in(hint) if isinstance(each, Attribute)]
+    """Return the name of a field's attribute."""
+    names = [each.name for each in metadata_of(hint) if isinstance(each, Attribute)]
     if override.rename is not None:
         names.append(override.rename)
     if "" in names:
@@ -295,7 +292,7 @@ def _attribute(place: str, name: str, hint: Hint, override: Override) -> str:
 
 
 def _omitted(place: str, default: _Default, override: Override) -> tuple[object, ...]:
-    """Find the default that a field is not written with."""
+    """Return the default that is not stored, if there is one."""
     value = default.value
     if value is default.missing or override.omit_if_default is False:
         return ()
@@ -310,8 +307,8 @@ def _omitted(place: str, default: _Default, override: Override) -> tuple[object,
 
 
 def _check_left_out(cls: type, name: str, hint: Hint) -> None:
-    """Check a field that the class takes no value for, which is neither read nor written."""
-    _, override = without_overrides(f"{cls.__name__}.{name}", hint)
+    """Check a field with ``init=False``, which is neither structured nor unstructured."""
+    _, override = split_override(f"{cls.__name__}.{name}", hint)
     if override.omit is False:
         raise Misuse(
             f"{cls.__name__}.{name} has init=False, so that it cannot be read: override(omit=False) is not supported"
@@ -319,17 +316,17 @@ def _check_left_out(cls: type, name: str, hint: Hint) -> None:
 
 
 def _is_required(hint: Hint, *, otherwise: bool) -> bool:
-    """Whether a TypedDict's key has to be there; the qualifier may stand within others."""
+    """Whether a TypedDict's key is required; the qualifier may be within others."""
     while get_origin(hint) not in {Required, NotRequired}:
-        if (inner := peeled(hint)) is hint:
+        if (inner := unwrap_once(hint)) is hint:
             return otherwise
         hint = inner
     return get_origin(hint) is Required
 
 
 def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
-    """Resolve the annotations of a class and its bases, their type variables replaced by what is given for them."""
-    given = given_for(getattr(cls, "__parameters__", ()), arguments)
+    """Return the resolved annotations of a class and its bases, with the arguments for their type variables."""
+    given = bind_variables(getattr(cls, "__parameters__", ()), arguments)
     hints: dict[str, Hint] = {}
     inherited: dict[str, object] = {}
     for base in reversed(get_original_bases(cls)):
@@ -340,31 +337,31 @@ def _hints(cls: type, arguments: Sequence[Hint]) -> dict[str, Hint]:
     own = inspect.get_annotations(cls)
     if is_typed_dict(cls):  # which has the annotations of its bases as well
         own = {name: each for name, each in own.items() if inherited.get(name, _NOTHING) is not each}
-    return hints | {name: substituted(with_defaults(resolved[name]), given) for name in own}
+    return hints | {name: substitute(with_defaults(resolved[name]), given) for name in own}
 
 
 def _resolved(cls: type) -> Mapping[str, Hint]:
     try:
         return get_type_hints(cls, None, _names_in(cls), include_extras=True)
-    except Exception as error:  # noqa: BLE001 (an annotation is a program of the user's, and may raise anything)
+    except Exception as error:  # noqa: BLE001 (an annotation is code of the user, and may raise anything)
         raise _unresolved(cls, error) from None
 
 
 def _unresolved(cls: type, error: Exception) -> Misuse:
-    """Make the error for annotations that cannot be evaluated; it names the field."""
-    # Python 3.14 evaluates annotations when somebody asks for them. This form leaves out what is not there.
+    """Return the error for annotations that cannot be evaluated, which names the field."""
+    # Python 3.14 evaluates annotations at access. This format leaves names that cannot be found as they are.
     annotations: Mapping[str, object] = get_annotations(cls, format=Format.FORWARDREF)
     if isinstance(error, NameError | AttributeError) and error.name:
         word = re.compile(rf"\b{re.escape(error.name)}\b")
-        found = [name for name, annotation in annotations.items() if word.search(str(annotation))]
+        names = [name for name, annotation in annotations.items() if word.search(str(annotation))]
         problem = (
             f"the type {error.name!r} cannot be found; define it, and the model, at the top of a module "
             "rather than in a function, and import it outside of `if TYPE_CHECKING`"
         )
     else:
-        found = [name for name, annotation in annotations.items() if not _can_resolve(cls, annotation)]
+        names = [name for name, annotation in annotations.items() if not _can_resolve(cls, annotation)]
         problem = f"its annotation is no type: evaluating it raises {type(error).__name__}"
-    return Misuse(f"{cls.__name__}.{found[0] if found else 'a field of a base'}: {problem}")
+    return Misuse(f"{cls.__name__}.{names[0] if names else 'a field of a base'}: {problem}")
 
 
 def _can_resolve(cls: type, annotation: object) -> bool:
@@ -377,10 +374,10 @@ def _can_resolve(cls: type, annotation: object) -> bool:
 
 
 def _names_in(cls: type) -> dict[str, object]:
-    """The names that annotations of a class may use besides those of its module, which go first.
+    """Return the names for annotations of a class, besides those of its module, which go first.
 
-    Python finds those in the body of a class by itself, but then a function in an annotation does not find its module,
-    and before Python 3.12.4 the parameters of a class statement are not found.
+    Python finds the names in the body of a class by itself, but then a function in an annotation does not find its
+    module, and before Python 3.12.4 the parameters of a class statement are not found.
     """
     space = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     names: dict[str, object] = {}
@@ -396,30 +393,32 @@ def _names_in(cls: type) -> dict[str, object]:
 
 
 def is_immutable(hint: Hint) -> bool:
-    """Whether nothing that a handler does in good faith can change a value of this type.
+    """Whether a handler cannot change a value of this type in good faith.
 
-    Types that are not known to be immutable, those with hooks of the user's own among them, count as mutable.
+    Types that are not known to be immutable count as mutable, those with hooks of the user included.
     """
     return _is_immutable(hint, frozenset())
 
 
 def _is_immutable(hint: Hint, above: frozenset[Hint]) -> bool:
-    inner = bare(hint)
+    inner = unwrap(hint)
     cls = origin(inner)
     if inner in above or scalar_of(cls) is not None or cls is Literal or is_enum(inner):
         return True
     above |= {inner}
-    if len(members(inner)) > 1:
-        return all(_is_immutable(member, above) for member in members(inner))
+    if len(union_members(inner)) > 1:
+        return all(_is_immutable(member, above) for member in union_members(inner))
     if cls in _IMMUTABLE:
         return all(each is Ellipsis or _is_immutable(each, above) for each in get_args(inner) or (object,))
     if is_model(inner) and is_frozen(cast("type", cls)):  # a model's origin is a class
-        return all(field.read is None and _is_immutable(field.hint, above) for field in fields_of(inner))
+        return all(
+            field.structure_hook is None and _is_immutable(field.hint, above) for field in fields_of(inner)
+        )
     return False
 
 
 def is_frozen(cls: type) -> bool:
-    """Whether a class was declared frozen, as dataclasses and attrs mark it."""
+    """Whether a dataclass or attrs class was declared frozen."""
     if is_dataclass(cls):
         parameters: object = getattr(cls, "__dataclass_params__", None)
         return getattr(parameters, "frozen", False) is True
@@ -427,18 +426,18 @@ def is_frozen(cls: type) -> bool:
     return getattr(cls.__setattr__, "__name__", None) == "_frozen_setattrs"
 
 
-# The keys and the time to live of a table, as its model marks them.
+# The keys and the time to live of a table, by the markers of its model.
 
 
 class KeyAttribute(NamedTuple):
-    """An attribute that is a key, by its name and its type tag: S, N or B."""
+    """A key attribute: its name and its type tag, S, N or B."""
 
     name: str
     tag: KeyTag
 
 
 class TableKeys(NamedTuple):
-    """What a model marks: its partition key, its sort key and its time to live, each None if it marks none."""
+    """The partition key, the sort key and the time to live of a model, each None without a marker."""
 
     partition: KeyAttribute | None
     sort: KeyAttribute | None
@@ -451,10 +450,9 @@ class TableKeys(NamedTuple):
 
 
 def keys_of(model: str, fields: Iterable[ModelField]) -> TableKeys:
-    """Find the marked fields of a model.
+    """Return the marked fields of a model.
 
-    Fails with `Misuse`, naming the field, if a mark stands twice, or on a type that DynamoDB does not allow
-    there.
+    Raises `Misuse`, naming the field, for a marker on two fields, or on a type that DynamoDB does not allow.
     """
     fields = tuple(fields)
     partition, sort = (_key(model, fields, marker) for marker in (PartitionKey, SortKey))
@@ -480,7 +478,7 @@ def _key(model: str, fields: Iterable[ModelField], marker: type) -> KeyAttribute
 
 
 def _marked(model: str, fields: Iterable[ModelField], marker: type) -> ModelField | None:
-    marked = [field for field in fields if says(annotations_in(field.hint), marker)]
+    marked = [field for field in fields if has_marker(metadata_of(field.hint), marker)]
     if len(marked) > 1:
         raise Misuse(
             f"{model}.{marked[0].name} and .{marked[1].name} are both marked {marker.__name__}: mark one"
@@ -488,17 +486,15 @@ def _marked(model: str, fields: Iterable[ModelField], marker: type) -> ModelFiel
     return marked[0] if marked else None
 
 
-# Filling: making an instance of a dataclass without calling it, which for a frozen one takes a third of all
-# time.
+# Instances of a dataclass without a call of its ``__init__``, which for a frozen one takes a third of all time.
 #
-# What is filled is a `twin` of the class, which becomes an instance of the class itself once that is done.
+# The fields of an instance of a `twin` are set, and the instance then becomes one of the class.
 
 
-def is_fillable(cls: type) -> bool:
-    """Whether calling a class does no more than to set the fields that it is given.
+def can_skip_init(cls: type) -> bool:
+    """Whether a call of a class does no more than set its fields.
 
-    That is so for a dataclass without a method of its own that takes part in it, a metaclass, or fields that it
-    computes.
+    This holds for a dataclass without a metaclass, a method of its own that the call runs, or a field that it computes.
     """
     return (
         is_dataclass(cls)
@@ -515,13 +511,13 @@ def is_fillable(cls: type) -> bool:
     )
 
 
-def fills_all(cls: type, names: Iterable[str]) -> bool:
-    """Whether these are all fields of a dataclass; one that a model leaves out gets its default by a call."""
+def sets_all_fields(cls: type, names: Iterable[str]) -> bool:
+    """Whether these are all fields of a dataclass; a field that a model omits gets its default by a call."""
     return {*names} >= {field.name for field in dataclasses.fields(cls)}
 
 
 def default_of(cls: type, name: str) -> tuple[object, bool]:
-    """Find the default of a dataclass's field, and whether it is to be called to give one."""
+    """Return the default of a dataclass's field, and whether that is a factory."""
     (field,) = (each for each in dataclasses.fields(cls) if each.name == name)
     if field.default_factory is dataclasses.MISSING:
         return field.default, False
@@ -529,12 +525,12 @@ def default_of(cls: type, name: str) -> tuple[object, bool]:
 
 
 def _method(cls: type, name: str) -> object:
-    """A method of a class, which the checkers take for one that differs from object's."""
+    """Return a method of a class; type checkers assume that the method differs from object's."""
     return getattr(cls, name)
 
 
 def _is_generated(cls: type, name: str) -> bool:
-    """Whether `dataclass` has made a method of a class: it is compiled within a function of that purpose."""
+    """Whether `dataclass` generated a method of a class: such a method is compiled within a function of dataclasses."""
     method = _method(cls, name)
     return (
         isinstance(method, FunctionType) and method.__code__.co_qualname == f"__create_fn__.<locals>.{name}"
@@ -542,6 +538,6 @@ def _is_generated(cls: type, name: str) -> bool:
 
 
 def _computes(cls: type, field: str) -> bool:
-    """Whether setting a field calls a descriptor of the class's own."""
-    found: object = next((vars(each)[field] for each in cls.__mro__ if field in vars(each)), None)
-    return hasattr(type(found), "__set__") and not isinstance(found, MemberDescriptorType)
+    """Whether setting a field calls a descriptor of the class."""
+    attribute: object = next((vars(each)[field] for each in cls.__mro__ if field in vars(each)), None)
+    return hasattr(type(attribute), "__set__") and not isinstance(attribute, MemberDescriptorType)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Never, Protocol, TypeAlias, cast
 
 from typing_extensions import override
 
-from streamfn._events import EventMaker
+from streamfn._events import EventFactory
 from streamfn._failures import OutOfTime, Reason, Stopped
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._records import RawRecord, Record, StreamRecord, is_map
@@ -225,12 +225,12 @@ class Stop:
         "where",
     )
 
-    def __init__(self, order: int, handler: AnyHandler, event: EventMaker) -> None:
+    def __init__(self, order: int, handler: AnyHandler, event: EventFactory) -> None:
         """Take a handler, its order, and what makes its event of a record."""
         self.order: int = order
         self.place: int = 0
         self.name: str = handler.name
-        self.event: EventMaker = event
+        self.event: EventFactory = event
         inner: object = handler.function
         self.batched: bool = isinstance(inner, Batched | BatchedEach)
         self.answers_for_each: bool = isinstance(inner, BatchedEach)
@@ -275,7 +275,7 @@ class Way:
         self.items: list[object] = [None] * parts
 
 
-Step: TypeAlias = tuple[EventMaker, Callable[[object], object] | None, Callable[[object], object], str]
+Step: TypeAlias = tuple[EventFactory, Callable[[object], object] | None, Callable[[object], object], str]
 """What makes a stop's event, its `where`, its function and its name: found sooner than the attributes of a stop."""
 
 Choose: TypeAlias = Callable[[RawRecord], Way | None]

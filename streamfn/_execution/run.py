@@ -9,7 +9,7 @@ from returns.result import Failure, Success
 from typing_extensions import override
 
 from streamfn._dataclasses import success_twin
-from streamfn._events import Change, Items, Unfit
+from streamfn._events import BaseEvent, Images, Unstructured
 from streamfn._execution.calls import (
     FINISHED,
     HandlerResult,
@@ -56,7 +56,7 @@ _WAITS: Final = (HeldBack, OutOfTime, Stopped)
 Results: TypeAlias = list[HandlerResult | None]
 """The Results of a batch, with a place for each that there may be: all have theirs before any handler is called."""
 
-Passage: TypeAlias = tuple[int, StreamRecord, Sequence[Stop], Items, int]
+Passage: TypeAlias = tuple[int, StreamRecord, Sequence[Stop], Images, int]
 """A record on its way past stops: its index in the batch, itself, its stops, what its parts were structured to, and the
 first place of its Results."""
 
@@ -66,11 +66,11 @@ class Subject:
 
     __slots__ = ("_item", "items", "position", "record")
 
-    def __init__(self, position: int, record: StreamRecord, items: Items) -> None:
+    def __init__(self, position: int, record: StreamRecord, items: Images) -> None:
         """Take a record, its index in the batch, and what its parts were structured to."""
         self.position: int = position
         self.record: StreamRecord = record
-        self.items: Items = items
+        self.items: Images = items
         self._item: Item | None = None
 
     @property
@@ -149,7 +149,7 @@ def _only_waited(result: HandlerResult | None) -> bool:
     return not isinstance(result, Failure) or isinstance(result.failure().reason, _WAITS)
 
 
-def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
+def prepare(task: Task, gate: Gate, results: Results) -> BaseEvent | None:
     """Find out what a task comes to before its handler is called: an event to call it with, or a Result, or none.
 
     There is none where it is settled already, or the handler does not want the event.
@@ -159,7 +159,7 @@ def prepare(task: Task, gate: Gate, results: Results) -> Change | None:
     stop = task.stop
     if (bar := gate.bars(task)) is not None:
         fail(task, bar, gate, results)
-    elif isinstance(event := stop.event(task.record, task.subject.items), Unfit):
+    elif isinstance(event := stop.event(task.record, task.subject.items), Unstructured):
         fail(task, event.reason, gate, results)
     elif stop.where is None or (wanted := wants(stop.where, event)) is True:
         return event
@@ -224,10 +224,10 @@ class Due:
 
     __slots__ = ("event", "task")
 
-    def __init__(self, task: Task, event: Change) -> None:
+    def __init__(self, task: Task, event: BaseEvent) -> None:
         """Take both."""
         self.task: Task = task
-        self.event: Change = event
+        self.event: BaseEvent = event
 
 
 class Call:
@@ -342,7 +342,7 @@ class Chunk:
             return True
         return not (self.full or self._gate.alone(task) or task.subject.item in self._items)
 
-    def add(self, task: Task, event: Change) -> None:
+    def add(self, task: Task, event: BaseEvent) -> None:
         """Put the event of a task into the chunk."""
         self._dues.append(Due(task, event))
         self._items.add(task.subject.item)
@@ -549,7 +549,7 @@ class Singles:
         items = way.items.copy()
         for event_of, where, function, name in way.steps:
             event = event_of(record, items)
-            if type(event) is Unfit:
+            if type(event) is Unstructured:
                 results.append(failure(record, name, event.reason, function))
                 continue
             if where is not None and (wanted := wants(where, event)) is not True:

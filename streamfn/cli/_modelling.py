@@ -18,9 +18,14 @@ from unicodedata import normalize
 
 from typing_extensions import ReadOnly
 
-from streamfn._conversion.attribute_values import read_datetime, read_int, read_plain, tagged
-from streamfn._conversion.composites import MOST_LEVELS
-from streamfn._conversion.hooks import Unfit
+from streamfn._conversion.attribute_values import (
+    split_tag,
+    structure_datetime,
+    structure_int,
+    structure_plain,
+)
+from streamfn._conversion.composites import MAX_LEVELS
+from streamfn._conversion.hooks import StructureError
 from streamfn._errors import Misuse, encoding_of
 from streamfn._records import AttributeValue, Image, is_map
 
@@ -259,15 +264,15 @@ def _item(line: str) -> Image | None:
 def _is_value(value: object) -> bool:
     """Return whether it is an attribute value, which nests no deeper than DynamoDB stores and a module could say."""
     try:
-        read_plain(value)
-    except (Unfit, RecursionError):
+        structure_plain(value)
+    except (StructureError, RecursionError):
         return False
-    return _nests_at_most(MOST_LEVELS, value)
+    return _nests_at_most(MAX_LEVELS, value)
 
 
 def _nests_at_most(levels: int, value: object) -> bool:
     """Return whether an attribute value has so many lists and maps within one another, or fewer."""
-    tag, held = tagged(value)
+    tag, held = split_tag(value)
     if tag not in {"L", "M"}:
         return True
     # Lists and maps hold attribute values: `read_plain` has checked them.
@@ -355,7 +360,7 @@ def shape_of(values: Iterable[AttributeValue]) -> Shape:
     """Return the shape of attribute values. Raises `Unfit` for a value that is no attribute value."""
     by_tag: dict[str, list[object]] = {}
     for value in values:
-        tag, held = tagged(value)
+        tag, held = split_tag(value)
         by_tag.setdefault(tag, []).append(held)
     nullable = by_tag.pop("NULL", None) is not None
     return Shape(tuple(_member(tag, held) for tag, held in sorted(by_tag.items())), nullable)
@@ -388,8 +393,8 @@ def _number(held: Iterable[object]) -> Scalar:
 
 def _is_whole(number: object) -> bool:
     try:
-        read_int({"N": number})
-    except Unfit:
+        structure_int({"N": number})
+    except StructureError:
         return False
     return True
 
@@ -398,8 +403,8 @@ def _is_timestamp(text: object) -> bool:
     if not isinstance(text, str) or _MOMENT.fullmatch(text) is None:
         return False
     try:
-        read_datetime({"S": text})
-    except Unfit:
+        structure_datetime({"S": text})
+    except StructureError:
         return False
     return True
 
@@ -420,7 +425,7 @@ def _are_alike(maps: Sequence[Image]) -> bool:
     if not keys or not all(_NAME.fullmatch(key) for key in keys):
         return False
     if len(maps) == 1:
-        return len({tagged(value)[0] for value in maps[0].values()}) > 1
+        return len({split_tag(value)[0] for value in maps[0].values()}) > 1
     return 2 * sum(map(len, maps)) >= len(keys) * len(maps)
 
 
@@ -636,7 +641,7 @@ def _values(items: Sequence[Image], name: str) -> Iterator[object]:
 
 
 def _is_epoch(number: object) -> bool:
-    return isinstance(number, str) and 0 <= read_int({"N": number}) < _ENDS
+    return isinstance(number, str) and 0 <= structure_int({"N": number}) < _ENDS
 
 
 def _model(table: str) -> str:

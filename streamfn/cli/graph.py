@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypedDict
 
-from streamfn._conversion.hints import name_of_type
+from streamfn._conversion.hints import type_name
 from streamfn._delivery.descriptions import description_of
 from streamfn._events import EVENTS
 from streamfn._execution.concurrent import Concurrent
@@ -15,6 +15,7 @@ from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaFunction
 from streamfn._pipeline import Pipeline, Route, Strategy
 from streamfn._records import as_text
+from streamfn._tables import compiled_table
 from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, print_json, write
 
 # The outline of a pipeline as plain data: tables, handlers, strategies, and the delivery of failures.
@@ -68,10 +69,10 @@ def outline_of(
 
 
 def _route(route: Route) -> OutlinedRoute:
-    matcher = route.table.matcher
+    matcher = compiled_table(route.table).matcher
     return OutlinedRoute(
         table=route.table.name,
-        model=name_of_type(route.table.model),
+        model=type_name(route.table.model),
         pattern=None if matcher is None else matcher.pattern,
         strategy=_strategy(route.strategy),
         handlers=[_handler(handler) for handler in route.handlers],

@@ -39,7 +39,7 @@ from streamfn._records import (
     is_map,
     record_of,
 )
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 from streamfn.sources._checkpoints import put_in_place
 
 # Folders and prefixes of S3 buckets, which store exports and the progress of replays.
@@ -561,7 +561,7 @@ def records_of(export: Export, table: Table[T] | None = None) -> Iterator[Record
     Raises `DamagedExport` before the first record of a file whose checksum is wrong, and at the end of a file that has
     more or fewer lines than the manifest says.
     """
-    keys = () if table is None else tuple(key.name for key in table.key_attributes.attributes)
+    keys = () if table is None else tuple(key.name for key in compiled_table(table).keys.attributes)
     name = export.table_name if table is None else table.name
     for file in export.files:
         with closing(lines_of(export, file)) as lines:

@@ -17,6 +17,7 @@ from streamfn._execution.plan import Gate, Turn, Turns
 from streamfn._failures import Failed, Handled, OutOfTime, Reason, Unwanted
 from streamfn._pipeline import Pipeline, handler_names
 from streamfn._records import Record
+from streamfn._tables import compiled_table
 from streamfn.exports._export import DamagedExport, DataFile, Export, event_id_of, lines_of, record_of_line
 from streamfn.exports._progress import Chunk, Due, Gap, Outcome, ProgressStore
 
@@ -224,7 +225,7 @@ class _RecordMaker:
 def _keys(process: Pipeline[object, object], table_name: str) -> tuple[str, ...]:
     """Find the attributes that are keys, if a model of the table marks them."""
     for route in process.routes:
-        if route.table.name == table_name and (marked := route.table.key_attributes.attributes):
+        if route.table.name == table_name and (marked := compiled_table(route.table).keys.attributes):
             return tuple(key.name for key in marked)
     return ()
 

@@ -19,7 +19,7 @@ from streamfn._patterns.matching import Matcher, compiled
 from streamfn._patterns.possible import Asked, check_possible
 from streamfn._pipeline import Pipeline, Route
 from streamfn._records import EVENT_NAMES, EventName, RawRecord, StreamViewType, as_text, is_map, table_of
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 from streamfn.mappings._filters import for_kind, patterns_for
 from streamfn.mappings._rules import FOLDS, Finding, Settings, is_of_kinesis, judge, service_of
 from streamfn.mappings._witness import Source, Witness, witness_of
@@ -135,7 +135,7 @@ def _read(text: str, *, through_kinesis: bool) -> _Filter:
 def _keys(routes: Sequence[Route], tables: Sequence[str]) -> Mapping[str, str]:
     """Return the keys of a table if all routes agree on them; an empty map otherwise."""
     found = [
-        {key.name: key.tag for key in route.table.key_attributes.attributes}
+        {key.name: key.tag for key in compiled_table(route.table).keys.attributes}
         for route in routes
         if route.table.name in tables
     ]

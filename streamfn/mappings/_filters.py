@@ -18,7 +18,7 @@ from streamfn._patterns.matching import compiled
 from streamfn._patterns.syntax import is_array
 from streamfn._pipeline import Pipeline, Route
 from streamfn._records import EVENT_NAMES, EventName, is_map
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 
 # The records that handlers want of one table, as patterns: for each event name, the other conditions.
 
@@ -417,7 +417,7 @@ def _wants(routes: Sequence[Route]) -> Iterator[tuple[EventName, Mapping[str, ob
     """Yield the event names that have handlers, each with the pattern of its table."""
     for route in routes:
         kinds = {name for handler in route.handlers for name in EVENTS[handler.kind]}
-        matcher = route.table.matcher
+        matcher = compiled_table(route.table).matcher
         pattern: Mapping[str, object] = {} if matcher is None else matcher.pattern
         for name in EVENT_NAMES:
             if name in kinds:

@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast, get_args
 from uuid import UUID
 
 from streamfn._conversion.dispatch import model_fields
-from streamfn._conversion.hints import Hint, bare, is_enum, is_model, members, origin, tags_of
-from streamfn._events import EVENTS, Part, Unfit, event_maker
+from streamfn._conversion.hints import Hint, is_enum, is_model, origin, tags_of, union_members, unwrap
+from streamfn._events import EVENTS, ImageDecoder, Unstructured, event_factory
 from streamfn._execution.calls import wants
 from streamfn._handlers import AnyHandler
 from streamfn._patterns.possible import Asked, possible_alternatives
@@ -30,7 +30,7 @@ from streamfn._records import (
     is_map,
     stream_record,
 )
-from streamfn._tables import Table
+from streamfn._tables import Table, compiled_table
 from streamfn.mappings._filters import EVENT_NAME, for_kind
 
 # Items: images that fit a model, as parts of records that a handler would want.
@@ -63,7 +63,7 @@ _TEXTS: Final[dict[object, str]] = {
 def samples_of(table: Table[object]) -> list[Item]:
     """Return images that fit the table's model: one with the required attributes, and one with all, if possible."""
     found: list[Item] = []
-    for model in members(table.model):
+    for model in union_members(table.model):
         for required in (True, False):
             item = _item(table, model, required=required)
             if table.structure(item).value_or(None) is not None and item not in found:
@@ -75,8 +75,8 @@ def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
     """Return values of an attribute that the model may know."""
     return [
         value
-        for model in members(table.model)
-        for field in model_fields(model, table.hooks)
+        for model in union_members(table.model)
+        for field in model_fields(model, compiled_table(table).hooks)
         if field.attribute == attribute
         for value in _values(table, field.hint)
     ]
@@ -85,7 +85,7 @@ def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
 def _item(table: Table[object], model: Hint, *, required: bool) -> Item:
     return {
         field.attribute: value
-        for field in model_fields(model, table.hooks)
+        for field in model_fields(model, compiled_table(table).hooks)
         if field.required or not required
         for value in [next(_values(table, field.hint), None)]
         if value is not None
@@ -94,10 +94,10 @@ def _item(table: Table[object], model: Hint, *, required: bool) -> Item:
 
 def _values(table: Table[object], hint: Hint) -> Iterator[AttributeValue]:
     """Make values of a type, the simplest first."""
-    inner = bare(hint)
+    inner = unwrap(hint)
     # A model last: one that may hold another of itself has an end then.
-    for member in sorted(members(inner), key=lambda each: is_model(bare(each))):
-        plain = bare(member)
+    for member in sorted(union_members(inner), key=lambda each: is_model(unwrap(each))):
+        plain = unwrap(member)
         if is_model(plain):
             yield {"M": _item(table, plain, required=True)}
         elif origin(plain) is Literal:
@@ -178,8 +178,9 @@ def witness_of(
     altogether: there, `where` need not want the record.
     """
     for route in routes:
-        keys = {key.name: key.tag for key in route.table.key_attributes.attributes}
-        pattern: Mapping[str, object] = {} if route.table.matcher is None else route.table.matcher.pattern
+        keys = {key.name: key.tag for key in compiled_table(route.table).keys.attributes}
+        matcher = compiled_table(route.table).matcher
+        pattern: Mapping[str, object] = {} if matcher is None else matcher.pattern
         for event_name in EVENT_NAMES:
             wanted = _wanted(pattern, event_name, source.table_name, keys)
             handlers = [each for each in route.handlers if wanted and event_name in EVENTS[each.kind]]
@@ -203,14 +204,15 @@ def _wanted(
 
 def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
     """Return whether a handler would get a record."""
-    if route.table.matcher is not None and not may_match(route.table.matcher, raw):
+    matcher = compiled_table(route.table).matcher
+    if matcher is not None and not may_match(matcher, raw):
         return False
 
-    def part(name: ImageName) -> Part:
-        return Part(route.table, name, _INDEX[name], handler.keys)
+    def part(name: ImageName) -> ImageDecoder:
+        return ImageDecoder(route.table, name, _INDEX[name], handler.keys)
 
-    event = event_maker(handler.kind, raw["eventName"], handler.name, part)(stream_record(raw), [None] * 3)
-    if isinstance(event, Unfit):
+    event = event_factory(handler.kind, raw["eventName"], handler.name, part)(stream_record(raw), [None] * 3)
+    if isinstance(event, Unstructured):
         return False
     where = cast("Callable[[object], object] | None", handler.where)  # of that kind of event
     return where is None or wants(where, event) is True
@@ -254,7 +256,7 @@ def _changed(route: Route, sample: Item) -> Item:
 
 def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
     """Return the keys of an item: the marked ones, or else those that a pattern asks for."""
-    names = [key.name for key in route.table.key_attributes.attributes] or [
+    names = [key.name for key in compiled_table(route.table).keys.attributes] or [
         reading.attribute for each in asked for reading in each.readings[:1] if reading.part == "Keys"
     ]
     return {name: sample[name] for name in names if name in sample}

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, Protocol, TypedDict, cast
 from typing_extensions import TypeVar, Unpack
 
 from streamfn._conversion import make_converter
-from streamfn._conversion.dispatch import writer
-from streamfn._conversion.hints import Hint, is_model, is_typed_dict, members
+from streamfn._conversion.dispatch import unstructure_hook
+from streamfn._conversion.hints import Hint, is_model, is_typed_dict, union_members
 from streamfn._conversion.models import fields_of
 from streamfn._errors import Misuse, kind_of
 from streamfn._events import InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
@@ -31,7 +31,7 @@ from streamfn._records import (
     is_map,
     stream_record,
 )
-from streamfn._tables import Table, tables_of, tables_of_dicts
+from streamfn._tables import Table, compiled_table, tables_of, tables_of_dicts
 
 # Attribute values as a Lambda event carries them: as JSON, with the size that DynamoDB counts.
 
@@ -175,7 +175,9 @@ def _tables_for(item: object) -> Sequence[Table[object]]:
     if isinstance(item, dict):
         keys = frozenset(cast("dict[str, object]", item))  # isinstance drops the type
         return [
-            table for table in tables_of_dicts() if any(_fits(keys, model) for model in members(table.model))
+            table
+            for table in tables_of_dicts()
+            if any(_fits(keys, model) for model in union_members(table.model))
         ]
     cls = type(item)
     for base in cls.__mro__:
@@ -207,13 +209,13 @@ def _names(model: type) -> frozenset[str]:
 def written_bare(item: object, table_name: str) -> Item:
     """Write an item of a model without a table of its own, or keys alone."""
     # A model is written as an M.
-    image = cast("dict[str, Image]", writer(type(item), _CONVERTER)(item))["M"]
+    image = cast("dict[str, Image]", unstructure_hook(type(item), _CONVERTER)(item))["M"]
     return Item(table_name, _unmarked_keys(item, image), image)
 
 
 def _written_by(table: Table[object], item: object) -> Item:
     image = table.unstructure(item)
-    marked = [key.name for key in table.key_attributes.attributes]
+    marked = [key.name for key in compiled_table(table).keys.attributes]
     keys = {name: image[name] for name in marked} if marked else _unmarked_keys(item, image)
     return Item(table.name, keys, image)
 

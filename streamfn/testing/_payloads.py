@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias, TypedDict, cast
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
-from streamfn._events import Change
+from streamfn._events import BaseEvent
 from streamfn._failures import Failed, Handled
 from streamfn._records import RawRecord, StreamRecord, StreamViewType
 from streamfn.testing._events import REGION
@@ -87,7 +87,7 @@ class LambdaEvent(TypedDict):
 
 
 def lambda_event(
-    *events: Change | Mapping[str, object], view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES
+    *events: BaseEvent | Mapping[str, object], view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES
 ) -> LambdaEvent:
     """Make the payload that Lambda passes to a function, with the events in their order.
 
@@ -107,8 +107,8 @@ def lambda_event(
     return {
         "Records": [
             _seen_by(each.record.raw, view_type)
-            if isinstance(each, Change)
-            else cast("RawRecord", each)  # passed on unchanged
+            if isinstance(each, BaseEvent)
+            else cast("RawRecord", each)  # said to be as it is
             for each in events
         ]
     }
@@ -127,7 +127,7 @@ class KinesisEvent(TypedDict):
 
 
 def kinesis_event(
-    *events: Change | Mapping[str, object], precision: Precision = "MILLISECOND"
+    *events: BaseEvent | Mapping[str, object], precision: Precision = "MILLISECOND"
 ) -> KinesisEvent:
     """Make the payload of a function behind a Kinesis stream that carries the changes of tables.
 
@@ -145,12 +145,13 @@ def kinesis_event(
     """
     return {
         "Records": [
-            _through_kinesis(each.record, precision) if isinstance(each, Change) else each for each in events
+            _through_kinesis(each.record, precision) if isinstance(each, BaseEvent) else each
+            for each in events
         ]
     }
 
 
-def pipe_event(*events: Change | Mapping[str, object]) -> list[RawRecord]:
+def pipe_event(*events: BaseEvent | Mapping[str, object]) -> list[RawRecord]:
     """Make the payload of an EventBridge pipe: the records of a DynamoDB stream, in a bare list."""
     return lambda_event(*events)["Records"]
 

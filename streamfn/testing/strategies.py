@@ -7,12 +7,10 @@ hypothesis how to make its values, with ``hypothesis.strategies.register_type_st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from types import NoneType
 from typing import Final, Literal, TypeAlias, cast, get_args
-from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -28,15 +26,15 @@ from streamfn._conversion.hints import (
     PartitionKey,
     SortKey,
     TimeToLive,
-    annotations_in,
-    bare,
+    has_marker,
     is_alias,
     is_enum,
     is_model,
-    members,
+    metadata_of,
     origin,
-    peeled,
-    says,
+    union_members,
+    unwrap,
+    unwrap_once,
 )
 from streamfn._conversion.models import fields_of
 from streamfn._records import AttributeValue
@@ -78,15 +76,15 @@ def _of(hint: Hint, made: Made) -> SearchStrategy[object]:
     if not is_alias(hint):
         return _of_type(hint, made)
     if hint not in made:
-        made[hint] = st.deferred(lambda: _of(peeled(hint), made))
+        made[hint] = st.deferred(lambda: _of(unwrap_once(hint), made))
     return made[hint]
 
 
 def _of_type(hint: Hint, made: Made) -> SearchStrategy[object]:
-    inner = bare(hint)
+    inner = unwrap(hint)
     cls = origin(inner)
-    if len(members(inner)) > 1:
-        return st.one_of([_of(member, made) for member in members(inner)])
+    if len(union_members(inner)) > 1:
+        return st.one_of([_of(member, made) for member in union_members(inner)])
     if cls is Literal:
         return st.sampled_from(get_args(inner))
     if is_enum(inner):
@@ -99,9 +97,11 @@ def _of_type(hint: Hint, made: Made) -> SearchStrategy[object]:
         return _container(inner, made)
     if inner in _SCALARS:
         return _scalar(hint, inner)
-    if isinstance(inner, type) and scalar_of(inner) is not None:
+    scalar = scalar_of(inner)
+    if scalar is not None and scalar.tag == "B" and isinstance(inner, type):
         return st.binary().map(inner)  # boto3's Binary
-    return st.from_type(cast("type[object]", inner))  # a class with hooks of the user's own
+    # Another scalar type, of which DynamoDB stores all values, or a class with hooks of the user's own.
+    return st.from_type(cast("type[object]", inner))
 
 
 def _model(model: Hint, made: Made) -> SearchStrategy[object]:
@@ -130,7 +130,7 @@ def _container(hint: Hint, made: Made) -> SearchStrategy[object]:
     element: Hint = arguments[0] if arguments else object
     if cls in SETS:
         # All elements of one of DynamoDB's sets are of one type.
-        kinds = (str, bytes, Decimal) if element in UNTYPED else members(element)
+        kinds = (str, bytes, Decimal) if element in UNTYPED else union_members(element)
         return st.one_of([st.lists(_of(kind, made), max_size=_SIZE).map(SETS[cls]) for kind in kinds])
     return st.lists(_of(element, made), max_size=_SIZE).map(LISTS.get(cls, tuple))
 
@@ -147,10 +147,10 @@ def _plain() -> SearchStrategy[object]:
 
 
 def _scalar(hint: Hint, cls: Hint) -> SearchStrategy[object]:
-    said = annotations_in(hint)
-    if says(said, PartitionKey) or says(said, SortKey):
+    said = metadata_of(hint)
+    if has_marker(said, PartitionKey) or has_marker(said, SortKey):
         return _SCALARS[cls].filter(lambda value: value not in {"", b""})  # a key is not empty
-    if cls is datetime and says(said, TimeToLive):
+    if cls is datetime and has_marker(said, TimeToLive):
         return _datetimes().map(lambda moment: moment.replace(microsecond=0))
     return _SCALARS[cls]
 
@@ -168,8 +168,6 @@ def _datetimes() -> SearchStrategy[datetime]:
 
 
 _SCALARS: Final[Mapping[Hint, SearchStrategy[object]]] = {
-    NoneType: st.none(),
-    bool: st.booleans(),
     str: st.text(),
     int: st.integers(-_DIGITS, _DIGITS),
     float: st.floats(-1e125, 1e125, allow_subnormal=False).filter(
@@ -178,6 +176,5 @@ _SCALARS: Final[Mapping[Hint, SearchStrategy[object]]] = {
     Decimal: _decimals(),
     bytes: st.binary(),
     datetime: _datetimes(),
-    date: st.dates(),
-    UUID: st.uuids(),
 }
+"""The scalar types of which DynamoDB, or a key, has not all values. hypothesis has strategies for the others."""

@@ -14,7 +14,7 @@ from tests.benchmarks.running import UNWANTED
 RUNNING: Final[Mapping[str, str]] = {
     "one": "`process(payload)` with one handler, all in all",
     "three": "`process(payload)` with three handlers, all in all",
-    "images": "its images alone, `Table.decode`",
+    "images": "its images alone, by the compiled decoder",
     "calls": "calls of three handlers that do nothing",
     "read": "`read(payload)`, which reads and checks all records",
     "retry": "`lambda_handler` with `retry()`, one handler, all in all",

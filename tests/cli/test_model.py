@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from streamfn import Image, Misuse
+from streamfn._tables import compiled_table
 from streamfn.cli._modelling import (
     DescribeTableOutput,
     DescribeTimeToLiveOutput,
@@ -59,6 +60,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from streamfn import Attribute, PartitionKey, SortKey, Table, TimeToLive
+from streamfn._tables import compiled_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ def test_a_time_to_live_that_is_switched_off_is_none() -> None:
 def test_a_table_without_items_has_its_keys() -> None:
     source = module_of(proposed("prod-Card", [], keys_of(Pages(), "prod-Card")))
     assert "    id: Annotated[bytes, PartitionKey]\n" in source
-    assert table_in(source).key_attributes.partition == ("id", "B")
+    assert compiled_table(table_in(source)).keys.partition == ("id", "B")
 
 
 def test_items_without_attributes_have_a_model_without_fields() -> None:
@@ -289,7 +291,7 @@ def test_a_time_to_live_is_a_datetime_if_all_samples_are(values: list[str], writ
     items: list[Image] = [{"expires": {"N": value}} for value in values]
     source = module_of(proposed("things", items, Keys(None, None, "expires", {})))
     assert f"    expires: {written}\n" in source
-    assert table_in(source).key_attributes.time_to_live == "expires"
+    assert compiled_table(table_in(source)).keys.time_to_live == "expires"
 
 
 def test_a_time_to_live_that_is_no_number_is_not_marked() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from returns.result import Success
 
 from streamfn import Image, Misuse, Table, make_converter
+from streamfn._tables import compiled_table
 from streamfn.testing.strategies import images
 from tests.conversion.aliases import MODULES
 from tests.conversion.holders import holder, table_of
@@ -34,7 +35,7 @@ def test_decoders_hooks_and_cattrs_agree_on_models_with_aliases(module: ModuleTy
     @settings(max_examples=25)
     @given(images(generated))
     def law(image: Image) -> None:
-        item = generated.decode(image)
+        item = compiled_table(generated).decode(image)
         assert called.structure(image) == converted.structure(image) == Success(item)
         assert called.structure(generated.unstructure(item)) == Success(item)
         assert converted.unstructure(item) == generated.unstructure(item)
@@ -44,7 +45,7 @@ def test_decoders_hooks_and_cattrs_agree_on_models_with_aliases(module: ModuleTy
 
 @MODULE
 def test_marks_within_an_alias_are_found(module: ModuleType) -> None:
-    keys = table_of(named(module, "Card")).key_attributes
+    keys = compiled_table(table_of(named(module, "Card"))).keys
     assert ("PK", "expiry") == (keys.partition and keys.partition.name, keys.time_to_live)
 
 
@@ -92,6 +93,6 @@ def test_problems_within_a_recursive_alias_have_their_paths(module: ModuleType) 
 
 @MODULE
 def test_what_is_immutable_is_known_behind_an_alias(module: ModuleType) -> None:
-    assert table_of(named(module, "Circle")).immutable
-    assert table_of(named(module, "Shape")).immutable
-    assert not table_of(named(module, "Card")).immutable
+    assert compiled_table(table_of(named(module, "Circle"))).is_immutable
+    assert compiled_table(table_of(named(module, "Shape"))).is_immutable
+    assert not compiled_table(table_of(named(module, "Card"))).is_immutable

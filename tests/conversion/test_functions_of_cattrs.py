@@ -107,6 +107,8 @@ def test_a_function_of_cattrs_may_stand_within_another(
     image: Image = {"OWNER": {"M": OWNER}, "others": {"L": [{"M": OWNER}]}, "last": {"M": OWNER}}
     assert Success(card) == cards.structure(image)
     assert image == cards.unstructure(card)
+    assert card == cards.converter.structure({"M": image}, Card)
+    assert {"M": image} == cards.converter.unstructure(card)
 
 
 @WAYS
@@ -120,6 +122,8 @@ def test_a_function_of_cattrs_may_stand_within_itself(
     node = Node(1, [Node(2)], Node(3))
     written = nodes.unstructure(node)
     assert Success(node) == nodes.structure(written)
+    assert node == converter.structure({"M": written}, Node)
+    assert {"M": written} == converter.unstructure(node, Node)
     assert {"N": "1"} == written["SIZE"]
     assert {"M": {"SIZE": {"N": "3"}, "children": {"L": []}, "next": {"NULL": True}}} == written["next"]
 

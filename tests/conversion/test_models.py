@@ -28,6 +28,7 @@ from streamfn import (
     TimeToLive,
 )
 from streamfn._conversion.models import fields_of
+from streamfn._tables import compiled_table
 from tests.conversion.holders import holder, table_of
 
 T = TypeVar("T")
@@ -153,7 +154,7 @@ def test_what_a_model_refuses_itself_is_a_problem_without_its_words() -> None:
     ],
 )
 def test_only_what_nobody_can_change_is_shared_between_handlers(model: object, *, immutable: bool) -> None:
-    assert table_of(model).immutable is immutable
+    assert compiled_table(table_of(model)).is_immutable is immutable
 
 
 class Suit(Enum):

@@ -12,6 +12,7 @@ from returns.result import Success
 from typing_extensions import TypeAliasType
 
 from streamfn import Attribute, Image, Misuse, PartitionKey, Table, make_converter
+from streamfn._tables import compiled_table
 from tests.conversion.holders import holder, table_of
 
 Renamed = TypeAliasType("Renamed", Annotated[int, override(rename="N")])
@@ -86,7 +87,7 @@ def test_a_key_bears_the_name_that_an_override_gives_it() -> None:
 
 
 def test_a_field_that_a_hook_of_its_own_reads_counts_as_one_that_can_change() -> None:
-    assert not Table("prod-Card", make_hooked()).immutable
+    assert not compiled_table(Table("prod-Card", make_hooked())).is_immutable
 
 
 def make_hooked() -> type:

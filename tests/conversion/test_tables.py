@@ -25,6 +25,7 @@ from streamfn import (
     TimeToLive,
     make_converter,
 )
+from streamfn._tables import compiled_table
 from tests.cards import Card, cards
 from tests.conversion.holders import table_of
 
@@ -131,7 +132,7 @@ class ExpiringElsewhere:
 
 def test_the_models_of_a_union_share_their_time_to_live() -> None:
     for model in (Owner | Expiring, Expiring | Owner):
-        assert "gone" == table_of(model).key_attributes.time_to_live
+        assert "gone" == compiled_table(table_of(model)).keys.time_to_live
     with pytest.raises(
         Misuse, match="mark different attributes TimeToLive, Expiring and ExpiringElsewhere: a table has one"
     ):

@@ -35,6 +35,7 @@ from streamfn import (
     router,
 )
 from streamfn._patterns.matching import Matcher, compiled
+from streamfn._tables import compiled_table
 from streamfn.mappings import Filter, FilterCriteria, filter_criteria
 from streamfn.mappings import _filters as packing
 from streamfn.mappings import _filters as wanted
@@ -75,7 +76,7 @@ def following(
     """
     handlers = [ON[kind](f"{kind} {number}") for kind in kinds]
     items = Table(table, Item)
-    items.matcher = None if pattern is None else compiled(pattern)
+    compiled_table(items).matcher = None if pattern is None else compiled(pattern)
     return pipeline(items, handlers[0], *handlers[1:])
 
 

@@ -14,6 +14,7 @@ from streamfn import Misuse, PartitionKey, SortKey, Table
 from streamfn._patterns.syntax import is_array
 from streamfn._payloads import read
 from streamfn._records import StreamRecord, is_map
+from streamfn._tables import compiled_table
 from streamfn.testing import insert_event, kinesis_event, lambda_event, modify_event, pipe_event, remove_event
 from tests.cards import Card, cards, record
 from tests.cards import event as batch_of
@@ -390,13 +391,15 @@ ACCEPTED: Final[list[dict[str, object]]] = [
 
 @pytest.mark.parametrize("pattern", ACCEPTED)
 def test_what_a_record_can_match_is_not_refused(pattern: dict[str, object]) -> None:
-    assert declared(pattern).matcher is not None
+    assert compiled_table(declared(pattern)).matcher is not None
 
 
 def test_names_with_more_readings_than_are_tried_are_not_refused() -> None:
     """Each name is an attribute's or leads on into a map, and the last ways to read them are those that fit."""
     names = {f"{number}.M.a.S": ["x"] for number in range(11)}
-    assert declared({"dynamodb": {"NewImage": {**names, "0": {"S": ["x"]}}}}).matcher is not None
+    assert (
+        compiled_table(declared({"dynamodb": {"NewImage": {**names, "0": {"S": ["x"]}}}})).matcher is not None
+    )
     assert "a REMOVE has no new image" in refusal({"eventName": ["REMOVE"], "dynamodb": {"NewImage": names}})
 
 
@@ -461,6 +464,6 @@ def test_what_stands_in_a_record_may_be_asked_for(make: object, given_event: obj
     (found,) = read(payload)
     assert isinstance(found, StreamRecord)
     for names, value in leaves(dict(found.raw)):
-        matcher = declared(pattern_of(names, value)).matcher
+        matcher = compiled_table(declared(pattern_of(names, value))).matcher
         assert matcher is not None
         assert matcher(found.raw), names

@@ -24,7 +24,7 @@ from returns.result import Failure, Result, Success
 
 from streamfn import Failed, LambdaFunction, acknowledge, lambda_handler, retry
 from streamfn._delivery.plain import Delivery, Process
-from streamfn._events import Change as AnyEvent
+from streamfn._events import BaseEvent as AnyEvent
 from streamfn._execution.plan import Gate
 from streamfn._failures import Handled
 from streamfn._records import Record

@@ -33,7 +33,7 @@ from streamfn import (
     retry,
 )
 from streamfn._delivery.plain import Delivery
-from streamfn._events import Change as AnyEvent
+from streamfn._events import BaseEvent as AnyEvent
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, read_letter
 from streamfn.ledgers import Entry, Stretch

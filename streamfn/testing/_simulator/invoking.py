@@ -19,7 +19,7 @@ from typing_extensions import TypeVar
 from streamfn._delivery.descriptions import description_of
 from streamfn._delivery.plain import Delivery, Process
 from streamfn._delivery.processes import ThisProcess
-from streamfn._events import Change, Event
+from streamfn._events import BaseEvent, Event
 from streamfn._execution.calls import verdict, verdicts
 from streamfn._execution.plan import Gate
 from streamfn._failures import Failed, Handled
@@ -126,7 +126,7 @@ class Probe:
             self._changed.wait_for(lambda: self._running == 0)
             return Seen(tuple(self._calls), tuple(self._letters), tuple(self._store_failures))
 
-    def begin(self, handler: str, events: Sequence[Change]) -> int:
+    def begin(self, handler: str, events: Sequence[BaseEvent]) -> int:
         """Record the start of a call. Raises `ProcessDied` if the process is dead, or dies now."""
         with self._changed:
             self._die_if_due()
@@ -298,7 +298,7 @@ def _watched(handler: AnyHandler, function: _Function, probe: Probe) -> _Functio
     """Watch a function; a call that gives something to await has ended when that has been awaited."""
 
     def watch(argument: object) -> object:
-        events = cast("Sequence[Change]", argument if handler.batched else (argument,))
+        events = cast("Sequence[BaseEvent]", argument if handler.batched else (argument,))
         call, count = probe.begin(handler.name, events), len(events)
         with _telling(probe, call):
             returned = function(argument)

@@ -13,7 +13,7 @@ from typing import Final, Never, cast
 
 from streamfn._delivery.processes import Marks, ThisProcess
 from streamfn._errors import Misuse, check_function, kind_of
-from streamfn._events import Change
+from streamfn._events import BaseEvent
 from streamfn._pipeline import Pipeline
 from streamfn._records import StreamViewType
 from streamfn.testing._payloads import lambda_event
@@ -233,14 +233,14 @@ class EventSourceMapping:
         self.documents: list[dict[str, object]] = []
         """The documents that the OnFailure destination received."""
 
-    def deliver(self, *events: Change | Mapping[str, object]) -> History:
+    def deliver(self, *events: BaseEvent | Mapping[str, object]) -> History:
         """Write events to the stream, and deliver them until each is settled or given up."""
         self.put(*events)
         return self.run()
 
     def put(
         self,
-        *events: Change | Mapping[str, object],
+        *events: BaseEvent | Mapping[str, object],
         after: timedelta = timedelta(),
         view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES,
     ) -> None:
