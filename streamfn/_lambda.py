@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Generic, Protocol, cast
@@ -17,7 +18,7 @@ from streamfn._dataclasses import Value, Wrappable
 from streamfn._delivery import retry
 from streamfn._delivery.plain import Delivery
 from streamfn._errors import Misuse, has_methods, kind_of, not_for_lambda
-from streamfn._payloads import BatchFailed, BatchResponse, NotAStreamEvent, answer, opened, records_in
+from streamfn._payloads import Batch, BatchFailed, BatchResponse, NotAStreamEvent, answer, opened
 from streamfn._pipeline import Pipeline
 from streamfn._records import is_map
 from streamfn._time import MACHINE_CLOCK, Clock, Deadline
@@ -59,15 +60,13 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
             raise NotAStreamEvent(
                 "the mapping has a tumbling window, which waits for a state: make the function with window_handler()"
             )
-        records = records_in(envelope)
         deadline = self._deadline(context)
-        if records and deadline.reached:
+        if envelope.entries and deadline.reached:
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        still_open = self.delivery.deliver(
-            records, lambda gate: self.process.run(records, gate), deadline, self.clock
-        )
+        batch = Batch(envelope)
+        still_open = self.delivery.deliver(batch, partial(self.process.run, batch), deadline, self.clock)
         return answer(still_open, envelope.sender)
 
     @override

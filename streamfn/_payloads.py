@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from binascii import a2b_base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypedDict, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypedDict, cast, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from streamfn._failures import Failed
 from streamfn._records import (
@@ -241,29 +241,29 @@ def _seconds(written: object, precision: object) -> object:
 # `read` checks each record once. An entry that does not pass stays in the list as a `MalformedRecord`: it has a
 # place in the batch, and losing sight of it would lose it.
 
-W = TypeVar("W", bound="Way")
+R = TypeVar("R", bound="Routable")
 
 
-class Way(Protocol):
-    """Where a record goes: to a fork if there is one, where `choose` gives the way from there."""
+class Routable(Protocol):
+    """A route: with `select`, it leads to a choice, which gives the route of a record from there."""
 
     @property
-    def choose(self) -> Callable[[RawRecord], Self | None] | None:
-        """Find the way that a record goes, which is None if nobody wants it."""
+    def select(self) -> Callable[[RawRecord], Self | None] | None:
+        """Find the route of a record; None if no handler is there for it."""
         ...
 
 
-Ways: TypeAlias = Callable[[str | None], Mapping[EventName, W | None]]
-"""Where records go, by the name of their table (None where there is none) and by what happened to the item."""
+Lookup: TypeAlias = Callable[[str | None], Mapping[EventName, R | None]]
+"""Finds routes, by the name of a table (None where there is none) and by what happened to the item."""
 
-Take: TypeAlias = Callable[[int, Record, W | None], object]
-"""Takes a record: its index in the batch, itself, and the way that it goes, which is None for a malformed one."""
+Feed: TypeAlias = Callable[[int, Record, R | None], object]
+"""Takes a record: its index in the batch, itself, and its route, which is None for a malformed one."""
 
 
 class _Anywhere:
-    """The way of records that are not to go anywhere in particular."""
+    """The route of records that are not to go anywhere in particular."""
 
-    choose: None = None
+    select: None = None
 
 
 _ANYWHERE: Final = dict.fromkeys(EVENT_NAMES, _Anywhere())
@@ -301,20 +301,56 @@ def records_in(envelope: Envelope) -> list[Record]:
     return records
 
 
-def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
-    """Do what `read` does, and have the records taken, but for those whose way is None.
+class Batch(Sequence[Record]):
+    """The records of a payload, which are read when somebody asks for them.
 
-    What nobody wants is left out before it is checked. Fails with `NotAStreamEvent` as `read` does.
+    A pipeline that nobody has asked before reads and routes them in one go, and leaves out what no handler is there
+    for before that is checked. Fails with `NotAStreamEvent` as `read` does.
     """
-    _read(ways, opened(payload), take)
+
+    __slots__ = ("_envelope", "_records")
+
+    def __init__(self, payload: object) -> None:
+        """Open a payload, or take one that is opened."""
+        self._envelope = payload if isinstance(payload, Envelope) else opened(payload)
+        self._records: list[Record] | None = None
+
+    def feed(self, lookup: Lookup[R], feed: Feed[R]) -> None:
+        """Have the records taken, but for those whose route is None."""
+        if self._records is None:
+            _read(lookup, self._envelope, feed)
+        else:
+            take_for(lookup, self._records, feed)
+
+    @property
+    def _all(self) -> list[Record]:
+        if self._records is None:
+            self._records = records_in(self._envelope)
+        return self._records
+
+    @override
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self._all[index]
+
+    @override
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._all)
 
 
-def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
+def _read(lookup: Lookup[R], envelope: Envelope, feed: Feed[R]) -> None:
     if envelope.through_kinesis:
-        take_for(ways, records_of(envelope.entries), take)
+        take_for(lookup, records_of(envelope.entries), feed)
         return
-    arn: object = object()  # that of the record before, whose ways are known
-    ways_of_arn: Mapping[EventName, W | None] = {}
+    arn: object = object()  # that of the record before, whose routes are known
+    routes: Mapping[EventName, R | None] = {}
     type_of, json_object, text = _names()
     # Entries are taken for JSON objects until something shows that one is none.
     for position, entry in enumerate(cast("list[Any]", envelope.entries)):
@@ -323,13 +359,12 @@ def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
             if entry["eventSourceARN"] != arn:
                 arn = entry["eventSourceARN"]
                 table = table_of(as_text(arn))
-                ways_of_arn = (
-                    {} if table is None else ways(table)
-                )  # without one, the record says which table it is of
-            way = ways_of_arn[entry["eventName"]]
-            if way is None:
+                # without a table in the ARN, the record says which table it is of
+                routes = {} if table is None else lookup(table)
+            route = routes[entry["eventName"]]
+            if route is None:
                 continue
-            if way.choose is not None and (way := way.choose(entry)) is None:
+            if route.select is not None and (route := route.select(entry)) is None:
                 identity = entry.get("userIdentity")
                 if identity is None or not ("PrincipalId" in identity or "Type" in identity):
                     continue  # and a record of GetRecords is chosen by the names that Lambda sends
@@ -349,13 +384,13 @@ def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
                 and (identity is entry or not ("PrincipalId" in identity or "Type" in identity))
             )
         except (KeyError, TypeError):
-            way = None
-        if way is not None and is_sound:
+            route = None
+        if route is not None and is_sound:
             record = StreamRecord()
             record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
-            take(position, record, way)
+            feed(position, record, route)
         else:
-            take_for(ways, [record_of(entry, position)], take, position)
+            take_for(lookup, [record_of(entry, position)], feed, position)
 
 
 def _names() -> tuple[Callable[[object], object], object, object]:
@@ -363,34 +398,35 @@ def _names() -> tuple[Callable[[object], object], object, object]:
     return type, dict, str
 
 
-def take_for(ways: Ways[W], records: Iterable[Record], take: Take[W], start: int = 0) -> None:
-    """Have records taken that have been read, but for those whose way is None; the first has the index `start`."""
+def take_for(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], start: int = 0) -> None:
+    """Have records taken that have been read, but for those whose route is None; the first has the index `start`."""
     arn: object = object()
-    ways_of_arn: Mapping[EventName, W | None] | None = None
+    routes: Mapping[EventName, R | None] | None = None
     for position, record in enumerate(records, start):
         if isinstance(record, MalformedRecord):
-            if not _is_unwanted(record, ways):
-                take(position, record, None)
+            if not _is_unwanted(record, lookup):
+                feed(position, record, None)
             continue
-        if (named := record.event_source_arn) != arn:
-            arn, table = named, table_of(named)
-            ways_of_arn = None if table is None else ways(table)
-        way = (ways(record.table_name) if ways_of_arn is None else ways_of_arn)[record.event_name]
-        if way is not None and way.choose is not None:
-            way = way.choose(record._raw)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
-        if way is not None:
-            take(position, record, way)
+        raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        if (named := raw.get("eventSourceARN")) != arn:
+            arn, table = named, table_of(as_text(named))
+            routes = None if table is None else lookup(table)
+        route = (lookup(record.table_name) if routes is None else routes)[raw["eventName"]]
+        if route is not None and route.select is not None:
+            route = route.select(raw)
+        if route is not None:
+            feed(position, record, route)
 
 
-def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
+def _is_unwanted(record: MalformedRecord, lookup: Lookup[Routable]) -> bool:
     """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
     name = member(record.raw, "eventName")
     if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
         return False
-    way = ways(record.table_name)[name]
-    if way is not None and way.choose is not None:
-        way = way.choose(cast("RawRecord", record.raw))  # patterns take whatever they are given
-    return way is None
+    route = lookup(record.table_name)[name]
+    if route is not None and route.select is not None:
+        route = route.select(cast("RawRecord", record.raw))  # patterns take whatever they are given
+    return route is None
 
 
 # Answers to whoever sent a batch, which decide what comes again.

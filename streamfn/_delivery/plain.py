@@ -15,7 +15,7 @@ from typing_extensions import TypeVar
 from streamfn._dataclasses import Value
 from streamfn._errors import Misuse, check_flag, check_function, shown
 from streamfn._execution.calls import call, check_finished, shortcoming
-from streamfn._execution.plan import Gate, StoppingGate
+from streamfn._execution.policy import Policy, StopAtFirstFailure
 from streamfn._failures import (
     Failed,
     Handled,
@@ -260,8 +260,8 @@ def _with_code(error: BaseException) -> str:
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
-Process: TypeAlias = Callable[[Gate], Sequence[Result[Handled[object], Failed[E]]]]
-"""Runs the handlers on a batch, as far as a gate lets it."""
+Process: TypeAlias = Callable[[Policy], Sequence[Result[Handled[object], Failed[E]]]]
+"""Runs the handlers on a batch, as far as a policy lets it."""
 
 
 class Delivery(Protocol[E_contra]):
@@ -303,7 +303,7 @@ class Acknowledge(Value, Generic[E_contra]):
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
     ) -> Sequence[Failed[object]]:
         """Run everything and report all failures; only what was not started for lack of time comes again."""
-        failures = failures_among(process(Gate(deadline)))
+        failures = failures_among(process(Policy(deadline)))
         send(self.report, failures, deadline.seconds_for_stores)
         return [failed for failed in failures if isinstance(failed.reason, OutOfTime)]
 
@@ -319,7 +319,7 @@ class Retry(Value, Generic[E_contra]):
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
     ) -> Sequence[Failed[object]]:
         """Run up to the first failure, and report all; none of them is settled."""
-        failures = failures_among(process(StoppingGate(deadline)))
+        failures = failures_among(process(StopAtFirstFailure(deadline)))
         send(self.report, failures, deadline.seconds_for_stores)
         if self.whole_batch:
             fail_whole(failures)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from streamfn._delivery.plain import Delivery, Process
-    from streamfn._execution.plan import Gate
+    from streamfn._execution.policy import Policy
     from streamfn._lambda import LambdaFunction
     from streamfn._pipeline import Pipeline
     from streamfn._time import Clock, Deadline
@@ -590,8 +590,8 @@ class Overheard:
     ) -> Sequence[Failed[object]]:
         """Have the other one deliver."""
 
-        def run(gate: Gate) -> Sequence[AnyResult]:
-            results = process(gate)
+        def run(policy: Policy) -> Sequence[AnyResult]:
+            results = process(policy)
             self.listen(results)
             return results
 

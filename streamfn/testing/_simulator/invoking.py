@@ -18,7 +18,7 @@ from streamfn._delivery.plain import Delivery, Process
 from streamfn._delivery.processes import ThisProcess
 from streamfn._events import Change, Event
 from streamfn._execution.calls import verdict, verdicts
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaContext, LambdaFunction
@@ -360,8 +360,8 @@ class Observed(Generic[E_contra]):
     ) -> Sequence[Failed[object]]:
         """Run as the delivery does."""
 
-        def probed(gate: Gate) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
-            results = process(gate)
+        def probed(policy: Policy) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
+            results = process(policy)
             self.probe.settle()
             return results
 
