@@ -531,7 +531,7 @@ class LedgerPolicy(Policy):
     def _letter(self, task: Task, reason: Reason[object]) -> DeadLetter:
         pair = key_of(task)
         entry = self._book[pair]
-        location = location_for(reason, task.function)
+        location = location_for(reason, task.step.function)
         return DeadLetter(
             scope=self._ground.stretch.scope,
             pair=pair,
