@@ -104,7 +104,8 @@ class Deadline:
     def _end(self, left: float) -> None:
         """End the call that began when `reached` was asked last, now that so much is left."""
         self.is_running = False
-        self._longest = max(self._longest, self._asked - left)
+        if (took := self._asked - left) > self._longest:
+            self._longest = took
 
     def share(self, among: int) -> None:
         """Leave a share of the time to each of so many, of which the first begins now."""

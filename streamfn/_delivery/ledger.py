@@ -143,6 +143,9 @@ class LedgerPolicy(Policy):
 
     An alarm may ring in a thread of its own, so whatever it needs is changed under a lock. It must get through
     while letters are sent, which therefore are not.
+
+    A run is clean for as long as the ledger knows nothing of its tasks and each one succeeds. So is nearly every run,
+    and nothing is entered of its tasks: they are kept, for the moment in which one fails or time is up.
     """
 
     remembers = True
@@ -176,6 +179,8 @@ class LedgerPolicy(Policy):
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
         self._most_in_a_row = ground.records.bit_length() + 2
+        self._is_clean = book.is_empty and not ground.writes_always and not self._watches
+        self._handled: list[Task] = []  # while the run is clean
         self._lock = RLock()
 
     def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
@@ -186,6 +191,7 @@ class LedgerPolicy(Policy):
             notes = self._notes = Notes(process, self._book, records)
             self._careful = notes.careful
             if notes.careful:
+                self._is_clean = False
                 self._has_news = True
             elif not process.has_noted:
                 notes.note_batch(records, self._ground.clock.now)
@@ -205,6 +211,13 @@ class LedgerPolicy(Policy):
 
     @override
     def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
+        if self._is_clean:
+            with self._lock:  # as below
+                if self.deadline.reached:
+                    return OutOfTime()
+                if self._is_clean:  # still, though an alarm may have rung
+                    self._under_way.prepared = task
+                    return None
         if self.is_settled(task):
             return SKIP
         if self._held and task.ordering_key in self._held:
@@ -235,6 +248,8 @@ class LedgerPolicy(Policy):
 
     @override
     def isolated(self, task: Task, /) -> bool:
+        if self._is_clean:
+            return False
         entry = self._book.known(key_of(task))
         return entry is not None and entry.alone and not entry.settled
 
@@ -282,29 +297,33 @@ class LedgerPolicy(Policy):
         self, task: Task, reason: Reason[object] | None, /, *, alone: bool = True, isolated: bool = False
     ) -> None:
         if reason is None:
-            self._succeeded(task)
+            with self._lock:
+                self._under_way.prepared = None
+                if self._is_clean:
+                    self._handled.append(task)
+                else:
+                    self._enter_success(task)
         else:
             self._failed(task, reason, alone=alone, isolated=isolated)
 
-    def _succeeded(self, task: Task) -> None:
+    def _enter_success(self, task: Task) -> None:
         pair = key_of(task)
-        with self._lock:
-            self._under_way.prepared = None
-            if self._careful:
-                self._noted.discard(pair)
-            if self._book.settle(pair, "handled"):
-                self._has_news = True
-            if self._watches:
-                self._note_success(task)
-            else:
-                self._again.worked(task.name)
-            if self._ground.writes_always:
-                self._end_call()
-                self._writing.write_success()
+        if self._careful:
+            self._noted.discard(pair)
+        if self._book.settle(pair, "handled"):
+            self._has_news = True
+        if self._watches:
+            self._note_success(task)
+        else:
+            self._again.worked(task.name)
+        if self._ground.writes_always:
+            self._end_call()
+            self._writing.write_success()
 
     def _failed(self, task: Task, reason: Reason[object], *, alone: bool, isolated: bool) -> None:
         with self._lock:
             self._under_way.prepared = None
+            self._enter_handled()
             pair, name = key_of(task), type(reason).__name__
             if self._careful:
                 self._noted.discard(pair)
@@ -330,10 +349,21 @@ class LedgerPolicy(Policy):
         if self._outbox is not None and self._outbox.full:
             self._send(self._outbox)
 
+    def _enter_handled(self) -> None:
+        """Enter what has succeeded in a run that is clean no longer."""
+        if self._is_clean:
+            self._is_clean = False
+            for task in self._handled:
+                self._book.settle(key_of(task), "handled")
+                self._again.worked(task.name)
+            self._handled.clear()
+
     @override
     def unwanted(self, task: Task, /) -> Unwanted | None:
         with self._lock:
             self._under_way.prepared = None
+            if self._is_clean:
+                return None
             if self._watches:
                 self._let_go(task)
             entry = self._book[key_of(task)]
@@ -389,6 +419,7 @@ class LedgerPolicy(Policy):
         with self._lock:
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
+            self._enter_handled()
             calls = self._under_way.calls
             under_way = [key_of(task) for tasks in calls for task in tasks]
             for pair in under_way:

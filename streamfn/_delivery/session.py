@@ -47,6 +47,11 @@ class Book:
         self._tells_of_waiting = False
         self._most = most
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any pair."""
+        return not self._known
+
     def __getitem__(self, pair: Pair) -> Entry:
         """Look a pair up; one that nothing is known of is open."""
         return self.known(pair) or Entry(pair, "open")

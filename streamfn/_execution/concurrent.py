@@ -85,8 +85,8 @@ class KeyQueue:
             if beside_others and run.policy.exclusive(self.tasks[0]):
                 break
             task = self.tasks.popleft()
-            if run.prepare(task) is not None:
-                chunk.add(task)
+            if (event := run.prepare(task)) is not None:
+                chunk.add(task, event)
         return chunk.release()
 
 

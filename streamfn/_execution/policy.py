@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from inspect import iscoroutinefunction
-from math import inf
+from sys import maxsize
 from typing import TYPE_CHECKING, Final, Literal, Never, TypeAlias, cast
 
 from typing_extensions import override
@@ -251,11 +251,11 @@ class Policy:
     """
 
     remembers: bool = False
-    stop_after: float = inf
     is_due: bool = False
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         """Take a deadline, or let time have no end."""
+        self.stop_after: int = maxsize
         self.deadline: Deadline = Deadline() if deadline is None else deadline
 
     def planned(self, tasks: PlannedTasks, /) -> None:

@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from returns.result import Failure, Success
 from typing_extensions import override
 
-from streamfn._dataclasses import IS_AS_KNOWN
 from streamfn._events import Change, Unfit
 from streamfn._execution.calls import (
     FINISHED,
+    PLAIN,
     HandlerResult,
     Verdict,
     call,
@@ -61,9 +61,6 @@ Results: TypeAlias = list[HandlerResult | None]
 _WAITS: Final = (HeldBack, OutOfTime, Stopped)
 """Reasons of tasks that have not been tried."""
 
-_PLAIN: Final = Success if IS_AS_KNOWN else None
-"""The type of an answer whose value can be looked at in the slot that `filled` fills."""
-
 
 @runtime_checkable
 class Strategy(Protocol):
@@ -109,11 +106,12 @@ class Run:
             for step in route.turns[0][1]:
                 self.take(Task(position, record, step, images, first + step.place))
             return
-        policy, deadline = self.policy, self.policy.deadline
+        policy, chunks = self.policy, self._chunks
+        deadline = policy.deadline
         is_endless = deadline.is_endless
         for event_of, where, function, name in singles:
-            if self._chunks and policy.should_flush(len(self._chunks)):
-                self._release_all()
+            if chunks and policy.should_flush(len(chunks)):
+                self._release_all(chunks)
             if position > policy.stop_after:
                 results.append(Failure(Failed(record, name, Stopped())))
                 continue
@@ -126,16 +124,17 @@ class Run:
                 policy.failed_at(position)
                 results.append(failure(record, name, event.reason, function))
                 continue
-            if where is None or (answer := wants(where, event)) is True:
+            if where is not None and (answer := wants(where, event)) is not True:
+                if answer is False:
+                    continue
+            else:
                 deadline.is_running = True
                 try:
                     answer = function(event)
                 except BaseException as exception:  # noqa: BLE001 (as in `call`)
                     answer = Raised(exception)
-            elif answer is False:
-                continue
             given: Any = answer
-            if type(answer) is _PLAIN and type(given._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
+            if type(answer) is PLAIN and type(given._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
                 results.append(success(record, name, answer))
                 continue
             found = verdict(waited(answer))
@@ -204,9 +203,9 @@ class Run:
         order = step.order
         if order in chunks and not chunks[order].takes(task):
             self._release(chunks.pop(order))
-        if self.prepare(task) is not None:
+        if (event := self.prepare(task)) is not None:
             chunk = chunks.setdefault(order, Chunk(step, self))
-            chunk.add(task)
+            chunk.add(task, event)
             if chunk.full:
                 self._release(chunks.pop(order))
 
@@ -251,7 +250,6 @@ class Run:
         if isinstance(event, Unfit):
             self.fail(task, event.reason)
         elif step.where is None or (wanted := wants(step.where, event)) is True:
-            task.event = event
             return event
         elif wanted is not False:
             self.settle(task, verdict(wanted))
@@ -427,8 +425,9 @@ class Chunk:
             return True
         return not (self.full or self._run.policy.isolated(task) or task.item in self._items)
 
-    def add(self, task: Task) -> None:
-        """Put a task whose event is made into the chunk."""
+    def add(self, task: Task, event: Change) -> None:
+        """Put a task and its event into the chunk."""
+        task.event = event
         self._tasks.append(task)
         self._items.add(task.item)
         self._is_isolated = self._run.policy.isolated(task)
