@@ -313,7 +313,9 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
         """
         return self.run(Batch(payload), Policy())
 
-    def run(self, records: Batch | Sequence[Record], policy: Policy) -> list[Result[Handled[A_co], Failed[E_co]]]:
+    def run(
+        self, records: Batch | Sequence[Record], policy: Policy
+    ) -> list[Result[Handled[A_co], Failed[E_co]]]:
         """Run all handlers whose tasks the policy admits; a task that it refuses has a Result that says so.
 
         What the policy knows as settled has none. A batch that nobody has read yet is read on the way: records that

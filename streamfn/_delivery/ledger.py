@@ -211,31 +211,29 @@ class LedgerPolicy(Policy):
 
     @override
     def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
-        if self._is_clean:
-            with self._lock:  # as below
-                if self.deadline.reached:
-                    return OutOfTime()
-                if self._is_clean:  # still, though an alarm may have rung
-                    self._under_way.prepared = task
-                    return None
-        if self.is_settled(task):
-            return SKIP
-        if self._held and task.ordering_key in self._held:
-            return HeldBack()
+        if not self._is_clean:
+            if self.is_settled(task):
+                return SKIP
+            if self._held and task.ordering_key in self._held:
+                return HeldBack()
         with self._lock:  # an alarm that rings after `reached` was asked has to find the task
             if self.deadline.reached:
                 return OutOfTime()
-            # What failed is tried once more after its patience is over; what hangs would only hang once more.
-            entry = self._book.known(key_of(task))
-            if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
-                if self._standings.gives_up(task, entry) and self._passes_over(entry):
-                    return given_up(entry.attempts)
-                if self._puts_off(task, entry):
-                    return HeldBack()
-            if self._careful and not self._is_noted_in_time(task):
-                return OutOfTime()
+            if not self._is_clean and (refusal := self._refusal(task)) is not None:
+                return refusal
             self._under_way.prepared = task
             return None
+
+    def _refusal(self, task: Task) -> Reason[Never] | None:
+        """Say why a task may not start though there is time, from what is known of it."""
+        # What failed is tried once more after its patience is over; what hangs would only hang once more.
+        entry = self._book.known(key_of(task))
+        if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
+            if self._standings.gives_up(task, entry) and self._passes_over(entry):
+                return given_up(entry.attempts)
+            if self._puts_off(task, entry):
+                return HeldBack()
+        return OutOfTime() if self._careful and not self._is_noted_in_time(task) else None
 
     def _puts_off(self, task: Task, entry: Entry) -> bool:
         """Have what used up all time be the last that is tried, or nothing behind it would ever have its turn."""

@@ -52,7 +52,7 @@ FINISHED: Final = frozenset({type(None), bool, int, float, str, bytes})
 """The types of most values, which are finished and hold nothing."""
 
 PLAIN: Final = Success if IS_AS_KNOWN else None
-"""The type of an answer whose value can be looked at in the slot that `filled` fills; None where there is no such slot."""
+"""The type of an answer whose value lies in the slot that `filled` fills; None where there is no such slot."""
 
 _DECORATORS: Final = frozenset({"returns.result", "returns.io"})
 """The modules of `safe`, `attempt` and `impure_safe`, which put into a Success whatever the function returns."""

@@ -106,9 +106,7 @@ class CompiledRoute:
 
     __slots__ = ("images", "places", "select", "singles", "turns")
 
-    def __init__(
-        self, found: Sequence[tuple[int, Step]], images: int, select: Select | None = None
-    ) -> None:
+    def __init__(self, found: Sequence[tuple[int, Step]], images: int, select: Select | None = None) -> None:
         """Take steps, each with the index of the strategy that runs it, and how many images the steps read."""
         self.select: Select | None = select
         steps = sorted((step for _, step in found), key=_order)
@@ -125,9 +123,7 @@ class CompiledRoute:
         self.images: list[object] = [None] * images
 
 
-SingleStep: TypeAlias = tuple[
-    EventMaker, Callable[[object], object] | None, Callable[[object], object], str
-]
+SingleStep: TypeAlias = tuple[EventMaker, Callable[[object], object] | None, Callable[[object], object], str]
 """The parts of a step of single events: found sooner in a tuple than as attributes."""
 
 Select: TypeAlias = Callable[[RawRecord], CompiledRoute | None]
@@ -190,11 +186,8 @@ def unrouted_task(position: int, record: Record) -> Task:
     return Task(position, record, _NO_STEP, [], 0)
 
 
-def _no_event(_: StreamRecord, __: Items) -> Never:
-    raise NotImplementedError
-
-
-_NO_STEP: Final = Step(-1, Handler("", "event", _no_event, None), _no_event)
+# Nothing is called of it, and no event made.
+_NO_STEP: Final = Step(-1, Handler("", "event", print, None), cast("EventMaker", print))
 
 
 PlannedRecord: TypeAlias = tuple[int, StreamRecord, Sequence[Step], Items, int]
@@ -283,7 +276,13 @@ class Policy:
         self.deadline.ended(id(tasks))
 
     def finished(
-        self, task: Task, reason: Reason[object] | None, /, *, alone: bool = True, isolated: bool = False
+        self,
+        task: Task,
+        reason: Reason[object] | None,
+        /,
+        *,
+        alone: bool = True,  # noqa: ARG002
+        isolated: bool = False,  # noqa: ARG002
     ) -> None:
         """Learn that a task has succeeded, or for which reason it failed.
 

@@ -87,28 +87,21 @@ class Run:
         self._reads = not policy.remembers and all(strategy is series for strategy in strategies)
         self._planned: dict[int, list[PlannedRecord]] = {}
 
-    def feed(self, position: int, record: Record, route: CompiledRoute | None) -> None:
+    # Flat, because each call more would be paid for by each record and handler.
+    def feed(self, position: int, record: Record, route: CompiledRoute | None) -> None:  # noqa: C901, PLR0912
         """Take a record, its index in the batch, and its route; that is None for a malformed one."""
-        results = self.results
         if route is None or route is UNROUTED or not isinstance(record, StreamRecord):
             self._settle_unrouted(position, record)
             return
-        images = route.images.copy()
         singles = route.singles
-        if not self._reads:
-            for strategy, steps in route.turns:
-                self._planned.setdefault(strategy, []).append((position, record, steps, images, len(results)))
-            results += route.places
+        if singles is None or not self._reads:
+            self._plan(position, record, route)
             return
-        if singles is None:
-            first = len(results)
-            results += route.places
-            for step in route.turns[0][1]:
-                self.take(Task(position, record, step, images, first + step.place))
-            return
+        images, results = route.images.copy(), self.results
         policy, chunks = self.policy, self._chunks
         deadline = policy.deadline
         is_endless = deadline.is_endless
+        answer: Any
         for event_of, where, function, name in singles:
             if chunks and policy.should_flush(len(chunks)):
                 self._release_all(chunks)
@@ -133,8 +126,7 @@ class Run:
                     answer = function(event)
                 except BaseException as exception:  # noqa: BLE001 (as in `call`)
                     answer = Raised(exception)
-            given: Any = answer
-            if type(answer) is PLAIN and type(given._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
+            if type(answer) is PLAIN and type(answer._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
                 results.append(success(record, name, answer))
                 continue
             found = verdict(waited(answer))
@@ -143,6 +135,18 @@ class Run:
             else:
                 policy.failed_at(position)
                 results.append(failure(record, name, found.failure(), function))
+
+    def _plan(self, position: int, record: StreamRecord, route: CompiledRoute) -> None:
+        """Give each task of a record the place of its Result; where handlers run at once, take the tasks."""
+        images, first = route.images.copy(), len(self.results)
+        self.results += route.places
+        for strategy, steps in route.turns:
+            planned: PlannedRecord = (position, record, steps, images, first)
+            if self._reads:
+                for task in PlannedTasks([planned]):
+                    self.take(task)
+            else:
+                self._planned.setdefault(strategy, []).append(planned)
 
     def finish(self) -> list[HandlerResult]:
         """Run what has been planned, and what waits in chunks, and give the Results."""
@@ -199,7 +203,7 @@ class Run:
             self.settle(task, verdict(call(step.function, event)))
 
     def _gather(self, task: Task, step: Step, chunks: dict[int, Chunk]) -> None:
-        """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full then."""
+        """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full."""
         order = step.order
         if order in chunks and not chunks[order].takes(task):
             self._release(chunks.pop(order))
@@ -266,9 +270,7 @@ class Run:
         else:
             self.fail(task, found.failure(), alone=alone, isolated=isolated)
 
-    def fail(
-        self, task: Task, reason: Reason[object], *, alone: bool = True, isolated: bool = False
-    ) -> None:
+    def fail(self, task: Task, reason: Reason[object], *, alone: bool = True, isolated: bool = False) -> None:
         """Settle a task as failed, as `settle` does."""
         self.policy.finished(task, reason, alone=alone, isolated=isolated)
         if isinstance(reason, _WAITS) and self.results[task.result] is not None:
@@ -290,9 +292,7 @@ def _only_waited(result: HandlerResult | None) -> bool:
     return not isinstance(result, Failure) or isinstance(result.failure().reason, _WAITS)
 
 
-def failure(
-    record: StreamRecord, handler: str, reason: Reason[object], function: object
-) -> HandlerResult:
+def failure(record: StreamRecord, handler: str, reason: Reason[object], function: object) -> HandlerResult:
     """Say that a handler has not succeeded on a record."""
     return Failure(Failed(record, handler, reason, location_for(reason, function)))
 

@@ -11,10 +11,10 @@ from streamfn._delivery.ledger import RetryWithLedger
 from streamfn._delivery.plain import Acknowledge, Retry
 from streamfn._events import EVENTS
 from streamfn._execution.concurrent import Concurrent
-from streamfn._execution.run import Series
+from streamfn._execution.run import Series, Strategy
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaFunction
-from streamfn._pipeline import Pipeline, Route, Strategy
+from streamfn._pipeline import Pipeline, Route
 from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, print_json, write
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger

@@ -205,7 +205,9 @@ class Replay(Generic[A, E]):
                 handled = result.unwrap()
                 found.setdefault(pair_of(handled.handler, handled.record), None)
         found |= {pair_of(failed.handler, failed.record): failed for failed in dropped}
-        skipped = (pair for pair in dict.fromkeys(policy.expected) if pair not in found and book.settled(pair))
+        skipped = (
+            pair for pair in dict.fromkeys(policy.expected) if pair not in found and book.settled(pair)
+        )
         return Replayed(found, list(skipped))
 
 
