@@ -18,7 +18,7 @@ from streamfn._dataclasses import Value, Wrappable
 from streamfn._delivery import retry
 from streamfn._delivery.plain import Delivery
 from streamfn._errors import Misuse, has_methods, kind_of, not_for_lambda
-from streamfn._payloads import Batch, BatchFailed, BatchResponse, NotAStreamEvent, answer, opened
+from streamfn._payloads import BatchFailed, BatchResponse, NotAStreamEvent, open_payload
 from streamfn._pipeline import Pipeline
 from streamfn._records import is_map
 from streamfn._time import MACHINE_CLOCK, Clock, Deadline
@@ -55,19 +55,18 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
         A context of None, in a test say, means that there is time enough. Fails with `NotAStreamEvent` and
         `BatchFailed`.
         """
-        envelope = opened(event)
+        payload = open_payload(event)
         if is_map(event) and "isFinalInvokeForWindow" in event:
             raise NotAStreamEvent(
                 "the mapping has a tumbling window, which waits for a state: make the function with window_handler()"
             )
         deadline = self._deadline(context)
-        if envelope.entries and deadline.reached:
+        if payload.entries and deadline.reached:
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        batch = Batch(envelope)
-        still_open = self.delivery.deliver(batch, partial(self.process.run, batch), deadline, self.clock)
-        return answer(still_open, envelope.sender)
+        still_open = self.delivery.deliver(payload, partial(self.process.run, payload), deadline, self.clock)
+        return payload.answer(still_open)
 
     @override
     def _called(self) -> str:

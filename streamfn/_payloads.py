@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypedDict, cast, overload
+from typing import Any, Final, Protocol, Self, TypeAlias, TypedDict, cast, overload
 
 from typing_extensions import TypeVar, override
 
@@ -31,17 +32,11 @@ from streamfn._records import (
     unit_of,
 )
 
-# Envelopes: the shapes in which records reach a function, told apart by what they look like.
+# Shapes: those in which records reach a function, told apart by what they look like.
 #
 # An event source mapping of a DynamoDB stream sends records as they are, one of a Kinesis stream sends each
 # within an entry of Kinesis's own, a pipe of EventBridge sends a bare list, and an OnFailure destination in S3
 # keeps the event of an invocation within a document about it.
-
-Sender: TypeAlias = Literal["mapping", "pipe", "destination"]
-"""Whose shape the payload has: an event source mapping's, a pipe's, or that of a document in an OnFailure destination.
-
-It decides how an answer names what has to come again; a destination waits for none.
-"""
 
 KINESIS: Final = "aws:kinesis"
 """How an entry names the service that it comes from, if that is Kinesis Data Streams."""
@@ -57,23 +52,15 @@ class NotAStreamEvent(ValueError):
     """
 
 
-class Envelope(NamedTuple):
-    """What a payload holds: the entries of a batch, who sends such, and whether they came through Kinesis."""
-
-    sender: Sender
-    entries: list[object]
-    through_kinesis: bool
-
-
-def opened(payload: object) -> Envelope:
+def open_payload(payload: object) -> Payload:
     """Find the entries of a payload. Fails with `NotAStreamEvent`, which names what the payload is instead."""
     if isinstance(payload, list):
-        return _envelope("pipe", cast("object", payload))  # isinstance knows the list, not what is in it
+        return _opened(PipeEvent, cast("object", payload))  # isinstance knows the list, not what is in it
     if not is_map(payload):
         raise NotAStreamEvent(f"{_EXPECTED}, got {json_type(payload)}")
     if "Records" not in payload:
         return _document(payload)
-    return _envelope("mapping", payload["Records"])
+    return _opened(StreamEvent, payload["Records"])
 
 
 def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -89,7 +76,7 @@ def is_of_a_window(document: Mapping[str, object]) -> bool:
     return is_map(document.get("timeWindowInfo")) or is_map(member(document.get("payload"), "window"))
 
 
-def _document(payload: Mapping[str, object]) -> Envelope:
+def _document(payload: Mapping[str, object]) -> Payload:
     """Open a document, whose shape is that of "Adding an on-failure destination" in the AWS Lambda Developer Guide."""
     if about_a_batch(payload) is None:
         what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
@@ -114,15 +101,15 @@ def _document(payload: Mapping[str, object]) -> Envelope:
             ) from None
     if not is_map(event) or "Records" not in event:
         raise NotAStreamEvent(f"{_EXPECTED}, got an OnFailure document whose payload has no Records")
-    return _envelope("destination", event["Records"])
+    return _opened(OnFailureDocument, event["Records"])
 
 
-def _envelope(sender: Sender, records: object) -> Envelope:
+def _opened(shape: type[Payload], records: object) -> Payload:
     if not isinstance(records, list):
         raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {json_type(records)}")
     entries = cast("list[object]", records)  # isinstance knows the list, not what is in it
     through_kinesis = bool(entries) and _source(entries[0]) != EVENT_SOURCE and _is_of_kinesis(entries)
-    return Envelope(sender, entries, through_kinesis)
+    return shape(entries, through_kinesis=through_kinesis)
 
 
 def _is_of_kinesis(entries: Iterable[object]) -> bool:
@@ -236,10 +223,10 @@ def _seconds(written: object, precision: object) -> object:
         return written
 
 
-# The first stage: from the payload that a function receives to its stream records.
+# The first stage: from entries to stream records, each of which is routed and then checked.
 #
-# `read` checks each record once. An entry that does not pass stays in the list as a `MalformedRecord`: it has a
-# place in the batch, and losing sight of it would lose it.
+# An entry that does not pass the check stays in the list as a `MalformedRecord`: it has a place in the batch, and
+# losing sight of it would lose it.
 
 R = TypeVar("R", bound="Routable")
 
@@ -273,87 +260,13 @@ def _anywhere(_: str | None) -> Mapping[EventName, _Anywhere]:
     return _ANYWHERE
 
 
-def read(payload: object) -> list[Record]:
-    """Take the records out of a Lambda event, in the order of the batch, one element for each entry.
-
-    `payload` is what Lambda hands to a function that is fed by a DynamoDB stream: ``{"Records": [record, …]}``; what
-    GetRecords answers has that shape too. It may as well be the event of a Kinesis stream that carries the changes of
-    tables, of which a record that comes twice is taken once; the list that a pipe of EventBridge sends; or a document
-    with its records, as an OnFailure destination in S3 keeps it. A batch in which no entry comes from DynamoDB is not
-    one of ours; a single stranger is a `MalformedRecord`.
-
-    Fails with `NotAStreamEvent` if the payload is of another shape or of another service.
-
-    >>> read({"Records": []})
-    []
-    >>> read({"Records": [{"eventSource": "aws:sqs", "body": "…"}]})
-    Traceback (most recent call last):
-    ...
-    streamfn._payloads.NotAStreamEvent: expected the event of a DynamoDB stream, ..., got records of aws:sqs
-    """
-    return records_in(opened(payload))
-
-
-def records_in(envelope: Envelope) -> list[Record]:
-    """Take the records out of an opened payload; see `read`."""
-    records: list[Record] = []
-    _read(_anywhere, envelope, lambda _, record, __: records.append(record))
-    return records
-
-
-class Batch(Sequence[Record]):
-    """The records of a payload, which are read when somebody asks for them.
-
-    A pipeline that nobody has asked before reads and routes them in one go, and leaves out what no handler is there
-    for before that is checked. Fails with `NotAStreamEvent` as `read` does.
-    """
-
-    __slots__ = ("_envelope", "_records")
-
-    def __init__(self, payload: object) -> None:
-        """Open a payload, or take one that is opened."""
-        self._envelope = payload if isinstance(payload, Envelope) else opened(payload)
-        self._records: list[Record] | None = None
-
-    def feed(self, lookup: Lookup[R], feed: Feed[R]) -> None:
-        """Have the records taken, but for those whose route is None."""
-        if self._records is None:
-            _read(lookup, self._envelope, feed)
-        else:
-            take_for(lookup, self._records, feed)
-
-    @property
-    def _all(self) -> list[Record]:
-        if self._records is None:
-            self._records = records_in(self._envelope)
-        return self._records
-
-    @override
-    def __len__(self) -> int:
-        return len(self._all)
-
-    @overload
-    def __getitem__(self, index: int) -> Record: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Record]: ...
-    @override
-    def __getitem__(self, index: int | slice) -> Record | list[Record]:
-        return self._all[index]
-
-    @override
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self._all)
-
-
-def _read(lookup: Lookup[R], envelope: Envelope, feed: Feed[R]) -> None:
-    if envelope.through_kinesis:
-        take_for(lookup, records_of(envelope.entries), feed)
-        return
+def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> None:
+    """Have entries of a DynamoDB stream taken as records, but for those whose route is None, which are not checked."""
     arn: object = object()  # that of the record before, whose routes are known
     routes: Mapping[EventName, R | None] = {}
     type_of, json_object, text = _names()
     # Entries are taken for JSON objects until something shows that one is none.
-    for position, entry in enumerate(cast("list[Any]", envelope.entries)):
+    for position, entry in enumerate(cast("list[Any]", entries)):
         is_sound = False
         try:
             if entry["eventSourceARN"] != arn:
@@ -390,7 +303,7 @@ def _read(lookup: Lookup[R], envelope: Envelope, feed: Feed[R]) -> None:
             record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
             feed(position, record, route)
         else:
-            take_for(lookup, [record_of(entry, position)], feed, position)
+            feed_records(lookup, [record_of(entry, position)], feed, position)
 
 
 def _names() -> tuple[Callable[[object], object], object, object]:
@@ -398,7 +311,7 @@ def _names() -> tuple[Callable[[object], object], object, object]:
     return type, dict, str
 
 
-def take_for(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], start: int = 0) -> None:
+def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], start: int = 0) -> None:
     """Have records taken that have been read, but for those whose route is None; the first has the index `start`."""
     arn: object = object()
     routes: Mapping[EventName, R | None] | None = None
@@ -429,14 +342,7 @@ def _is_unwanted(record: MalformedRecord, lookup: Lookup[Routable]) -> bool:
     return route is None
 
 
-# Answers to whoever sent a batch, which decide what comes again.
-#
-# With ReportBatchItemFailures on the event source mapping, Lambda takes the lowest sequence number in the
-# answer as its checkpoint and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS
-# Lambda with Amazon DynamoDB", "Reporting batch item failures"; it does the same for Kinesis). So one number
-# says all that an answer can say. A pipe of EventBridge goes by the `eventID` of each record that has to come
-# again (Amazon EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency"). Who hands in a
-# document of an OnFailure destination waits for no answer, and is told by an exception.
+# Payloads: their records, and how whoever sent them is answered, which decides what comes again.
 
 
 class BatchItemFailure(TypedDict):
@@ -455,20 +361,130 @@ class BatchFailed(Exception):
     """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
 
 
-def answer(open_failures: Sequence[Failed[object]], sender: Sender = "mapping") -> BatchResponse:
-    """Name to a sender the records of failures, which have to come again.
+class Payload(Sequence[Record]):
+    """The records of a payload, which are read when somebody asks for them.
 
-    Fails with `BatchFailed` where a failed record has no identifier that the sender knows, and for failures of a
-    sender that waits for no answer.
+    A pipeline that nobody has asked before reads and routes them in one go, and leaves out what no handler is there
+    for before that is checked. `entries` are what the payload holds.
     """
-    if not open_failures:
-        return {"batchItemFailures": []}
-    if sender == "destination":
-        fail_whole(open_failures)
-    if sender == "pipe":
-        return {"batchItemFailures": [{"itemIdentifier": each} for each in _event_ids(open_failures)]}
-    # Their lengths differ, so text would not do.
-    return {"batchItemFailures": [{"itemIdentifier": min(_numbers(open_failures), key=magnitude)}]}
+
+    __slots__ = ("_read", "_through_kinesis", "entries")
+
+    def __init__(self, entries: list[object], *, through_kinesis: bool) -> None:
+        """Take the entries of a batch, and whether they came through Kinesis."""
+        self.entries: list[object] = entries
+        self._through_kinesis = through_kinesis
+        self._read: list[Record] | None = None
+
+    def feed(self, lookup: Lookup[R], feed: Feed[R]) -> None:
+        """Have the records taken, but for those whose route is None."""
+        if self._read is None and not self._through_kinesis:
+            _feed_entries(lookup, self.entries, feed)
+        else:
+            feed_records(lookup, self.records, feed)
+
+    def answer(self, open_failures: Sequence[Failed[object]]) -> BatchResponse:
+        """Name to the sender the records of failures, which have to come again.
+
+        Fails with `BatchFailed` where a failed record has no identifier that the sender knows, and for failures of a
+        sender that waits for no answer.
+        """
+        if not open_failures:
+            return {"batchItemFailures": []}
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in self._named(open_failures)]}
+
+    @abstractmethod
+    def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
+        """Name the records of failures as the sender knows them. Fails with `BatchFailed`."""
+        ...
+
+    @property
+    def records(self) -> list[Record]:
+        """The records, in the order of the batch, one for each entry: one that is no record is a `MalformedRecord`."""
+        if self._read is None:
+            records: list[Record] = []
+            if self._through_kinesis:
+                records = records_of(self.entries)
+            else:
+                _feed_entries(_anywhere, self.entries, lambda _, record, __: records.append(record))
+            self._read = records
+        return self._read
+
+    @override
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self.records[index]
+
+    @override
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+
+class StreamEvent(Payload):
+    """The event of an event source mapping, of a DynamoDB stream or of a Kinesis stream.
+
+    With ReportBatchItemFailures on the mapping, Lambda takes the lowest sequence number in the answer as its checkpoint
+    and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB",
+    "Reporting batch item failures"; it does the same for Kinesis). So one number says all that an answer can say.
+    """
+
+    __slots__ = ()
+
+    @override
+    def _named(self, failures: Sequence[Failed[object]]) -> list[str]:
+        return [min(_numbers(failures), key=magnitude)]  # their lengths differ, so text would not do
+
+
+class PipeEvent(Payload):
+    """The list of a pipe, which goes by the `eventID` of each record that has to come again.
+
+    See "Amazon EventBridge Pipes batching and concurrency" in the Amazon EventBridge User Guide.
+    """
+
+    __slots__ = ()
+
+    @override
+    def _named(self, failures: Sequence[Failed[object]]) -> list[str]:
+        return _event_ids(failures)
+
+
+class OnFailureDocument(Payload):
+    """The document of an OnFailure destination with its records. Its sender waits for no answer."""
+
+    __slots__ = ()
+
+    @override
+    def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
+        fail_whole(failures)
+        return ()  # as of no failures
+
+
+def read(payload: object) -> list[Record]:
+    """Take the records out of a Lambda event, in the order of the batch, one element for each entry.
+
+    `payload` is what Lambda hands to a function that is fed by a DynamoDB stream: ``{"Records": [record, …]}``; what
+    GetRecords answers has that shape too. It may as well be the event of a Kinesis stream that carries the changes of
+    tables, of which a record that comes twice is taken once; the list that a pipe of EventBridge sends; or a document
+    with its records, as an OnFailure destination in S3 keeps it. A batch in which no entry comes from DynamoDB is not
+    one of ours; a single stranger is a `MalformedRecord`.
+
+    Fails with `NotAStreamEvent` if the payload is of another shape or of another service.
+
+    >>> read({"Records": []})
+    []
+    >>> read({"Records": [{"eventSource": "aws:sqs", "body": "…"}]})
+    Traceback (most recent call last):
+    ...
+    streamfn._payloads.NotAStreamEvent: expected the event of a DynamoDB stream, ..., got records of aws:sqs
+    """
+    return open_payload(payload).records
 
 
 def fail_whole(open_failures: Sequence[Failed[object]]) -> None:

@@ -26,7 +26,7 @@ from streamfn._execution.policy import UNROUTED, CompiledRoute, Policy, Select, 
 from streamfn._execution.run import Run, Strategy, series
 from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Handler
-from streamfn._payloads import Batch, take_for
+from streamfn._payloads import Payload, feed_records, open_payload
 from streamfn._records import EVENT_NAMES, EventName, ImageName, RawRecord, Record
 from streamfn._tables import Table
 
@@ -311,21 +311,19 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
         Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, with `Misuse` if Lambda calls it,
         with a context beside the payload, and with nothing else.
         """
-        return self.run(Batch(payload), Policy())
+        return self.run(open_payload(payload), Policy())
 
-    def run(
-        self, records: Batch | Sequence[Record], policy: Policy
-    ) -> list[Result[Handled[A_co], Failed[E_co]]]:
+    def run(self, records: Sequence[Record], policy: Policy) -> list[Result[Handled[A_co], Failed[E_co]]]:
         """Run all handlers whose tasks the policy admits; a task that it refuses has a Result that says so.
 
-        What the policy knows as settled has none. A batch that nobody has read yet is read on the way: records that
-        nobody handles are not even checked.
+        A task that the policy knows as settled has none. A payload that nobody has read yet is read on the way, and
+        what nobody handles is not even checked.
         """
         run = Run(policy, self._routing.strategies, self._routing.declared)
-        if isinstance(records, Batch):
+        if isinstance(records, Payload):
             records.feed(self._routing.lookup, run.feed)
         else:
-            take_for(self._routing.lookup, records, run.feed)
+            feed_records(self._routing.lookup, records, run.feed)
         # Each is of the types of its handler, whose union pipeline() has made A_co and E_co.
         return cast("list[Result[Handled[A_co], Failed[E_co]]]", run.finish())
 

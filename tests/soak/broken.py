@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped, _lambda
+from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped
 from streamfn._delivery import plain as plain_deliveries
 from streamfn._delivery.attempts import Again, FailedTask, Limits, Standings
 from streamfn._delivery.ledger import LedgerPolicy, RetryWithLedger
@@ -19,6 +19,7 @@ from streamfn._delivery.processes import Notes, ThisProcess
 from streamfn._delivery.session import Book, Outbox
 from streamfn._execution.policy import OrderingKey, Policy, Task
 from streamfn._execution.run import Half
+from streamfn._payloads import StreamEvent
 from streamfn._records import Record, magnitude
 from streamfn._time import Deadline, SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
@@ -57,12 +58,12 @@ def scope_left_out_of_the_key(patch: pytest.MonkeyPatch) -> None:
 
 
 def _answering(choose: Callable[[list[str]], str]) -> Break:
-    def answer(failures: Sequence[Failed[object]], _: object) -> BatchResponse:
+    def answer(_: StreamEvent, failures: Sequence[Failed[object]]) -> BatchResponse:
         numbers = [failed.record.sequence_number or "" for failed in failures]
         return {"batchItemFailures": [{"itemIdentifier": choose(numbers)}] if numbers else []}
 
     def broken(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(_lambda, "answer", answer)
+        patch.setattr(StreamEvent, "answer", answer)
 
     return broken
 
