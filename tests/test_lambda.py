@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from returns.result import Failure, Result, Success
@@ -12,6 +13,7 @@ from streamfn import (
     BatchFailed,
     Delivery,
     Failed,
+    Handled,
     InsertEvent,
     Misuse,
     NotAStreamEvent,
@@ -227,3 +229,62 @@ def test_what_there_is_no_time_to_report_is_named_in_the_log_whatever_it_lacks(
     assert "late on id-1 (Refused)" in caplog.text
     assert "no handler on b (Malformed)" in caplog.text
     assert "no handler on a record without identifiers (Malformed)" in caplog.text
+
+
+def test_each_result_is_told_in_order_before_failures_are_reported() -> None:
+    told: list[str] = []
+
+    def refuse_b(event: InsertEvent[Card]) -> Result[str, str]:
+        title = event.new_image.title
+        return Failure(title) if title == "b" else Success(title)
+
+    def listen(result: Result[Handled[str], Failed[str]]) -> None:
+        told.append(result.unwrap().value if isinstance(result, Success) else repr(result.failure().reason))
+
+    def report(failed: Failed[str]) -> None:
+        told.append(f"reported {failed.reason!r}")
+
+    handler = lambda_handler(pipeline(cards, on_insert(refuse_b)), retry(report=report), on_result=listen)
+    handler(lambda_event(A, B, C), None)
+    assert told == ["a", "Refused(str)", "Stopped()", "reported Refused(str)"]
+
+
+def test_a_coroutine_function_is_told_of_results_too() -> None:
+    told: list[object] = []
+
+    async def listen(result: Result[Handled[str], Failed[str]]) -> None:
+        told.append(result.unwrap().value)
+
+    clock = Clock(60 * SECOND, SECOND)
+    lambda_handler(pipeline(cards, on_insert(clock.take)), on_result=listen)(
+        lambda_event(A, B), clock.context
+    )
+    assert told == ["a", "b"]
+
+
+def test_whoever_is_told_of_results_changes_nothing_by_raising(caplog: pytest.LogCaptureFixture) -> None:
+    def listen(_: Result[Handled[str], Failed[str]]) -> None:
+        raise LookupError("data")
+
+    clock = Clock(60 * SECOND, SECOND)
+    handler = lambda_handler(pipeline(cards, on_insert(clock.take)), on_result=listen)
+    assert handler(lambda_event(A, B), clock.context) == {"batchItemFailures": []}
+    assert clock.seen == ["a", "b"]
+    assert [
+        record.message.startswith("on_result raised LookupError on: <Success: Handled('take'")
+        for record in caplog.records
+    ] == [True, True]
+    assert "data" not in caplog.text
+
+
+def test_what_cannot_be_told_of_results_is_refused() -> None:
+    clock = Clock(SECOND, SECOND)
+    process = pipeline(cards, on_insert(clock.take))
+    with pytest.raises(Misuse, match="on_result=count"):
+        lambda_handler(process, on_result=cast("Callable[[object], None]", "count"))
+
+    def generator(_: object) -> Generator[None]:
+        yield
+
+    with pytest.raises(Misuse, match="the on_result is a generator function"):
+        lambda_handler(process, on_result=cast("Callable[[object], None]", generator))

@@ -374,7 +374,7 @@ def observed(
     """Make the same function with watched handlers, stores that fail as `faults` say, this clock and this process."""
     watched_pipeline = Pipeline[A, E](watched(function.process.routes, probe))
     delivery = _with_unreliable_stores(function.delivery, faults, probe, process)
-    return LambdaFunction(watched_pipeline, Observed(delivery, probe), function.margin, clock)
+    return replace(function, process=watched_pipeline, delivery=Observed(delivery, probe), clock=clock)
 
 
 def observed_window(
