@@ -30,6 +30,7 @@ from streamfn._execution.policy import (
     PlannedRecord,
     PlannedTasks,
     Policy,
+    Skip,
     Step,
     Task,
     unrouted_task,
@@ -246,8 +247,7 @@ class Run:
         """
         policy, step = self.policy, task.step
         if (refusal := policy.admit(task)) is not None:
-            if refusal is not SKIP:
-                self.fail(task, refusal)
+            self.refuse(task, refusal)
             return None
         record: Any = task.record  # of a task with a handler, no malformed one
         event = step.event(record, task.images)
@@ -260,6 +260,11 @@ class Run:
         elif (dropped := policy.unwanted(task)) is not None:
             self.fail(task, dropped)
         return None
+
+    def refuse(self, task: Task, refusal: Reason[object] | Skip) -> None:
+        """Settle a task that may not start; one that is settled already has no Result."""
+        if refusal is not SKIP:
+            self.fail(task, refusal)
 
     def settle(self, task: Task, found: Verdict, *, alone: bool = True, isolated: bool = False) -> None:
         """Settle a task, `alone` or with others in a chunk, and let the policy know; see `Policy.finished`."""
@@ -449,8 +454,8 @@ class Chunk:
             refusal = Stopped() if waits else policy.admit(task)
             if refusal is None:
                 admitted.append(task)
-            elif refusal is not SKIP:
-                run.fail(task, refusal)
+            else:
+                run.refuse(task, refusal)
         return HandlerCall(self._step, admitted, run) if admitted else None
 
 
