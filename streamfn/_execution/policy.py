@@ -1,4 +1,4 @@
-"""What a run goes by: keys that keep an order, routes and their steps, tasks, and the policy of a delivery."""
+"""The terms of a run: ordering keys, routes and their steps, tasks, and the policy of a delivery."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Keys: what keeps records together whose order counts, for each handler by itself.
 
 ItemKey: TypeAlias = frozenset[tuple[str, tuple[str, object]]]
-"""What tells items of one table apart: their keys, in a form that can be compared and hashed."""
+"""The keys of an item, in a form that can be compared and hashed: they tell the items of one table apart."""
 
 _UNKNOWN: Final[ItemKey] = frozenset()
 
@@ -231,7 +231,7 @@ class _Skip(Enum):
 
 
 SKIP: Final = _Skip.SKIP
-"""What a policy says of a task that is settled: the handler is not called, and there is no Result."""
+"""A policy says this of a task that is settled: the handler is not called, and there is no Result."""
 
 Skip: TypeAlias = Literal[_Skip.SKIP]
 

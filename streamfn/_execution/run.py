@@ -1,4 +1,4 @@
-"""The run: records pass the steps of their routes, one after the other, and each handler has its Result."""
+"""The run: its loop, the Result of each task, calls of chunks and their halves, and the strategy `series`."""
 
 from __future__ import annotations
 
@@ -182,14 +182,14 @@ class Run:
         """Call the handler of a task, or have the task wait in a chunk."""
         policy = self.policy
         if self._chunks and policy.should_flush(len(self._chunks)):
-            self._release_all()
+            self._release_all(self._chunks)
         self._pass(task, self._chunks)
         if policy.is_due:
             self._run_again()
 
     def end(self) -> None:
         """Call handlers with what waits, and with what is to be tried again."""
-        self._release_all()
+        self._release_all(self._chunks)
         self._run_again()
         while not self.policy.rests():
             self._run_again()
@@ -200,7 +200,7 @@ class Run:
             self._gather(task, step, chunks)
         elif (event := self.prepare(task)) is not None:
             self.policy.deadline.is_running = True
-            # What is meant for the process is raised here, and leaves the handler running.
+            # An exception for the process is raised here, and leaves the handler running.
             self.settle(task, verdict(call(step.function, event)))
 
     def _gather(self, task: Task, step: Step, chunks: dict[int, Chunk]) -> None:
@@ -222,8 +222,7 @@ class Run:
                 self._pass(task, chunks)
             self._release_all(chunks)
 
-    def _release_all(self, chunks: dict[int, Chunk] | None = None) -> None:
-        chunks = self._chunks if chunks is None else chunks
+    def _release_all(self, chunks: dict[int, Chunk]) -> None:
         while chunks:
             self._release(chunks.pop(next(iter(chunks))))
 
@@ -238,12 +237,12 @@ class Run:
             if (again := half.release()) is not None:
                 self._call(again)
 
-    # What a task comes to.
+    # Tasks, from the question whether one may start to its Result.
 
     def prepare(self, task: Task) -> Change | None:
-        """Find out what a task comes to before its handler is called: an event to call it with, or a Result, or none.
+        """Make the event to call a handler with, or settle the task and give None.
 
-        There is none where it is settled already, or the handler does not want the event.
+        A task that is settled already, or whose event the handler does not want, has no Result.
         """
         policy, step = self.policy, task.step
         if (refusal := policy.admit(task)) is not None:
