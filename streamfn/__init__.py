@@ -21,7 +21,7 @@ from streamfn._delivery.plain import Delivery, log_failure, log_failures
 from streamfn._errors import Misuse, names_that_moved
 from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent, structure
 from streamfn._execution.concurrent import concurrent
-from streamfn._execution.run import series
+from streamfn._execution.run import Strategy, series
 from streamfn._failures import (
     Failed,
     Handled,
@@ -57,7 +57,7 @@ from streamfn._handlers import (
 )
 from streamfn._lambda import LambdaContext, LambdaFunction, lambda_handler
 from streamfn._payloads import BatchFailed, BatchItemFailure, BatchResponse, NotAStreamEvent, read
-from streamfn._pipeline import Pipeline, Strategy, pipeline, router
+from streamfn._pipeline import Pipeline, pipeline, router
 from streamfn._records import AttributeValue, Image, MalformedRecord, StreamRecord, StreamViewType
 from streamfn._tables import Table, explain
 

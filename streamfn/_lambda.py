@@ -7,25 +7,39 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Generic, Protocol, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, cast
 
 from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import Value, Wrappable
 from streamfn._delivery import retry
-from streamfn._delivery.plain import Delivery
+from streamfn._delivery.plain import Delivery, check_listener, tell
 from streamfn._errors import Misuse, has_methods, kind_of, not_for_lambda
-from streamfn._payloads import BatchFailed, BatchResponse, NotAStreamEvent, answer, opened, records_in
+from streamfn._payloads import BatchFailed, BatchResponse, NotAStreamEvent, open_payload
 from streamfn._pipeline import Pipeline
 from streamfn._records import is_map
 from streamfn._time import MACHINE_CLOCK, Clock, Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from returns.result import Result
+
+    from streamfn._execution.policy import Policy
+    from streamfn._failures import Failed, Handled
+    from streamfn._records import Record
 
 # The function that Lambda calls: a pipeline, a delivery, and the time that is left.
 
 A = TypeVar("A")
 E = TypeVar("E")
+
+
+OnResult: TypeAlias = "Callable[[Result[Handled[A], Failed[E]]], Awaitable[None] | None]"
+"""A function that is told of a Result; a coroutine function is awaited."""
 
 
 class LambdaContext(Protocol):
@@ -47,6 +61,7 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
     delivery: Delivery[E]
     margin: timedelta
     clock: Clock = MACHINE_CLOCK
+    on_result: OnResult[A, E] | None = None
 
     def __call__(self, event: object, context: LambdaContext | None, /) -> BatchResponse:
         """Run the handlers on a batch, and answer what Lambda has to send again.
@@ -54,21 +69,27 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
         A context of None, in a test say, means that there is time enough. Fails with `NotAStreamEvent` and
         `BatchFailed`.
         """
-        envelope = opened(event)
+        payload = open_payload(event)
         if is_map(event) and "isFinalInvokeForWindow" in event:
             raise NotAStreamEvent(
                 "the mapping has a tumbling window, which waits for a state: make the function with window_handler()"
             )
-        records = records_in(envelope)
         deadline = self._deadline(context)
-        if records and deadline.reached:
+        if payload.entries and deadline.reached:
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        still_open = self.delivery.deliver(
-            records, lambda gate: self.process.run(records, gate), deadline, self.clock
-        )
-        return answer(still_open, envelope.sender)
+        run = self.process.run if self.on_result is None else self._run
+        still_open = self.delivery.deliver(payload, partial(run, payload), deadline, self.clock)
+        return payload.answer(still_open)
+
+    def _run(self, records: Sequence[Record], policy: Policy) -> Sequence[Result[Handled[A], Failed[E]]]:
+        """Run the pipeline, and tell of each Result."""
+        results = self.process.run(records, policy)
+        if self.on_result is not None:
+            for result in results:
+                tell(self.on_result, result, who="on_result")
+        return results
 
     @override
     def _called(self) -> str:
@@ -88,6 +109,7 @@ def lambda_handler(
     delivery: Delivery[E] = retry(),  # noqa: B008 (frozen)
     *,
     margin: timedelta = timedelta(seconds=1),
+    on_result: OnResult[A, E] | None = None,
 ) -> LambdaFunction[A, E]:
     """Make the function that Lambda calls with each batch, of a pipeline and of what becomes of failures.
 
@@ -98,15 +120,21 @@ def lambda_handler(
     Nothing is started with less than `margin` left until Lambda's timeout, so that the answer still gets out:
     what has not started is `OutOfTime` and comes again.
 
+    `on_result` is told of each Result of a batch, of successes too, in the order in which the pipeline gives them: for
+    metrics, say. This is when all handlers have run, before the delivery reports failures. A coroutine function is
+    awaited. What it raises is logged, and changes nothing else.
+
     The function fails with `NotAStreamEvent` if the event is none of a DynamoDB stream, and with
     `BatchFailed` if it was called with less than `margin` left or if no answer can say what has to come
     again. Lambda then sends the whole batch again. `lambda_handler` itself fails with `Misuse` if the margin
     is negative, or an argument is none of what it should be.
     """
     _check_types(process, delivery, margin)
+    if on_result is not None:
+        check_listener(on_result, "on_result", "count")
     if margin < timedelta():
         raise Misuse(f"margin={margin} should not be negative")
-    return LambdaFunction(process, delivery, margin)
+    return LambdaFunction(process, delivery, margin, on_result=on_result)
 
 
 def _check_types(process: object, delivery: object, margin: object) -> None:

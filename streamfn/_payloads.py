@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from binascii import a2b_base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypedDict, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol, Self, TypeAlias, TypedDict, cast, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, override
 
 from streamfn._failures import Failed
 from streamfn._records import (
@@ -31,17 +32,11 @@ from streamfn._records import (
     unit_of,
 )
 
-# Envelopes: the shapes in which records reach a function, told apart by what they look like.
+# Shapes: those in which records reach a function, told apart by what they look like.
 #
 # An event source mapping of a DynamoDB stream sends records as they are, one of a Kinesis stream sends each
 # within an entry of Kinesis's own, a pipe of EventBridge sends a bare list, and an OnFailure destination in S3
 # keeps the event of an invocation within a document about it.
-
-Sender: TypeAlias = Literal["mapping", "pipe", "destination"]
-"""Whose shape the payload has: an event source mapping's, a pipe's, or that of a document in an OnFailure destination.
-
-It decides how an answer names what has to come again; a destination waits for none.
-"""
 
 KINESIS: Final = "aws:kinesis"
 """How an entry names the service that it comes from, if that is Kinesis Data Streams."""
@@ -57,23 +52,15 @@ class NotAStreamEvent(ValueError):
     """
 
 
-class Envelope(NamedTuple):
-    """What a payload holds: the entries of a batch, who sends such, and whether they came through Kinesis."""
-
-    sender: Sender
-    entries: list[object]
-    through_kinesis: bool
-
-
-def opened(payload: object) -> Envelope:
+def open_payload(payload: object) -> Payload:
     """Find the entries of a payload. Fails with `NotAStreamEvent`, which names what the payload is instead."""
     if isinstance(payload, list):
-        return _envelope("pipe", cast("object", payload))  # isinstance knows the list, not what is in it
+        return _opened(PipeEvent, cast("object", payload))  # isinstance knows the list, not what is in it
     if not is_map(payload):
         raise NotAStreamEvent(f"{_EXPECTED}, got {json_type(payload)}")
     if "Records" not in payload:
         return _document(payload)
-    return _envelope("mapping", payload["Records"])
+    return _opened(StreamEvent, payload["Records"])
 
 
 def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -89,7 +76,7 @@ def is_of_a_window(document: Mapping[str, object]) -> bool:
     return is_map(document.get("timeWindowInfo")) or is_map(member(document.get("payload"), "window"))
 
 
-def _document(payload: Mapping[str, object]) -> Envelope:
+def _document(payload: Mapping[str, object]) -> Payload:
     """Open a document, whose shape is that of "Adding an on-failure destination" in the AWS Lambda Developer Guide."""
     if about_a_batch(payload) is None:
         what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
@@ -114,15 +101,15 @@ def _document(payload: Mapping[str, object]) -> Envelope:
             ) from None
     if not is_map(event) or "Records" not in event:
         raise NotAStreamEvent(f"{_EXPECTED}, got an OnFailure document whose payload has no Records")
-    return _envelope("destination", event["Records"])
+    return _opened(OnFailureDocument, event["Records"])
 
 
-def _envelope(sender: Sender, records: object) -> Envelope:
+def _opened(shape: type[Payload], records: object) -> Payload:
     if not isinstance(records, list):
         raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {json_type(records)}")
     entries = cast("list[object]", records)  # isinstance knows the list, not what is in it
     through_kinesis = bool(entries) and _source(entries[0]) != EVENT_SOURCE and _is_of_kinesis(entries)
-    return Envelope(sender, entries, through_kinesis)
+    return shape(entries, through_kinesis=through_kinesis)
 
 
 def _is_of_kinesis(entries: Iterable[object]) -> bool:
@@ -236,34 +223,34 @@ def _seconds(written: object, precision: object) -> object:
         return written
 
 
-# The first stage: from the payload that a function receives to its stream records.
+# The first stage: from entries to stream records, each of which is routed and then checked.
 #
-# `read` checks each record once. An entry that does not pass stays in the list as a `MalformedRecord`: it has a
-# place in the batch, and losing sight of it would lose it.
+# An entry that does not pass the check stays in the list as a `MalformedRecord`: it has a place in the batch, and
+# losing sight of it would lose it.
 
-W = TypeVar("W", bound="Way")
+R = TypeVar("R", bound="Routable")
 
 
-class Way(Protocol):
-    """Where a record goes: to a fork if there is one, where `choose` gives the way from there."""
+class Routable(Protocol):
+    """A route: with `select`, it leads to a choice, which gives the route of a record from there."""
 
     @property
-    def choose(self) -> Callable[[RawRecord], Self | None] | None:
-        """Find the way that a record goes, which is None if nobody wants it."""
+    def select(self) -> Callable[[RawRecord], Self | None] | None:
+        """Find the route of a record; None if no handler is there for it."""
         ...
 
 
-Ways: TypeAlias = Callable[[str | None], Mapping[EventName, W | None]]
-"""Where records go, by the name of their table (None where there is none) and by what happened to the item."""
+Lookup: TypeAlias = Callable[[str | None], Mapping[EventName, R | None]]
+"""Finds routes, by the name of a table (None where there is none) and by what happened to the item."""
 
-Take: TypeAlias = Callable[[int, Record, W | None], object]
-"""Takes a record: its index in the batch, itself, and the way that it goes, which is None for a malformed one."""
+Feed: TypeAlias = Callable[[int, Record, R | None], object]
+"""Takes a record: its index in the batch, itself, and its route, which is None for a malformed one."""
 
 
 class _Anywhere:
-    """The way of records that are not to go anywhere in particular."""
+    """The route of records that are not to go anywhere in particular."""
 
-    choose: None = None
+    select: None = None
 
 
 _ANYWHERE: Final = dict.fromkeys(EVENT_NAMES, _Anywhere())
@@ -271,6 +258,212 @@ _ANYWHERE: Final = dict.fromkeys(EVENT_NAMES, _Anywhere())
 
 def _anywhere(_: str | None) -> Mapping[EventName, _Anywhere]:
     return _ANYWHERE
+
+
+def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> None:
+    """Have entries of a DynamoDB stream taken as records, but for those whose route is None, which are not checked."""
+    arn: object = object()  # that of the record before, whose routes are known
+    routes: Mapping[EventName, R | None] = {}
+    type_of, json_object, text = _names()
+    # Entries are taken for JSON objects until something shows that one is none.
+    for position, entry in enumerate(cast("list[Any]", entries)):
+        is_sound = False
+        try:
+            if entry["eventSourceARN"] != arn:
+                arn = entry["eventSourceARN"]
+                table = table_of(as_text(arn))
+                # without a table in the ARN, the record says which table it is of
+                routes = {} if table is None else lookup(table)
+            route = routes[entry["eventName"]]
+            if route is None:
+                continue
+            if route.select is not None and (route := route.select(entry)) is None:
+                identity = entry.get("userIdentity")
+                if identity is None or not ("PrincipalId" in identity or "Type" in identity):
+                    continue  # and a record of GetRecords is chosen by the names that Lambda sends
+            # What `_problem` asks, of a record as Lambda writes it, in the fewest steps; any other it judges itself.
+            change = entry["dynamodb"]
+            event_id = entry["eventID"]
+            identity = entry.get("userIdentity", entry)
+            is_sound = (
+                type_of(entry) is json_object
+                and type_of(change) is json_object
+                and type_of(event_id) is text
+                and event_id
+                and entry["eventSource"] == "aws:dynamodb"
+                and type_of(change["Keys"]) is json_object
+                and type_of(change.get("NewImage", change)) is json_object
+                and type_of(change.get("OldImage", change)) is json_object
+                and (identity is entry or not ("PrincipalId" in identity or "Type" in identity))
+            )
+        except (KeyError, TypeError):
+            route = None
+        if route is not None and is_sound:
+            record = StreamRecord()
+            record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
+            feed(position, record, route)
+        else:
+            feed_records(lookup, [record_of(entry, position)], feed, position)
+
+
+def _names() -> tuple[Callable[[object], object], object, object]:
+    """Give what is looked at for each record, for names that are local, which are found faster."""
+    return type, dict, str
+
+
+def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], start: int = 0) -> None:
+    """Have records taken that have been read, but for those whose route is None; the first has the index `start`."""
+    arn: object = object()
+    routes: Mapping[EventName, R | None] | None = None
+    for position, record in enumerate(records, start):
+        if isinstance(record, MalformedRecord):
+            if not _is_unwanted(record, lookup):
+                feed(position, record, None)
+            continue
+        raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        if (named := raw.get("eventSourceARN")) != arn:
+            arn, table = named, table_of(as_text(named))
+            routes = None if table is None else lookup(table)
+        route = (lookup(record.table_name) if routes is None else routes)[raw["eventName"]]
+        if route is not None and route.select is not None:
+            route = route.select(raw)
+        if route is not None:
+            feed(position, record, route)
+
+
+def _is_unwanted(record: MalformedRecord, lookup: Lookup[Routable]) -> bool:
+    """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
+    name = member(record.raw, "eventName")
+    if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
+        return False
+    route = lookup(record.table_name)[name]
+    if route is not None and route.select is not None:
+        route = route.select(cast("RawRecord", record.raw))  # patterns take whatever they are given
+    return route is None
+
+
+# Payloads: their records, and how whoever sent them is answered, which decides what comes again.
+
+
+class BatchItemFailure(TypedDict):
+    """The identifier of a record that has to come again."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """A function's answer to Lambda; an empty list says that the whole batch is settled."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+class BatchFailed(Exception):
+    """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
+
+
+class Payload(Sequence[Record]):
+    """The records of a payload, which are read when somebody asks for them.
+
+    A pipeline that nobody has asked before reads and routes them in one go, and leaves out what no handler is there
+    for before that is checked. `entries` are what the payload holds.
+    """
+
+    __slots__ = ("_read", "_through_kinesis", "entries")
+
+    def __init__(self, entries: list[object], *, through_kinesis: bool) -> None:
+        """Take the entries of a batch, and whether they came through Kinesis."""
+        self.entries: list[object] = entries
+        self._through_kinesis = through_kinesis
+        self._read: list[Record] | None = None
+
+    def feed(self, lookup: Lookup[R], feed: Feed[R]) -> None:
+        """Have the records taken, but for those whose route is None."""
+        if self._read is None and not self._through_kinesis:
+            _feed_entries(lookup, self.entries, feed)
+        else:
+            feed_records(lookup, self.records, feed)
+
+    def answer(self, open_failures: Sequence[Failed[object]]) -> BatchResponse:
+        """Name to the sender the records of failures, which have to come again.
+
+        Fails with `BatchFailed` where a failed record has no identifier that the sender knows, and for failures of a
+        sender that waits for no answer.
+        """
+        if not open_failures:
+            return {"batchItemFailures": []}
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in self._named(open_failures)]}
+
+    @abstractmethod
+    def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
+        """Name the records of failures as the sender knows them. Fails with `BatchFailed`."""
+        ...
+
+    @property
+    def records(self) -> list[Record]:
+        """The records, in the order of the batch, one for each entry: one that is no record is a `MalformedRecord`."""
+        if self._read is None:
+            records: list[Record] = []
+            if self._through_kinesis:
+                records = records_of(self.entries)
+            else:
+                _feed_entries(_anywhere, self.entries, lambda _, record, __: records.append(record))
+            self._read = records
+        return self._read
+
+    @override
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self.records[index]
+
+    @override
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+
+class StreamEvent(Payload):
+    """The event of an event source mapping, of a DynamoDB stream or of a Kinesis stream.
+
+    With ReportBatchItemFailures on the mapping, Lambda takes the lowest sequence number in the answer as its checkpoint
+    and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB",
+    "Reporting batch item failures"; it does the same for Kinesis). So one number says all that an answer can say.
+    """
+
+    __slots__ = ()
+
+    @override
+    def _named(self, failures: Sequence[Failed[object]]) -> list[str]:
+        return [min(_numbers(failures), key=magnitude)]  # their lengths differ, so text would not do
+
+
+class PipeEvent(Payload):
+    """The list of a pipe, which goes by the `eventID` of each record that has to come again.
+
+    See "Amazon EventBridge Pipes batching and concurrency" in the Amazon EventBridge User Guide.
+    """
+
+    __slots__ = ()
+
+    @override
+    def _named(self, failures: Sequence[Failed[object]]) -> list[str]:
+        return _event_ids(failures)
+
+
+class OnFailureDocument(Payload):
+    """The document of an OnFailure destination with its records. Its sender waits for no answer."""
+
+    __slots__ = ()
+
+    @override
+    def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
+        fail_whole(failures)
+        return ()  # as of no failures
 
 
 def read(payload: object) -> list[Record]:
@@ -291,148 +484,7 @@ def read(payload: object) -> list[Record]:
     ...
     streamfn._payloads.NotAStreamEvent: expected the event of a DynamoDB stream, ..., got records of aws:sqs
     """
-    return records_in(opened(payload))
-
-
-def records_in(envelope: Envelope) -> list[Record]:
-    """Take the records out of an opened payload; see `read`."""
-    records: list[Record] = []
-    _read(_anywhere, envelope, lambda _, record, __: records.append(record))
-    return records
-
-
-def read_for(ways: Ways[W], payload: object, take: Take[W]) -> None:
-    """Do what `read` does, and have the records taken, but for those whose way is None.
-
-    What nobody wants is left out before it is checked. Fails with `NotAStreamEvent` as `read` does.
-    """
-    _read(ways, opened(payload), take)
-
-
-def _read(ways: Ways[W], envelope: Envelope, take: Take[W]) -> None:
-    if envelope.through_kinesis:
-        take_for(ways, records_of(envelope.entries), take)
-        return
-    arn: object = object()  # that of the record before, whose ways are known
-    ways_of_arn: Mapping[EventName, W | None] = {}
-    type_of, json_object, text = _names()
-    # Entries are taken for JSON objects until something shows that one is none.
-    for position, entry in enumerate(cast("list[Any]", envelope.entries)):
-        is_sound = False
-        try:
-            if entry["eventSourceARN"] != arn:
-                arn = entry["eventSourceARN"]
-                table = table_of(as_text(arn))
-                ways_of_arn = (
-                    {} if table is None else ways(table)
-                )  # without one, the record says which table it is of
-            way = ways_of_arn[entry["eventName"]]
-            if way is None:
-                continue
-            if way.choose is not None and (way := way.choose(entry)) is None:
-                identity = entry.get("userIdentity")
-                if identity is None or not ("PrincipalId" in identity or "Type" in identity):
-                    continue  # and a record of GetRecords is chosen by the names that Lambda sends
-            # What `_problem` asks, of a record as Lambda writes it, in the fewest steps; any other it judges itself.
-            change = entry["dynamodb"]
-            event_id = entry["eventID"]
-            identity = entry.get("userIdentity", entry)
-            is_sound = (
-                type_of(entry) is json_object
-                and type_of(change) is json_object
-                and type_of(event_id) is text
-                and event_id
-                and entry["eventSource"] == "aws:dynamodb"
-                and type_of(change["Keys"]) is json_object
-                and type_of(change.get("NewImage", change)) is json_object
-                and type_of(change.get("OldImage", change)) is json_object
-                and (identity is entry or not ("PrincipalId" in identity or "Type" in identity))
-            )
-        except (KeyError, TypeError):
-            way = None
-        if way is not None and is_sound:
-            record = StreamRecord()
-            record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
-            take(position, record, way)
-        else:
-            take_for(ways, [record_of(entry, position)], take, position)
-
-
-def _names() -> tuple[Callable[[object], object], object, object]:
-    """Give what is looked at for each record, for names that are local, which are found faster."""
-    return type, dict, str
-
-
-def take_for(ways: Ways[W], records: Iterable[Record], take: Take[W], start: int = 0) -> None:
-    """Have records taken that have been read, but for those whose way is None; the first has the index `start`."""
-    arn: object = object()
-    ways_of_arn: Mapping[EventName, W | None] | None = None
-    for position, record in enumerate(records, start):
-        if isinstance(record, MalformedRecord):
-            if not _is_unwanted(record, ways):
-                take(position, record, None)
-            continue
-        if (named := record.event_source_arn) != arn:
-            arn, table = named, table_of(named)
-            ways_of_arn = None if table is None else ways(table)
-        way = (ways(record.table_name) if ways_of_arn is None else ways_of_arn)[record.event_name]
-        if way is not None and way.choose is not None:
-            way = way.choose(record._raw)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
-        if way is not None:
-            take(position, record, way)
-
-
-def _is_unwanted(record: MalformedRecord, ways: Ways[Way]) -> bool:
-    """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
-    name = member(record.raw, "eventName")
-    if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
-        return False
-    way = ways(record.table_name)[name]
-    if way is not None and way.choose is not None:
-        way = way.choose(cast("RawRecord", record.raw))  # patterns take whatever they are given
-    return way is None
-
-
-# Answers to whoever sent a batch, which decide what comes again.
-#
-# With ReportBatchItemFailures on the event source mapping, Lambda takes the lowest sequence number in the
-# answer as its checkpoint and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS
-# Lambda with Amazon DynamoDB", "Reporting batch item failures"; it does the same for Kinesis). So one number
-# says all that an answer can say. A pipe of EventBridge goes by the `eventID` of each record that has to come
-# again (Amazon EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency"). Who hands in a
-# document of an OnFailure destination waits for no answer, and is told by an exception.
-
-
-class BatchItemFailure(TypedDict):
-    """The identifier of a record that has to come again."""
-
-    itemIdentifier: str
-
-
-class BatchResponse(TypedDict):
-    """A function's answer to Lambda; an empty list says that the whole batch is settled."""
-
-    batchItemFailures: list[BatchItemFailure]
-
-
-class BatchFailed(Exception):
-    """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
-
-
-def answer(open_failures: Sequence[Failed[object]], sender: Sender = "mapping") -> BatchResponse:
-    """Name to a sender the records of failures, which have to come again.
-
-    Fails with `BatchFailed` where a failed record has no identifier that the sender knows, and for failures of a
-    sender that waits for no answer.
-    """
-    if not open_failures:
-        return {"batchItemFailures": []}
-    if sender == "destination":
-        fail_whole(open_failures)
-    if sender == "pipe":
-        return {"batchItemFailures": [{"itemIdentifier": each} for each in _event_ids(open_failures)]}
-    # Their lengths differ, so text would not do.
-    return {"batchItemFailures": [{"itemIdentifier": min(_numbers(open_failures), key=magnitude)}]}
+    return open_payload(payload).records
 
 
 def fail_whole(open_failures: Sequence[Failed[object]]) -> None:

@@ -11,24 +11,22 @@ from typing import (
     Generic,
     NamedTuple,
     Never,
-    Protocol,
     TypeAlias,
     cast,
-    runtime_checkable,
 )
 
 from returns.result import Result
 from typing_extensions import TypeVar, override
 
-from streamfn._dataclasses import IS_AS_KNOWN, Value, Wrappable
+from streamfn._dataclasses import Value, Wrappable
 from streamfn._errors import Misuse, kind_of, not_for_lambda
 from streamfn._events import EVENTS, ImageDecoder, event_factory
 from streamfn._execution.calls import check_finished
-from streamfn._execution.plan import UNROUTED, Choose, Gate, Stop, Way
-from streamfn._execution.run import Passage, Passages, Results, Singles, Tasks, series
+from streamfn._execution.policy import UNROUTED, CompiledRoute, Policy, Select, Step
+from streamfn._execution.run import Run, Strategy, series
 from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Handler
-from streamfn._payloads import read_for, take_for
+from streamfn._payloads import Payload, feed_records, open_payload
 from streamfn._records import EVENT_NAMES, EventName, ImageName, RawRecord, Record
 from streamfn._tables import Table, compiled_table
 
@@ -36,13 +34,13 @@ if TYPE_CHECKING:
     from streamfn._patterns.matching import Matcher
 
 
-# Forks: the way of a record where patterns decide which handlers of its table and kind it passes.
+# Dispatch by pattern: the route of a record where patterns decide which handlers of its table and kind it passes.
 #
 # That is decided on the raw record, before anything is made of it. Where all patterns are about the text of one
-# attribute, as those of the entities of one table are, it costs one look-up however many they are.
+# attribute, as those of the entities of one table are, a route is one look-up however many there are.
 
 
-class Branch(NamedTuple):
+class Binding(NamedTuple):
     """A handler for records of a table, if they match its pattern; `strategy` is the index of what runs it."""
 
     strategy: int
@@ -53,55 +51,59 @@ class Branch(NamedTuple):
 ODD: Final = (RecursionError, ValueError, OverflowError)
 """What a matcher raises of a record that no stream has, nested thousands deep, say. Nobody's handlers lose it then."""
 
-Build: TypeAlias = Callable[[Sequence[Branch]], Way | None]
-"""Makes the way past handlers, or None of no handlers."""
+Compile: TypeAlias = Callable[[Sequence[Binding]], CompiledRoute | None]
+"""Makes the route of handlers, or None of no handlers."""
 
 
-def way_of(branches: Sequence[Branch], build: Build) -> Way | None:
-    """Make the way of the records of one table's name and kind, which may lead to a fork."""
+def compile_route(bindings: Sequence[Binding], compile_steps: Compile) -> CompiledRoute | None:
+    """Make the route of the records of one table's name and kind, which may lead to a choice by pattern."""
     matchers = list(
-        {id(each): each for branch in branches if (each := compiled_table(branch.table).matcher)}.values()
+        {id(each): each for binding in bindings if (each := compiled_table(binding.table).matcher)}.values()
     )
     if not matchers:
-        return build(branches)
+        return compile_steps(bindings)
     if len(matchers) == 1:
-        return Way((), 0, _by_one(branches, matchers[0], build))
-    by_each = _by_each(branches, matchers, build)
+        return CompiledRoute((), 0, _by_one(bindings, matchers[0], compile_steps))
+    by_each = _by_each(bindings, matchers, compile_steps)
     paths = {matcher.path for matcher in matchers}
     if len(paths) == 1 and (path := paths.pop()) is not None:
-        return Way((), 0, _by_text(branches, path, build, by_each))
-    return Way((), 0, by_each)
+        return CompiledRoute((), 0, _by_text(bindings, path, compile_steps, by_each))
+    return CompiledRoute((), 0, by_each)
 
 
-def _by_one(branches: Sequence[Branch], matcher: Matcher, build: Build) -> Choose:
+def _by_one(bindings: Sequence[Binding], matcher: Matcher, compile_steps: Compile) -> Select:
     """Ask the only pattern."""
-    all_of_them = build(branches)
-    others = build([branch for branch in branches if compiled_table(branch.table).matcher is None])
+    all_of_them = compile_steps(bindings)
+    others = compile_steps([binding for binding in bindings if compiled_table(binding.table).matcher is None])
     matches = matcher.matches
 
-    def choose(record: RawRecord) -> Way | None:
+    def select(record: RawRecord) -> CompiledRoute | None:
         try:
             return all_of_them if matches(record) else others
         except ODD:
             return all_of_them
 
-    return choose
+    return select
 
 
-def _by_each(branches: Sequence[Branch], matchers: Sequence[Matcher], build: Build) -> Choose:
-    """Ask each pattern. A way is made when the first record takes it."""
-    ways: dict[tuple[bool, ...], Way | None] = {}
+def _by_each(bindings: Sequence[Binding], matchers: Sequence[Matcher], compile_steps: Compile) -> Select:
+    """Ask each pattern. A route is made when the first record takes it."""
+    routes: dict[tuple[bool, ...], CompiledRoute | None] = {}
 
-    def choose(record: RawRecord) -> Way | None:
+    def select(record: RawRecord) -> CompiledRoute | None:
         answers = tuple([may_match(matcher, record) for matcher in matchers])
-        if answers not in ways:
+        if answers not in routes:
             matching = [matcher for matcher, answer in zip(matchers, answers, strict=True) if answer]
-            ways[answers] = build(
-                [branch for branch in branches if compiled_table(branch.table).matcher in {None, *matching}]
+            routes[answers] = compile_steps(
+                [
+                    binding
+                    for binding in bindings
+                    if compiled_table(binding.table).matcher in {None, *matching}
+                ]
             )
-        return ways[answers]
+        return routes[answers]
 
-    return choose
+    return select
 
 
 def may_match(matcher: Matcher, record: RawRecord) -> bool:
@@ -112,24 +114,28 @@ def may_match(matcher: Matcher, record: RawRecord) -> bool:
         return True
 
 
-def _by_text(branches: Sequence[Branch], path: tuple[str, ...], build: Build, by_each: Choose) -> Choose:
+def _by_text(
+    bindings: Sequence[Binding], path: tuple[str, ...], compile_steps: Compile, by_each: Select
+) -> Select:
     """Look the text up at the end of the path that all patterns are about."""
     from streamfn._patterns.matching import text_at  # loaded by the table that has a pattern
 
-    matchers = [compiled_table(branch.table).matcher for branch in branches]
+    matchers = [compiled_table(binding.table).matcher for binding in bindings]
     texts = {text for matcher in matchers if matcher for text in matcher.values}
-    ways = {
-        text: build([branch for branch in branches if _is_for(compiled_table(branch.table).matcher, text)])
+    routes = {
+        text: compile_steps(
+            [binding for binding in bindings if _is_for(compiled_table(binding.table).matcher, text)]
+        )
         for text in texts
     }
-    others = build([branch for branch in branches if compiled_table(branch.table).matcher is None])
+    others = compile_steps([binding for binding in bindings if compiled_table(binding.table).matcher is None])
     text_of = text_at(path)
 
-    def choose(record: RawRecord) -> Way | None:
+    def select(record: RawRecord) -> CompiledRoute | None:
         text = text_of(record)
-        return by_each(record) if text is None else ways.get(text, others)
+        return by_each(record) if text is None else routes.get(text, others)
 
-    return choose
+    return select
 
 
 def _is_for(matcher: Matcher | None, text: str) -> bool:
@@ -140,15 +146,6 @@ def _is_for(matcher: Matcher | None, text: str) -> bool:
 #
 # A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs one look-up in
 # a dictionary.
-
-
-@runtime_checkable
-class Strategy(Protocol):
-    """In which order handlers run, and how many at a time: `series`, or what `concurrent` makes."""
-
-    def run(self, passages: Sequence[Passage], gate: Gate, results: Results, /) -> None:
-        """Run the handlers of records, which come in the order of the batch, and settle each that is wanted."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -165,11 +162,11 @@ def handler_names(routes: Sequence[Route]) -> list[str]:
     return list(dict.fromkeys(handler.name for route in routes for handler in route.handlers))
 
 
-_ASTRAY: Final[Mapping[EventName, Way | None]] = dict.fromkeys(EVENT_NAMES, UNROUTED)
+_ALL_UNROUTED: Final[Mapping[EventName, CompiledRoute | None]] = dict.fromkeys(EVENT_NAMES, UNROUTED)
 
 
-class Ways:
-    """Where records go, by the name of their table and by what happened to the item."""
+class RoutingTable:
+    """The routes of records, by the name of their table and by what happened to the item."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         """Sort the handlers of all routes by what they are for.
@@ -179,39 +176,38 @@ class Ways:
         """
         orders = _orders(routes)
         self.strategies: tuple[Strategy, ...] = tuple(dict.fromkeys(route.strategy for route in routes))
-        found: dict[str, dict[EventName, list[Branch]]] = {}
+        found: dict[str, dict[EventName, list[Binding]]] = {}
         for route in routes:
             index = self.strategies.index(route.strategy)
             kinds = found.setdefault(route.table.name, {event_name: [] for event_name in EVENT_NAMES})
             for handler in route.handlers:
                 for event_name in EVENTS[handler.kind]:
-                    kinds[event_name].append(Branch(index, route.table, handler))
-        self._ways: dict[str, Mapping[EventName, Way | None]] = {
+                    kinds[event_name].append(Binding(index, route.table, handler))
+        self._routes: dict[str, Mapping[EventName, CompiledRoute | None]] = {
             name: {
-                event_name: way_of(branches, partial(_past, event_name, orders))
-                for event_name, branches in kinds.items()
+                event_name: compile_route(bindings, partial(_compile_steps, event_name, orders))
+                for event_name, bindings in kinds.items()
             }
             for name, kinds in found.items()
         }
         self.declared: tuple[str, ...] = tuple(found)
-        batched = any(handler.batched for route in routes for handler in route.handlers)
-        self.are_for_singles: bool = IS_AS_KNOWN and self.strategies == (series,) and not batched
-        """Whether records can go the way of `Singles`."""
 
-    def __call__(self, table_name: str | None) -> Mapping[EventName, Way | None]:
-        """Look up where the records of a table go, which is None for those that nobody handles."""
-        return self._ways.get(table_name or "", _ASTRAY)
+    def lookup(self, table_name: str | None) -> Mapping[EventName, CompiledRoute | None]:
+        """Look up the routes of the records of a table, which are None for those that nobody handles."""
+        return self._routes.get(table_name or "", _ALL_UNROUTED)
 
 
-def _past(event_name: EventName, orders: Mapping[str, int], branches: Sequence[Branch]) -> Way | None:
-    """Make the way of records of a kind past handlers."""
+def _compile_steps(
+    event_name: EventName, orders: Mapping[str, int], bindings: Sequence[Binding]
+) -> CompiledRoute | None:
+    """Make the route of records of a kind past handlers."""
     parts: Parts = {}
-    stops: list[tuple[int, Stop]] = []
-    for strategy, table, handler in branches:
+    steps: list[tuple[int, Step]] = []
+    for strategy, table, handler in bindings:
         part = _finder(parts, table, handler.keys)
         event = event_factory(handler.kind, event_name, handler.name, part)
-        stops.append((strategy, Stop(orders[handler.name], handler, event)))
-    return Way(stops, len(parts)) if stops else None
+        steps.append((strategy, Step(orders[handler.name], handler, event)))
+    return CompiledRoute(steps, len(parts)) if steps else None
 
 
 Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], ImageDecoder]
@@ -305,11 +301,11 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
     """
 
     routes: tuple[Route, ...]
-    _ways: Ways = field(init=False, repr=False, compare=False)
+    _routing: RoutingTable = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the handlers' names, and sort the handlers by what they are for."""
-        object.__setattr__(self, "_ways", Ways(self.routes))
+        object.__setattr__(self, "_routing", RoutingTable(self.routes))
 
     @override
     def _called(self) -> str:
@@ -325,34 +321,21 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
         Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, with `Misuse` if Lambda calls it,
         with a context beside the payload, and with nothing else.
         """
-        if self._ways.are_for_singles:
-            singles = Singles(self._ways.declared)
-            read_for(self._ways, payload, singles.take)
-            return cast("list[Result[Handled[A_co], Failed[E_co]]]", singles.results)
-        gate = Gate()
-        passages = Passages(gate, self._ways.declared)
-        read_for(self._ways, payload, passages.take)
-        return self._run(passages, gate)
+        return self.run(open_payload(payload), Policy())
 
-    def run(self, records: Sequence[Record], gate: Gate) -> list[Result[Handled[A_co], Failed[E_co]]]:
-        """Run all handlers that the gate lets through; what it bars has a Result that says so.
+    def run(self, records: Sequence[Record], policy: Policy) -> list[Result[Handled[A_co], Failed[E_co]]]:
+        """Run all handlers whose tasks the policy admits; a task that it refuses has a Result that says so.
 
-        What the gate knows as settled has none.
+        A task that the policy knows as settled has none. A payload that nobody has read yet is read on the way, and
+        what nobody handles is not even checked.
         """
-        passages = Passages(gate, self._ways.declared)
-        take_for(self._ways, records, passages.take)
-        return self._run(passages, gate)
-
-    def _run(self, passages: Passages, gate: Gate) -> list[Result[Handled[A_co], Failed[E_co]]]:
-        of_strategies = passages.of_strategies
-        for due in of_strategies.values():
-            gate.expects(Tasks(due))
-        for number, (strategy, due) in enumerate(of_strategies.items()):
-            gate.deadline.share(len(of_strategies) - number)
-            self._ways.strategies[strategy].run(due, gate, passages.results)
-        results = [result for result in passages.results if result is not None]
+        run = Run(policy, self._routing.strategies, self._routing.declared)
+        if isinstance(records, Payload):
+            records.feed(self._routing.lookup, run.feed)
+        else:
+            feed_records(self._routing.lookup, records, run.feed)
         # Each is of the types of its handler, whose union pipeline() has made A_co and E_co.
-        return cast("list[Result[Handled[A_co], Failed[E_co]]]", results)
+        return cast("list[Result[Handled[A_co], Failed[E_co]]]", run.finish())
 
 
 def _check_types(table: object, handlers: Sequence[object], strategy: object) -> None:

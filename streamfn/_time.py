@@ -64,11 +64,24 @@ class Deadline:
     A call starts only if, besides the margin, as much time is left as the longest call so far has taken.
     """
 
-    __slots__ = ("_asked", "_began", "_half", "_kept", "_longest", "_margin", "_remaining", "is_endless")
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_half",
+        "_kept",
+        "_longest",
+        "_margin",
+        "_remaining",
+        "is_endless",
+        "is_running",
+    )
 
     def __init__(self, remaining: SecondsLeft = no_end, margin: float = 0.0) -> None:
         """Store the time until the function is ended, and the margin to keep of it, both in seconds."""
         self.is_endless: bool = remaining is no_end
+        # Whether a call has begun, by itself, when `reached` was asked last. The next reading of the clock ends it, so
+        # that there is one reading a call.
+        self.is_running: bool = False
         self._remaining = remaining
         self._margin = margin
         self._kept = margin  # with the reserve
@@ -82,8 +95,17 @@ class Deadline:
         """Whether it is too late to start a call."""
         if self.is_endless:
             return False
-        self._asked = left = self._remaining()
+        left = self._remaining()
+        if self.is_running:
+            self._end(left)
+        self._asked = left
         return left - self._kept <= self._longest
+
+    def _end(self, left: float) -> None:
+        """End the call that began when `reached` was asked last, now that so much is left."""
+        self.is_running = False
+        if (took := self._asked - left) > self._longest:
+            self._longest = took
 
     def share(self, among: int) -> None:
         """Leave a share of the time to each of so many, of which the first begins now."""
@@ -115,7 +137,7 @@ class Deadline:
     def returned(self) -> None:
         """Record the end of the call that started after the last call of `reached`."""
         if not self.is_endless:
-            self._longest = max(self._longest, self._asked - self._remaining())
+            self._end(self._remaining())
 
     def hurries(self, calls: int) -> bool:
         """Return whether this many waiting calls should wait no longer.
@@ -125,7 +147,10 @@ class Deadline:
         """
         if self.is_endless:
             return False
-        left = self.seconds_left()
+        left = self._remaining()
+        if self.is_running:
+            self._end(left)
+        left -= self._kept
         if left < self._half:
             self._half = left / 2
             return True

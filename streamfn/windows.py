@@ -28,11 +28,12 @@ from streamfn._lambda import LambdaContext
 from streamfn._payloads import (
     BatchFailed,
     BatchItemFailure,
-    Envelope,
     NotAStreamEvent,
+    OnFailureDocument,
+    Payload,
+    PipeEvent,
     fail_whole,
-    opened,
-    records_in,
+    open_payload,
 )
 from streamfn._pipeline import may_match
 from streamfn._records import (
@@ -86,7 +87,7 @@ class Window(Value):
 class WindowEvent(NamedTuple):
     """The contents of an invocation: records, window, the state as Lambda kept it, and whether the window ends."""
 
-    envelope: Envelope
+    payload: Payload
     window: Window
     state: Mapping[str, object]
     ends: bool
@@ -94,13 +95,13 @@ class WindowEvent(NamedTuple):
 
 def window_event(event: object) -> WindowEvent:
     """Parse the event of a window. Raises `NotAStreamEvent` for any other payload."""
-    envelope = opened(event)
-    if envelope.sender == "destination":
+    payload = open_payload(event)
+    if isinstance(payload, OnFailureDocument):
         raise NotAStreamEvent(
             "expected the event of a tumbling window, got an OnFailure document: the event that failed is its payload, "
             "with the window and the state of then, and Lambda takes no state from an answer to it any more"
         )
-    if envelope.sender == "pipe":
+    if isinstance(payload, PipeEvent):
         raise NotAStreamEvent(
             "expected the event of a tumbling window, got the list of a pipe, which has no windows: make the function "
             "with lambda_handler(), or have an event source mapping call it"
@@ -124,7 +125,7 @@ def window_event(event: object) -> WindowEvent:
         as_text(event.get("eventSourceARN")) or "",
         terminated_early=early,
     )
-    return WindowEvent(envelope, window, state or {}, ends=early or event["isFinalInvokeForWindow"] is True)
+    return WindowEvent(payload, window, state or {}, ends=early or event["isFinalInvokeForWindow"] is True)
 
 
 # States: the fold of a window so far, as the JSON that Lambda keeps for the next invocation.
@@ -236,7 +237,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         previous state.
         """
         told = window_event(event)
-        before, records = self._states.read(told.state), records_in(told.envelope)
+        before, records = self._states.read(told.state), told.payload.records
         folded = self._folded(before, records)
         kept = self._kept(folded)
         if kept is None:  # the record at fault matters only now

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from returns.result import Failure, Result, Success
@@ -12,22 +13,26 @@ from streamfn import (
     BatchFailed,
     Delivery,
     Failed,
+    Handled,
     InsertEvent,
     Misuse,
     NotAStreamEvent,
     OutOfTime,
+    RemoveEvent,
     Strategy,
     acknowledge,
     batched,
     concurrent,
     lambda_handler,
     on_insert,
+    on_remove,
     pipeline,
     retry,
     router,
     series,
 )
-from streamfn.testing import FixedTime, insert_event, lambda_context, lambda_event
+from streamfn.ledgers import MemoryLedger
+from streamfn.testing import FixedTime, insert_event, lambda_context, lambda_event, remove_event
 from tests.cards import Card, cards
 
 A, B, C = (insert_event(Card(number, title)) for number, title in enumerate("abc"))
@@ -227,3 +232,102 @@ def test_what_there_is_no_time_to_report_is_named_in_the_log_whatever_it_lacks(
     assert "late on id-1 (Refused)" in caplog.text
     assert "no handler on b (Malformed)" in caplog.text
     assert "no handler on a record without identifiers (Malformed)" in caplog.text
+
+
+def test_a_chunk_waits_no_longer_for_records_of_another_kind_when_half_of_the_time_has_gone() -> None:
+    clock = Clock(60 * SECOND, 10 * SECOND)
+
+    def remove(event: RemoveEvent[Card]) -> Result[str, str]:
+        clock.context.remaining -= clock.each
+        clock.seen.append(event.old_image.title)
+        return Success("removed")
+
+    def insert(events: Sequence[InsertEvent[Card]]) -> Result[str, str]:
+        clock.seen.extend(event.new_image.title for event in events)
+        return Success("inserted")
+
+    process = pipeline(cards, on_insert(batched(insert)), on_remove(remove))
+    removed = [remove_event(Card(number, str(number))) for number in range(1, 5)]
+    lambda_handler(process)(lambda_event(A, *removed), clock.context)
+    assert clock.seen == ["1", "2", "3", "a", "4"]
+
+
+def test_each_result_is_told_in_order_before_failures_are_reported() -> None:
+    told: list[str] = []
+
+    def refuse_b(event: InsertEvent[Card]) -> Result[str, str]:
+        title = event.new_image.title
+        return Failure(title) if title == "b" else Success(title)
+
+    def listen(result: Result[Handled[str], Failed[str]]) -> None:
+        told.append(result.unwrap().value if isinstance(result, Success) else repr(result.failure().reason))
+
+    def report(failed: Failed[str]) -> None:
+        told.append(f"reported {failed.reason!r}")
+
+    handler = lambda_handler(pipeline(cards, on_insert(refuse_b)), retry(report=report), on_result=listen)
+    handler(lambda_event(A, B, C), None)
+    assert told == ["a", "Refused(str)", "Stopped()", "reported Refused(str)"]
+
+
+def test_a_coroutine_function_is_told_of_results_too() -> None:
+    told: list[object] = []
+
+    async def listen(result: Result[Handled[str], Failed[str]]) -> None:
+        told.append(result.unwrap().value)
+
+    clock = Clock(60 * SECOND, SECOND)
+    lambda_handler(pipeline(cards, on_insert(clock.take)), on_result=listen)(
+        lambda_event(A, B), clock.context
+    )
+    assert told == ["a", "b"]
+
+
+def test_whoever_is_told_of_results_changes_nothing_by_raising(caplog: pytest.LogCaptureFixture) -> None:
+    def listen(_: Result[Handled[str], Failed[str]]) -> None:
+        raise LookupError("data")
+
+    clock = Clock(60 * SECOND, SECOND)
+    handler = lambda_handler(pipeline(cards, on_insert(clock.take)), on_result=listen)
+    assert handler(lambda_event(A, B), clock.context) == {"batchItemFailures": []}
+    assert clock.seen == ["a", "b"]
+    assert [
+        record.message.startswith("on_result raised LookupError on: <Success: Handled('take'")
+        for record in caplog.records
+    ] == [True, True]
+    assert "data" not in caplog.text
+
+
+def test_what_cannot_be_told_of_results_is_refused() -> None:
+    clock = Clock(SECOND, SECOND)
+    process = pipeline(cards, on_insert(clock.take))
+    with pytest.raises(Misuse, match="on_result=count"):
+        lambda_handler(process, on_result=cast("Callable[[object], None]", "count"))
+
+    def generator(_: object) -> Generator[None]:
+        yield
+
+    with pytest.raises(Misuse, match="the on_result is a generator function"):
+        lambda_handler(process, on_result=cast("Callable[[object], None]", generator))
+
+
+@pytest.mark.parametrize("ledger", [None, MemoryLedger()], ids=["without a ledger", "with one"])
+def test_the_clock_is_read_once_for_each_call_of_a_handler(ledger: MemoryLedger | None) -> None:
+    def readings(count: int) -> int:
+        asked = 0
+
+        class Counting:
+            def get_remaining_time_in_millis(self) -> int:
+                nonlocal asked
+                asked += 1
+                return 60_000
+
+        clock = Clock(60 * SECOND, SECOND)
+        handler = lambda_handler(pipeline(cards, on_insert(clock.take)), retry(ledger=ledger))
+        numbers = range(1, count + 1)
+        events = [insert_event(Card(number, "a"), event_id=f"of {count}: {number}") for number in numbers]
+        handler(lambda_event(*events), Counting())
+        assert len(clock.seen) == count
+        return asked
+
+    assert readings(20) - readings(10) == 10

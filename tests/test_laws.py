@@ -26,7 +26,7 @@ from streamfn import (
     series,
 )
 from streamfn._delivery.plain import Process
-from streamfn._execution.plan import Gate, StoppingGate
+from streamfn._execution.policy import Policy, StopAtFirstFailure
 from streamfn._records import Record, magnitude
 from streamfn._time import Clock, Deadline
 from streamfn.testing import insert_event, lambda_event
@@ -89,7 +89,7 @@ class Broken:
         self, _: Sequence[Record], process: Process[str], deadline: Deadline, __: Clock, /
     ) -> list[Failed[str]]:
         """Have one of the failed records come again."""
-        results = process(StoppingGate(deadline) if self.stops else Gate(deadline))
+        results = process(StopAtFirstFailure(deadline) if self.stops else Policy(deadline))
         failures = [result.failure() for result in results if isinstance(result, Failure)]
         chosen = self.choose([failed.record.sequence_number or "" for failed in failures] or [""])
         return [failed for failed in failures if failed.record.sequence_number == chosen]

@@ -35,7 +35,7 @@ from streamfn import (
     read,
     router,
 )
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, remove_event, values
 from tests.cards import STREAM, Card, Json, cards, event, record
 
@@ -166,7 +166,7 @@ def test_a_record_without_the_arn_of_its_stream_says_itself_which_table_it_is_of
     """Whether all records are told apart first, as a function does, or while they are read."""
     process = pipeline(cards, on_insert(announce))
     theirs, others = (record(eventSourceARN=None, tableName=name) for name in ("prod-Card", "prod-Deck"))
-    for results in (process(event(theirs, others)), process.run(read(event(theirs, others)), Gate())):
+    for results in (process(event(theirs, others)), process.run(read(event(theirs, others)), Policy())):
         assert 1 == len(values(results))
         assert [Unrouted(None, "prod-Deck")] == [failed.reason for failed in failures(results)]
 

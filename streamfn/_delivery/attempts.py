@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from streamfn._delivery.session import Book, UnderWay, key_of
-from streamfn._execution.plan import Place, Turn
+from streamfn._execution.policy import OrderingKey, Task
 from streamfn._failures import Reason
 from streamfn._records import MalformedRecord, Record
 from streamfn._time import Clock
@@ -184,14 +184,14 @@ class Standings:
         self._worked: dict[str, datetime] = {}
         self._down: dict[str, datetime] = {}
 
-    def failed(self, turn: Turn) -> None:
+    def failed(self, task: Task) -> None:
         """Take note that a handler has failed."""
-        self._down.setdefault(turn.name, self._book[key_of(turn)].since or self._clock.now)
+        self._down.setdefault(task.name, self._book[key_of(task)].since or self._clock.now)
 
-    def succeeded(self, turn: Turn) -> None:
+    def succeeded(self, task: Task) -> None:
         """Take note that a handler has succeeded."""
-        self._worked[turn.name] = self._clock.now
-        self._down.pop(turn.name, None)
+        self._worked[task.name] = self._clock.now
+        self._down.pop(task.name, None)
 
     def end(self) -> None:
         """Judge anew, by all that the run has come to."""
@@ -204,28 +204,28 @@ class Standings:
         for handler, since in self._down.items():
             self._health.failed(handler, since, self._standing(handler).failing_behind)
 
-    def waited_longest(self, turn: Turn) -> bool:
+    def waited_longest(self, task: Task) -> bool:
         """Whether a pair has reached its limits however its handler stands."""
-        return self._are_reached(turn, self._limits.longest)
+        return self._are_reached(task, self._limits.longest)
 
-    def gives_up(self, turn: Turn, entry: Entry) -> bool:
+    def gives_up(self, task: Task, entry: Entry) -> bool:
         """Whether a pair has reached its limits, where its handler has succeeded on nothing since in this run."""
         if entry.since is None or entry.attempts < self._limits.attempts:
             return False
-        return self._are_reached(turn, self._wait(turn, entry.since))
+        return self._are_reached(task, self._wait(task, entry.since))
 
-    def _are_reached(self, turn: Turn, wait: timedelta) -> bool:
-        entry = self._book[key_of(turn)]
+    def _are_reached(self, task: Task, wait: timedelta) -> bool:
+        entry = self._book[key_of(task)]
         # What is known from other batches of a handler that has worked in this one is over.
-        down_since = None if turn.name in self._worked else self._health.down_since(turn.name)
+        down_since = None if task.name in self._worked else self._health.down_since(task.name)
         if wait == self._limits.longest and down_since is not None and entry.since is not None:
             entry = replace(entry, since=min(entry.since, down_since))  # its outage has been waited for
-        return self._limits.are_reached(entry, turn.record, self._clock.now, wait)
+        return self._limits.are_reached(entry, task.record, self._clock.now, wait)
 
-    def _wait(self, turn: Turn, since: datetime) -> timedelta:
+    def _wait(self, task: Task, since: datetime) -> timedelta:
         """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
-        standing = self._standing(turn.name)
-        works = turn.position < standing.last_success or self._health.has_worked_since(turn.name, since)
+        standing = self._standing(task.name)
+        works = task.position < standing.last_success or self._health.has_worked_since(task.name, since)
         if works and len(standing.failing_behind) <= _FEW:
             return timedelta()
         return self._limits.wait(failing=max(standing.failing, 1), works_beside=standing.works_beside)
@@ -238,31 +238,31 @@ class Standings:
     def _judged(self, handler: str) -> _Standing:
         failing: list[tuple[int, str]] = []
         last_success = -1
-        for turn in self._under_way.expected:
-            if turn.name == handler and (entry := self._book.known(key_of(turn))) is not None:
+        for task in self._under_way.expected:
+            if task.name == handler and (entry := self._book.known(key_of(task))) is not None:
                 if entry.state == "handled":
-                    last_success = max(last_success, turn.position)
+                    last_success = max(last_success, task.position)
                 elif entry.since is not None and not entry.settled:
-                    failing.append((turn.position, entry.pair.record))
+                    failing.append((task.position, entry.pair.record))
         behind = frozenset(record for position, record in failing if position > last_success)
         elsewhere = frozenset[str]() if handler in self._worked else self._health.failing(handler)
         return _Standing(last_success, behind, len(behind | elsewhere), self._book.has_handled(handler))
 
 
-# Turns that are tried again within a run: a handler that works for other records is asked once more.
+# Tasks that are tried again within a run: a handler that works for other records is asked once more.
 #
 # Lambda waits longer each time before it sends a batch again. A handler that succeeds meanwhile is not down, so
-# the wait would be for nothing, and all records behind the batch would wait with it. A failed turn is therefore
+# the wait would be for nothing, and all records behind the batch would wait with it. A failed task is therefore
 # due again once its handler has succeeded on one other record since, after the next failure on three, then on
 # seven, and so on: the faster a service answers, the sooner it is asked.
 #
-# A turn that has no attempt left is refused for good only if its handler has succeeded both before and after
+# A task that has no attempt left is refused for good only if its handler has succeeded both before and after
 # the failure, within the run. One that failed before the first success is due once more: the service may have
 # been down until then.
 
 
-class FailedTurn(NamedTuple):
-    """A turn that has failed by itself, and is still open; `is_last` says that it is not tried again.
+class FailedTask(NamedTuple):
+    """A task that has failed by itself, and is still open; `is_last` says that it is not tried again.
 
     `due` is the count of its handler's successes from which on it is to be looked at, and `number` puts those in order
     that are due at once.
@@ -270,39 +270,39 @@ class FailedTurn(NamedTuple):
 
     due: int
     number: int
-    turn: Turn
+    task: Task
     reason: Reason[object]
     is_last: bool
 
 
 class Again:
-    """Keeps the failed turns of a run, and those that are held back behind them."""
+    """Keeps the failed tasks of a run, and those that are held back behind them."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._worked: set[str] = set()
         self._successes: Counter[str] = Counter()
-        self._failures: Counter[Turn] = Counter()
-        self._since: dict[Turn, int] = {}
+        self._failures: Counter[Task] = Counter()
+        self._since: dict[Task, int] = {}
         self._number = 0
-        self._failed: dict[str, list[FailedTurn]] = {}  # heaps
-        self._behind: dict[Place, list[tuple[int, int, Turn]]] = {}  # heaps, by position
-        self._ready: list[Turn] = []
+        self._failed: dict[str, list[FailedTask]] = {}  # heaps
+        self._behind: dict[OrderingKey, list[tuple[int, int, Task]]] = {}  # heaps, by position
+        self._ready: list[Task] = []
 
-    def failed(self, turn: Turn, reason: Reason[object], *, is_last: bool) -> None:
-        """Keep a turn that has failed by itself; `is_last` says that it has no attempt left."""
-        self._failures[turn] += 1
+    def failed(self, task: Task, reason: Reason[object], *, is_last: bool) -> None:
+        """Keep a task that has failed by itself; `is_last` says that it has no attempt left."""
+        self._failures[task] += 1
         self._number += 1
-        since = self._since.setdefault(turn, self._successes[turn.name])
-        due = since + (1 if is_last else 2 ** self._failures[turn] - 1)
-        is_last = is_last and turn.name in self._worked
-        failed = FailedTurn(due, self._number, turn, reason, is_last)
-        heappush(self._failed.setdefault(turn.name, []), failed)
+        since = self._since.setdefault(task, self._successes[task.name])
+        due = since + (1 if is_last else 2 ** self._failures[task] - 1)
+        is_last = is_last and task.name in self._worked
+        failed = FailedTask(due, self._number, task, reason, is_last)
+        heappush(self._failed.setdefault(task.name, []), failed)
 
-    def held(self, turn: Turn) -> None:
-        """Keep a turn that waits for an earlier one of its place."""
+    def held(self, task: Task) -> None:
+        """Keep a task that waits for an earlier one of its ordering key."""
         self._number += 1
-        heappush(self._behind.setdefault(turn.place, []), (turn.position, self._number, turn))
+        heappush(self._behind.setdefault(task.ordering_key, []), (task.position, self._number, task))
 
     def worked(self, handler: str) -> None:
         """Take note that a handler has succeeded, before anything has failed."""
@@ -313,44 +313,44 @@ class Again:
         self._worked.add(handler)
         self._successes[handler] += 1
 
-    def refused(self, handler: str) -> list[FailedTurn]:
+    def refused(self, handler: str) -> list[FailedTask]:
         """Have what is due tried again, and give what is not, though its handler works."""
-        failed, refused = self._failed.get(handler, []), list[FailedTurn]()
+        failed, refused = self._failed.get(handler, []), list[FailedTask]()
         while failed and failed[0].due <= self._successes[handler]:
             due = heappop(failed)
             if due.is_last:
                 refused.append(due)
             else:
-                self._ready.append(due.turn)
+                self._ready.append(due.task)
         return refused
 
-    def settled(self, place: Place) -> bool:
-        """Have the first turn tried that was held back behind one which is settled now; say whether there is one."""
-        behind = self._behind.get(place)
+    def settled(self, key: OrderingKey) -> bool:
+        """Have the first task tried that was held back behind one which is settled now; say whether there is one."""
+        behind = self._behind.get(key)
         if not behind:
             return False
         _, _, first = heappop(behind)
         self._ready.append(first)
         return True
 
-    def waits(self, places: Collection[Place]) -> bool:
-        """Whether a turn is held back at one of these places."""
-        return any(self._behind.get(place) for place in places)
+    def waits(self, keys: Collection[OrderingKey]) -> bool:
+        """Whether a task is held back under one of these ordering keys."""
+        return any(self._behind.get(key) for key in keys)
 
-    def ready(self, turns: Iterable[Turn]) -> None:
-        """Have turns tried now."""
-        self._ready += turns
+    def ready(self, tasks: Iterable[Task]) -> None:
+        """Have tasks tried now."""
+        self._ready += tasks
 
     @property
     def is_due(self) -> bool:
-        """Whether a turn is to be tried again now."""
+        """Whether a task is to be tried again now."""
         return bool(self._ready)
 
-    def take(self) -> list[Turn]:
-        """Take the turns that are to be tried again, of each place one."""
+    def take(self) -> list[Task]:
+        """Take the tasks that are to be tried again, of each ordering key one."""
         ready, self._ready = self._ready, []
         return ready
 
-    def left(self) -> list[FailedTurn]:
-        """List the failed turns that are not due."""
+    def left(self) -> list[FailedTask]:
+        """List the failed tasks that are not due."""
         return [each for failed in self._failed.values() for each in failed]

@@ -1,4 +1,4 @@
-"""The delivery with a ledger: its gate, and one invocation."""
+"""The delivery with a ledger: its policy, and one invocation."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from streamfn._delivery.plain import (
     what_raised,
 )
 from streamfn._delivery.processes import EndedNote, Marks, Notes, ThisProcess, ends_of, entries_of
-from streamfn._delivery.session import Book, Outbox, UnderWay, Writing, at_once, key_of
+from streamfn._delivery.session import Book, Outbox, UnderWay, Writing, at_once, key_of, parted
 from streamfn._errors import Misuse
-from streamfn._execution.plan import Gate, Place, Turn, Turns
+from streamfn._execution.policy import SKIP, OrderingKey, PlannedTasks, Policy, Skip, Task
 from streamfn._execution.run import location_for
 from streamfn._failures import (
     Failed,
@@ -47,7 +47,7 @@ from streamfn._failures import (
 )
 from streamfn._payloads import BatchFailed, fail_whole
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline, SecondsLeft
+from streamfn._time import Clock, Deadline
 from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
 from streamfn.ledgers._protocol import (
     Entry,
@@ -57,56 +57,13 @@ from streamfn.ledgers._protocol import (
     identity_of,
     namesakes_among,
     pair_of,
-    record_meant,
     stretch_of,
 )
 
 if TYPE_CHECKING:
     from streamfn._delivery.descriptions import DeliveryDescription, MappingNeeds
 
-# Batches that join the records of several streams, as no mapping sends them: each stream keeps a ledger of its
-# own.
-
-
-def parted(ledger: Ledger, scope: str, records: Sequence[Record]) -> Ledger:
-    """Have a ledger know each record of a batch under its own stream; one that names none is of the first.
-
-    Whoever joins streams (a test of two tables, a worker of one's own) may part them otherwise the next time, and
-    nobody would look for what the one knows under the name of the other.
-    """
-    first = next(filter(None, (record.event_source_arn for record in records)), "")
-    parts: dict[str, list[Record]] = {}
-    for record in records:
-        parts.setdefault(record.event_source_arn or first, []).append(record)
-    return _Apart(
-        ledger,
-        [
-            (stretch_of(scope, part), frozenset(identity_of(record) for record in part))
-            for part in parts.values()
-        ],
-    )
-
-
-class _Apart:
-    """Reads and writes a ledger stretch by stretch, each with the identities of the records that are of it."""
-
-    def __init__(self, ledger: Ledger, parts: Sequence[tuple[Stretch, frozenset[str]]]) -> None:
-        """Take the ledger and the parts of the batch."""
-        self._ledger = ledger
-        self._parts = parts
-
-    def read(self, _: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
-        """Give what is known of each part."""
-        return [entry for stretch, _ in self._parts for entry in self._ledger.read(stretch, seconds_left)]
-
-    def write(self, _: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        """Keep the entries of each part under its own stretch."""
-        for stretch, identities in self._parts:
-            if of_it := [entry for entry in entries if record_meant(entry.pair) in identities]:
-                self._ledger.write(stretch, of_it, seconds_left)
-
-
-# The gate of a delivery with a ledger: it lets through what is not settled, and enters what comes of it.
+# The policy of a delivery with a ledger: it admits what is not settled, and enters what comes of it.
 #
 # What fails holds back later records of its item, for its handler alone. What cannot succeed becomes a dead
 # letter, and counts as settled as soon as that is stored, which is before the next record of its item starts.
@@ -127,7 +84,7 @@ _ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a gate stands on: the stretch of the batch, the ledger that is told, and the clock it goes by.
+    """The ground that a policy stands on: the stretch of the batch, the ledger that is told, and the clock it goes by.
 
     `records` is how many there are in the batch, and `health` what is known of handlers from other batches.
     """
@@ -141,12 +98,17 @@ class Ground:
     health: Health
 
 
-class LedgerGate(Gate):
+class LedgerPolicy(Policy):
     """Bars what has to wait for its item, what there is no time for, and what hung too often.
 
     An alarm may ring in a thread of its own, so whatever it needs is changed under a lock. It must get through
     while letters are sent, which therefore are not.
+
+    A run is clean for as long as the ledger knows nothing of its tasks and each one succeeds. So is nearly every run,
+    and nothing is entered of its tasks: they are kept, for the moment in which one fails or time is up.
     """
+
+    remembers = True
 
     def __init__(self, deadline: Deadline, ground: Ground, book: Book, outbox: Outbox | None) -> None:
         """Begin a run with what the ledger knows of its pairs; without an outbox nothing is given up."""
@@ -154,12 +116,12 @@ class LedgerGate(Gate):
         self._ground = ground
         self._book = book
         self._outbox = outbox
-        self._held: set[Place] = set()
+        self._held: set[OrderingKey] = set()
         self._again = Again()
         self._watches = outbox is not None and bool(ground.health.watched)
-        # What hung before comes last, and each turn is put off once.
-        self._last: list[Turn] = []
-        self._put_off: set[Turn] = set()
+        # What hung before comes last, and each task is put off once.
+        self._last: list[Task] = []
+        self._put_off: set[Task] = set()
         self._has_news = False
         self._under_way = UnderWay()
         self._standings = Standings(book, self._under_way, ground.limits, ground.health, ground.clock)
@@ -177,6 +139,8 @@ class LedgerGate(Gate):
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
         self._most_in_a_row = ground.records.bit_length() + 2
+        self._is_clean = book.is_empty and not ground.writes_always and not self._watches
+        self._handled: list[Task] = []  # while the run is clean
         self._lock = RLock()
 
     def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
@@ -187,6 +151,7 @@ class LedgerGate(Gate):
             notes = self._notes = Notes(process, self._book, records)
             self._careful = notes.careful
             if notes.careful:
+                self._is_clean = False
                 self._has_news = True
             elif not process.has_noted:
                 notes.note_batch(records, self._ground.clock.now)
@@ -194,63 +159,72 @@ class LedgerGate(Gate):
                     process.noted()
 
     @override
-    def expects(self, turns: Turns, /) -> None:
-        self._under_way.expect(turns)
+    def planned(self, tasks: PlannedTasks, /) -> None:
+        self._under_way.expect(tasks)
 
     @override
-    def settled(self, turn: Turn, /) -> bool:
+    def is_settled(self, task: Task, /) -> bool:
         self._under_way.prepared = None
-        if self._outbox is not None and turn.name and self._outbox.holds(turn):
+        if self._outbox is not None and task.name and self._outbox.holds(task):
             self._send(self._outbox)
-        return self._book.settled(key_of(turn))
+        return self._book.settled(key_of(task))
 
     @override
-    def bars(self, turn: Turn, /) -> Reason[Never] | None:
-        if self._held and turn.place in self._held:
-            return HeldBack()
-        with self._lock:  # an alarm that rings after `reached` was asked has to find the turn
+    def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
+        if not self._is_clean:
+            if self.is_settled(task):
+                return SKIP
+            if self._held and task.ordering_key in self._held:
+                return HeldBack()
+        with self._lock:  # an alarm that rings after `reached` was asked has to find the task
             if self.deadline.reached:
                 return OutOfTime()
-            # What failed is tried once more after its patience is over; what hangs would only hang once more.
-            entry = self._book.known(key_of(turn))
-            if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
-                if self._standings.gives_up(turn, entry) and self._passes_over(entry):
-                    return given_up(entry.attempts)
-                if self._puts_off(turn, entry):
-                    return HeldBack()
-            if self._careful and not self._is_noted_in_time(turn):
-                return OutOfTime()
-            self._under_way.prepared = turn
+            if not self._is_clean and (refusal := self._refusal(task)) is not None:
+                return refusal
+            self._under_way.prepared = task
             return None
 
-    def _puts_off(self, turn: Turn, entry: Entry) -> bool:
+    def _refusal(self, task: Task) -> Reason[Never] | None:
+        """Say why a task may not start though there is time, from what is known of it."""
+        # What failed is tried once more after its patience is over; what hangs would only hang once more.
+        entry = self._book.known(key_of(task))
+        if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
+            if self._standings.gives_up(task, entry) and self._passes_over(entry):
+                return given_up(entry.attempts)
+            if self._puts_off(task, entry):
+                return HeldBack()
+        return OutOfTime() if self._careful and not self._is_noted_in_time(task) else None
+
+    def _puts_off(self, task: Task, entry: Entry) -> bool:
         """Have what used up all time be the last that is tried, or nothing behind it would ever have its turn."""
-        if not entry.attempts or turn in self._put_off:
+        if not entry.attempts or task in self._put_off:
             return False
         self._watches = True
-        self._put_off.add(turn)
-        self._last.append(turn)
+        self._put_off.add(task)
+        self._last.append(task)
         return True
 
     @override
-    def alone(self, turn: Turn, /) -> bool:
-        entry = self._book.known(key_of(turn))
+    def isolated(self, task: Task, /) -> bool:
+        if self._is_clean:
+            return False
+        entry = self._book.known(key_of(task))
         return entry is not None and entry.alone and not entry.settled
 
     @override
-    def exclusive(self, turn: Turn, /) -> bool:
-        return self._careful or self.alone(turn)
+    def exclusive(self, task: Task, /) -> bool:
+        return self._careful or self.isolated(task)
 
     @override
-    def fails(self, turn: Turn, /) -> bool:
-        return self.alone(turn) and self._book[key_of(turn)].attempts >= self._ground.limits.attempts
+    def is_exhausted(self, task: Task, /) -> bool:
+        return self.isolated(task) and self._book[key_of(task)].attempts >= self._ground.limits.attempts
 
     @override
-    def answered(self, handler: str, /, *, succeeded: bool, fails: bool) -> None:
+    def answered(self, handler: str, /, *, succeeded: bool, exhausted: bool) -> None:
         if succeeded:
             self._failed_in_a_row[handler, True] = self._failed_in_a_row[handler, False] = 0
         else:
-            self._failed_in_a_row[handler, fails] = self._failed_in_a_row.get((handler, fails), 0) + 1
+            self._failed_in_a_row[handler, exhausted] = self._failed_in_a_row.get((handler, exhausted), 0) + 1
 
     @override
     def isolates(self, handler: str, /) -> bool:
@@ -258,47 +232,57 @@ class LedgerGate(Gate):
         return self._failed_in_a_row.get((handler, False), 0) < self._most_in_a_row
 
     @override
-    def tries(self, turn: Turn, /) -> bool:
-        in_a_row = self._failed_in_a_row.get((turn.name, self.fails(turn)), 0)
-        return in_a_row < self._most_in_a_row or not self.alone(turn)
+    def tries(self, task: Task, /) -> bool:
+        in_a_row = self._failed_in_a_row.get((task.name, self.is_exhausted(task)), 0)
+        return in_a_row < self._most_in_a_row or not self.isolated(task)
 
     @override
-    def began(self, call: int, turns: Iterable[Turn], /) -> None:
+    def started(self, tasks: Sequence[Task], /) -> None:
         with self._lock:
             if self._careful:
-                self._note(turns)
-            self._under_way.begin(call, turns)
-        self.deadline.began(call)
+                self._note(tasks)
+            self._under_way.begin(id(tasks), tasks)
+        super().started(tasks)
 
     @override
-    def ended(self, call: int, /) -> None:
+    def ended(self, tasks: Sequence[Task], /) -> None:
         with self._lock:
-            self._under_way.end(call)
-        self.deadline.ended(call)
+            self._under_way.end(id(tasks))
+        super().ended(tasks)
 
     @override
-    def succeeded(self, turn: Turn, /) -> None:
-        pair = key_of(turn)
-        with self._lock:
-            self._under_way.prepared = None
-            if self._careful:
-                self._noted.discard(pair)
-            if self._book.settle(pair, "handled"):
-                self._has_news = True
-            if self._watches:
-                self._note_success(turn)
-            else:
-                self._again.worked(turn.name)
-            if self._ground.writes_always:
-                self._writing.write_success()
-
-    @override
-    def failed(
-        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    def finished(
+        self, task: Task, reason: Reason[object] | None, /, *, alone: bool = True, isolated: bool = False
     ) -> None:
+        if reason is None:
+            with self._lock:
+                self._under_way.prepared = None
+                if self._is_clean:
+                    self._handled.append(task)
+                else:
+                    self._enter_success(task)
+        else:
+            self._failed(task, reason, alone=alone, isolated=isolated)
+
+    def _enter_success(self, task: Task) -> None:
+        pair = key_of(task)
+        if self._careful:
+            self._noted.discard(pair)
+        if self._book.settle(pair, "handled"):
+            self._has_news = True
+        if self._watches:
+            self._note_success(task)
+        else:
+            self._again.worked(task.name)
+        if self._ground.writes_always:
+            self._end_call()
+            self._writing.write_success()
+
+    def _failed(self, task: Task, reason: Reason[object], *, alone: bool, isolated: bool) -> None:
         with self._lock:
             self._under_way.prepared = None
-            pair, name = key_of(turn), type(reason).__name__
+            self._enter_handled()
+            pair, name = key_of(task), type(reason).__name__
             if self._careful:
                 self._noted.discard(pair)
             self._cut_short = self._cut_short or isinstance(reason, OutOfTime | HeldBack | Stopped)
@@ -314,29 +298,40 @@ class LedgerGate(Gate):
             )
             # A chunk that failed says nothing of the pair itself, which may have been sound for long.
             tried = alone and isinstance(reason, Refused | Raised)
-            gives_up = hopeless or (tried and self._standings.waited_longest(turn))
+            gives_up = hopeless or (tried and self._standings.waited_longest(task))
             if self._outbox is not None and gives_up:
-                self._outbox.put(turn, self._letter(turn, reason))
+                self._outbox.put(task, self._letter(task, reason))
             else:
-                self._hold(turn)
-                self._note_failure(turn, reason, tried=tried)
+                self._hold(task)
+                self._note_failure(task, reason, tried=tried)
         if self._outbox is not None and self._outbox.full:
             self._send(self._outbox)
 
+    def _enter_handled(self) -> None:
+        """Enter what has succeeded in a run that is clean no longer."""
+        if self._is_clean:
+            self._is_clean = False
+            for task in self._handled:
+                self._book.settle(key_of(task), "handled")
+                self._again.worked(task.name)
+            self._handled.clear()
+
     @override
-    def unwanted(self, turn: Turn, /) -> Unwanted | None:
+    def unwanted(self, task: Task, /) -> Unwanted | None:
         with self._lock:
             self._under_way.prepared = None
+            if self._is_clean:
+                return None
             if self._watches:
-                self._let_go(turn)
-            entry = self._book[key_of(turn)]
+                self._let_go(task)
+            entry = self._book[key_of(task)]
             failed = (
                 entry.attempts or entry.alone or entry.since is not None or entry.reason in _FAILED_UNTRIED
             )
             return Unwanted() if failed else None
 
     def dropped(self, records: Iterable[Record], failures: Iterable[Failed[object]]) -> list[Failed[Never]]:
-        """Drop what the ledger knows as open of records of the batch, and what has no turn in this run.
+        """Drop what the ledger knows as open of records of the batch, and what has no task in this run.
 
         Its handler is gone, or is for other kinds of change, or its table has another pattern: nothing would tell of
         the pair again. `failures` are those of the run. A record that reaches no handler at all is told by them.
@@ -345,7 +340,7 @@ class LedgerGate(Gate):
             owed = self._book.owed
             if not owed:  # as in nearly every run
                 return []
-            answered = {key_of(turn) for turn in self._under_way.expected}
+            answered = {key_of(task) for task in self._under_way.expected}
             reached = {pair.record for pair in answered}
             stray = {identity_of(failed.record) for failed in failures if failed.handler is None}
             here = {
@@ -382,8 +377,9 @@ class LedgerGate(Gate):
         with self._lock:
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
+            self._enter_handled()
             calls = self._under_way.calls
-            under_way = [key_of(turn) for turns in calls for turn in turns]
+            under_way = [key_of(task) for tasks in calls for task in tasks]
             for pair in under_way:
                 if len(under_way) == 1:
                     self._enter_failure(pair, reason)
@@ -407,8 +403,8 @@ class LedgerGate(Gate):
         if self._outbox is not None:
             self._standings.end()
             for failed in self._again.left():
-                if self._standings.gives_up(failed.turn, self._book[key_of(failed.turn)]):
-                    self._outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+                if self._standings.gives_up(failed.task, self._book[key_of(failed.task)]):
+                    self._outbox.put(failed.task, self._letter(failed.task, failed.reason))
             self._send(self._outbox)
             self._standings.tell()
         with self._lock:
@@ -447,83 +443,89 @@ class LedgerGate(Gate):
         """
         return self._outbox is not None or (self._notes is not None and self._notes.passes_over(entry))
 
-    def _hold(self, turn: Turn) -> None:
+    def _hold(self, task: Task) -> None:
         self._has_news = True
-        self._held.add(turn.place)
+        self._held.add(task.ordering_key)
 
-    def _note_failure(self, turn: Turn, reason: Reason[object], *, tried: bool) -> None:
-        """Have a turn tried again in this run once its handler works, or those before it are settled."""
+    def _note_failure(self, task: Task, reason: Reason[object], *, tried: bool) -> None:
+        """Have a task tried again in this run once its handler works, or those before it are settled."""
         if isinstance(reason, HeldBack):
-            if turn not in self._last:
-                self._again.held(turn)
+            if task not in self._last:
+                self._again.held(task)
         elif self._outbox is not None and isinstance(reason, Refused | Raised):
             self._watches = True
-            self._standings.failed(turn)
+            self._standings.failed(task)
             if tried:
-                attempts = self._book[key_of(turn)].attempts
-                self._again.failed(turn, reason, is_last=attempts >= self._ground.limits.attempts)
-                self._give_up(turn.name, self._outbox)
+                attempts = self._book[key_of(task)].attempts
+                self._again.failed(task, reason, is_last=attempts >= self._ground.limits.attempts)
+                self._give_up(task.name, self._outbox)
 
-    def _note_success(self, turn: Turn) -> None:
-        """Have turns tried again, and give up what has no attempt left: its handler works, and refuses it."""
-        self._standings.succeeded(turn)
-        self._again.succeeded(turn.name)
+    def _note_success(self, task: Task) -> None:
+        """Have tasks tried again, and give up what has no attempt left: its handler works, and refuses it."""
+        self._standings.succeeded(task)
+        self._again.succeeded(task.name)
         if self._outbox is not None:
-            self._give_up(turn.name, self._outbox)
-        self._let_go(turn)
+            self._give_up(task.name, self._outbox)
+        self._let_go(task)
 
     def _give_up(self, handler: str, outbox: Outbox) -> None:
         for failed in self._again.refused(handler):
-            outbox.put(failed.turn, self._letter(failed.turn, failed.reason))
+            outbox.put(failed.task, self._letter(failed.task, failed.reason))
         self.is_due = self._again.is_due
 
-    def _let_go(self, turn: Turn) -> None:
-        """Have what waits for a settled turn tried before anything else of its place."""
-        if self._again.settled(turn.place):
-            self._held.add(turn.place)
+    def _let_go(self, task: Task) -> None:
+        """Have what waits for a settled task tried before anything else of its place."""
+        if self._again.settled(task.ordering_key):
+            self._held.add(task.ordering_key)
         else:
-            self._held.discard(turn.place)
+            self._held.discard(task.ordering_key)
         self.is_due = self._again.is_due
 
     @override
-    def due(self) -> list[Turn]:
+    def due(self) -> list[Task]:
         with self._lock:
             self.is_due = False
-            turns = self._again.take()
+            tasks = self._again.take()
             # Taken all the same, because another strategy of the run could not run them.
             if self.deadline.reached:
                 return []
-            self._held.difference_update([turn.place for turn in turns])
-            return turns
+            self._held.difference_update([task.ordering_key for task in tasks])
+            return tasks
 
     @override
     def rests(self) -> bool:
-        if self._outbox is not None and self._again.waits(self._outbox.places):
+        if self._outbox is not None and self._again.waits(self._outbox.keys):
             self._send(self._outbox)
         if not self.is_due and self._last:
             self._again.ready(self._last)
             self._last, self.is_due = [], True
         return not self.is_due
 
+    def _end_call(self) -> None:
+        """End the call that is over before a store takes its time, which is none of the handler's."""
+        if self.deadline.is_running:
+            self.deadline.returned()
+
     def _send(self, outbox: Outbox) -> None:
+        self._end_call()
         sent = outbox.empty(self.deadline.seconds_for_stores)
         with self._lock:
-            for turn, letter, stored in sent:
+            for task, letter, stored in sent:
                 if not stored:
-                    self._hold(turn)
+                    self._hold(task)
                     continue
                 self._book.settle(letter.pair, "dead", letter.digest)
-                self._let_go(turn)
+                self._let_go(task)
 
-    def _letter(self, turn: Turn, reason: Reason[object]) -> DeadLetter:
-        pair = key_of(turn)
+    def _letter(self, task: Task, reason: Reason[object]) -> DeadLetter:
+        pair = key_of(task)
         entry = self._book[pair]
-        location = location_for(reason, turn.function)
+        location = location_for(reason, task.step.function)
         return DeadLetter(
             scope=self._ground.stretch.scope,
             pair=pair,
-            stream=turn.record.event_source_arn or self._ground.stretch.stream,
-            record=turn.record.raw,
+            stream=task.record.event_source_arn or self._ground.stretch.stream,
+            record=task.record.raw,
             reason=type(reason).__name__,
             detail=detail_of(reason),
             attempts=entry.attempts,
@@ -533,28 +535,30 @@ class LedgerGate(Gate):
             exception=exception_of(reason),
         )
 
-    def _is_noted_in_time(self, turn: Turn) -> bool:
-        """Note that a turn is about to be prepared, if it is not yet; say whether there is time left to do so."""
-        pair = key_of(turn)
+    def _is_noted_in_time(self, task: Task) -> bool:
+        """Note that a task is about to be prepared, if it is not yet; say whether there is time left to do so."""
+        pair = key_of(task)
         if pair in self._noted:
             return True
         self._noted.add(pair)
-        self._note([turn])
+        self._note([task])
         return not self.deadline.reached
 
-    def _note(self, turns: Iterable[Turn]) -> None:
+    def _note(self, tasks: Iterable[Task]) -> None:
         """Note which pairs a handler is called for, with all that is known by now."""
-        pairs = [key_of(turn) for turn in turns]
+        pairs = [key_of(task) for task in tasks]
         if self._notes is not None and not self._writing.pauses:
             self._notes.note_call(pairs, self._ground.clock.now)
             self._writing.write(self.deadline.seconds_left)
 
 
-class ClosedGate(Gate):
+class RefuseAll(Policy):
     """Starts nothing, because nobody knows what is settled already."""
 
+    remembers = True
+
     @override
-    def bars(self, turn: Turn, /) -> LedgerUnavailable:
+    def admit(self, task: Task, /) -> LedgerUnavailable:
         return LedgerUnavailable()
 
 
@@ -601,29 +605,29 @@ class RetryWithLedger(Generic[E_contra]):
             delivery = replace(self, ledger=parted(self.ledger, scope, records))
         entries = delivery._read(stretch, deadline)  # noqa: SLF001 (its own)
         if entries is None:
-            failures = failures_among(process(ClosedGate(deadline)))
+            failures = failures_among(process(RefuseAll(deadline)))
             return self._reported(failures, failures, deadline)
         outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
         always = self.write == "always"
         ground = Ground(stretch, delivery.ledger, clock, self.limits, always, len(records), self.health)
-        gate = LedgerGate(deadline, ground, Book(entries, self.limits.attempts), outbox)
+        policy = LedgerPolicy(deadline, ground, Book(entries, self.limits.attempts), outbox)
         with_end = math.isfinite(seconds := deadline.seconds_left())
-        call_off = clock.alarm(seconds, gate.time_is_up) if with_end else None
+        call_off = clock.alarm(seconds, policy.time_is_up) if with_end else None
         try:
             if self.this_process is not None:
-                gate.begins(records, self.this_process)
-            failures = failures_among(process(gate))
-            dropped = gate.dropped(records, failures)
-            gate.finish()
+                policy.begins(records, self.this_process)
+            failures = failures_among(process(policy))
+            dropped = policy.dropped(records, failures)
+            policy.finish()
         except BaseException:  # a handler ends the process, and is to use an attempt up
-            gate.process_ends()
+            policy.process_ends()
             raise
         finally:
             if call_off is not None:
                 call_off()
         if self.this_process is not None and not deadline.reached:
             self.this_process.settle_ended(self.ledger, clock.now)
-        still_open = [failed for failed in failures if gate.is_open(failed)]
+        still_open = [failed for failed in failures if policy.is_open(failed)]
         return self._reported([*failures, *dropped], still_open, deadline)
 
     def check(self) -> None:

@@ -15,7 +15,7 @@ from typing_extensions import TypeVar
 from streamfn._dataclasses import Value
 from streamfn._errors import Misuse, check_flag, check_function, shown
 from streamfn._execution.calls import call, check_finished, shortcoming
-from streamfn._execution.plan import Gate, StoppingGate
+from streamfn._execution.policy import Policy, StopAtFirstFailure
 from streamfn._failures import (
     Failed,
     Handled,
@@ -141,35 +141,41 @@ def raised_in(reason: Reason[object]) -> BaseException | None:
 
 def check_report(report: object, name: str) -> None:
     """Check that something can be told of failures. Fails with `Misuse` for what is no function or never runs."""
-    if report is log_failure:
-        return
-    check_function(report, "report", f"report={name}")
-    check_finished("", report, "report")
-    if isgeneratorfunction(report) or isasyncgenfunction(report):
-        raise Misuse("the report is a generator function, which nobody runs: leave out yield")
+    if report is not log_failure:
+        check_listener(report, "report", name)
 
 
-def tell(report: Callable[[Told], object], about: Told, log: logging.Logger = _log) -> None:
+def check_listener(listener: object, argument: str, name: str) -> None:
+    """Do the same for whatever is told of something, by the argument that it is and the name of one as it should be."""
+    check_function(listener, argument, f"{argument}={name}")
+    check_finished("", listener, argument)
+    if isgeneratorfunction(listener) or isasyncgenfunction(listener):
+        raise Misuse(f"the {argument} is a generator function, which nobody runs: leave out yield")
+
+
+def tell(
+    report: Callable[[Told], object], about: Told, log: logging.Logger = _log, *, who: str = "the report"
+) -> None:
     """Call a report and wait for it; that it raised or returned a Failure is logged, and changes nothing else.
 
-    Fails with the KeyboardInterrupt or SystemExit that it raised.
+    `who` is how messages name the report. Fails with the KeyboardInterrupt or SystemExit that it raised.
     """
     returned = call(cast("Callable[[object], object]", report), about)  # `call` takes any argument
-    if (reason := shortcoming(returned, "the report")) is None:
+    if (reason := shortcoming(returned, who)) is None:
         return
     on = f" on: {about!r}"
     match reason:
         case Raised(NotAResult() as problem):
             log.error("%s (told of %s)", shown(str(problem)), shown(repr(about)))
         case Raised(exception):
-            log.error("the report raised %s", what_raised(exception, on))
+            log.error("%s raised %s", who, what_raised(exception, on))
         case Refused(error):
             name = (
                 what_raised(error, on)
                 if isinstance(error, BaseException)
                 else shown(f"{type(error).__name__}{on}")
             )
-            log.error("the report returned a Failure of %s", name)
+            log.error("%s returned a Failure of %s", who, name)
         case _:
             assert_never(reason)
 
@@ -263,8 +269,8 @@ def _with_code(error: BaseException) -> str:
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
-Process: TypeAlias = Callable[[Gate], Sequence[Result[Handled[object], Failed[E]]]]
-"""Runs the handlers on a batch, as far as a gate lets it."""
+Process: TypeAlias = Callable[[Policy], Sequence[Result[Handled[object], Failed[E]]]]
+"""Runs the handlers on a batch, as far as a policy lets it."""
 
 
 class Delivery(Protocol[E_contra]):
@@ -310,7 +316,7 @@ class Acknowledge(Value, Generic[E_contra]):
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
     ) -> Sequence[Failed[object]]:
         """Run everything and report all failures; only what was not started for lack of time comes again."""
-        failures = failures_among(process(Gate(deadline)))
+        failures = failures_among(process(Policy(deadline)))
         send(self.report, failures, deadline.seconds_for_stores)
         return [failed for failed in failures if isinstance(failed.reason, OutOfTime)]
 
@@ -341,7 +347,7 @@ class Retry(Value, Generic[E_contra]):
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
     ) -> Sequence[Failed[object]]:
         """Run up to the first failure, and report all; none of them is settled."""
-        failures = failures_among(process(StoppingGate(deadline)))
+        failures = failures_among(process(StopAtFirstFailure(deadline)))
         send(self.report, failures, deadline.seconds_for_stores)
         if self.whole_batch:
             fail_whole(failures)

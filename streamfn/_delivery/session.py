@@ -1,4 +1,4 @@
-"""One run with a ledger: known and new entries, running calls, buffered letters, writes."""
+"""One run with a ledger: known and new entries, running calls, buffered letters, writes, ledgers of several streams."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ from typing import Final, Literal, TypeAlias, cast
 from streamfn._dataclasses import twin
 from streamfn._delivery.plain import what_raised
 from streamfn._errors import kind_of
-from streamfn._execution.plan import Place, Turn, Turns
+from streamfn._execution.policy import OrderingKey, PlannedTasks, Task
 from streamfn._failures import ProcessDied
+from streamfn._records import Record
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
-from streamfn.ledgers._protocol import Entry, Ledger, Pair, Stretch, Waiting, identity_of, merged
+from streamfn.ledgers._protocol import (
+    Entry,
+    Ledger,
+    Pair,
+    Stretch,
+    Waiting,
+    identity_of,
+    merged,
+    record_meant,
+    stretch_of,
+)
 
 # The book of a batch: what a ledger knows of its pairs, and what this invocation adds.
 
@@ -46,6 +57,11 @@ class Book:
         self._waiting_for = ""
         self._tells_of_waiting = False
         self._most = most
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any pair."""
+        return not self._known
 
     def __getitem__(self, pair: Pair) -> Entry:
         """Look a pair up; one that nothing is known of is open."""
@@ -168,51 +184,51 @@ def _settled(pair: Pair, state: Settled, letter: str) -> Entry:
     return finished
 
 
-def key_of(turn: Turn) -> Pair:
-    """Name a turn's pair, once for all that is asked about it."""
-    if turn.pair is None:
-        turn.pair = Pair._make((turn.name, identity_of(turn.record)))  # the quickest way to a pair
-    return turn.pair
+def key_of(task: Task) -> Pair:
+    """Name a task's pair, once for all that is asked about it."""
+    if task.pair is None:
+        task.pair = Pair._make((task.name, identity_of(task.record)))  # the quickest way to a pair
+    return task.pair
 
 
 # What is under way in a run: what an alarm finds begun and not ended, and what it finds not begun.
 
 
 class UnderWay:
-    """Follows the turns of a run: expected, `prepared` for a call or called by itself, and in a call that runs."""
+    """Follows the tasks of a run: expected, `prepared` for a call or called by itself, and in a call that runs."""
 
     def __init__(self) -> None:
         """Begin with nothing under way."""
-        self._expected: list[Turns] = []
-        self.prepared: Turn | None = None
-        self._running: dict[int, tuple[Turn, ...]] = {}
+        self._expected: list[PlannedTasks] = []
+        self.prepared: Task | None = None
+        self._running: dict[int, tuple[Task, ...]] = {}
 
     @property
-    def expected(self) -> Iterator[Turn]:
-        """All turns of the run, whatever has become of them."""
+    def expected(self) -> Iterator[Task]:
+        """All tasks of the run, whatever has become of them."""
         return chain.from_iterable(self._expected)
 
     def by_record(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Name each record of the run, and the handlers that have a turn on it, whatever has become of that."""
-        for turns in self._expected:
-            for record, handlers in turns.by_record():
+        """Name each record of the run, and the handlers that have a task on it, whatever has become of that."""
+        for tasks in self._expected:
+            for record, handlers in tasks.by_record():
                 yield identity_of(record), handlers
 
     @property
-    def calls(self) -> list[tuple[Turn, ...]]:
-        """The turns of each call that runs; one that is prepared (by its `where`, say) counts as a call."""
-        turn = self.prepared  # which another thread may set
-        prepared = [] if turn is None else [(turn,)]
+    def calls(self) -> list[tuple[Task, ...]]:
+        """The tasks of each call that runs; one that is prepared (by its `where`, say) counts as a call."""
+        task = self.prepared  # which another thread may set
+        prepared = [] if task is None else [(task,)]
         return [*self._running.values(), *prepared]
 
-    def expect(self, turns: Turns) -> None:
-        """Take note of turns that are going to come; they are gone through when somebody asks."""
-        self._expected.append(turns)
+    def expect(self, tasks: PlannedTasks) -> None:
+        """Take note of tasks that are going to come; they are gone through when somebody asks."""
+        self._expected.append(tasks)
 
-    def begin(self, call: int, turns: Iterable[Turn]) -> None:
+    def begin(self, call: int, tasks: Iterable[Task]) -> None:
         """Take note that a call begins, by a number that no other running one has."""
         self.prepared = None
-        self._running[call] = tuple(turns)
+        self._running[call] = tuple(tasks)
 
     def end(self, call: int) -> None:
         """Take note that a call has ended."""
@@ -233,31 +249,31 @@ class Outbox:
     def __init__(self, dead_letters: DeadLetters) -> None:
         """Begin with no letter."""
         self._dead_letters = dead_letters
-        self._waiting: list[tuple[Turn, DeadLetter]] = []
-        self.places: set[Place] = set()
+        self._waiting: list[tuple[Task, DeadLetter]] = []
+        self.keys: set[OrderingKey] = set()
 
-    def put(self, turn: Turn, letter: DeadLetter) -> None:
+    def put(self, task: Task, letter: DeadLetter) -> None:
         """Put a letter in."""
-        self._waiting.append((turn, letter))
-        self.places.add(turn.place)
+        self._waiting.append((task, letter))
+        self.keys.add(task.ordering_key)
 
     @property
     def full(self) -> bool:
         """Whether it holds as many letters as are sent together."""
         return len(self._waiting) >= _TOGETHER
 
-    def holds(self, turn: Turn) -> bool:
+    def holds(self, task: Task) -> bool:
         """Whether a letter of this handler and item waits: whether it is stored decides what may start."""
-        return bool(self.places) and turn.place in self.places
+        return bool(self.keys) and task.ordering_key in self.keys
 
-    def empty(self, seconds_left: SecondsLeft) -> list[tuple[Turn, DeadLetter, bool]]:
+    def empty(self, seconds_left: SecondsLeft) -> list[tuple[Task, DeadLetter, bool]]:
         """Send all letters, and say of each whether it is stored."""
         waiting, self._waiting = self._waiting, []
-        self.places.clear()
+        self.keys.clear()
         stored: Collection[str] = (
             self._send([letter for _, letter in waiting], seconds_left) if waiting else ()
         )
-        return [(turn, letter, letter.id in stored) for turn, letter in waiting]
+        return [(task, letter, letter.id in stored) for task, letter in waiting]
 
     def _send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
         try:
@@ -352,3 +368,45 @@ class Writing:
 def at_once() -> float:
     """Leave no time to wait in: what is written after each success must not take the time of the next one."""
     return 0.0
+
+
+# Batches that join the records of several streams, as no mapping sends them: each stream keeps a ledger of its
+# own.
+
+
+def parted(ledger: Ledger, scope: str, records: Sequence[Record]) -> Ledger:
+    """Have a ledger know each record of a batch under its own stream; one that names none is of the first.
+
+    Whoever joins streams (a test of two tables, a worker of one's own) may part them otherwise the next time, and
+    nobody would look for what the one knows under the name of the other.
+    """
+    first = next(filter(None, (record.event_source_arn for record in records)), "")
+    parts: dict[str, list[Record]] = {}
+    for record in records:
+        parts.setdefault(record.event_source_arn or first, []).append(record)
+    return _Apart(
+        ledger,
+        [
+            (stretch_of(scope, part), frozenset(identity_of(record) for record in part))
+            for part in parts.values()
+        ],
+    )
+
+
+class _Apart:
+    """Reads and writes a ledger stretch by stretch, each with the identities of the records that are of it."""
+
+    def __init__(self, ledger: Ledger, parts: Sequence[tuple[Stretch, frozenset[str]]]) -> None:
+        """Take the ledger and the parts of the batch."""
+        self._ledger = ledger
+        self._parts = parts
+
+    def read(self, _: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
+        """Give what is known of each part."""
+        return [entry for stretch, _ in self._parts for entry in self._ledger.read(stretch, seconds_left)]
+
+    def write(self, _: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        """Keep the entries of each part under its own stretch."""
+        for stretch, identities in self._parts:
+            if of_it := [entry for entry in entries if record_meant(entry.pair) in identities]:
+                self._ledger.write(stretch, of_it, seconds_left)

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 FINISHED: Final = frozenset({type(None), bool, int, float, str, bytes})
 """The types of most values, which are finished and hold nothing."""
 
+PLAIN: Final = Success if IS_AS_KNOWN else None
+"""The type of an answer whose value lies in the slot that `filled` fills; None where there is no such slot."""
+
 _DECORATORS: Final = frozenset({"returns.result", "returns.io"})
 """The modules of `safe`, `attempt` and `impure_safe`, which put into a Success whatever the function returns."""
 
@@ -327,8 +330,12 @@ def verdict(returned: object, who: str = "the handler") -> Verdict:
 
     Fails with the KeyboardInterrupt or SystemExit that the handler raised.
     """
+    given: Any = returned
+    kind = type(returned)  # a comparison with it narrows nothing, and leaves nothing half known
+    if kind is PLAIN and type(given._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
+        finished: Verdict = given
+        return finished
     try:
-        kind = type(returned)  # a comparison with it narrows nothing, and leaves nothing half known
         plain = returned if kind is Success else _without_io(returned)
         if isinstance(plain, Success):
             success = cast("Success[object]", plain)  # isinstance drops the type

@@ -1,4 +1,4 @@
-"""The strategy `concurrent`: one queue for each item, threads and coroutines."""
+"""The strategy `concurrent`: a queue for each ordering key, threads and coroutines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing_extensions import override
 
 from streamfn._errors import Misuse, kind_of
 from streamfn._execution.event_loop import Awaited, start
-from streamfn._execution.plan import Gate, Item
-from streamfn._execution.run import Call, Chunk, Half, Passage, Results, Task, Tasks, due_again, prepare
+from streamfn._execution.policy import ItemKey, PlannedTasks, Task
+from streamfn._execution.run import Chunk, Half, HandlerCall, Run
 from streamfn._failures import Raised
 
 if TYPE_CHECKING:
@@ -25,43 +25,43 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
 
-# Lanes: what has to keep its order, a handler's tasks on one item, or all of those of a batched handler.
+# Key queues: what has to keep its order, a handler's tasks on one item, or all of those of a batched handler.
 
 
-class Lane:
+class KeyQueue:
     """Tasks in the order in which they have to start, each after the end of the one before it.
 
-    Lanes compare by the place of their next task, so that the batch is worked off from its beginning.
+    Queues compare by the place of their next task, so that the batch is worked off from its beginning.
     """
 
     __slots__ = ("_halves", "_waits", "place", "tasks")
 
     def __init__(self, first: Task) -> None:
-        """Begin with a task."""
+        """Begin with a task; all tasks are of one handler."""
         self.place: int = first.result
         self.tasks: deque[Task] = deque((first,))
         self._halves: list[Half] = []  # the next one comes last
         self._waits = True
 
-    def __lt__(self, other: Lane) -> bool:
+    def __lt__(self, other: KeyQueue) -> bool:
         return self.place < other.place
 
     @property
     def asks(self) -> bool:
         """Whether its tasks have a `where`, which takes as long as it likes, and may end the process."""
-        return bool(self.tasks) and self.tasks[0].stop.where is not None
+        return bool(self.tasks) and self.tasks[0].step.where is not None
 
     def halve(self, halves: Sequence[Half]) -> None:
         """Have halves of a chunk come before all else."""
         self._halves.extend(reversed(halves))
 
-    def try_again(self, task: Task, waiting: list[Lane]) -> None:
+    def try_again(self, task: Task, waiting: list[KeyQueue]) -> None:
         """Have a task tried again before all that have not been tried."""
         self.tasks.appendleft(task)
         if not self._waits:
-            self.wait_again(waiting)
+            self.requeue(waiting)
 
-    def wait_again(self, waiting: list[Lane]) -> None:
+    def requeue(self, waiting: list[KeyQueue]) -> None:
         """Wait for the next turn, if there is one."""
         self._waits = True
         if self._halves:
@@ -73,70 +73,70 @@ class Lane:
             return
         heappush(waiting, self)
 
-    def advance(self, gate: Gate, results: Results, *, beside_others: bool) -> Call | None:
+    def advance(self, run: Run, *, beside_others: bool) -> HandlerCall | None:
         """Prepare tasks until there is something to call, or nothing left; what is exclusive not beside others."""
         while self._halves:
-            if (call := self._halves.pop().release(gate, results)) is not None:
+            if (call := self._halves.pop().release()) is not None:
                 return call
         if not self.tasks:
             return None
-        chunk = Chunk(self.tasks[0].stop, gate)
+        chunk = Chunk(self.tasks[0].step, run)
         while self.tasks and chunk.takes(self.tasks[0]):
-            if beside_others and gate.exclusive(self.tasks[0]):
+            if beside_others and run.policy.exclusive(self.tasks[0]):
                 break
             task = self.tasks.popleft()
-            if (event := prepare(task, gate, results)) is not None:
+            if (event := run.prepare(task)) is not None:
                 chunk.add(task, event)
-        return chunk.release(results)
+        return chunk.release()
 
 
-class Lanes:
-    """All lanes of a run; `waiting` are those that have something to do, as a heap: their places ascend."""
+class KeyQueues:
+    """All queues of a run; `waiting` are those that have something to do, as a heap: their places ascend."""
 
-    __slots__ = ("_lanes", "waiting")
+    __slots__ = ("_queues", "waiting")
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
-        """Sort tasks into lanes."""
-        self._lanes: dict[tuple[int, Item | None], Lane] = {}
-        for task in Tasks(passages):
+    def __init__(self, tasks: PlannedTasks) -> None:
+        """Sort tasks into queues."""
+        self._queues: dict[tuple[int, ItemKey | None], KeyQueue] = {}
+        for task in tasks:
             key = _key(task)
-            if (lane := self._lanes.get(key)) is None:
-                self._lanes[key] = Lane(task)
+            if (queue := self._queues.get(key)) is None:
+                self._queues[key] = KeyQueue(task)
             else:
-                lane.tasks.append(task)
-        self.waiting: list[Lane] = sorted(self._lanes.values())
+                queue.tasks.append(task)
+        self.waiting: list[KeyQueue] = sorted(self._queues.values())
 
-    def wait(self, gate: Gate, results: Results) -> bool:
-        """Have what is to be tried again tried before what comes after it in its lane; say whether any lane waits."""
-        if gate.is_due:
-            for task in reversed(due_again(gate, results)):  # the first one comes first in its lane
-                self._lanes[_key(task)].try_again(task, self.waiting)
+    def wait(self, run: Run) -> bool:
+        """Have what is to be tried again tried before what comes after it in its queue; say whether any queue waits."""
+        if run.policy.is_due:
+            for task in reversed(run.due()):  # the first one comes first in its queue
+                self._queues[_key(task)].try_again(task, self.waiting)
         return bool(self.waiting)
 
 
-def _key(task: Task) -> tuple[int, Item | None]:
-    return task.stop.order, None if task.stop.batched else task.subject.item
+def _key(task: Task) -> tuple[int, ItemKey | None]:
+    return task.step.order, None if task.step.batched else task.item
 
 
 # The strategy `concurrent`: handlers of one record, and records of different items, side by side.
 #
-# The calling thread structures images and asks the gate; only calls of handlers leave it, coroutine functions
+# The calling thread structures images and asks the policy; only calls of handlers leave it, coroutine functions
 # to the event loop and all others to threads.
 
-Finished: TypeAlias = "tuple[Lane, Call, object]"
-"""A call that has ended, its lane, and what came of it."""
+Completion: TypeAlias = "tuple[KeyQueue, HandlerCall, object]"
+"""A call that has ended, its queue, and what came of it."""
 
 
 class Concurrent:
     """Up to `workers` handlers at a time; `concurrent` makes it."""
 
-    __slots__ = ("__weakref__", "make_lanes", "make_threads", "workers")
+    __slots__ = ("__weakref__", "make_queues", "make_threads", "workers")
 
     def __init__(self, workers: int) -> None:
         """Take how many, and load what only this strategy needs, which is best done while the function starts."""
         from concurrent.futures import ThreadPoolExecutor
 
-        self.make_lanes: type[Lanes] = Lanes
+        self.make_queues: type[KeyQueues] = KeyQueues
         self.make_threads: type[ThreadPoolExecutor] = ThreadPoolExecutor
         self.workers: int = workers
 
@@ -144,10 +144,10 @@ class Concurrent:
     def __repr__(self) -> str:
         return f"Concurrent(workers={self.workers})"
 
-    def run(self, passages: Sequence[Passage], gate: Gate, results: Results) -> None:
+    def run(self, tasks: PlannedTasks, run: Run) -> None:
         """Run tasks side by side, those of one handler and item in their order, and settle each that is wanted.
 
-        A call that the gate wants to be exclusive has nothing beside it.
+        A call that the policy wants to be exclusive has nothing beside it.
         """
         if getattr(_worker, "strategy", None) == id(self):
             raise Misuse(
@@ -155,40 +155,41 @@ class Concurrent:
             )
         from queue import SimpleQueue
 
-        lanes = self.make_lanes(passages)
-        waiting = lanes.waiting
-        finished: SimpleQueue[Finished] = SimpleQueue()
+        policy = run.policy
+        queues = self.make_queues(tasks)
+        waiting = queues.waiting
+        completed: SimpleQueue[Completion] = SimpleQueue()
         running = 0
-        while waiting or running or not gate.rests():
+        while waiting or running or not policy.rests():
             awaited: list[Awaited] = []  # started all at once: to wake the loop costs more than to start them
             try:
-                while lanes.wait(gate, results) and running < self.workers:
-                    lane = heappop(waiting)
-                    if awaited and lane.asks:
+                while queues.wait(run) and running < self.workers:
+                    queue = heappop(waiting)
+                    if awaited and queue.asks:
                         ready, awaited = awaited, []
                         start(ready)
-                    call = lane.advance(gate, results, beside_others=running > 0)
+                    call = queue.advance(run, beside_others=running > 0)
                     if call is not None:
-                        call.begin(gate)
+                        call.begin()
                         running += 1
-                        finish = partial(_finish, finished, lane, call)
+                        finish = partial(_complete, completed, queue, call)
                         if call.is_async:
                             awaited.append((call.run_async(), finish))
                         else:
                             self._start(_Job(call, finish))
-                        exclusive = gate.exclusive(call.tasks[0])
+                        exclusive = policy.exclusive(call.tasks[0])
                     else:
-                        lane.wait_again(waiting)
-                        exclusive = bool(lane.tasks)
+                        queue.requeue(waiting)
+                        exclusive = bool(queue.tasks)
                     if exclusive:
                         break
             finally:  # what has begun is started, even where a `where` ends the process
                 if awaited:
                     start(awaited)
-            for lane, call, returned in _ended(finished) if running else ():
+            for queue, call, returned in _ended(completed) if running else ():
                 running -= 1
-                lane.halve(call.settle(returned, gate, results))
-                lane.wait_again(waiting)
+                queue.halve(call.settle(returned))
+                queue.requeue(waiting)
 
     def _start(self, job: _Job) -> None:
         """Have a thread do a job, or give it up if there can be no thread."""
@@ -203,7 +204,7 @@ class _Job:
 
     __slots__ = ("_call", "_finish", "_taken")
 
-    def __init__(self, call: Call, finish: Callable[[object], None]) -> None:
+    def __init__(self, call: HandlerCall, finish: Callable[[object], None]) -> None:
         """Take a call, and what to tell what comes of it."""
         self._call = call
         self._finish = finish
@@ -225,15 +226,17 @@ class _Job:
             self._finish(Raised(error))
 
 
-def _finish(finished: SimpleQueue[Finished], lane: Lane, call: Call, returned: object) -> None:
-    finished.put((lane, call, returned))
+def _complete(
+    completed: SimpleQueue[Completion], queue: KeyQueue, call: HandlerCall, returned: object
+) -> None:
+    completed.put((queue, call, returned))
 
 
-def _ended(finished: SimpleQueue[Finished]) -> Iterator[Finished]:
+def _ended(completed: SimpleQueue[Completion]) -> Iterator[Completion]:
     """Wait for a call to end, and take all that have ended by then."""
-    yield finished.get()
-    while not finished.empty():
-        yield finished.get()
+    yield completed.get()
+    while not completed.empty():
+        yield completed.get()
 
 
 def concurrent(*, workers: int = 8) -> Concurrent:

@@ -1,32 +1,42 @@
-"""The run: records pass their stops, one after the other."""
+"""The run: its loop, the Result of each task, calls of chunks and their halves, and the strategy `series`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from returns.result import Failure, Success
 from typing_extensions import override
 
-from streamfn._dataclasses import success_twin
-from streamfn._events import BaseEvent, Images, Unstructured
+from streamfn._events import BaseEvent, Unstructured
 from streamfn._execution.calls import (
     FINISHED,
+    PLAIN,
     HandlerResult,
     Verdict,
     call,
     call_async,
-    handled_twin,
     success,
     verdict,
     verdicts,
     waited,
     wants,
 )
-from streamfn._execution.plan import UNROUTED, Gate, Item, Place, Stop, Way, item_of
+from streamfn._execution.policy import (
+    SKIP,
+    UNROUTED,
+    CompiledRoute,
+    ItemKey,
+    PlannedRecord,
+    PlannedTasks,
+    Policy,
+    Skip,
+    Step,
+    Task,
+    unrouted_task,
+)
 from streamfn._failures import (
     Failed,
-    Handled,
     HeldBack,
     Malformed,
     OutOfTime,
@@ -40,108 +50,245 @@ from streamfn._failures import (
 )
 from streamfn._records import MalformedRecord, Record, StreamRecord
 
-if TYPE_CHECKING:
-    from streamfn.ledgers._protocol import Pair
-
-
-# The third stage's smallest steps: a task, the call that it may lead to, and what comes of it.
+# A run, and its loop.
 #
-# A `Passage` is a record on its way past handlers, and a `Task` one of these that may be due on it. Preparing a
-# task settles it at once (it may not start, or its image cannot be structured), finds that the handler does not
-# want it, or gives the event to call the handler with.
+# `Run.feed` takes record after record. Where handlers run in `series` and the policy remembers nothing, the handlers
+# of a record run as soon as the record is read, and no task is made of a single event. Anything else is planned first:
+# a ledger has to know what is going to come, and `concurrent` has to know what may run side by side.
+
+Results: TypeAlias = list[HandlerResult | None]
+"""The Results of a batch, with a place for each planned task: all have their places before any handler is called."""
 
 _WAITS: Final = (HeldBack, OutOfTime, Stopped)
 """Reasons of tasks that have not been tried."""
 
-Results: TypeAlias = list[HandlerResult | None]
-"""The Results of a batch, with a place for each that there may be: all have theirs before any handler is called."""
 
-Passage: TypeAlias = tuple[int, StreamRecord, Sequence[Stop], Images, int]
-"""A record on its way past stops: its index in the batch, itself, its stops, what its parts were structured to, and the
-first place of its Results."""
+@runtime_checkable
+class Strategy(Protocol):
+    """In which order handlers run, and how many at a time: `series`, or what `concurrent` makes."""
 
-
-class Subject:
-    """What the tasks of one record share."""
-
-    __slots__ = ("_item", "items", "position", "record")
-
-    def __init__(self, position: int, record: StreamRecord, items: Images) -> None:
-        """Take a record, its index in the batch, and what its parts were structured to."""
-        self.position: int = position
-        self.record: StreamRecord = record
-        self.items: Images = items
-        self._item: Item | None = None
-
-    @property
-    def item(self) -> Item:
-        """Which item of its table the record is about."""
-        if self._item is None:
-            self._item = item_of(self.record)
-        return self._item
+    def run(self, tasks: PlannedTasks, run: Run, /) -> None:
+        """Run tasks, which come in the order of the batch, and settle each that is wanted."""
+        ...
 
 
-class Task:
-    """A handler that is for records of this kind, and a record; `result` is the place of its Result."""
+class Run:
+    """One run of a pipeline on a batch; `results` are what it came to, in the order of records, then of handlers."""
 
-    __slots__ = ("name", "pair", "record", "result", "stop", "subject")
+    __slots__ = ("_chunks", "_declared", "_planned", "_reads", "_strategies", "policy", "results")
 
-    def __init__(self, subject: Subject, stop: Stop, first: int) -> None:
-        """Take a record, a handler, and the first place of the record's Results."""
-        self.subject: Subject = subject
-        self.stop: Stop = stop
-        self.name: str = stop.name
-        self.record: StreamRecord = subject.record
-        self.result: int = first + stop.place
-        self.pair: Pair | None = None
+    def __init__(self, policy: Policy, strategies: Sequence[Strategy], declared: tuple[str, ...]) -> None:
+        """Begin with no record; `declared` names the tables that there are."""
+        self.policy: Policy = policy
+        self.results: Results = []
+        self._strategies = strategies
+        self._declared = declared
+        self._chunks: dict[int, Chunk] = {}  # by handler, in the order of their first events
+        # Whether handlers run as the batch is read; otherwise the records of each strategy, by its index.
+        self._reads = not policy.remembers and all(strategy is series for strategy in strategies)
+        self._planned: dict[int, list[PlannedRecord]] = {}
 
-    @property
-    def position(self) -> int:
-        """The record's index in the batch."""
-        return self.subject.position
+    # Flat, because each call more would be paid for by each record and handler.
+    def feed(self, position: int, record: Record, route: CompiledRoute | None) -> None:  # noqa: C901, PLR0912
+        """Take a record, its index in the batch, and its route; that is None for a malformed one."""
+        if route is None or route is UNROUTED or not isinstance(record, StreamRecord):
+            self._settle_unrouted(position, record)
+            return
+        singles = route.singles
+        if singles is None or not self._reads:
+            self._plan(position, record, route)
+            return
+        images, results = route.images.copy(), self.results
+        policy, chunks = self.policy, self._chunks
+        deadline = policy.deadline
+        is_endless = deadline.is_endless
+        answer: Any
+        for event_of, where, function, name in singles:
+            if chunks and policy.should_flush(len(chunks)):
+                self._release_all(chunks)
+            if position > policy.stop_after:
+                results.append(Failure(Failed(record, name, Stopped())))
+                continue
+            if not is_endless and deadline.reached:
+                policy.failed_at(position)
+                results.append(Failure(Failed(record, name, OutOfTime())))
+                continue
+            event = event_of(record, images)
+            if type(event) is Unstructured:
+                policy.failed_at(position)
+                results.append(failure(record, name, event.reason, function))
+                continue
+            if where is not None and (answer := wants(where, event)) is not True:
+                if answer is False:
+                    continue
+            else:
+                deadline.is_running = True
+                try:
+                    answer = function(event)
+                except BaseException as exception:  # noqa: BLE001 (as in `call`)
+                    answer = Raised(exception)
+            if type(answer) is PLAIN and type(answer._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
+                results.append(success(record, name, answer))
+                continue
+            found = verdict(waited(answer))
+            if isinstance(found, Success):
+                results.append(success(record, name, found))
+            else:
+                policy.failed_at(position)
+                results.append(failure(record, name, found.failure(), function))
 
-    @property
-    def place(self) -> Place:
-        """The handler and the item."""
-        return self.name, self.subject.item
+    def _plan(self, position: int, record: StreamRecord, route: CompiledRoute) -> None:
+        """Give each task of a record the place of its Result; where handlers run at once, take the tasks."""
+        images, first = route.images.copy(), len(self.results)
+        self.results += route.places
+        for strategy, steps in route.turns:
+            planned: PlannedRecord = (position, record, steps, images, first)
+            if self._reads:
+                for task in PlannedTasks([planned]):
+                    self.take(task)
+            else:
+                self._planned.setdefault(strategy, []).append(planned)
 
-    @property
-    def function(self) -> object:
-        """The handler's function."""
-        return self.stop.function
+    def finish(self) -> list[HandlerResult]:
+        """Run what has been planned, and what waits in chunks, and give the Results."""
+        planned, policy = self._planned, self.policy
+        if self._reads:
+            self.end()
+        for records in planned.values():
+            policy.planned(PlannedTasks(records))
+        for number, (strategy, records) in enumerate(planned.items()):
+            policy.deadline.share(len(planned) - number)
+            self._strategies[strategy].run(PlannedTasks(records), self)
+        if policy.deadline.is_running:
+            policy.deadline.returned()
+        return [result for result in self.results if result is not None]
 
+    def _settle_unrouted(self, position: int, record: Record) -> None:
+        """Say that a record reaches no handler, unless that is settled."""
+        task = unrouted_task(position, record)
+        if self.policy.is_settled(task):
+            return
+        reason: Reason[object] = (
+            Malformed(record.problem)
+            if isinstance(record, MalformedRecord)
+            else Unrouted(record.event_source_arn, record.table_name, self._declared)
+        )
+        self.policy.finished(task, reason)
+        self.results.append(Failure(Failed(record, None, reason)))
 
-class Tasks:
-    """All tasks of some passages, each time anew: by record, and then those of single events before the batched."""
+    # Tasks in series: singles at once, events of batched handlers in chunks.
 
-    __slots__ = ("_passages",)
+    def take(self, task: Task) -> None:
+        """Call the handler of a task, or have the task wait in a chunk."""
+        policy = self.policy
+        if self._chunks and policy.should_flush(len(self._chunks)):
+            self._release_all(self._chunks)
+        self._pass(task, self._chunks)
+        if policy.is_due:
+            self._run_again()
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
-        """Take passages in the order of the batch."""
-        self._passages = passages
+    def end(self) -> None:
+        """Call handlers with what waits, and with what is to be tried again."""
+        self._release_all(self._chunks)
+        self._run_again()
+        while not self.policy.rests():
+            self._run_again()
 
-    def __iter__(self) -> Iterator[Task]:
-        for position, record, stops, items, first in self._passages:
-            subject = Subject(position, record, items)
-            for stop in stops:
-                yield Task(subject, stop, first)
+    def _pass(self, task: Task, chunks: dict[int, Chunk]) -> None:
+        step = task.step
+        if step.batched:
+            self._gather(task, step, chunks)
+        elif (event := self.prepare(task)) is not None:
+            self.policy.deadline.is_running = True
+            # An exception for the process is raised here, and leaves the handler running.
+            self.settle(task, verdict(call(step.function, event)))
 
-    def by_record(self) -> Iterator[tuple[StreamRecord, tuple[str, ...]]]:
-        """Give each record with the names of its handlers; those of one way are the same object."""
-        names: dict[int, tuple[str, ...]] = {}  # by the stops, which outlive this
-        for _, record, stops, _, _ in self._passages:
-            if (known := names.get(id(stops))) is None:
-                known = names[id(stops)] = tuple([stop.name for stop in stops])
-            yield record, known
+    def _gather(self, task: Task, step: Step, chunks: dict[int, Chunk]) -> None:
+        """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full."""
+        order = step.order
+        if order in chunks and not chunks[order].takes(task):
+            self._release(chunks.pop(order))
+        if (event := self.prepare(task)) is not None:
+            chunk = chunks.setdefault(order, Chunk(step, self))
+            chunk.add(task, event)
+            if chunk.full:
+                self._release(chunks.pop(order))
 
+    def _run_again(self) -> None:
+        """Run what is to be tried again, and what that leads to."""
+        while self.policy.is_due:
+            chunks: dict[int, Chunk] = {}
+            for task in self.due():
+                self._pass(task, chunks)
+            self._release_all(chunks)
 
-def due_again(gate: Gate, results: Results) -> list[Task]:
-    """Take the tasks that are to be tried again. A failed one keeps its Result until another call has ended."""
-    tasks = cast("list[Task]", gate.due())  # which is told of tasks, and gives these back
-    for task in tasks:
-        if _only_waited(results[task.result]):
-            results[task.result] = None
-    return tasks
+    def _release_all(self, chunks: dict[int, Chunk]) -> None:
+        while chunks:
+            self._release(chunks.pop(next(iter(chunks))))
+
+    def _release(self, chunk: Chunk) -> None:
+        if (due := chunk.release()) is not None:
+            self._call(due)
+
+    def _call(self, due: HandlerCall) -> None:
+        """Call a handler with a chunk, and with the halves of it where they are asked for."""
+        due.begin()
+        for half in due.settle(due.run()):
+            if (again := half.release()) is not None:
+                self._call(again)
+
+    # Tasks, from the question whether one may start to its Result.
+
+    def prepare(self, task: Task) -> BaseEvent | None:
+        """Make the event to call a handler with, or settle the task and give None.
+
+        A task that is settled already, or whose event the handler does not want, has no Result.
+        """
+        policy, step = self.policy, task.step
+        if (refusal := policy.admit(task)) is not None:
+            self.refuse(task, refusal)
+            return None
+        record: Any = task.record  # of a task with a handler, no malformed one
+        event = step.event(record, task.images)
+        if isinstance(event, Unstructured):
+            self.fail(task, event.reason)
+        elif step.where is None or (wanted := wants(step.where, event)) is True:
+            return event
+        elif wanted is not False:
+            self.settle(task, verdict(wanted))
+        elif (dropped := policy.unwanted(task)) is not None:
+            self.fail(task, dropped)
+        return None
+
+    def refuse(self, task: Task, refusal: Reason[object] | Skip) -> None:
+        """Settle a task that may not start; one that is settled already has no Result."""
+        if refusal is not SKIP:
+            self.fail(task, refusal)
+
+    def settle(self, task: Task, found: Verdict, *, alone: bool = True, isolated: bool = False) -> None:
+        """Settle a task, `alone` or with others in a chunk, and let the policy know; see `Policy.finished`."""
+        if isinstance(found, Success):
+            self.policy.finished(task, None)
+            record: Any = task.record  # as above
+            self.results[task.result] = success(record, task.name, found)
+        else:
+            self.fail(task, found.failure(), alone=alone, isolated=isolated)
+
+    def fail(self, task: Task, reason: Reason[object], *, alone: bool = True, isolated: bool = False) -> None:
+        """Settle a task as failed, as `settle` does."""
+        self.policy.finished(task, reason, alone=alone, isolated=isolated)
+        if isinstance(reason, _WAITS) and self.results[task.result] is not None:
+            return  # it has failed in this run, and a report is to hear of that
+        record: Any = task.record  # as above
+        self.results[task.result] = failure(record, task.name, reason, task.step.function)
+
+    def due(self) -> Sequence[Task]:
+        """Take the tasks that are to be tried again. A failed one keeps its Result until another call has ended."""
+        tasks = self.policy.due()
+        for task in tasks:
+            if _only_waited(self.results[task.result]):
+                self.results[task.result] = None
+        return tasks
 
 
 def _only_waited(result: HandlerResult | None) -> bool:
@@ -149,63 +296,7 @@ def _only_waited(result: HandlerResult | None) -> bool:
     return not isinstance(result, Failure) or isinstance(result.failure().reason, _WAITS)
 
 
-def prepare(task: Task, gate: Gate, results: Results) -> BaseEvent | None:
-    """Find out what a task comes to before its handler is called: an event to call it with, or a Result, or none.
-
-    There is none where it is settled already, or the handler does not want the event.
-    """
-    if gate.settled(task):
-        return None
-    stop = task.stop
-    if (bar := gate.bars(task)) is not None:
-        fail(task, bar, gate, results)
-    elif isinstance(event := stop.event(task.record, task.subject.items), Unstructured):
-        fail(task, event.reason, gate, results)
-    elif stop.where is None or (wanted := wants(stop.where, event)) is True:
-        return event
-    elif wanted is not False:
-        settle(task, verdict(wanted), gate, results)
-    elif (dropped := gate.unwanted(task)) is not None:
-        fail(task, dropped, gate, results)
-    return None
-
-
-def settle(
-    task: Task,
-    found: Verdict,
-    gate: Gate,
-    results: Results,
-    *,
-    alone: bool = True,
-    isolated: bool = False,
-) -> None:
-    """Settle a task, `alone` or with others in a chunk, and let the gate know; one that is `isolated` stays alone."""
-    if isinstance(found, Success):
-        gate.succeeded(task)
-        results[task.result] = success(task.record, task.name, found)
-    else:
-        fail(task, found.failure(), gate, results, alone=alone, isolated=isolated)
-
-
-def fail(
-    task: Task,
-    reason: Reason[object],
-    gate: Gate,
-    results: Results,
-    *,
-    alone: bool = True,
-    isolated: bool = False,
-) -> None:
-    """Settle a task as failed, as `settle` does."""
-    gate.failed(task, reason, alone=alone, isolated=isolated)
-    if isinstance(reason, _WAITS) and results[task.result] is not None:
-        return  # it has failed in this run, and a report is to hear of that
-    results[task.result] = failure(task.record, task.name, reason, task.stop.function)
-
-
-def failure(
-    record: StreamRecord, handler: str, reason: Reason[object], function: Callable[[object], object]
-) -> HandlerResult:
+def failure(record: StreamRecord, handler: str, reason: Reason[object], function: object) -> HandlerResult:
     """Say that a handler has not succeeded on a record."""
     return Failure(Failed(record, handler, reason, location_for(reason, function)))
 
@@ -219,216 +310,152 @@ def location_for(reason: Reason[object], function: object) -> str | None:
     return place_of(function)
 
 
-class Due:
-    """A task whose event is made and wanted."""
-
-    __slots__ = ("event", "task")
-
-    def __init__(self, task: Task, event: BaseEvent) -> None:
-        """Take both."""
-        self.task: Task = task
-        self.event: BaseEvent = event
+# Calls of more than a single event in series: with chunks, with their halves, and beside others.
 
 
-class Call:
+class HandlerCall:
     """A handler about to be called: with one event, or with the chunk of events that are due."""
 
-    __slots__ = ("_argument", "_dues", "_stop", "tasks")
+    __slots__ = ("_argument", "_run", "_step", "tasks")
 
-    def __init__(self, stop: Stop, dues: Sequence[Due]) -> None:
-        """Take what is due, of which there is at least one."""
-        self._stop = stop
-        self._dues = dues
-        self._argument: object = tuple(due.event for due in dues) if stop.batched else dues[0].event
-        self.tasks: Sequence[Task] = [due.task for due in dues]
+    def __init__(self, step: Step, tasks: Sequence[Task], run: Run) -> None:
+        """Take the tasks, of which there is at least one, and whose events are made and wanted."""
+        self._step = step
+        self._run = run
+        self._argument: object = tuple(task.event for task in tasks) if step.batched else tasks[0].event
+        self.tasks: Sequence[Task] = tasks
 
     def run(self) -> object:
         """Call the handler, and wait for it if it has to be awaited."""
-        return call(self._stop.function, self._argument)
+        return call(self._step.function, self._argument)
 
     def run_async(self) -> Coroutine[object, object, object]:
         """Make the coroutine that calls the handler, for one that `is_async`."""
-        return call_async(self._stop.function, self._argument)
+        return call_async(self._step.function, self._argument)
 
     @property
     def is_async(self) -> bool:
         """Whether the handler is a coroutine function, which can be called on the event loop itself."""
-        return self._stop.is_async
+        return self._step.is_async
 
-    def begin(self, gate: Gate) -> None:
-        """Let the gate know that the handler is about to be called."""
-        gate.began(id(self), self.tasks)
+    def begin(self) -> None:
+        """Let the policy know that the handler is about to be called."""
+        self._run.policy.started(self.tasks)
 
-    def settle(self, returned: object, gate: Gate, results: Results) -> Sequence[Half]:
+    def settle(self, returned: object) -> Sequence[Half]:
         """Give each task its Result, from what came of the call.
 
-        Where a chunk has failed as a whole, the gate may want it halved: then nothing is settled, and the halves are
+        Where a chunk has failed as a whole, the policy may want it halved: then nothing is settled, and the halves are
         returned.
         """
-        stop, count = self._stop, len(self.tasks)
-        found = verdicts(returned, count) if stop.answers_for_each else verdict(returned)
-        gate.ended(id(self))  # not before: what is meant for the process leaves the handler running
+        step, tasks, run = self._step, self.tasks, self._run
+        policy, count = run.policy, len(tasks)
+        found = verdicts(returned, count) if step.answers_for_each else verdict(returned)
+        policy.ended(tasks)  # not before: what is meant for the process leaves the handler running
         answers_for_each = isinstance(found, list)
         of_each = found if isinstance(found, list) else [found] * count
-        if stop.batched:
+        if step.batched:
             succeeded = any(isinstance(each, Success) for each in of_each)
-            gate.answered(stop.name, succeeded=succeeded, fails=count == 1 and gate.fails(self.tasks[0]))
-        if isinstance(found, Failure) and count > 1 and gate.isolates(stop.name):
+            exhausted = count == 1 and policy.is_exhausted(tasks[0])
+            policy.answered(step.name, succeeded=succeeded, exhausted=exhausted)
+        if isinstance(found, Failure) and count > 1 and policy.isolates(step.name):
             middle = (count + 1) // 2
-            first, second = self._dues[:middle], self._dues[middle:]
-            return [Half(stop, first, found, is_second=False), Half(stop, second, found, is_second=True)]
+            return [
+                Half(step, tasks[:middle], found, run, is_second=False),
+                Half(step, tasks[middle:], found, run, is_second=True),
+            ]
         alone = answers_for_each or count == 1
-        isolated = count == 1 and stop.batched and not answers_for_each
+        isolated = count == 1 and step.batched and not answers_for_each
         # Failures first, so that successes beside them show that the handler works.
         for failures in (True, False) if answers_for_each else (None,):
-            for task, each in zip(self.tasks, of_each, strict=True):
+            for task, each in zip(tasks, of_each, strict=True):
                 if failures is None or isinstance(each, Failure) is failures:
-                    settle(task, each, gate, results, alone=alone, isolated=isolated)
+                    run.settle(task, each, alone=alone, isolated=isolated)
         return ()
 
 
 class Half:
     """A half of a chunk that has failed as a whole, with that failure: for a call of its own."""
 
-    __slots__ = ("_dues", "_failure", "_is_second", "_stop")
+    __slots__ = ("_failure", "_is_second", "_run", "_step", "_tasks")
 
-    def __init__(self, stop: Stop, dues: Sequence[Due], failure: Verdict, *, is_second: bool) -> None:
-        """Take the handler, what is due, and what the whole chunk came to."""
-        self._stop = stop
-        self._dues = dues
+    def __init__(
+        self, step: Step, tasks: Sequence[Task], failure: Verdict, run: Run, *, is_second: bool
+    ) -> None:
+        """Take the handler, its tasks, and what the whole chunk came to."""
+        self._step = step
+        self._tasks = tasks
         self._failure = failure
+        self._run = run
         self._is_second = is_second
 
     @property
     def place(self) -> int:
         """The place of its first Result."""
-        return self._dues[0].task.result
+        return self._tasks[0].result
 
-    def release(self, gate: Gate, results: Results) -> Call | None:
+    def release(self) -> HandlerCall | None:
         """Turn it into a call; where it may no longer start, the failure of the whole chunk is that of each event.
 
         Where time has run out, the first event of a second half is isolated, so that the next run does not begin anew
         with the chunk that has failed.
         """
-        isolates = gate.isolates(self._stop.name)
-        if isolates and all(gate.bars(due.task) is None for due in self._dues):
-            return Call(self._stop, self._dues)
-        for number, due in enumerate(self._dues):
+        run = self._run
+        isolates = run.policy.isolates(self._step.name)
+        if isolates and all(run.policy.admit(task) is None for task in self._tasks):
+            return HandlerCall(self._step, self._tasks, run)
+        for number, task in enumerate(self._tasks):
             isolated = isolates and self._is_second and number == 0
-            settle(due.task, self._failure, gate, results, alone=False, isolated=isolated)
+            run.settle(task, self._failure, alone=False, isolated=isolated)
         return None
-
-
-# Chunks: the events of a batch that a batched handler sees at once.
 
 
 class Chunk:
     """The events that wait for one batched handler's next call, in the order of their records."""
 
-    __slots__ = ("_alone", "_dues", "_gate", "_items", "_size", "_stop")
+    __slots__ = ("_is_isolated", "_items", "_run", "_step", "_tasks")
 
-    def __init__(self, stop: Stop, gate: Gate) -> None:
+    def __init__(self, step: Step, run: Run) -> None:
         """Begin with no event."""
-        self._stop = stop
-        self._gate = gate
-        self._size = stop.size
-        self._dues: list[Due] = []
-        self._items: set[Item] = set()
-        self._alone = False
+        self._step = step
+        self._run = run
+        self._tasks: list[Task] = []
+        self._items: set[ItemKey] = set()
+        self._is_isolated = False
 
     def takes(self, task: Task) -> bool:
-        """Whether there is room for a task: an item appears at most once, and what is to be tried alone is alone."""
-        if not self._dues:
+        """Whether there is room for a task: an item appears at most once, and an isolated task is alone."""
+        if not self._tasks:
             return True
-        return not (self.full or self._gate.alone(task) or task.subject.item in self._items)
+        return not (self.full or self._run.policy.isolated(task) or task.item in self._items)
 
     def add(self, task: Task, event: BaseEvent) -> None:
-        """Put the event of a task into the chunk."""
-        self._dues.append(Due(task, event))
-        self._items.add(task.subject.item)
-        self._alone = self._gate.alone(task)
+        """Put a task and its event into the chunk."""
+        task.event = event
+        self._tasks.append(task)
+        self._items.add(task.item)
+        self._is_isolated = self._run.policy.isolated(task)
 
     @property
     def full(self) -> bool:
         """Whether it holds as many events as its handler takes at once."""
-        return self._alone or len(self._dues) == self._size
+        return self._is_isolated or len(self._tasks) == self._step.size
 
-    def release(self, results: Results) -> Call | None:
+    def release(self) -> HandlerCall | None:
         """Turn the chunk into a call, and into failures of what may no longer start.
 
         What has to be tried alone waits for the next delivery once enough calls have failed.
         """
-        dues: list[Due] = []
-        waits = self._stop.batched and bool(self._dues) and not self._gate.tries(self._dues[0].task)
-        for due in self._dues:
-            if (bar := Stopped() if waits else self._gate.bars(due.task)) is None:
-                dues.append(due)
+        run, policy = self._run, self._run.policy
+        admitted: list[Task] = []
+        waits = self._step.batched and bool(self._tasks) and not policy.tries(self._tasks[0])
+        for task in self._tasks:
+            refusal = Stopped() if waits else policy.admit(task)
+            if refusal is None:
+                admitted.append(task)
             else:
-                fail(due.task, bar, self._gate, results)
-        return Call(self._stop, dues) if dues else None
-
-
-# Passages: the records of a batch, gathered for the strategies that run their handlers.
-
-
-class Passages:
-    """Gathers records, and settles at once those that reach no handler.
-
-    `of_strategies` are the passages for each strategy, by its index, in the order of their first records.
-    `results` has a place for each Result that there may be.
-    """
-
-    def __init__(self, gate: Gate, declared: tuple[str, ...]) -> None:
-        """Begin with no record; `declared` names the tables that there are."""
-        self._gate = gate
-        self._declared = declared
-        self.results: Results = []
-        self.of_strategies: dict[int, list[Passage]] = {}
-
-    def take(self, position: int, record: Record, way: Way | None) -> None:
-        """Take a record, its index in the batch, and its way; that is None for a malformed one."""
-        if way is None or way is UNROUTED or not isinstance(record, StreamRecord):
-            stray = Stray(position, record)
-            if not self._gate.settled(stray):
-                failed = stray.failed(self._declared)
-                self._gate.failed(stray, failed.reason)
-                self.results.append(Failure(failed))
-            return
-        items = way.items.copy()
-        for strategy, stops in way.turns:
-            passage = (position, record, stops, items, len(self.results))
-            self.of_strategies.setdefault(strategy, []).append(passage)
-        self.results += way.places
-
-
-class Stray:
-    """The turn of a record that reaches no handler."""
-
-    __slots__ = ("name", "pair", "position", "record")
-
-    def __init__(self, position: int, record: Record) -> None:
-        """Take a record and its index in the batch."""
-        self.position: int = position
-        self.record: Record = record
-        self.name: str = ""
-        self.pair: Pair | None = None
-
-    @property
-    def place(self) -> Place:
-        """No handler, and the item."""
-        return self.name, item_of(self.record)
-
-    @property
-    def function(self) -> None:
-        """No handler."""
-        return None
-
-    def failed(self, declared: tuple[str, ...]) -> Failed[object]:
-        """Say why it reaches none; `declared` names the tables that there are."""
-        record = self.record
-        if isinstance(record, MalformedRecord):
-            return Failed(record, None, Malformed(record.problem))
-        return Failed(record, None, Unrouted(record.event_source_arn, record.table_name, declared))
+                run.refuse(task, refusal)
+        return HandlerCall(self._step, admitted, run) if admitted else None
 
 
 # The strategy `series`: record by record, and within a record handler by handler, in the order declared.
@@ -448,140 +475,12 @@ class Series:
     def __repr__(self) -> str:
         return "Series()"
 
-    def run(self, passages: Sequence[Passage], gate: Gate, results: Results) -> None:
+    def run(self, tasks: PlannedTasks, run: Run) -> None:
         """Run tasks in their order, and settle each that is wanted."""
-        chunks: dict[int, Chunk] = {}  # by handler, in the order of their first events
-        for task in Tasks(passages):
-            if chunks and gate.hurries(len(chunks)):
-                _release_all(chunks, gate, results)
-            if task.stop.batched:
-                _gather(task, chunks, gate, results)
-            else:
-                _run(task, gate, results)
-            if gate.is_due:
-                _run_again(gate, results)
-        _release_all(chunks, gate, results)
-        _run_again(gate, results)
-        while not gate.rests():
-            _run_again(gate, results)
-
-
-def _run_again(gate: Gate, results: Results) -> None:
-    """Run what is to be tried again, and what that leads to."""
-    while gate.is_due:
-        chunks: dict[int, Chunk] = {}
-        for task in due_again(gate, results):
-            if task.stop.batched:
-                _gather(task, chunks, gate, results)
-            else:
-                _run(task, gate, results)
-        _release_all(chunks, gate, results)
-
-
-def _run(task: Task, gate: Gate, results: Results) -> None:
-    """Call a handler of single events, if it is due."""
-    if (event := prepare(task, gate, results)) is None:
-        return
-    found = verdict(call(task.stop.function, event))
-    gate.returned()  # not before: what is meant for the process leaves the handler running
-    settle(task, found, gate, results)
-
-
-def _gather(task: Task, chunks: dict[int, Chunk], gate: Gate, results: Results) -> None:
-    """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full then."""
-    order = task.stop.order
-    if order in chunks and not chunks[order].takes(task):
-        _release(chunks.pop(order), gate, results)
-    if (event := prepare(task, gate, results)) is not None:
-        chunk = chunks.setdefault(order, Chunk(task.stop, gate))
-        chunk.add(task, event)
-        if chunk.full:
-            _release(chunks.pop(order), gate, results)
-
-
-def _release_all(chunks: dict[int, Chunk], gate: Gate, results: Results) -> None:
-    while chunks:
-        _release(chunks.pop(next(iter(chunks))), gate, results)
-
-
-def _release(chunk: Chunk, gate: Gate, results: Results) -> None:
-    if (due := chunk.release(results)) is not None:
-        _call(due, gate, results)
-
-
-def _call(due: Call, gate: Gate, results: Results) -> None:
-    """Call a handler with a chunk, and with the halves of it where they are asked for."""
-    due.begin(gate)
-    for half in due.settle(due.run(), gate, results):
-        if (again := half.release(gate, results)) is not None:
-            _call(again, gate, results)
+        for task in tasks:
+            run.take(task)
+        run.end()
 
 
 series: Final = Series()
 """Record by record, and within a record handler by handler, in the order declared. The default."""
-
-
-# The shortest way from records to Results: handlers of single events, in series, and no gate that has to be
-# asked.
-#
-# It comes to what `streamfn._execution.tasks` comes to step by step, and is there for its speed alone.
-
-
-class Singles:
-    """Has the handlers of each record answer as soon as it is taken; `results` are what they came to, in order.
-
-    Only where what `streamfn._execution.successes` knows of a Success holds.
-    """
-
-    __slots__ = ("_declared", "results")
-
-    def __init__(self, declared: tuple[str, ...]) -> None:
-        """Begin with no record; `declared` names the tables that there are."""
-        self._declared = declared
-        self.results: list[HandlerResult] = []
-
-    def take(self, position: int, record: Record, way: Way | None) -> None:
-        """Take a record, its index in the batch, and its way; that is None for a malformed one."""
-        results = self.results
-        if way is None or way is UNROUTED or not isinstance(record, StreamRecord):
-            results.append(Failure(Stray(position, record).failed(self._declared)))
-            return
-        items = way.items.copy()
-        for event_of, where, function, name in way.steps:
-            event = event_of(record, items)
-            if type(event) is Unstructured:
-                results.append(failure(record, name, event.reason, function))
-                continue
-            if where is not None and (wanted := wants(where, event)) is not True:
-                if wanted is not False:
-                    results.append(_result(record, name, wanted, function))
-                continue
-            try:
-                answer = function(event)
-            except BaseException as exception:  # noqa: BLE001 (as in `call`)
-                answer = Raised(exception)
-            kind = type(answer)  # a checker would narrow the answer to a Success of nothing known
-            given: Any = answer
-            if kind is not Success or type(given._inner_value) not in FINISHED:  # noqa: SLF001 (as in `filled`)
-                results.append(_result(record, name, answer, function))
-                continue
-            # What `success` does, without the call of it.
-            handled = handled_twin()
-            handled.record = record
-            handled.handler = name
-            handled.value = given._inner_value  # noqa: SLF001 (as in `filled`)
-            handled.__class__ = Handled
-            made = success_twin()
-            made._inner_value = handled  # noqa: SLF001 (as in `filled`)
-            made.__class__ = Success
-            results.append(made)
-
-
-def _result(
-    record: StreamRecord, handler: str, answer: object, function: Callable[[object], object]
-) -> HandlerResult:
-    """Read an answer that is no plain Success."""
-    found = verdict(waited(answer))
-    if isinstance(found, Success):
-        return success(record, handler, found)
-    return failure(record, handler, found.failure(), function)

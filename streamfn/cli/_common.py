@@ -19,23 +19,20 @@ import typer
 from returns.result import Result, Success
 
 from streamfn._aws import error_name
-from streamfn._delivery.plain import check_delivery, detail_of, exception_of, location_of, raised_in
+from streamfn._delivery.plain import detail_of, exception_of, location_of, raised_in
 from streamfn._errors import Misuse, shown
 from streamfn._failures import Failed, Handled, Raised, Reason, Refused
 from streamfn._payloads import NotAStreamEvent
 from streamfn._records import Record, StreamRecord
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Awaitable, MutableMapping
 
     from botocore.exceptions import ClientError
     from rich.console import Console
 
-    from streamfn._delivery.plain import Delivery, Process
-    from streamfn._execution.plan import Gate
     from streamfn._lambda import LambdaFunction
     from streamfn._pipeline import Pipeline
-    from streamfn._time import Clock, Deadline
 
 
 # Printing: tables for people, and JSON for machines.
@@ -569,31 +566,13 @@ def _value(reason: Reason[object]) -> str | None:
 
 
 def overheard(
-    function: LambdaFunction[object, object], listen: Callable[[Sequence[AnyResult]], None]
+    function: LambdaFunction[object, object], listen: Callable[[AnyResult], None]
 ) -> LambdaFunction[object, object]:
-    """Make a function that does the same, and has `listen` hear of the Results of each batch before it answers."""
-    return replace(function, delivery=Overheard(function.delivery, listen))
+    """Make a function that does the same, and has `listen` hear of each Result as well."""
+    own = function.on_result
 
+    def hear(result: AnyResult) -> Awaitable[None] | None:
+        listen(result)
+        return None if own is None else own(result)
 
-@dataclass(frozen=True)
-class Overheard:
-    """A delivery that does as another one does, and passes Results on."""
-
-    delivery: Delivery[object]
-    listen: Callable[[Sequence[AnyResult]], None]
-
-    def check(self) -> None:
-        """Check the wrapped delivery."""
-        check_delivery(self.delivery)
-
-    def deliver(
-        self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: Clock, /
-    ) -> Sequence[Failed[object]]:
-        """Deliver through the wrapped delivery, and pass the Results on."""
-
-        def run(gate: Gate) -> Sequence[AnyResult]:
-            results = process(gate)
-            self.listen(results)
-            return results
-
-        return self.delivery.deliver(records, run, deadline, clock)
+    return replace(function, on_result=hear)

@@ -10,10 +10,10 @@ from streamfn._conversion.hints import type_name
 from streamfn._delivery.descriptions import description_of
 from streamfn._events import EVENTS
 from streamfn._execution.concurrent import Concurrent
-from streamfn._execution.run import Series
+from streamfn._execution.run import Series, Strategy
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaFunction
-from streamfn._pipeline import Pipeline, Route, Strategy
+from streamfn._pipeline import Pipeline, Route
 from streamfn._records import as_text
 from streamfn._tables import compiled_table
 from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, print_json, write

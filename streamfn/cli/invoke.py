@@ -123,7 +123,7 @@ def run_function(function: LambdaFunction[object, object], payload: object) -> R
 
     results: list[AnyResult] = []
     try:
-        return Run(results, overheard(function, results.extend)(payload, None))
+        return Run(results, overheard(function, results.append)(payload, None))
     except BatchFailed as error:
         return Run(results, {"errorType": "BatchFailed", "errorMessage": str(error)}, raised=True)
 

@@ -244,11 +244,11 @@ class Following:
         self._show = show
         self.failed: bool = False
 
-    def listen(self, results: Sequence[AnyResult]) -> None:
-        """Show Results."""
-        self.failed = self.failed or any(not isinstance(each, Success) for each in results)
+    def listen(self, result: AnyResult) -> None:
+        """Show a Result."""
+        self.failed = self.failed or not isinstance(result, Success)
         try:
-            self._show(results)
+            self._show([result])
         except BrokenPipeError:
             # Python would otherwise complain once more when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), output().fileno())

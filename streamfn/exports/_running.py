@@ -13,7 +13,7 @@ from returns.result import Failure, Result
 from typing_extensions import override
 
 from streamfn._delivery.plain import detail_of, location_of
-from streamfn._execution.plan import Gate, Turn, Turns
+from streamfn._execution.policy import SKIP, PlannedTasks, Policy, Skip, Task
 from streamfn._failures import Failed, Handled, OutOfTime, Reason, Unwanted
 from streamfn._pipeline import Pipeline, handler_names
 from streamfn._records import Record
@@ -264,27 +264,27 @@ class _Run:
     def run(self, process: Pipeline[object, object], lines: _Lines, last: int) -> None:
         """Run the lines up to the last one, or fewer where there are no more, or nothing may start any more."""
         while self.line < last and not self._barred():
-            gate = (
+            policy = (
                 _Recorder(self._barred)
                 if self._is_new
-                else ReplayGate(self._before, self._handlers, self._barred)
+                else ResumePolicy(self._before, self._handlers, self._barred)
             )
             records: list[Record] = []
             while len(records) < BATCH and (
                 taken := lines.take(min(_AT_ONCE, BATCH - len(records), last - lines.number))
             ):
                 numbered = enumerate(taken, lines.number - len(taken) + 1)
-                records += [self.make(number, line) for number, line in numbered if gate.wants(number)]
+                records += [self.make(number, line) for number, line in numbered if policy.wants(number)]
             if lines.number == self.line:
                 return
             try:
-                results = process.run(records, gate)
+                results = process.run(records, policy)
             except BaseException:
-                if gate.has_called:
-                    self._take_what_is_known(gate)
+                if policy.has_called:
+                    self._take_what_is_known(policy)
                     self.line = lines.number
                 raise
-            self._take(results, gate)
+            self._take(results, policy)
             self.line = lines.number
 
     def parts(self) -> list[Chunk]:
@@ -314,7 +314,7 @@ class _Run:
         )
         return [run, rest]
 
-    def _take(self, results: Iterable[Result[Handled[object], Failed[object]]], gate: _Recorder) -> None:
+    def _take(self, results: Iterable[Result[Handled[object], Failed[object]]], policy: _Recorder) -> None:
         """Add the Results of a batch."""
         for result in results:
             if isinstance(result, Failure):
@@ -323,17 +323,17 @@ class _Run:
             else:
                 handled = result.unwrap()
                 self._succeed(handled.handler, handled.record)
-        self._refused |= {(turn.name, _line_of(turn.record)) for turn in gate.refused}
+        self._refused |= {(task.name, _line_of(task.record)) for task in policy.refused}
 
-    def _take_what_is_known(self, gate: _Recorder) -> None:
+    def _take_what_is_known(self, policy: _Recorder) -> None:
         """Add the results that are known of an interrupted batch; all other calls are due."""
-        for turn in gate.succeeded_turns:
-            self._succeed(turn.name, turn.record)
-        for turn, reason in gate.failed_turns:
-            self._fail(turn.name or None, turn.record, reason)
-        for turn in gate.open_turns():
-            self._wait(turn.name, _line_of(turn.record))
-        self._refused |= {(turn.name, _line_of(turn.record)) for turn in gate.refused}
+        for task in policy.succeeded_tasks:
+            self._succeed(task.name, task.record)
+        for task, reason in policy.failed_tasks:
+            self._fail(task.name or None, task.record, reason)
+        for task in policy.open_tasks():
+            self._wait(task.name, _line_of(task.record))
+        self._refused |= {(task.name, _line_of(task.record)) for task in policy.refused}
 
     def _succeed(self, handler: str, record: Record) -> None:
         self._handled[handler] += 1
@@ -407,16 +407,18 @@ def _line_of(record: Record) -> int:
     return int((record.event_id or "").rpartition("/")[2])  # as record_of_line numbers them
 
 
-class _Recorder(Gate):
+class _Recorder(Policy):
     """Admits every call until no more may start, and records the outcome of each."""
+
+    remembers = True
 
     def __init__(self, barred: Callable[[], bool]) -> None:
         super().__init__()
         self._barred = barred
-        self._expected: list[Iterable[Turn]] = []
-        self.succeeded_turns: list[Turn] = []
-        self.failed_turns: list[tuple[Turn, Reason[object]]] = []
-        self.refused: list[Turn] = []
+        self._expected: list[Iterable[Task]] = []
+        self.succeeded_tasks: list[Task] = []
+        self.failed_tasks: list[tuple[Task, Reason[object]]] = []
+        self.refused: list[Task] = []
 
     def wants(self, line: int) -> bool:  # noqa: ARG002 (for those that know of it)
         """Return whether any call is due on a line."""
@@ -425,41 +427,42 @@ class _Recorder(Gate):
     @property
     def has_called(self) -> bool:
         """Return whether a handler has been called, and has ended."""
-        return bool(self.succeeded_turns) or any(turn.name for turn, _ in self.failed_turns)
+        return bool(self.succeeded_tasks) or any(task.name for task, _ in self.failed_tasks)
 
-    def open_turns(self) -> Iterator[Turn]:
+    def open_tasks(self) -> Iterator[Task]:
         """Yield the planned calls without an outcome."""
-        known = {(turn.name, turn.position) for turn in self.succeeded_turns + self.refused}
-        known |= {(turn.name, turn.position) for turn, _ in self.failed_turns}
-        for turn in chain.from_iterable(self._expected):
-            if (turn.name, turn.position) not in known and not self.settled(turn):
-                yield turn
+        known = {(task.name, task.position) for task in self.succeeded_tasks + self.refused}
+        known |= {(task.name, task.position) for task, _ in self.failed_tasks}
+        for task in chain.from_iterable(self._expected):
+            if (task.name, task.position) not in known and not self.is_settled(task):
+                yield task
 
     @override
-    def expects(self, turns: Turns, /) -> None:
-        self._expected.append(turns)
+    def planned(self, tasks: PlannedTasks, /) -> None:
+        self._expected.append(tasks)
 
     @override
-    def bars(self, turn: Turn, /) -> Reason[Never] | None:
+    def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
+        if self.is_settled(task):
+            return SKIP
         return OutOfTime() if self._barred() else None
 
     @override
-    def succeeded(self, turn: Turn, /) -> None:
-        self.succeeded_turns.append(turn)
-
-    @override
-    def failed(
-        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    def finished(
+        self, task: Task, reason: Reason[object] | None, /, *, alone: bool = True, isolated: bool = False
     ) -> None:
-        self.failed_turns.append((turn, reason))
+        if reason is None:
+            self.succeeded_tasks.append(task)
+        else:
+            self.failed_tasks.append((task, reason))
 
     @override
-    def unwanted(self, turn: Turn, /) -> Reason[Never] | None:
-        self.refused.append(turn)
+    def unwanted(self, task: Task, /) -> Reason[Never] | None:
+        self.refused.append(task)
         return None
 
 
-class ReplayGate(_Recorder):
+class ResumePolicy(_Recorder):
     """Admits failed and due calls of an earlier run, and all calls of new handlers."""
 
     def __init__(self, before: Chunk, handlers: frozenset[str], barred: Callable[[], bool] = bool) -> None:
@@ -475,10 +478,10 @@ class ReplayGate(_Recorder):
         return self._runs_all or line in self._lines
 
     @override
-    def settled(self, turn: Turn, /) -> bool:
-        line = _line_of(turn.record)
+    def is_settled(self, task: Task, /) -> bool:
+        line = _line_of(task.record)
         if (None, line) in self._due:  # it reached no handler then
             return False
-        if not turn.name:  # it reaches none now, which counts for the handlers that have not run on it
+        if not task.name:  # it reaches none now, which is told to those that have not had it
             return not self._runs_all
-        return turn.name in self._known and (turn.name, line) not in self._due
+        return task.name in self._known and (task.name, line) not in self._due

@@ -270,8 +270,8 @@ def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
     arns = (record.event_source_arn for record in records)
     stream = next((arn for arn in arns if arn is not None), "")
-    lowest, highest = min(numbers, key=magnitude), max(numbers, key=magnitude)
-    return Stretch(scope, stream, lowest, highest, tuple(map(identity_of, records)))
+    numbers.sort(key=magnitude)  # which they are nearly always
+    return Stretch(scope, stream, numbers[0], numbers[-1], tuple(map(identity_of, records)))
 
 
 # The ledger in memory, for tests, and for functions that live in one process.

@@ -13,11 +13,11 @@ from typing_extensions import TypeVar, override
 
 from streamfn._aws import error_name
 from streamfn._delivery.attempts import Health, Limits
-from streamfn._delivery.ledger import Ground, LedgerGate
+from streamfn._delivery.ledger import Ground, LedgerPolicy
 from streamfn._delivery.plain import Report, failures_among, send
 from streamfn._delivery.session import Book, key_of
 from streamfn._errors import shown
-from streamfn._execution.plan import Place, Turn
+from streamfn._execution.policy import SKIP, OrderingKey, Skip, Task
 from streamfn._failures import Failed, HeldBack, LedgerUnavailable, OutOfTime, Reason, Unwanted
 from streamfn._pipeline import Pipeline, handler_names
 from streamfn._records import MalformedRecord, Record, as_sequence_number, is_one_change, magnitude
@@ -39,21 +39,22 @@ class Holds:
     """Remembers over a whole redrive the items on which a handler has failed, so that later records of them wait."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, Place], Position] = {}
+        """Begin with nothing held back."""
+        self._first: dict[tuple[str, OrderingKey], Position] = {}
 
-    def add(self, scope: str, turn: Turn) -> None:
-        """Block the records of an item from this one on."""
-        key, position = (scope, turn.place), _position(turn)
+    def add(self, scope: str, task: Task) -> None:
+        """Hold back what comes after a task, and the task itself: once is enough."""
+        key, position = (scope, task.ordering_key), _position(task)
         self._first[key] = min(position, self._first.get(key, position))
 
-    def hold(self, scope: str, turn: Turn) -> bool:
-        """Return whether a record has to wait."""
-        first = self._first.get((scope, turn.place))
-        return first is not None and _position(turn) >= first
+    def hold(self, scope: str, task: Task) -> bool:
+        """Whether a task has to wait."""
+        first = self._first.get((scope, task.ordering_key))
+        return first is not None and _position(task) >= first
 
 
-class RedriveGate(LedgerGate):
-    """Counts every record as settled except the due ones, which are all if `due` is None.
+class RedrivePolicy(LedgerPolicy):
+    """Takes all pairs for settled but those that are due, which are all where `due` is None.
 
     Records named as due were given up one by one, so each runs alone: in a batched handler it would make its
     neighbours fail.
@@ -70,40 +71,42 @@ class RedriveGate(LedgerGate):
     @property
     def expected(self) -> list[Pair]:
         """The records that the pipeline has handlers for, before `where` decides."""
-        return [key_of(turn) for turn in self._under_way.expected]
+        return [key_of(task) for task in self._under_way.expected]
 
     @override
-    def settled(self, turn: Turn, /) -> bool:
-        is_due = self._due is None or not turn.name or key_of(turn) in self._due
-        return not is_due or super().settled(turn)
+    def is_settled(self, task: Task, /) -> bool:
+        is_due = self._due is None or not task.name or key_of(task) in self._due
+        return not is_due or super().is_settled(task)
 
     @override
-    def bars(self, turn: Turn, /) -> Reason[Never] | None:
-        return HeldBack() if self._holds.hold(self._ground.stretch.scope, turn) else super().bars(turn)
+    def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
+        if self.is_settled(task):
+            return SKIP
+        return HeldBack() if self._holds.hold(self._ground.stretch.scope, task) else super().admit(task)
 
     @override
-    def _puts_off(self, turn: Turn, entry: Entry) -> bool:
-        return False  # a redrive has as much time as it needs
+    def _puts_off(self, task: Task, entry: Entry) -> bool:
+        return False  # whoever redrives has as much time as that takes
 
     @override
-    def alone(self, turn: Turn, /) -> bool:
-        return self._due is not None or super().alone(turn)
+    def isolated(self, task: Task, /) -> bool:
+        return self._due is not None or super().isolated(task)
 
     @override
-    def tries(self, turn: Turn, /) -> bool:
-        return True  # nothing is given up here, so the first failure would block the rest for good
+    def tries(self, task: Task, /) -> bool:
+        return True  # nothing is given up here, and so what comes first would keep the rest waiting for good
 
     @override
-    def failed(
-        self, turn: Turn, reason: Reason[object], /, *, alone: bool = True, isolated: bool = False
+    def finished(
+        self, task: Task, reason: Reason[object] | None, /, *, alone: bool = True, isolated: bool = False
     ) -> None:
-        super().failed(turn, reason, alone=alone, isolated=isolated)
-        if not isinstance(reason, Unwanted):
-            self._holds.add(self._ground.stretch.scope, turn)
+        super().finished(task, reason, alone=alone, isolated=isolated)
+        if reason is not None and not isinstance(reason, Unwanted):
+            self._holds.add(self._ground.stretch.scope, task)
 
 
-def _position(turn: Turn) -> Position:
-    record = turn.record
+def _position(task: Task) -> Position:
+    record = task.record
     arn = None if isinstance(record, MalformedRecord) else record.event_source_arn
     return arn or "", magnitude(record.sequence_number or "")
 
@@ -187,11 +190,11 @@ class Replay(Generic[A, E]):
             records=len(records),
             health=Health(),
         )
-        gate = RedriveGate(self.deadline, ground, book, self.holds, due)
-        results = self.process.run(records, gate)
+        policy = RedrivePolicy(self.deadline, ground, book, self.holds, due)
+        results = self.process.run(records, policy)
         failures = failures_among(results)
-        dropped = gate.dropped(records, failures)
-        gate.finish()
+        dropped = policy.dropped(records, failures)
+        policy.finish()
         send(self.report, [*failures, *dropped], self.deadline.seconds_for_stores)
         found: dict[Pair, Failed[E] | None] = {}
         for result in results:
@@ -202,7 +205,9 @@ class Replay(Generic[A, E]):
                 handled = result.unwrap()
                 found.setdefault(pair_of(handled.handler, handled.record), None)
         found |= {pair_of(failed.handler, failed.record): failed for failed in dropped}
-        skipped = (pair for pair in dict.fromkeys(gate.expected) if pair not in found and book.settled(pair))
+        skipped = (
+            pair for pair in dict.fromkeys(policy.expected) if pair not in found and book.settled(pair)
+        )
         return Replayed(found, list(skipped))
 
 

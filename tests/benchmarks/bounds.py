@@ -13,7 +13,7 @@ from tests.benchmarks.cold_starts import ZERO
 from tests.benchmarks.field import LIMIT
 from tests.benchmarks.peers.streamfn_itself import DECODE, TABLE_BY_TABLE
 from tests.benchmarks.results import Run, Spread, Timing
-from tests.benchmarks.running import UNWANTED
+from tests.benchmarks.running import UNWANTED, deployed
 
 Measured: TypeAlias = Callable[[Run], Spread | None]
 """Takes a figure from a run; None if it was not measured."""
@@ -74,23 +74,28 @@ def cost(name: str) -> Measured:
 
 
 def own_cost(run: Run) -> Spread | None:
-    """Find what the pipeline costs for a record and handler, or None if that was not measured.
+    """Find what the deployed function costs for a record and handler, or None if that was not measured.
 
     It is what three handlers that do nothing take, less decoding, and less the calls of these handlers.
     """
-    return _third_of(run, ("images", "calls"))
+    return _third_of(run, "retry three", ("images", "calls"))
+
+
+def own_cost_of_a_bare_call(run: Run) -> Spread | None:
+    """Find the same of a pipeline that is called by itself."""
+    return _third_of(run, "three", ("images", "calls"))
 
 
 def _own_cost_after_reading(run: Run) -> Spread | None:
-    """Find the same without the reading and checking of the record, of which `read` does as much."""
-    return _third_of(run, ("images", "calls", "read"))
+    """Find the own cost without the reading and checking of the record, of which `read` does as much."""
+    return _third_of(run, "retry three", ("images", "calls", "read"))
 
 
-def _third_of(run: Run, less: Sequence[str]) -> Spread | None:
-    timings = [timing.cpu for name in ("three", *less) if (timing := run.running.get(name)) is not None]
+def _third_of(run: Run, whole: str, less: Sequence[str]) -> Spread | None:
+    timings = [timing.cpu for name in (whole, *less) if (timing := run.running.get(name)) is not None]
     if len(timings) <= len(less):
         return None
-    return Spread.of([(whole - sum(parts)) / 3 for whole, *parts in zip(*timings, strict=True)])
+    return Spread.of([(first - sum(parts)) / 3 for first, *parts in zip(*timings, strict=True)])
 
 
 def counted(run: Run, name: str) -> int | None:
@@ -144,11 +149,13 @@ BOUNDS: Final[Sequence[Bound]] = (
     ),
     Bound("boto3 and cattrs, to decoding", "at least", 5, "", _ratio("cards", "boto3+cattrs", DECODE.name)),
     *(
-        Bound(each.title, "at most", each.limit, " µs", cost(name))
+        Bound(f"{form}: {each.title}", "at most", each.limit, " µs", cost(measured))
         for name, each in UNWANTED.items()
         if each.limit is not None
+        for form, measured in (("deployed", deployed(name)), ("bare", name))
     ),
-    Bound("own cost for a record and handler", "at most", 1.0, " µs", own_cost),
+    Bound("deployed: own cost for a record and handler", "at most", 1.0, " µs", own_cost),
+    Bound("bare: own cost for a record and handler", "at most", 1.0, " µs", own_cost_of_a_bare_call),
     Bound("`concurrent` in threads, to its lanes' bound", "at most", 1.15, "", _threads),
     Bound("`concurrent` with coroutines, to its lanes' bound", "at most", 1.15, "", _coroutines),
     Bound(
@@ -169,7 +176,7 @@ BOUNDS: Final[Sequence[Bound]] = (
 
 BESIDE: Final[Mapping[str, Measured]] = {
     "decoding three entities, to tables of their own": _ratio("entities", DECODE.name, TABLE_BY_TABLE.name),
-    "own cost for a record and handler, less `read`": _own_cost_after_reading,
+    "deployed: own cost for a record and handler, less `read`": _own_cost_after_reading,
     "a cold start in CPU time, to Powertools' batch processor": _cold_cpu(_BATCH),
     "a cold start in CPU time, to its batch processor and parser": _cold_cpu(_PARSER),
 }

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from tests.benchmarks.bounds import BESIDE, BOUNDS, Bound, cost, counted, own_cost
+from tests.benchmarks.bounds import BESIDE, BOUNDS, Bound, cost, counted, own_cost, own_cost_of_a_bare_call
 from tests.benchmarks.cold_starts import UNCOMPILED, ZERO
 from tests.benchmarks.field import LIMIT
 from tests.benchmarks.results import Replays, Run, Spread, Timing
-from tests.benchmarks.running import UNWANTED
+from tests.benchmarks.running import UNWANTED, deployed
 
 RUNNING: Final[Mapping[str, str]] = {
-    "one": "`process(payload)` with one handler, all in all",
-    "three": "`process(payload)` with three handlers, all in all",
-    "images": "its images alone, by the compiled decoder",
+    "retry": "deployed: `lambda_handler` with `retry()`, one handler, all in all",
+    "retry three": "deployed, with three handlers",
+    "memory ledger": "deployed, with `retry(ledger=MemoryLedger())` and one handler",
+    "one": "bare: `process(payload)` with one handler, all in all",
+    "three": "bare, with three handlers",
+    "images": "its images alone, `Table.decode`",
     "calls": "calls of three handlers that do nothing",
     "read": "`read(payload)`, which reads and checks all records",
-    "retry": "`lambda_handler` with `retry()`, one handler, all in all",
-    "memory ledger": "`lambda_handler` with `retry(ledger=MemoryLedger())`, one handler, all in all",
-    **{name: each.title for name, each in UNWANTED.items()},
+    **{deployed(name): f"deployed: {each.title}" for name, each in UNWANTED.items()},
+    **{name: f"bare: {each.title}" for name, each in UNWANTED.items()},
 }
 """What the figures of `running` are, in the order in which they are shown."""
 
@@ -87,10 +89,10 @@ def running_table(runs: Sequence[Run]) -> str:
     """Show what a pipeline costs, in µs of CPU time a record."""
     rows = [[title, *(spread(cost(name)(run)) for run in runs)] for name, title in RUNNING.items()]
     own = [
-        "own cost for a record and handler, as said above",
-        *(spread(own_cost(run)) for run in runs),
+        [f"own cost for a record and handler, as said above, {form}", *(spread(figure(run)) for run in runs)]
+        for form, figure in (("deployed", own_cost), ("bare", own_cost_of_a_bare_call))
     ]
-    return table(["µs a record", *(f"Python {run.version}" for run in runs)], [*rows[:5], own, *rows[5:]])
+    return table(["µs a record", *(f"Python {run.version}" for run in runs)], [*rows[:8], *own, *rows[8:]])
 
 
 def lanes_table(runs: Sequence[Run]) -> str:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from tests.benchmarks.bounds import BESIDE, BOUNDS, own_cost
+from tests.benchmarks.bounds import BESIDE, BOUNDS, own_cost, own_cost_of_a_bare_call
 from tests.benchmarks.cold_counts import count_cold
 from tests.benchmarks.cold_starts import STATEMENTS, UNCOMPILED, ZERO
 from tests.benchmarks.document import BEGIN, END, NoPlace, generated, replaced, write
@@ -29,7 +29,7 @@ from tests.benchmarks.results import (
     load_all,
     save,
 )
-from tests.benchmarks.running import UNWANTED, WANTED
+from tests.benchmarks.running import MEASURED
 from tests.benchmarks.tables import (
     COLD,
     RUNNING,
@@ -50,7 +50,14 @@ _ROWS: Final = {
         "Powertools <&> co", Timing([24.0, 28.8, 35.0], [1.0, 1.0, 1.0]), remark="is slow"
     ),
 }
-_RUNNING: Final = {"three": 11.75, "images": 5.0, "calls": 0.75} | dict.fromkeys(UNWANTED, 0.75)
+_RUNNING: Final = {
+    **dict.fromkeys(MEASURED, 0.75),
+    **dict.fromkeys(["one", "retry", "memory ledger", "read"], 9.0),
+    "retry three": 14.75,
+    "three": 11.75,
+    "images": 5.0,
+    "calls": 0.75,
+}
 
 RUN: Final = Run(
     python="3.11.7",
@@ -58,7 +65,7 @@ RUN: Final = Run(
     machine=Machine("Abacus 3000", 2, "Linux on x86_64"),
     libraries={"streamfn": "0.1.0", "cattrs": "26.2.1"},
     decoding={"cards": Decoding(_SIZE, _ROWS), "entities": Decoding(_SIZE, _ROWS)},
-    running={name: Timing([_RUNNING.get(name, 9.0)], [9.0]) for name in (*WANTED, *UNWANTED)},
+    running={name: Timing([_RUNNING[name]], [9.0]) for name in MEASURED},
     lanes=Lanes(0.625, [1.05], [1.25]),
     cold={name: Timing([40.0, 50.0], [45.0, 60.0]) for name in STATEMENTS},
     first_results=Timing([100.0], [120.0]),
@@ -90,7 +97,8 @@ def test_a_bound_is_met_or_missed_by_so_much() -> None:
     assert "0.75 (0.70 to 0.80), met by 12%" == _cells(table, "decoding, to by hand")[-1]
     assert "9.00 (8.00 to 10.0), met by 29%" == _cells(table, "Powertools' batch processor, to decoding")[-1]
     assert "1.25, **missed** by 9%" == _cells(table, "`concurrent` with coroutines")[-1]
-    assert "0.75, **missed**: 2.5 times as much" == _cells(table, "a record of a kind")[-1]
+    for form in ("deployed", "bare"):
+        assert "0.75, **missed**: 2.5 times as much" == _cells(table, f"{form}: a record of a kind")[-1]
     assert "not measured" == _cells(table, "boto3 and cattrs, to decoding")[-1]
 
 
@@ -155,7 +163,19 @@ def test_a_figure_that_an_earlier_run_did_not_take_is_not_shown() -> None:
 
 
 def test_own_cost_leaves_out_decoding_and_the_handlers() -> None:
-    assert Spread(2.0, 2.0, 2.0) == own_cost(RUN)
+    assert Spread(3.0, 3.0, 3.0) == own_cost(RUN)
+    assert Spread(2.0, 2.0, 2.0) == own_cost_of_a_bare_call(RUN)
+
+
+def test_the_deployed_function_stands_before_the_bare_call() -> None:
+    rows = [line for line in running_table([RUN]).splitlines() if "deployed" in line or "bare" in line]
+    assert [RUNNING["retry"], RUNNING["retry three"]] == [
+        row.strip("|").split("|")[0].strip() for row in rows[:2]
+    ]
+    bounds = [
+        line.split(":")[0].strip("| ") for line in bounds_table([RUN]).splitlines() if "own cost" in line
+    ]
+    assert ["deployed", "bare", "deployed"] == bounds, "the last one is without the reading"
 
 
 def test_each_bound_is_shown() -> None:
@@ -163,7 +183,7 @@ def test_each_bound_is_shown() -> None:
 
 
 def test_all_that_is_measured_has_a_title() -> None:
-    assert {*WANTED, *UNWANTED} == set(RUNNING)
+    assert set(MEASURED) == set(RUNNING)
     assert set(STATEMENTS) == set(COLD)
 
 

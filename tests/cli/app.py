@@ -34,8 +34,8 @@ from streamfn import (
     series,
 )
 from streamfn._delivery.plain import Process
-from streamfn._execution.plan import Gate
-from streamfn._execution.run import Passage, Results
+from streamfn._execution.policy import PlannedTasks, Policy
+from streamfn._execution.run import Run
 from streamfn._records import Record
 from streamfn._time import Clock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters
@@ -141,15 +141,15 @@ class Own:
     def deliver(
         self, _: Sequence[Record], process: Process[SlackError | str], deadline: Deadline, __: Clock, /
     ) -> Sequence[Failed[object]]:
-        process(Gate(deadline))
+        process(Policy(deadline))
         return []
 
 
 class OwnWay:
     """A strategy that leaves it to another one."""
 
-    def run(self, passages: Sequence[Passage], gate: Gate, results: Results, /) -> None:
-        series.run(passages, gate, results)
+    def run(self, tasks: PlannedTasks, run: Run, /) -> None:
+        series.run(tasks, run)
 
 
 own = lambda_handler(process, Own())

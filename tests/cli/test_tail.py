@@ -300,7 +300,7 @@ def test_the_reader_ends_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -
 
     reader = StreamReader(STREAM)
     following = command.Following(reader, show)
-    following.listen([])
+    following.listen(app.everything(event(record(1)))[0])
     assert list(reader.batches()) == []
     assert len(moved) == 1
     assert not following.failed
@@ -308,8 +308,8 @@ def test_the_reader_ends_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_failure_is_remembered() -> None:
     following = command.Following(StreamReader(STREAM), lambda _: None)
-    following.listen([failed()])
-    following.listen([])
+    following.listen(failed())
+    following.listen(app.everything(event(record(1)))[0])
     assert following.failed
 
 

@@ -36,7 +36,7 @@ from streamfn import (
     pipeline,
     series,
 )
-from streamfn._pipeline import Strategy
+from streamfn._execution.run import Strategy
 from streamfn._time import no_end
 from streamfn.dead_letters import LetterSource, Received, SqsDeadLetters
 from streamfn.ledgers import Ledger, MemoryLedger

@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import Event, Pipeline, batched, batched_each, concurrent, on_event, pipeline, series
-from streamfn._pipeline import Strategy
+from streamfn._execution.run import Strategy
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger

@@ -235,6 +235,23 @@ def test_a_where_that_hangs_uses_attempts_up() -> None:
     assert history.discarded == []
 
 
+@pytest.mark.parametrize("form", ["single", "batched"])
+def test_what_succeeded_or_was_not_wanted_before_one_that_hangs_is_left_alone(form: str) -> None:
+    """Until then nothing is known of the run, and nothing entered."""
+    hanging, box = Hanging("c1"), Letterbox()
+    delivery = retry(
+        ledger=WatchedLedger(), dead_letters=box, max_attempts=1, patience=0 * SECOND, report=quiet
+    )
+    function = hanging.single if form == "single" else batched(hanging.all, size=1)
+    handler: Handler[Note, str, str] = on_event(
+        function, name="tell", where=lambda event: event.event_id != "b1"
+    )
+    mapping = hanging.mapping = EventSourceMapping(lambda_handler(pipeline(notes, handler), delivery))
+    history = mapping.deliver(*written("a1", "b1", "c1"))
+    assert box.told() == [("tell", "c1", "TimedOut")]
+    assert history.successes("tell") == {"a1": 1}
+
+
 def test_those_that_run_beside_one_that_hangs_pay_nothing_for_it() -> None:
     """Nobody knows which of them took the time, so each is tried by itself."""
     hanging, box = Hanging("b1"), Letterbox()

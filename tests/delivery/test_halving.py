@@ -32,7 +32,7 @@ from streamfn import (
     series,
 )
 from streamfn._delivery.plain import Delivery, Process
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from streamfn._records import Record
 from streamfn._time import Clock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters
@@ -109,8 +109,8 @@ class Watched:
     ) -> Sequence[Failed[object]]:
         """Deliver, and keep them."""
 
-        def watched(gate: Gate) -> Sequence[Result[Handled[object], Failed[object]]]:
-            self.runs.append(list(process(gate)))
+        def watched(policy: Policy) -> Sequence[Result[Handled[object], Failed[object]]]:
+            self.runs.append(list(process(policy)))
             return self.runs[-1]
 
         return self.delivery.deliver(records, watched, deadline, clock)

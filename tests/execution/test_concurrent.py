@@ -38,7 +38,7 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._execution.run import Call
+from streamfn._execution.run import HandlerCall
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests import cards as wire
 from tests.cards import Card, Json, cards
@@ -468,13 +468,13 @@ def test_what_another_thread_takes_when_no_more_can_be_started_is_answered_once(
 def test_a_call_that_breaks_in_its_thread_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     error = MemoryError()
 
-    def break_down(_: Call) -> Never:
+    def break_down(_: HandlerCall) -> Never:
         raise error
 
     def never(_: InsertEvent[Card]) -> Result[str, str]:
         return Success("ran")
 
-    monkeypatch.setattr(Call, "run", break_down)
+    monkeypatch.setattr(HandlerCall, "run", break_down)
     process = pipeline(cards, on_insert(never), strategy=concurrent(workers=1))
     (failed,) = failures(in_a_thread(lambda: process(lambda_event(A))))
     assert failed.reason == Raised(error)

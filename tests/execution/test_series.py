@@ -18,7 +18,7 @@ from streamfn import (
     on_modify,
     pipeline,
 )
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from streamfn.testing import failures, insert_event, lambda_event, modify_event, values
 from tests.cards import Card, cards
 
@@ -150,5 +150,5 @@ def test_nothing_to_do_is_no_call(size: int | None) -> None:
 
 
 def test_without_a_memory_nothing_is_tried_again() -> None:
-    gate = Gate()
-    assert (gate.is_due, gate.due(), gate.rests()) == (False, (), True)
+    policy = Policy()
+    assert (policy.is_due, policy.due(), policy.rests()) == (False, (), True)

@@ -1,4 +1,4 @@
-"""The shortest way from records to Results: it comes to what the way through a gate comes to."""
+"""Handlers that run as a batch is read: it comes to what planned tasks come to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from streamfn import (
     pipeline,
     read,
 )
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from tests import cards as wire
 from tests.cards import STREAM, Card, Json, cards
 
@@ -45,6 +45,12 @@ class Later:
         if isinstance(self.comes_to, BaseException):
             raise self.comes_to
         return self.comes_to
+
+
+class Planning(Policy):
+    """Admits everything, and has a task made of each handler and record first."""
+
+    remembers = True
 
 
 class Undecided:
@@ -140,10 +146,10 @@ def _detail(result: Result[Handled[object], Failed[object]]) -> object:
 
 
 @given(st.lists(records, max_size=4), choices)
-def test_it_comes_to_what_the_way_through_a_gate_comes_to(batch: list[Json], chosen: Chosen) -> None:
+def test_it_comes_to_what_planned_tasks_come_to(batch: list[Json], chosen: Chosen) -> None:
     process = built(chosen)
     payload = wire.event(*batch)
-    assert told(process(payload)) == told(process.run(read(payload), Gate()))
+    assert told(process(payload)) == told(process.run(read(payload), Planning()))
 
 
 @pytest.mark.parametrize("exception", [KeyError("dynamodb"), TypeError("list indices")])
@@ -157,7 +163,7 @@ def test_what_a_handler_raises_is_not_taken_for_a_fault_of_the_record(exception:
 
     process = pipeline(cards, on_event(handle))
     assert told(process(wire.event(wire.record(1)))) == told(
-        process.run(read(wire.event(wire.record(1))), Gate())
+        process.run(read(wire.event(wire.record(1))), Planning())
     )
     assert calls == ["id-1", "id-1"], "once in each of the two runs"
 

@@ -11,14 +11,15 @@ from typing import Final
 
 import pytest
 
-from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped, _lambda
+from streamfn import BatchResponse, Failed, HeldBack, Reason, Stopped
 from streamfn._delivery import plain as plain_deliveries
-from streamfn._delivery.attempts import Again, FailedTurn, Limits, Standings
-from streamfn._delivery.ledger import LedgerGate, RetryWithLedger
+from streamfn._delivery.attempts import Again, FailedTask, Limits, Standings
+from streamfn._delivery.ledger import LedgerPolicy, RetryWithLedger
 from streamfn._delivery.processes import Notes, ThisProcess
 from streamfn._delivery.session import Book, Outbox
-from streamfn._execution.plan import Gate, Place, Turn
-from streamfn._execution.run import Half, Results
+from streamfn._execution.policy import OrderingKey, Policy, Task
+from streamfn._execution.run import Half
+from streamfn._payloads import StreamEvent
 from streamfn._records import Record, magnitude
 from streamfn._time import Deadline, SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
@@ -57,12 +58,12 @@ def scope_left_out_of_the_key(patch: pytest.MonkeyPatch) -> None:
 
 
 def _answering(choose: Callable[[list[str]], str]) -> Break:
-    def answer(failures: Sequence[Failed[object]], _: object) -> BatchResponse:
+    def answer(_: StreamEvent, failures: Sequence[Failed[object]]) -> BatchResponse:
         numbers = [failed.record.sequence_number or "" for failed in failures]
         return {"batchItemFailures": [{"itemIdentifier": choose(numbers)}] if numbers else []}
 
     def broken(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(_lambda, "answer", answer)
+        patch.setattr(StreamEvent, "answer", answer)
 
     return broken
 
@@ -86,6 +87,14 @@ def _number(entry: Entry) -> int:
     return int("".join(filter(str.isdecimal, entry.pair.record)) or "0")
 
 
+def successes_before_the_first_failure_forgotten(patch: pytest.MonkeyPatch) -> None:
+    def forget(policy: LedgerPolicy) -> None:
+        policy._is_clean = False
+        policy._handled.clear()
+
+    patch.setattr(LedgerPolicy, "_enter_handled", forget)
+
+
 def letters_sent_at_the_end(patch: pytest.MonkeyPatch) -> None:
     def no(_: Outbox, *__: object) -> bool:
         return False
@@ -105,66 +114,66 @@ def letters_that_are_not_stored_counted_as_stored(patch: pytest.MonkeyPatch) -> 
 
 
 def held_back_counted_as_attempt(patch: pytest.MonkeyPatch) -> None:
-    failed = LedgerGate.failed
+    finished = LedgerPolicy.finished
 
     def counting(
-        gate: LedgerGate,
-        turn: Turn,
-        reason: Reason[object],
+        policy: LedgerPolicy,
+        task: Task,
+        reason: Reason[object] | None,
         *,
         alone: bool = True,
         isolated: bool = False,
     ) -> None:
         if isinstance(reason, HeldBack):
-            gate._enter_failure(Pair(turn.name, identity_of(turn.record)), "HeldBack", alone=True)
-        failed(gate, turn, reason, alone=alone, isolated=isolated)
+            policy._enter_failure(Pair(task.name, identity_of(task.record)), "HeldBack", alone=True)
+        finished(policy, task, reason, alone=alone, isolated=isolated)
 
-    patch.setattr(LedgerGate, "failed", counting)
+    patch.setattr(LedgerPolicy, "finished", counting)
 
 
 def a_chunks_failure_counted_against_neighbours(patch: pytest.MonkeyPatch) -> None:
-    enter = LedgerGate._enter_failure
+    enter = LedgerPolicy._enter_failure
 
     def counting(
-        gate: LedgerGate, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False
+        policy: LedgerPolicy, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False
     ) -> None:
         del alone  # the fault
-        enter(gate, pair, name, alone=True, isolated=isolated)
+        enter(policy, pair, name, alone=True, isolated=isolated)
 
-    patch.setattr(LedgerGate, "_enter_failure", counting)
-    patch.setattr(LedgerGate, "isolates", Gate.isolates)
+    patch.setattr(LedgerPolicy, "_enter_failure", counting)
+    patch.setattr(LedgerPolicy, "isolates", Policy.isolates)
 
 
 def nothing_held_back(patch: pytest.MonkeyPatch) -> None:
-    def hold(gate: LedgerGate, _: Turn) -> None:
-        gate._has_news = True
+    def hold(policy: LedgerPolicy, _: Task) -> None:
+        policy._has_news = True
 
-    patch.setattr(LedgerGate, "_hold", hold)
+    patch.setattr(LedgerPolicy, "_hold", hold)
 
 
 def nothing_tried_alone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(LedgerGate, "alone", Gate.alone)
+    patch.setattr(LedgerPolicy, "isolated", Policy.isolated)
 
 
 def halves_forgotten(patch: pytest.MonkeyPatch) -> None:
-    def forget(_: Half, __: Gate, ___: Results) -> None:
+    def forget(_: Half) -> None:
         pass
 
     patch.setattr(Half, "release", forget)
 
 
 def no_alarm(patch: pytest.MonkeyPatch) -> None:
-    def sleep(_: LedgerGate) -> None:
+    def sleep(_: LedgerPolicy) -> None:
         pass
 
-    patch.setattr(LedgerGate, "time_is_up", sleep)
+    patch.setattr(LedgerPolicy, "time_is_up", sleep)
 
 
 def calls_that_are_not_noted(patch: pytest.MonkeyPatch) -> None:
-    def note(_: LedgerGate, __: Iterable[Turn]) -> None:
+    def note(_: LedgerPolicy, __: Iterable[Task]) -> None:
         pass
 
-    patch.setattr(LedgerGate, "_note", note)
+    patch.setattr(LedgerPolicy, "_note", note)
 
 
 def calls_noted_without_what_is_known_by_then(patch: pytest.MonkeyPatch) -> None:
@@ -173,14 +182,14 @@ def calls_noted_without_what_is_known_by_then(patch: pytest.MonkeyPatch) -> None
     def deaths_alone(book: Book) -> list[Entry]:
         return [entry for entry in news(book) if not entry.settled or is_note(entry.pair)]
 
-    note = LedgerGate._note
+    note = LedgerPolicy._note
 
-    def forgetful(gate: LedgerGate, turns: Iterable[Turn]) -> None:
+    def forgetful(policy: LedgerPolicy, tasks: Iterable[Task]) -> None:
         with pytest.MonkeyPatch.context() as within:
             within.setattr(Book, "news", deaths_alone)
-            note(gate, turns)
+            note(policy, tasks)
 
-    patch.setattr(LedgerGate, "_note", forgetful)
+    patch.setattr(LedgerPolicy, "_note", forgetful)
 
 
 def batches_that_are_not_noted(patch: pytest.MonkeyPatch) -> None:
@@ -205,7 +214,7 @@ def patience_by_the_record_alone(patch: pytest.MonkeyPatch) -> None:
     def wait(standings: Standings, *_: object) -> timedelta:
         return standings._limits.patience
 
-    def refused(_: Again, __: str) -> list[FailedTurn]:
+    def refused(_: Again, __: str) -> list[FailedTask]:
         return []
 
     patch.setattr(Standings, "_wait", wait)
@@ -215,16 +224,16 @@ def patience_by_the_record_alone(patch: pytest.MonkeyPatch) -> None:
 def attempts_without_an_end(patch: pytest.MonkeyPatch) -> None:
     failed = Again.failed
 
-    def without_end(again: Again, turn: Turn, reason: Reason[object], *, is_last: bool) -> None:
+    def without_end(again: Again, task: Task, reason: Reason[object], *, is_last: bool) -> None:
         del is_last  # the fault
-        failed(again, turn, reason, is_last=False)
+        failed(again, task, reason, is_last=False)
 
     patch.setattr(Again, "failed", without_end)
 
 
 def what_waits_behind_a_failure_let_go_in_any_order(patch: pytest.MonkeyPatch) -> None:
-    def settled(again: Again, place: Place) -> bool:
-        again._ready += [turn for _, _, turn in sorted(again._behind.pop(place, []), reverse=True)]
+    def settled(again: Again, key: OrderingKey) -> bool:
+        again._ready += [task for _, _, task in sorted(again._behind.pop(key, []), reverse=True)]
         return False
 
     patch.setattr(Again, "settled", settled)
@@ -257,6 +266,10 @@ BROKEN: Final[Mapping[str, tuple[Break, str]]] = {
     "scope left out of the key": (scope_left_out_of_the_key, "is lost"),
     "only the successes after the lowest failure written": (
         only_successes_after_the_lowest_failure_written,
+        "happened 2 times",
+    ),
+    "the successes before the first failure forgotten": (
+        successes_before_the_first_failure_forgotten,
         "happened 2 times",
     ),
     "letters sent at the end": (letters_sent_at_the_end, _TOO_EARLY),

@@ -25,7 +25,7 @@ from returns.result import Failure, Result, Success
 from streamfn import Failed, LambdaFunction, acknowledge, lambda_handler, retry
 from streamfn._delivery.plain import Delivery, Process
 from streamfn._events import BaseEvent as AnyEvent
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from streamfn._failures import Handled
 from streamfn._records import Record
 from streamfn._time import Clock, Deadline, SecondsLeft
@@ -329,8 +329,8 @@ class Mortal:
     def deliver(
         self, records: Sequence[Record], process: Process[str], deadline: Deadline, clock: Clock, /
     ) -> Sequence[Failed[object]]:
-        def dying(gate: Gate) -> Sequence[Result[Handled[object], Failed[str]]]:
-            results = process(gate)
+        def dying(policy: Policy) -> Sequence[Result[Handled[object], Failed[str]]]:
+            results = process(policy)
             if self.world.blow("crash"):
                 self.world.invocation.die()
             return results

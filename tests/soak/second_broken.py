@@ -83,6 +83,7 @@ BROKEN_TOO: Final[Mapping[str, tuple[Break, str]]] = {
             "numbers compared as text": laws.IS_UNSETTLED,
             "a ledger that is down taken for an empty one": laws.RUNS_BLIND,
             "only the successes after the lowest failure written": laws.IS_REPEATED,
+            "the successes before the first failure forgotten": laws.IS_REPEATED,
             "letters sent at the end": laws.OVERTAKES,
             "letters that are not stored counted as stored": laws.IS_UNTRUE,
             "held-back pairs counted as attempts": laws.IS_UNTRUE,

@@ -21,7 +21,7 @@ from streamfn._delivery.plain import Delivery, Process
 from streamfn._delivery.processes import ThisProcess
 from streamfn._events import BaseEvent, Event
 from streamfn._execution.calls import verdict, verdicts
-from streamfn._execution.plan import Gate
+from streamfn._execution.policy import Policy
 from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaContext, LambdaFunction
@@ -361,8 +361,8 @@ class Observed(Generic[E_contra]):
     ) -> Sequence[Failed[object]]:
         """Run as the delivery does."""
 
-        def probed(gate: Gate) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
-            results = process(gate)
+        def probed(policy: Policy) -> Sequence[Result[Handled[object], Failed[E_contra]]]:
+            results = process(policy)
             self.probe.settle()
             return results
 
@@ -375,7 +375,7 @@ def observed(
     """Make the same function with watched handlers, stores that fail as `faults` say, this clock and this process."""
     watched_pipeline = Pipeline[A, E](watched(function.process.routes, probe))
     delivery = _with_unreliable_stores(function.delivery, faults, probe, process)
-    return LambdaFunction(watched_pipeline, Observed(delivery, probe), function.margin, clock)
+    return replace(function, process=watched_pipeline, delivery=Observed(delivery, probe), clock=clock)
 
 
 def observed_window(
