@@ -43,11 +43,11 @@ class Finding:
 # The rules that the settings of an event source mapping have to keep, one function each.
 #
 # Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which
-# CloudFormation shares; what the settings do is said under "Using AWS Lambda with Amazon DynamoDB" in the AWS
-# Lambda Developer Guide. A delivery says itself what it needs of them.
+# CloudFormation shares; their effects are described under "Using AWS Lambda with Amazon DynamoDB" in the AWS
+# Lambda Developer Guide. A delivery states its own needs.
 
 FOLDS: Final = MappingNeeds(partial_answers=False, folds=True)
-"""What the function of a window needs, which answers for whole batches alone."""
+"""The needs of a window's function, which answers for whole batches alone."""
 
 Settings: TypeAlias = Mapping[str, object]
 """The settings of a mapping, by AWS's names."""

@@ -60,7 +60,6 @@ from decimal import Decimal
 from typing import Annotated
 
 from streamfn import Attribute, PartitionKey, SortKey, Table, TimeToLive
-from streamfn._tables import compiled_table
 
 
 @dataclass(frozen=True, slots=True)

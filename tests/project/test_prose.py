@@ -115,7 +115,7 @@ def test_a_sentence_is_found_wherever_it_stands(path: str, text: str, found: lis
     assert sorted(found) == sorted(each.strip() for each in badly_begun(texts))
 
 
-@pytest.mark.parametrize("path", [path for path in [*MODULES, *PAGES] if is_done(path)], ids=str)
+@pytest.mark.parametrize("path", [path for path in [*MODULES, *PAGES] if is_done(path)], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_sentence_begins_without_a_subject(path: Path) -> None:
     assert [] == badly_begun(texts_of(path))
 
