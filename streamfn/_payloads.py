@@ -289,7 +289,7 @@ def read(payload: object) -> list[Record]:
     >>> read({"Records": [{"eventSource": "aws:sqs", "body": "…"}]})
     Traceback (most recent call last):
     ...
-    streamfn._envelopes.NotAStreamEvent: expected the event of a DynamoDB stream, ..., got records of aws:sqs
+    streamfn._payloads.NotAStreamEvent: expected the event of a DynamoDB stream, ..., got records of aws:sqs
     """
     return records_in(opened(payload))
 

@@ -111,7 +111,7 @@ def _check(who: str, function: object, *, ends: bool = True) -> None:
     if ends and (found := _of_answer(_return_hint(function))) is not None:
         raise Misuse(f"{who} is annotated to return a Success of {found}")
     steps: object = getattr(function, "steps", None)  # of a chain
-    if not isinstance(steps, tuple) or getattr(function, "__module__", None) != "streamfn._handlers.chain":
+    if not isinstance(steps, tuple) or getattr(function, "__module__", None) != "streamfn._handlers":
         return
     of_chain = cast("tuple[object, ...]", steps)  # isinstance drops the type
     for number, step in enumerate(of_chain, 1):
