@@ -59,7 +59,7 @@ class BaseEvent(Value):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InsertEvent(BaseEvent, Generic[T_co]):
-    """An item came into the table: `new_image`."""
+    """An item was inserted into the table: `new_image`."""
 
     new_image: T_co
 

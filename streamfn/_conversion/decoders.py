@@ -567,7 +567,7 @@ def _default(writer: ModuleWriter, cls: type, field: str) -> str:
 # Decoders: functions from an image to an item, each compiled as a module of its own.
 
 Decode: TypeAlias = Callable[[object], object]
-"""A function of an image that returns the item. It raises if the image does not fit, or has a form for the hooks."""
+"""A function of an image that returns the item, and raises if the image does not fit or has a form for the hooks."""
 
 
 class Decoder(NamedTuple):

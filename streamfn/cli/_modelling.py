@@ -275,7 +275,7 @@ def _nests_at_most(levels: int, value: object) -> bool:
     tag, held = split_tag(value)
     if tag not in {"L", "M"}:
         return True
-    # Lists and maps hold attribute values: `read_plain` has checked them.
+    # Lists and maps hold attribute values: `structure_plain` has checked them.
     within = held.values() if is_map(held) else cast("Sequence[object]", held)
     return levels > 0 and all(_nests_at_most(levels - 1, each) for each in within)
 
@@ -357,7 +357,7 @@ def attributes_of(images: Sequence[Image]) -> Attributes:
 
 
 def shape_of(values: Iterable[AttributeValue]) -> Shape:
-    """Return the shape of attribute values. Raises `Unfit` for a value that is no attribute value."""
+    """Return the shape of attribute values. Raises `StructureError` for a value that is no attribute value."""
     by_tag: dict[str, list[object]] = {}
     for value in values:
         tag, held = split_tag(value)

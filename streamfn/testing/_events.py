@@ -13,8 +13,7 @@ from typing import Final, NamedTuple, Protocol, TypedDict, cast
 
 from typing_extensions import TypeVar, Unpack
 
-from streamfn._conversion import make_converter
-from streamfn._conversion.dispatch import unstructure_hook
+from streamfn._conversion.dispatch import LightConverter, unstructure_hook
 from streamfn._conversion.hints import Hint, is_model, is_typed_dict, union_members
 from streamfn._conversion.models import fields_of
 from streamfn._errors import Misuse, kind_of
@@ -104,7 +103,7 @@ def _number_size(number: str) -> int:
 
 T = TypeVar("T")
 
-_CONVERTER: Final = make_converter()
+_CONVERTER: Final = LightConverter(forbid_extra_keys=False)
 
 
 class Attribute(Protocol):

@@ -108,7 +108,7 @@ def lambda_event(
         "Records": [
             _seen_by(each.record.raw, view_type)
             if isinstance(each, BaseEvent)
-            else cast("RawRecord", each)  # said to be as it is
+            else cast("RawRecord", each)  # passed on unchanged
             for each in events
         ]
     }

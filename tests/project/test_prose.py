@@ -19,9 +19,8 @@ PAGES = [
 ]
 
 NOT_YET = {
-    *("_aws.py", "_lambda.py", "_payloads.py", "_pipeline.py", "_tables.py"),
-    *("_conversion/", "_delivery/", "_execution/"),
-    "models.md",
+    *("_aws.py", "_lambda.py", "_payloads.py", "_pipeline.py"),
+    *("_delivery/", "_execution/"),
 }
 """The files, and folders of files, that have yet to be rewritten; a name that is added here again is a step back."""
 

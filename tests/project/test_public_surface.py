@@ -3,6 +3,7 @@
 from inspect import isroutine
 
 import streamfn
+from tests.cards import Card
 
 PUBLIC = [
     "Attribute",
@@ -95,3 +96,18 @@ def test_public_names_exist_and_are_documented() -> None:
         value: object = getattr(streamfn, name)
         if isinstance(value, type) or isroutine(value):
             assert value.__doc__, f"streamfn.{name} has no docstring"
+
+
+def test_the_public_members_of_a_table_are_pinned() -> None:
+    """What only this library needs of a table is not among them."""
+    table = streamfn.Table("prod-Card", Card)
+    assert [
+        "converter",
+        "definition",
+        "keys",
+        "model",
+        "name",
+        "structure",
+        "structure_keys",
+        "unstructure",
+    ] == [name for name in dir(table) if not name.startswith("_")]
