@@ -5,6 +5,7 @@
 - errors of boto3: their codes, and which of them are worth another try
 - waits between tries
 - the calls that are made, as protocols, and one function for each client: DynamoDB, DynamoDB Streams, SQS, S3, STS
+- the definition of a table: the arguments with which boto3 makes the table, its stream and its time to live
 
 The protocols are those of boto3's clients, whether boto3 comes with types (of boto3-stubs or types-boto3) or with
 none. They ask for no more than what is called, so that a test can pass a client of its own. A call whose arguments
@@ -15,7 +16,6 @@ Who is always passed a client, as `check_mapping` is, describes it beside its us
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,15 +23,28 @@ from datetime import datetime
 from random import random
 from threading import Lock
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Final, Generic, NotRequired, Protocol, TypeAlias, TypedDict, cast
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+)
 
 from typing_extensions import ReadOnly, TypeVar
 
-from streamfn._errors import Misuse, kind_of, shown
-from streamfn._records import Image
+from streamfn._errors import Misuse, error_code, kind_of, shown
+from streamfn._records import Image, StreamViewType
 
 if TYPE_CHECKING:
     from botocore.config import Config
+
+    from streamfn._conversion.attribute_values import KeyTag
+    from streamfn._conversion.models import KeyAttribute
 
 # ruff: noqa: N803 (the arguments' names are AWS's own)
 
@@ -99,8 +112,6 @@ def short_waits() -> Config:
 
 # Errors of boto3: their codes, and which of them are worth another try.
 
-_CODE: Final = r"[A-Za-z0-9_.:-]{1,200}"
-"""The form of the codes that services give. Other text is no code, and may hold anything."""
 
 _TURNED_AWAY: Final = frozenset(
     {
@@ -121,24 +132,6 @@ _TURNED_AWAY: Final = frozenset(
 
 boto3 takes the status for the code where somebody on the way answers in the service's place.
 """
-
-
-def error_code(error: BaseException) -> str | None:
-    """Find the code with which a service refused a call; None where it gave no answer, or one without a code.
-
-    boto3 makes an error of whatever answer there was, and so does a test that makes one.
-    """
-    if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
-        return None
-    from botocore.exceptions import ClientError
-
-    if not isinstance(error, ClientError):
-        return None
-    try:
-        code = cast("object", error.response["Error"]["Code"])
-    except (AttributeError, LookupError, TypeError):
-        return None
-    return code if isinstance(code, str) and re.fullmatch(_CODE, code) is not None else None
 
 
 def error_name(error: BaseException) -> str:
@@ -536,3 +529,115 @@ def make_sts() -> CallerClient:
 
     made: CallerClient = boto3.client("sts", config=short_waits())  # named, for who has no types of STS
     return made
+
+
+# The definition of a table: the arguments with which boto3 makes the table, its stream and its time to live.
+#
+# The typed dictionaries have the names and the types of ``CreateTable`` and ``UpdateTimeToLive`` in the
+# DynamoDB API Reference, so that the stubs of boto3, boto3-stubs and types-boto3, take them as they are.
+
+ViewTypeName: TypeAlias = Literal["KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE"]
+"""The values of `StreamViewType`, as ``CreateTable`` names them."""
+
+
+class AttributeDefinition(TypedDict):
+    """A key attribute and its type."""
+
+    AttributeName: str
+    AttributeType: KeyTag
+
+
+class KeySchemaElement(TypedDict):
+    """A key attribute, and whether it is the partition key (``HASH``) or the sort key (``RANGE``)."""
+
+    AttributeName: str
+    KeyType: Literal["HASH", "RANGE"]
+
+
+class StreamSpecification(TypedDict):
+    """The stream of a table. A definition always holds both entries; the API leaves one of them to the caller."""
+
+    StreamEnabled: bool
+    StreamViewType: NotRequired[ViewTypeName]
+
+
+class TableRequest(TypedDict):
+    """Arguments of ``create_table`` for a table without a stream."""
+
+    TableName: str
+    AttributeDefinitions: list[AttributeDefinition]
+    KeySchema: list[KeySchemaElement]
+    BillingMode: Literal["PAY_PER_REQUEST", "PROVISIONED"]
+
+
+class StreamTableRequest(TableRequest):
+    """Arguments of ``create_table`` for a table with a stream."""
+
+    StreamSpecification: StreamSpecification
+
+
+class TimeToLiveSpecification(TypedDict):
+    """The attribute that holds the time at which an item expires."""
+
+    Enabled: bool
+    AttributeName: str
+
+
+class TimeToLiveRequest(TypedDict):
+    """Arguments of ``update_time_to_live``."""
+
+    TableName: str
+    TimeToLiveSpecification: TimeToLiveSpecification
+
+
+class TableDefinition(NamedTuple):
+    """The arguments of boto3's ``create_table``, and of ``update_time_to_live`` if the model marks a time to live."""
+
+    create_table: StreamTableRequest
+    update_time_to_live: TimeToLiveRequest | None
+
+
+class LedgerDefinition(NamedTuple):
+    """The arguments of boto3's ``create_table`` and ``update_time_to_live`` for the table of a ledger."""
+
+    create_table: TableRequest
+    update_time_to_live: TimeToLiveRequest
+
+
+_ROLES: Final[tuple[Literal["HASH", "RANGE"], ...]] = ("HASH", "RANGE")
+
+
+def definition_of(
+    name: str, keys: Sequence[KeyAttribute], time_to_live: str | None, view_type: StreamViewType
+) -> TableDefinition:
+    """Return the definition of a table of these keys, the partition key first, that is billed by request."""
+    return TableDefinition(
+        create_table={
+            **table_request(name, keys),
+            "StreamSpecification": {
+                "StreamEnabled": True,
+                "StreamViewType": view_type.value,
+            },
+        },
+        update_time_to_live=None if time_to_live is None else time_to_live_request(name, time_to_live),
+    )
+
+
+def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
+    """Return the arguments for a table of these keys, the partition key first, billed by request, without a stream."""
+    return {
+        "TableName": name,
+        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.tag} for key in keys],
+        "KeySchema": [
+            {"AttributeName": key.name, "KeyType": role} for key, role in zip(keys, _ROLES, strict=False)
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def time_to_live_request(name: str, attribute: str) -> TimeToLiveRequest:
+    """Return the arguments for the time to live of a table, in this attribute."""
+    return {
+        "TableName": name,
+        "TimeToLiveSpecification": {"Enabled": True, "AttributeName": attribute},
+    }

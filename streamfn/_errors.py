@@ -6,11 +6,12 @@ In this order: `Misuse` and checks of arguments, names of tables, buckets and qu
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from json import detect_encoding  # what `json.loads` itself calls
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from typing_extensions import TypeVar
 
@@ -274,3 +275,27 @@ def read_json_object(text: str | bytes) -> Mapping[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, object]", read) if isinstance(read, dict) else None  # JSON's keys are text
+
+
+# Errors of services: the code of a refused request.
+
+_CODE: Final = r"[A-Za-z0-9_.:-]{1,200}"
+"""The form of the codes of services. Other text is no code, and may hold anything."""
+
+
+def error_code(error: BaseException) -> str | None:
+    """Return the code with which a service refused a request; None without an answer, or without a code.
+
+    boto3 raises its `ClientError` for each answer that is an error, and so do tests. The class is found by its name,
+    because a function that has not loaded boto3 need not load its errors.
+    """
+    if not any((kind.__module__, kind.__name__) == _CLIENT_ERROR for kind in type(error).__mro__):
+        return None
+    try:
+        code = cast("Any", error).response["Error"]["Code"]  # the class is only loaded with boto3
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return code if isinstance(code, str) and re.fullmatch(_CODE, code) is not None else None
+
+
+_CLIENT_ERROR: Final = ("botocore.exceptions", "ClientError")

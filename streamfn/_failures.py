@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, cast
 from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import Value
+from streamfn._errors import error_code
 from streamfn._records import ImageName, MalformedRecord, StreamRecord, StreamViewType
 
 if TYPE_CHECKING:
@@ -190,8 +191,6 @@ def code_of(exception: BaseException) -> str | None:
     """Find the code of an error: the one of the AWS service that refused a call, or the operating system's."""
     if isinstance(exception, OSError):
         return errorcode.get(exception.errno) if isinstance(exception.errno, int) else None
-    from streamfn._aws import error_code  # here, because a cold start would pay for it
-
     return error_code(exception)
 
 

@@ -1,18 +1,13 @@
-"""Tables: the name of a table, its model, keys, definition, pattern, decoders and converter."""
+"""Tables: the name of a table, its model, keys, pattern, decoders and converter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import (
     TYPE_CHECKING,
     Final,
     Generic,
-    Literal,
-    NamedTuple,
-    NotRequired,
-    TypeAlias,
-    TypedDict,
     cast,
     get_origin,
     overload,
@@ -23,7 +18,6 @@ from returns.result import Failure, Result
 from typing_extensions import TypeForm, TypeVar, override
 
 from streamfn._conversion import is_configured, make_converter
-from streamfn._conversion.attribute_values import KeyTag
 from streamfn._conversion.decoders import Decoder, compile_decoder, hook_decoder
 from streamfn._conversion.dispatch import LightConverter, model_fields, structure_hook, unstructure_hook
 from streamfn._conversion.hints import Hint, is_model, is_typed_dict, origin, union_members, unwrap
@@ -37,119 +31,8 @@ from streamfn._records import AttributeValue, Image, StreamViewType
 if TYPE_CHECKING:
     from cattrs import Converter
 
+    from streamfn._aws import TableDefinition
     from streamfn._patterns.matching import Matcher
-
-
-# The definition of a table: the arguments with which boto3 makes the table, its stream and its time to live.
-#
-# The typed dictionaries have the names and the types of ``CreateTable`` and ``UpdateTimeToLive`` in the
-# DynamoDB API Reference, so that the stubs of boto3, boto3-stubs and types-boto3, take them as they are.
-
-ViewTypeName: TypeAlias = Literal["KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE"]
-"""The values of `StreamViewType`, as ``CreateTable`` names them."""
-
-
-class AttributeDefinition(TypedDict):
-    """A key attribute and its type."""
-
-    AttributeName: str
-    AttributeType: KeyTag
-
-
-class KeySchemaElement(TypedDict):
-    """A key attribute, and whether it is the partition key (``HASH``) or the sort key (``RANGE``)."""
-
-    AttributeName: str
-    KeyType: Literal["HASH", "RANGE"]
-
-
-class StreamSpecification(TypedDict):
-    """The stream of a table. A definition always holds both entries; the API leaves one of them to the caller."""
-
-    StreamEnabled: bool
-    StreamViewType: NotRequired[ViewTypeName]
-
-
-class TableRequest(TypedDict):
-    """Arguments of ``create_table`` for a table without a stream."""
-
-    TableName: str
-    AttributeDefinitions: list[AttributeDefinition]
-    KeySchema: list[KeySchemaElement]
-    BillingMode: Literal["PAY_PER_REQUEST", "PROVISIONED"]
-
-
-class StreamTableRequest(TableRequest):
-    """Arguments of ``create_table`` for a table with a stream."""
-
-    StreamSpecification: StreamSpecification
-
-
-class TimeToLiveSpecification(TypedDict):
-    """The attribute that holds the time at which an item expires."""
-
-    Enabled: bool
-    AttributeName: str
-
-
-class TimeToLiveRequest(TypedDict):
-    """Arguments of ``update_time_to_live``."""
-
-    TableName: str
-    TimeToLiveSpecification: TimeToLiveSpecification
-
-
-class TableDefinition(NamedTuple):
-    """The arguments of boto3's ``create_table``, and of ``update_time_to_live`` if the model marks a time to live."""
-
-    create_table: StreamTableRequest
-    update_time_to_live: TimeToLiveRequest | None
-
-
-class LedgerDefinition(NamedTuple):
-    """The arguments of boto3's ``create_table`` and ``update_time_to_live`` for the table of a ledger."""
-
-    create_table: TableRequest
-    update_time_to_live: TimeToLiveRequest
-
-
-_ROLES: Final[tuple[Literal["HASH", "RANGE"], ...]] = ("HASH", "RANGE")
-
-
-def definition_of(
-    name: str, keys: Sequence[KeyAttribute], time_to_live: str | None, view_type: StreamViewType
-) -> TableDefinition:
-    """Return the definition of a table of these keys, the partition key first, that is billed by request."""
-    return TableDefinition(
-        create_table={
-            **table_request(name, keys),
-            "StreamSpecification": {
-                "StreamEnabled": True,
-                "StreamViewType": view_type.value,
-            },
-        },
-        update_time_to_live=None if time_to_live is None else time_to_live_request(name, time_to_live),
-    )
-
-
-def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
-    """Return the arguments for a table of these keys, the partition key first, billed by request, without a stream."""
-    return {
-        "TableName": name,
-        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.tag} for key in keys],
-        "KeySchema": [
-            {"AttributeName": key.name, "KeyType": role} for key, role in zip(keys, _ROLES, strict=False)
-        ],
-        "BillingMode": "PAY_PER_REQUEST",
-    }
-
-
-def time_to_live_request(name: str, attribute: str) -> TimeToLiveRequest:
-    """Return the arguments for the time to live of a table, in this attribute."""
-    return {
-        "TableName": name,
-        "TimeToLiveSpecification": {"Enabled": True, "AttributeName": attribute},
-    }
 
 
 # Tables: a name, the model of its items, and the conversion between images and items.
@@ -166,9 +49,9 @@ _registry: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDicti
 class CompiledTable(Generic[T]):
     """The hooks, decoders, keys and pattern of a table, for the modules of this library.
 
-    `decode` returns the item of an image, and raises for an image that does not fit. Some images that fit have an unusual
-    form, for which it raises as well: `structure_detailed` decides then. `source` is the text of the decoder, see
-    `explain`. `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
+    `decode` returns the item of an image, and raises for an image that does not fit. Some images that fit have an
+    unusual form, for which it raises as well: `structure_detailed` decides then. `source` is the text of the decoder,
+    see `explain`. `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
     """
 
     def __init__(
@@ -419,6 +302,8 @@ class Table(Generic[T]):
         no `TimeToLive`. Raises `Misuse` if the model marks no `PartitionKey`.
         """
         keys = self._marked_keys()
+        from streamfn._aws import definition_of  # a script makes tables, and a cold start pays for none
+
         return definition_of(self.name, keys, self._compiled.keys.time_to_live, view_type)
 
     def _marked_keys(self) -> tuple[KeyAttribute, ...]:

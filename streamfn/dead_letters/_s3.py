@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from streamfn._aws import OnFirstUse, S3Client, error_code, error_name, keys_under, make_s3
-from streamfn._errors import Misuse, checked_bucket, decoded, kind_of, shown
+from streamfn._aws import OnFirstUse, S3Client, error_name, keys_under, make_s3
+from streamfn._errors import Misuse, checked_bucket, decoded, error_code, kind_of, shown
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, Received, SigningKeys
 

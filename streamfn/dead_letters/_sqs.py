@@ -10,8 +10,8 @@ from typing import Final, cast
 
 from typing_extensions import override
 
-from streamfn._aws import Message, OnFirstUse, SqsClient, error_code, error_name, make_sqs
-from streamfn._errors import Misuse, checked_queue_url, kind_of
+from streamfn._aws import Message, OnFirstUse, SqsClient, error_name, make_sqs
+from streamfn._errors import Misuse, checked_queue_url, error_code, kind_of
 from streamfn._records import as_text, member
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._messages import (

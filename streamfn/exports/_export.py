@@ -25,9 +25,9 @@ from typing import Final, Literal, TypeAlias, cast
 from returns.result import Failure, Result
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import OnFirstUse, S3Client, error_code, keys_under, make_s3
+from streamfn._aws import OnFirstUse, S3Client, keys_under, make_s3
 from streamfn._dataclasses import success
-from streamfn._errors import Misuse, decoded, encoding_of, read_json_object
+from streamfn._errors import Misuse, decoded, encoding_of, error_code, read_json_object
 from streamfn._events import Event, structurer
 from streamfn._failures import Failed, Malformed, MissingImage, Undecodable
 from streamfn._records import (

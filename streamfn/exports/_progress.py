@@ -19,8 +19,8 @@ from uuid import uuid4
 
 from typing_extensions import override
 
-from streamfn._aws import GetObjectOutput, S3Client, error_code, error_name
-from streamfn._errors import Misuse, read_json_object
+from streamfn._aws import GetObjectOutput, S3Client, error_name
+from streamfn._errors import Misuse, error_code, read_json_object
 from streamfn._records import as_text, is_map, member
 from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Place, place_at
 from streamfn.sources._checkpoints import lock_file

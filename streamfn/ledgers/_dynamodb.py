@@ -18,12 +18,11 @@ from streamfn._aws import (
     LedgerTableClient,
     OnFirstUse,
     Wait,
-    error_code,
     function_name,
     make_dynamodb,
     retry_reason,
 )
-from streamfn._errors import checked_ledger_name
+from streamfn._errors import checked_ledger_name, error_code
 from streamfn._records import Image
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._index import (
@@ -60,7 +59,7 @@ from streamfn.ledgers._items import (
 from streamfn.ledgers._protocol import Entry, Pair, Stretch, Waiting, is_note
 
 if TYPE_CHECKING:
-    from streamfn._tables import LedgerDefinition
+    from streamfn._aws import LedgerDefinition
 
 
 # The notes of batches that this process has written, which are deleted once they have ended.

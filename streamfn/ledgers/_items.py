@@ -17,7 +17,7 @@ from streamfn._records import Image, magnitude
 from streamfn.ledgers._protocol import Entry, Pair, State, Stretch, Waiting
 
 if TYPE_CHECKING:
-    from streamfn._tables import LedgerDefinition
+    from streamfn._aws import LedgerDefinition
 
 
 # The table of a ledger: its attributes, the form of its keys, and its creation.
@@ -57,7 +57,7 @@ versions take it for a segment that begins after the end of their range, and ski
 
 def definition_of(table_name: str) -> LedgerDefinition:
     """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it."""
-    from streamfn._tables import LedgerDefinition, table_request, time_to_live_request
+    from streamfn._aws import LedgerDefinition, table_request, time_to_live_request
 
     keys = (KeyAttribute(STREAM, "S"), KeyAttribute(SEGMENT, "S"))
     return LedgerDefinition(

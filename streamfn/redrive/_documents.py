@@ -11,8 +11,8 @@ from typing import Final
 
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import OnFirstUse, StreamsClient, Wait, error_code, error_name
-from streamfn._errors import read_json_object
+from streamfn._aws import OnFirstUse, StreamsClient, Wait, error_name
+from streamfn._errors import error_code, read_json_object
 from streamfn._payloads import NotAStreamEvent, about_a_batch, is_of_a_window, read
 from streamfn._records import (
     Record,

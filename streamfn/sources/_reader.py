@@ -10,17 +10,9 @@ from typing import Final, Literal, Protocol, TypeAlias, TypedDict, cast
 
 from typing_extensions import override
 
-from streamfn._aws import (
-    Backoff,
-    OnFirstUse,
-    StreamsClient,
-    TablesClient,
-    error_code,
-    make_dynamodb,
-    make_streams,
-)
+from streamfn._aws import Backoff, OnFirstUse, StreamsClient, TablesClient, make_dynamodb, make_streams
 from streamfn._delivery.plain import check_delivery, check_report, what_raised
-from streamfn._errors import Misuse, check_function, checked_table_name, has_methods, kind_of
+from streamfn._errors import Misuse, check_function, checked_table_name, error_code, has_methods, kind_of
 from streamfn._payloads import settled_by
 from streamfn._pipeline import Pipeline
 from streamfn._records import as_lambda_sends

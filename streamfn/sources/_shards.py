@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._aws import Backoff, OnFirstUse, Raw, StreamsClient, error_code, error_name, retry_reason
+from streamfn._aws import Backoff, OnFirstUse, Raw, StreamsClient, error_name, retry_reason
+from streamfn._errors import error_code
 from streamfn._records import as_moment, as_sequence_number, as_text, member
 from streamfn.sources._checkpoints import After, Drained, Position, Since
 
