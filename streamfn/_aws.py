@@ -38,13 +38,10 @@ from typing import (
 from typing_extensions import ReadOnly, TypeVar
 
 from streamfn._errors import Misuse, error_code, kind_of, shown
-from streamfn._records import Image, StreamViewType
+from streamfn._records import Image, KeyAttribute, KeyTag, StreamViewType
 
 if TYPE_CHECKING:
     from botocore.config import Config
-
-    from streamfn._conversion.attribute_values import KeyTag
-    from streamfn._conversion.models import KeyAttribute
 
 # ruff: noqa: N803 (the arguments' names are AWS's own)
 

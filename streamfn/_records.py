@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard, cast
+from typing import Final, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, TypeGuard, cast
 
 from typing_extensions import TypeVar, override
 
@@ -54,6 +54,17 @@ class StreamViewType(StrEnum):
     NEW_IMAGE = "NEW_IMAGE"
     OLD_IMAGE = "OLD_IMAGE"
     KEYS_ONLY = "KEYS_ONLY"
+
+
+KeyTag: TypeAlias = Literal["B", "N", "S"]
+"""The type of a key (DynamoDB API Reference, `AttributeDefinition`)."""
+
+
+class KeyAttribute(NamedTuple):
+    """A key attribute: its name and its type tag, S, N or B."""
+
+    name: str
+    tag: KeyTag
 
 
 class RawChange(TypedDict):

@@ -22,11 +22,11 @@ from streamfn._conversion.decoders import Decoder, compile_decoder, hook_decoder
 from streamfn._conversion.dispatch import LightConverter, model_fields, structure_hook, unstructure_hook
 from streamfn._conversion.hints import Hint, is_model, is_typed_dict, origin, union_members, unwrap
 from streamfn._conversion.hooks import ConverterProtocol, Path, StructureHook, find_problems
-from streamfn._conversion.models import KeyAttribute, TableKeys, is_immutable, keys_of
+from streamfn._conversion.models import TableKeys, is_immutable, keys_of
 from streamfn._dataclasses import success
 from streamfn._errors import Misuse, check_flag, checked_table_name, has_methods, kind_of
 from streamfn._failures import Undecodable
-from streamfn._records import AttributeValue, Image, StreamViewType
+from streamfn._records import AttributeValue, Image, KeyAttribute, StreamViewType
 
 if TYPE_CHECKING:
     from cattrs import Converter

@@ -11,12 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from math import isfinite
 from types import NoneType
-from typing import Final, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Final, NamedTuple, TypeAlias, cast, get_args
 
 from typing_extensions import TypeVar
 
 from streamfn._conversion.hooks import StructureError, StructureHook, UnstructureHook
-from streamfn._records import is_map, json_type
+from streamfn._records import KeyTag, is_map, json_type
 
 # Type tags: the key of an attribute value, which names the type of its value.
 
@@ -25,9 +25,6 @@ TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "B
 
 SCALAR_TAGS: Final = frozenset({"S", "N", "B", "BOOL", "NULL"})
 """The tags of attribute values that hold one value."""
-
-KeyTag: TypeAlias = Literal["B", "N", "S"]
-"""The type of a key (DynamoDB API Reference, `AttributeDefinition`)."""
 
 KEY_TAGS: Final = frozenset[str](get_args(KeyTag))
 """The types of a key."""

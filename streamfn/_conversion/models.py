@@ -27,7 +27,7 @@ from typing import (
 
 from typing_extensions import Format, get_annotations, get_original_bases
 
-from streamfn._conversion.attribute_values import KEY_TAGS, KeyTag, scalar_of
+from streamfn._conversion.attribute_values import KEY_TAGS, scalar_of
 from streamfn._conversion.hints import (
     Attribute,
     Hint,
@@ -56,6 +56,7 @@ from streamfn._conversion.hints import (
 )
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
 from streamfn._errors import Misuse
+from streamfn._records import KeyAttribute, KeyTag
 
 # Overrides: cattrs' ``override(…)`` in the type of a field, ``Annotated[int, override(rename="n")]``. cattrs supports
 # these since its version 26.1, for the functions that it generates.
@@ -427,13 +428,6 @@ def is_frozen(cls: type) -> bool:
 
 
 # The keys and the time to live of a table, by the markers of its model.
-
-
-class KeyAttribute(NamedTuple):
-    """A key attribute: its name and its type tag, S, N or B."""
-
-    name: str
-    tag: KeyTag
 
 
 class TableKeys(NamedTuple):

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from streamfn._aws import LedgerTableClient
-from streamfn._conversion.models import KeyAttribute
-from streamfn._records import Image, magnitude
+from streamfn._records import Image, KeyAttribute, magnitude
 from streamfn.ledgers._protocol import Entry, Pair, State, Stretch, Waiting
 
 if TYPE_CHECKING:
