@@ -199,9 +199,15 @@ class Run:
         if step.batched:
             self._gather(task, step, chunks)
         elif (event := self.prepare(task)) is not None:
-            self.policy.deadline.is_running = True
-            # An exception for the process is raised here, and leaves the handler running.
-            self.settle(task, verdict(call(step.function, event)))
+            policy = self.policy
+            policy.deadline.is_running = True
+            answer: Any = call(step.function, event)
+            if type(answer) is PLAIN and type(answer._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
+                policy.finished(task, None)
+                record: Any = task.record  # with a handler, no malformed one
+                self.results[task.result] = success(record, task.name, answer)
+            else:  # an exception for the process is raised here, and leaves the handler running
+                self.settle(task, verdict(answer))
 
     def _gather(self, task: Task, step: Step, chunks: dict[int, Chunk]) -> None:
         """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full."""
