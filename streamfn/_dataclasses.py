@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are cheap to import and cheap to build."""
+"""Frozen dataclasses that are cheap to import and cheap to build: shared methods, unguarded subclasses, successes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Never
 from returns.result import Result, Success
 from typing_extensions import TypeVar, override
 
-# Values: frozen dataclasses that share the methods which ``@dataclass`` would write for each of them anew.
+# Values: frozen dataclasses that share the methods which ``@dataclass`` would write for each of them.
 #
-# To compile them is a third of what a dataclass costs a cold start, and nothing that runs compares values
-# often.
+# Their compilation is a third of a dataclass's cost in a cold start, and no hot code compares values.
 
 
 class Value:
@@ -56,7 +55,7 @@ class Wrappable:
     if TYPE_CHECKING:
 
         def _called(self) -> str:
-            """Say by which name the object goes where functions have theirs."""
+            """Return the function's name for the ``__name__`` of the object."""
             ...
 
     else:  # or a checker would believe that there is any name here
@@ -74,26 +73,26 @@ def _compared(value: Value) -> tuple[object, ...]:
     return tuple(getattr(value, field.name) for field in fields(value) if field.compare)
 
 
-# Frozen objects, filled fast: of all layers, for the few that are made for each record and handler.
+# Building frozen dataclasses without their slow `__init__`, for the few classes with one object for each record and
+# handler.
 #
-# The `__init__` of a frozen dataclass sets each field with `object.__setattr__`, which costs more than all else
-# that is done with an event. A *twin* is a subclass without that guard, and without an `__init__`. What is made
-# of it is filled by plain assignments and then told its real class, and nothing is left that tells it from an
-# object which that class has made::
+# The `__init__` of a frozen dataclass sets each field with `object.__setattr__`, which costs more than all other work
+# on an event. A *twin* is a subclass without that guard, and without an `__init__`. Its object is filled by plain
+# assignments and then gets its real class, so that it equals an object of that class in every way::
 #
 #     handled = _handled()  # _handled is twin(Handled)
 #     handled.record, handled.handler, handled.value = record, handler, value
 #     handled.__class__ = Handled
 #
-# Only for classes that do nothing in `__init__` but fill their slots.
+# This is only for classes whose `__init__` does nothing but fill the slots.
 
 _twins: Final[dict[type, Callable[[], Any]]] = {}
 
 
 def twin(cls: type) -> Callable[[], Any]:
-    """Give the class whose objects, once they are filled, can be told that they are of `cls`.
+    """Return a class whose objects, once filled, can be assigned the class `cls`.
 
-    What it makes has no type that a checker knows, since it has two.
+    The return type is Any, since the object has two types.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def twin(cls: type) -> Callable[[], Any]:
 
 
 def new_twin(cls: type) -> Callable[[], Any]:
-    """Make another one, for a class that is not of this library: it lasts no longer than who has asked for it."""
+    """Return a new unguarded subclass, for a class outside of this library: it lives as long as its caller."""
     unguarded = {
         "__slots__": (),
         "__init__": object.__init__,
@@ -122,11 +121,10 @@ def new_twin(cls: type) -> Callable[[], Any]:
     return type(cls)(cls.__name__, (cls,), unguarded)
 
 
-# Successes, made fast: there is one for nearly each record and handler, and one for each image that is
-# structured.
+# Successes, built fast: there is one for nearly each record and handler, and one for each structured image.
 #
-# `returns` keeps what a `Success` holds in one slot, and its ``__init__`` does nothing but fill that. Here it
-# is filled without being asked. Should a later `returns` keep more, it is asked again.
+# `returns` keeps the value of a `Success` in one slot, and its ``__init__`` does nothing but fill that slot. Here the
+# slot is filled directly. If a later `returns` has other slots, its ``__init__`` is called.
 
 V = TypeVar("V")
 
@@ -148,13 +146,13 @@ def constructed(value: V) -> Result[V, Never]:
 
 
 def slots_of(cls: type) -> set[str]:
-    """Name all slots of a class, in which it keeps what it keeps if it has no ``__dict__``."""
+    """Return the names of all slots of a class, and of its ``__dict__``, if it has one."""
     slots = {slot for each in cls.__mro__ for slot in each.__dict__.get("__slots__", ())}
     return slots | {"__dict__"} if cls.__dictoffset__ else slots
 
 
 IS_AS_KNOWN: Final = slots_of(Success) == {"_inner_value", "_trace"}
-"""Whether a Success has the slots that are known here; the trace is that of a Failure alone."""
+"""Whether a Success has the slots that are known here; only a Failure has a trace."""
 
 success: Final = filled if IS_AS_KNOWN else constructed
-"""Makes a Success."""
+"""Return a Success."""

@@ -1,4 +1,7 @@
-"""Errors that are raised where a program is put together, checks of arguments and names, and text."""
+"""Errors that are raised where a program is put together.
+
+In this order: `Misuse` and checks of arguments, names of tables, buckets and queues, and the encoding of text.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ from typing import Final, cast
 
 from typing_extensions import TypeVar
 
-# The exception for programs that cannot work, raised when they are put together and not when a record comes.
+# The exception for programs that cannot work, raised at import and not when a record comes.
 
 F = TypeVar("F", bound=Callable[..., object])
 
 
 class Misuse(TypeError):
-    """A table, handler, pipeline or delivery that cannot work as it was put together; the message says what to do."""
+    """A table, handler, pipeline or delivery that cannot work as it was put together; the message gives advice."""
 
 
 def names_that_moved(module: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """Return a module's ``__getattr__`` that says where each name of an earlier version is now.
+    """Return a module's ``__getattr__`` that raises an ImportError with the new place of each moved name.
 
-    `homes` maps a name to the module that has it, or to ``module:new_name`` where the name is new as well.
+    `homes` maps a name to its module, or to ``module:new_name`` if the name is new as well.
     """
 
     def moved(name: str) -> object:
@@ -38,7 +41,7 @@ def names_that_moved(module: str, homes: Mapping[str, str]) -> Callable[[str], o
 
 
 def kind_of(value: object) -> str:
-    """Name what stands where something else was expected, without its value.
+    """Name the type of a value in a wrong place, without the value.
 
     >>> kind_of(1), kind_of(None), kind_of(int), kind_of(kind_of)
     ('int', 'None', 'class int', 'function kind_of')
@@ -53,18 +56,18 @@ def kind_of(value: object) -> str:
 
 
 def has_methods(value: object, *names: str) -> bool:
-    """Whether a value, that is no class, has methods of these names."""
+    """Return whether a value, that is no class, has methods of these names."""
     return not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in names)
 
 
 def check_function(value: object, argument: str, example: str) -> None:
-    """Check that an argument can be called, and is no function of this library that makes one. Fails with `Misuse`."""
+    """Check that an argument can be called, and is no function of this library that makes one. Raises `Misuse`."""
     if not callable(value):
         raise Misuse(
             f"{argument} is a function, got {kind_of(value)}: pass the function itself, as in {example}"
         )
     name = getattr(value, "__name__", None)
-    # Whoever calls this has imported the package.
+    # The caller has imported the package.
     if isinstance(name, str) and vars(sys.modules["streamfn"]).get(name) is value:
         raise Misuse(
             f"{argument} is a function, got {name} of streamfn, which makes one: call it, as in {example}"
@@ -72,15 +75,15 @@ def check_function(value: object, argument: str, example: str) -> None:
 
 
 def check_flag(value: object, argument: str) -> None:
-    """Check that an argument is True or False: any text, "false" too, would count as True. Fails with `Misuse`."""
+    """Check that an argument is True or False: any text, "false" too, would count as True. Raises `Misuse`."""
     if not isinstance(value, bool):
         raise Misuse(f"{argument} is True or False, got {kind_of(value)}")
 
 
 def not_for_lambda(example: str) -> Callable[[F], F]:
-    """Have a factory say what to write where Lambda calls the factory itself, because a setting names that.
+    """Return a decorator: a factory that Lambda calls itself, because a setting names it, raises `Misuse` with advice.
 
-    `example` is what makes the function that Lambda has to call.
+    `example` makes the function that Lambda has to call.
     """
 
     def decorate(factory: F) -> F:
@@ -92,7 +95,7 @@ def not_for_lambda(example: str) -> Callable[[F], F]:
                 )
             return factory(*arguments, **options)
 
-        return cast("F", update_wrapper(make, factory))  # it takes what the factory takes
+        return cast("F", update_wrapper(make, factory))  # it takes the arguments of the factory
 
     return decorate
 
@@ -110,10 +113,9 @@ _AT_ENDS: Final = frozenset(_LETTERS)
 
 
 def checked_table_name(name: object, argument: str) -> str:
-    """Check the name of a table; `argument` is what the user wrote it for, such as ``Table``.
+    """Check the name of a table; `argument` names its place in the user's code, such as ``Table``.
 
-    3 to 255 characters of a-z, A-Z, 0-9, _, - and . ("Naming rules" in the DynamoDB Developer Guide). Fails with
-    `Misuse`.
+    3 to 255 characters of a-z, A-Z, 0-9, _, - and . ("Naming rules" in the DynamoDB Developer Guide). Raises `Misuse`.
     """
     text = _text(name, argument, "the name of a table")
     if text.startswith("arn:"):
@@ -128,17 +130,17 @@ def checked_table_name(name: object, argument: str) -> str:
 
 
 def checked_ledger_name(name: object) -> str:
-    """Check what names a ledger's table; requests take the ARN of a table as well. Fails with `Misuse`."""
+    """Check the name of a ledger's table; requests accept the ARN of a table as well. Raises `Misuse`."""
     if isinstance(name, str) and name.startswith("arn:") and ":table/" in name and "/stream/" not in name:
         return name
     return checked_table_name(name, "DynamoDBLedger")
 
 
 def checked_bucket(name: object) -> str:
-    """Check the name of a bucket; requests take the ARN of an access point as well.
+    """Check the name of a bucket; requests accept the ARN of an access point as well.
 
     3 to 63 characters of a-z, 0-9, . and -, with a letter or a digit at both ends, no two dots in a row, and no IP
-    address ("General purpose bucket naming rules" in the Amazon S3 User Guide). Fails with `Misuse`.
+    address ("General purpose bucket naming rules" in the Amazon S3 User Guide). Raises `Misuse`.
     """
     text = _text(name, "S3DeadLetters", "the name of a bucket")
     if text.startswith("s3://"):
@@ -167,7 +169,7 @@ def checked_bucket(name: object) -> str:
 
 
 def checked_queue_url(url: object) -> str:
-    """Check the URL of a queue. Fails with `Misuse`."""
+    """Check the URL of a queue. Raises `Misuse`."""
     text = _text(url, "SqsDeadLetters", "the URL of a queue")
     if text.startswith("arn:"):
         raise Misuse(
@@ -212,16 +214,16 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 300 else f"{text[:300]}…")
 
 
-# Text that people's tools saved: with a byte order mark, in UTF-8 or in UTF-16, as those of Windows do.
+# Text saved by people's tools: with a byte order mark, in UTF-8 or in UTF-16, as tools of Windows write it.
 #
-# ``json.loads`` tells the encoding of bytes (RFC 4627, section 3), and so do these for what is more than one
-# document.
+# ``json.loads`` detects the encoding of bytes (RFC 4627, section 3), and these functions do so for text that is more
+# than one document.
 
 _MARK: Final = "\ufeff"
 
 
 def encoding_of(content: bytes) -> str:
-    """Tell the encoding of text by its first four bytes: a byte order mark, or where it has zeros.
+    """Return the encoding of text by its first four bytes: a byte order mark, or the places of zeros.
 
     >>> encoding_of(b"{}"), encoding_of("{}".encode("utf-16"))
     ('utf-8', 'utf-16')
@@ -230,9 +232,9 @@ def encoding_of(content: bytes) -> str:
 
 
 def decoded(content: bytes) -> str:
-    """Decode text by its byte order mark, or else by where it has zeros, as JSON in UTF-16 and UTF-32 does.
+    """Decode text by its byte order mark, or else by the places of zeros, as JSON in UTF-16 and UTF-32 does.
 
-    Fails with `UnicodeDecodeError`.
+    Raises `UnicodeDecodeError`.
 
     >>> decoded("[1]".encode("utf-16")), decoded("[1]".encode("utf-16-le")), decoded("[1]".encode("utf-8-sig"))
     ('[1]', '[1]', '[1]')
@@ -241,7 +243,7 @@ def decoded(content: bytes) -> str:
 
 
 def shown(text: str) -> str:
-    r"""Write what no terminal and no line of a log can show as Python would: control characters, and ends of lines.
+    r"""Escape the characters that terminals and lines of logs cannot show: control characters, and ends of lines.
 
     >>> print(shown("announce\x1b[31m\nERROR"))
     announce\x1b[31m\nERROR
@@ -252,7 +254,7 @@ def shown(text: str) -> str:
 
 
 def read_json(text: str | bytes) -> object:
-    r"""Read a document of JSON, with or without a byte order mark. Fails with `ValueError` and `RecursionError`.
+    r"""Parse a document of JSON, with or without a byte order mark. Raises `ValueError` and `RecursionError`.
 
     >>> read_json("\ufeff[1]"), read_json("[1]".encode("utf-16"))
     ([1], [1])

@@ -1,4 +1,4 @@
-"""Events: what handlers get, and how each is made from a record."""
+"""Events: the arguments of handlers, and how each event is made from a record."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from streamfn._failures import MissingImage, Undecodable
 from streamfn._records import EVENT_NAMES, EventName, Image, ImageName, StreamRecord
 from streamfn._tables import Table
 
-# Typed events: what a handler is given.
+# Typed events: the arguments of handlers.
 #
-# A handler says by its parameter what it needs, and gets nothing that could be absent: an `UpsertEvent` lives
-# on streams that carry new images alone, a `KeysEvent` on any. Events compare by what they hold; their `repr`
-# shows identifiers only.
+# A handler's parameter says what it needs, and has no field that could be absent: an `UpsertEvent` works on streams
+# with new images alone, a `KeysEvent` on any. Events compare by their fields; their `repr` shows identifiers only.
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -30,9 +29,9 @@ K_co = TypeVar("K_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Change(Value):
-    """What all events share: the record they were made of, and the handler they are handed to.
+    """The fields that all events share: the record that they were made of, and the name of their handler.
 
-    `handler` is the name of that, and empty for an event that no pipeline made.
+    `handler` is empty for an event that no pipeline made.
     """
 
     record: StreamRecord
@@ -45,10 +44,10 @@ class Change(Value):
 
     @property
     def idempotency_key(self) -> str:
-        """The same for this handler and change in every redelivery, and another for any other handler or change.
+        """The same for this handler and change in every redelivery, and different for any other handler or change.
 
-        For services that take such a key, so that an effect which is asked for twice happens once. Of an event
-        that no pipeline made it is the `event_id` alone.
+        Services that take such a key perform a repeated request once. For an event that no pipeline made it is the
+        `event_id` alone.
         """
         return f"{self.handler}:{self.event_id}" if self.handler else self.event_id
 
@@ -59,7 +58,7 @@ class Change(Value):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InsertEvent(Change, Generic[T_co]):
-    """An item came into the table: `new_image`."""
+    """An item was inserted into the table: `new_image`."""
 
     new_image: T_co
 
@@ -102,7 +101,7 @@ Event: TypeAlias = InsertEvent[T] | ModifyEvent[T] | RemoveEvent[T]
 """Any change, with all its images; ``match`` and ``assert_never`` work on it."""
 
 Kind: TypeAlias = Literal["insert", "modify", "remove", "upsert", "event", "keys"]
-"""What a handler was registered for: ``on_insert`` and so on."""
+"""The registration of a handler: ``on_insert`` and so on."""
 
 EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageName, ...]]]]] = {
     "insert": {"INSERT": (InsertEvent, ("NewImage",))},
@@ -116,17 +115,17 @@ EVENTS: Final[Mapping[Kind, Mapping[EventName, tuple[type[Change], tuple[ImageNa
     },
     "keys": dict.fromkeys(EVENT_NAMES, (KeysEvent, ("Keys",))),
 }
-"""Which event each kind of handler gets for each kind of record, and the parts of the record that the event takes."""
+"""The event of each kind of handler for each event name, and the parts of the record in the event."""
 
 
 # The second stage: from a stream record to a typed event.
 #
-# Only what a handler asks for is structured, and an image only once, however many handlers read it. The
-# exception are models that can be changed (a list in them, say): there each handler gets an image of its own,
-# so that none can change what another one sees.
+# Only the images that a handler asks for are structured, and each only once for all handlers. The exception are models
+# with mutable parts (a list, say): there each handler gets an image of its own, so that no handler can change the
+# image of another.
 
 Unusable: TypeAlias = Undecodable | MissingImage
-"""Why there is no typed image."""
+"""The reason why there is no typed image."""
 
 
 class Unfit:
@@ -135,19 +134,19 @@ class Unfit:
     __slots__ = ("reason",)
 
     def __init__(self, reason: Unusable) -> None:
-        """Take the reason."""
         self.reason: Unusable = reason
 
 
 Items: TypeAlias = list[object]
-"""What the parts of a record were structured to, by their index: an item, an `Unfit`, or None for what nobody has asked
-for yet."""
+"""The structured parts of a record, by their index: an item, an `Unfit`, or None for a part that no handler has asked
+for yet.
+"""
 
 
 class Part:
     """A part of a table's records, and how it is structured: the images as the table's model, `Keys` as another.
 
-    Of a model that can be changed, each who asks gets an item of his own.
+    For a mutable model, each handler gets an item of its own.
     """
 
     __slots__ = ("_decode", "_is_shared", "_look_again", "_name", "index")
@@ -155,7 +154,7 @@ class Part:
     def __init__(
         self, table: Table[object], name: ImageName, index: int, keys: type[object] | None = None
     ) -> None:
-        """Take a table's part, and the index that it has among all parts of such records; `keys` models `Keys`."""
+        """Store a table's part, and its index among all parts of such records; `keys` models `Keys`."""
         self.index: int = index
         self._name: ImageName = name
         self._is_shared = table.immutable if keys is None else is_immutable(keys)
@@ -165,14 +164,14 @@ class Part:
         )
 
     def item(self, record: StreamRecord, items: Items) -> object:
-        """Structure this part of a record, or say with an `Unfit` why it cannot be; `items` is what is known of it."""
+        """Structure this part of a record, or return an `Unfit` with the reason; `items` has the known parts."""
         image = record._raw["dynamodb"].get(self._name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (`peek`, uncalled)
         if image is None:
             found: object = Unfit(MissingImage(self._name, record.view_type))
         else:
             try:
                 found = self._decode(image)
-            except Exception:  # noqa: BLE001 (whatever is wrong, if anything is, the second pass finds it out)
+            except Exception:  # noqa: BLE001 (the detailed second pass finds the problem, if there is one)
                 found = self._item_or_unfit(image)
         if self._is_shared:
             items[self.index] = found
@@ -186,22 +185,22 @@ class Part:
 
 
 EventMaker: TypeAlias = Callable[[StreamRecord, Items], Change | Unfit]
-"""Makes an event of a record and of what is known of its parts, for one handler."""
+"""Makes an event from a record and its structured parts, for one handler."""
 
 
 def event_maker(
     kind: Kind, event_name: EventName, handler: str, part: Callable[[ImageName], Part]
 ) -> EventMaker:
-    """Make what makes the events that a handler of this kind and name gets of one kind of record.
+    """Return a function that builds the handler's event from a record of one kind and event name.
 
-    `part` finds a part of the records.
+    `part` returns a part of the records by its name.
     """
     event, parts = EVENTS[kind][event_name]
     return _MAKERS[event](event, handler, *map(part, parts))
 
 
-# Each of these is written out: one for all, which sets the image by the name of its field, adds a twentieth to what a
-# pipeline costs for a record and handler.
+# Each of these is written out: a single function for all, which sets the image by the name of its field, adds a
+# twentieth to the cost of a record and handler.
 
 
 def _of_new_image(event: type[Change], handler: str, new: Part) -> EventMaker:
@@ -304,16 +303,16 @@ Structure: TypeAlias = Callable[[StreamRecord], Result[Event[T], Unusable]]
 
 
 def structure(table: Table[T], record: StreamRecord) -> Result[Event[T], Unusable]:
-    """Make the typed event of a record: what `on_event` hands to its handlers.
+    """Return the typed event of a record: the argument of `on_event` handlers.
 
-    It gives `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
-    leaves out an image that the event holds.
+    The failure is `Undecodable` if an image does not fit the model, and `MissingImage` if the stream's view type
+    leaves out an image of the event.
     """
     return structurer(table)(record)
 
 
 def structurer(table: Table[T]) -> Structure[T]:
-    """Make what does the same for many records of a table."""
+    """Return a function that structures many records of a table; see `structure`."""
     any_table = cast("Table[object]", table)  # it only reads, which is safe for any T
     makers: dict[EventName, EventMaker] = {}
 

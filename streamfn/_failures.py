@@ -1,4 +1,4 @@
-"""Results of handlers: `Handled`, `Failed` with its reason, and the place in code where an exception was raised."""
+"""Places in code, and the Results of handlers: `Handled`, and `Failed` with its reason."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ if TYPE_CHECKING:
 
 # Places in code: where an exception was raised, and where a function begins.
 #
-# A place is a file, a line and a function, all of which are code. Neither the text of an exception nor a local
-# variable is ever looked at here, so that places can go where people's data cannot. `pathlib` is loaded
-# after a failure only.
+# A place is a file, a line and a function, all of which are code. The text of an exception and local variables are
+# never read here, so that places can go where people's data cannot. `pathlib` is loaded after a failure only.
 
 _MOST_OWN: Final = 5
-"""How many frames of the user's own code an exception shows, the innermost ones."""
+"""The number of frames of the user's own code in a description, the innermost ones."""
 
 _MOST_INNER: Final = 5
-"""How many of the innermost frames an exception shows, whosever they are: the last one raised it."""
+"""The number of innermost frames in a description, own or not: the last one raised the exception."""
 
 _MOST_EXCEPTIONS: Final = 8
-"""How many exceptions of a chain are shown."""
+"""The number of exceptions of a chain in a description."""
 
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
@@ -52,7 +51,7 @@ class Frame(NamedTuple):
 
 
 def place_of(function: object) -> str | None:
-    """Say where a function begins, within wrappers and `chain`; None for what Python has no code of.
+    """Return where a function begins, within wrappers and `chain`; None for functions without Python code.
 
     >>> def announce() -> None: ...
     >>> place_of(announce)
@@ -62,7 +61,7 @@ def place_of(function: object) -> str | None:
     """
     try:
         code = _code_of(function)
-    except Exception:  # noqa: BLE001 (an attribute of the user's own object may raise whatever it likes)
+    except Exception:  # noqa: BLE001 (an attribute of the user's own object may raise any exception)
         return None
     return (
         None
@@ -72,9 +71,9 @@ def place_of(function: object) -> str | None:
 
 
 def raised_at(exception: BaseException) -> str | None:
-    """Say where the user's code raised, or called what raised; None where no code outside of this library did.
+    """Return the line of the user's code that raised, or called the code that raised; None if there is none.
 
-    Of a group that is the place of its first member: a group is raised where tasks are waited for.
+    For a group this is the line of its first member: a group is raised where tasks are awaited.
     """
     return _raised_at(_first_member(exception)) or _raised_at(exception)
 
@@ -83,7 +82,7 @@ def _first_member(exception: BaseException) -> BaseException:
     for _ in range(_MOST_EXCEPTIONS):
         if not isinstance(exception, BaseExceptionGroup):
             break
-        exception = cast("BaseException", exception.exceptions[0])  # isinstance knows no type of them
+        exception = cast("BaseException", exception.exceptions[0])  # isinstance drops the type of the members
     return exception
 
 
@@ -95,7 +94,7 @@ def _raised_at(exception: BaseException) -> str | None:
 
 
 def frames_of(exception: BaseException) -> list[Frame]:
-    """List the frames that tell most, the innermost last: the user's own ones, and those that led to the raise."""
+    """List the most telling frames, the innermost last: the user's own, and those that led to the raise."""
     own: deque[tuple[int, Frame]] = deque(maxlen=_MOST_OWN)
     inner: deque[tuple[int, Frame]] = deque(maxlen=_MOST_INNER)
     library: deque[tuple[int, Frame]] = deque(maxlen=1)
@@ -114,17 +113,17 @@ def frames_of(exception: BaseException) -> list[Frame]:
 def described(exception: BaseException, *, errors: bool = False) -> dict[str, object]:
     """Describe an exception and its chain for JSON: types, frames, error codes, and with `errors` their texts.
 
-    ``cause`` is what it was raised from, ``context`` what was being handled, as Python's own tracebacks show them, and
-    ``members`` are those of a group.
+    ``cause`` is the exception it was raised from, ``context`` the exception that was being handled, as in Python's own
+    tracebacks, and ``members`` are those of a group.
     """
     try:
         return _described(exception, errors=errors, seen=set())
-    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+    except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise any exception)
         return {"type": name_of_type(type(exception)), "frames": []}
 
 
 def traceback_of(exception: BaseException) -> str:
-    """Write what was raised as Python does, from the first frame outside of this library on, with all texts."""
+    """Write an exception as Python does, from the first frame outside of this library on, with all texts."""
     from traceback import TracebackException
 
     whole = first = _traceback_in(exception)
@@ -133,7 +132,7 @@ def traceback_of(exception: BaseException) -> str:
             first = first.tb_next
         traceback = TracebackException(type(exception), exception, first or whole)
         return "".join(traceback.format())
-    except Exception as error:  # noqa: BLE001 (an attribute of the user's own exception may raise whatever it likes)
+    except Exception as error:  # noqa: BLE001 (an attribute of the user's own exception may raise any exception)
         return f"{name_of_type(type(exception))}, whose traceback raised {type(error).__name__}\n"
 
 
@@ -151,7 +150,7 @@ def text_of(value: object) -> str:
 
 
 _LONGEST: Final = 10_000
-"""How many characters of an error are shown: CloudWatch takes events of 256 KB."""
+"""The greatest length of an error's text, in characters: CloudWatch accepts events of 256 KB."""
 
 
 def _described(exception: BaseException, *, errors: bool, seen: set[int]) -> dict[str, object]:
@@ -205,7 +204,7 @@ def name_of_type(kind: type) -> str:
     """
     return (
         kind.__qualname__
-        if kind.__module__ in {"builtins", "__main__", None}  # None is what some generated classes have
+        if kind.__module__ in {"builtins", "__main__", None}  # some generated classes have None
         else f"{kind.__module__}.{kind.__qualname__}"
     )
 
@@ -231,13 +230,13 @@ def _fields(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _code_of(function: object) -> CodeType | None:
-    """Find the code of what a user wrote, within all that was put around it."""
+    """Return the code of the user's function, inside all wrappers."""
     for _ in range(100):  # a wrapper that leads to itself has no end
         if isinstance(code := getattr(function, "__code__", None), CodeType):
             steps: object = getattr(function, "__dict__", {}).get("steps")
             inner: object = getattr(function, "__wrapped__", None)
             if inner is None and isinstance(steps, tuple) and _is_of_this_library(_shown(code.co_filename)):
-                inner = cast("tuple[object, ...]", steps)[0]  # those of `chain`
+                inner = cast("tuple[object, ...]", steps)[0]  # the steps of `chain`
             if inner is None:
                 return code
             function = inner
@@ -251,7 +250,7 @@ def _code_of(function: object) -> CodeType | None:
 
 
 def _called_by(value: object) -> object:
-    """Give what a call of an object calls: its method, or what `batched` was given."""
+    """Return the function that a call of an object runs: its method, or the argument of `batched`."""
     method: object = type(value).__call__ if callable(value) else None
     code: object = getattr(method, "__code__", None)
     is_made_here = isinstance(code, CodeType) and _is_of_this_library(_shown(code.co_filename))
@@ -305,7 +304,7 @@ def _is_installed(file: Path) -> bool:
 
 
 def _is_of_a_package(root: Path, name: str) -> bool:
-    """Whether a folder or module was installed: a deployment package holds them beside the user's own."""
+    """Return whether a folder or module was installed: a deployment package holds them beside the user's own."""
     return name.removesuffix(".py").lower() in _packages(root)
 
 
@@ -318,9 +317,9 @@ def _packages(root: Path) -> frozenset[str]:
         return frozenset()
 
 
-# What can come of a record and a handler: the values in a `Success` and in a `Failure`.
+# The outcomes of a record and a handler: the values in a `Success` and in a `Failure`.
 #
-# A pipeline answers `Result[Handled[A], Failed[E]]`, and a `Failed` says why in its `reason`::
+# A pipeline returns `Result[Handled[A], Failed[E]]`, and the `reason` of a `Failed` is one of these::
 #
 #     Reason[E]
 #     ├── Refused[E]     the handler returned a Failure
@@ -331,14 +330,14 @@ def _packages(root: Path) -> frozenset[str]:
 #     ├── Unrouted       no pipeline is there for the record's table
 #     ├── TimedOut       not started: it was running when time was up too often
 #     ├── ProcessDied    not started: the process died while it ran, too often
-#     ├── Unwanted       failed or waited before, and nothing wants it any more
+#     ├── Unwanted       failed or waited before, and no handler wants it any more
 #     ├── OutOfTime      not started: the function's time was nearly up
 #     ├── HeldBack       not started: an earlier record of its item failed for the same handler
 #     ├── Stopped        not started: an earlier record or call after call failed, and Lambda sends this one again
 #     └── LedgerUnavailable   not started: the ledger could not be read
 #
-# All are frozen. Their `repr` names what failed by its identifiers and never shows an image, a value or an
-# error's text, because logs leak; the values themselves are in the fields.
+# All are frozen. Their `repr` shows identifiers and never an image, a value or an error's text, because logs leak; the
+# values themselves are in the fields.
 
 A_co = TypeVar("A_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
@@ -347,7 +346,7 @@ E = TypeVar("E")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Problem(Value):
-    """One thing wrong with an image: where, as a path such as ``$.owner.age``, and what: ``expected N, got S``."""
+    """One defect of an image: its path, such as ``$.owner.age``, and the problem: ``expected N, got S``."""
 
     path: str
     message: str
@@ -419,8 +418,8 @@ class Malformed(Value):
 class Unrouted(Value):
     """No pipeline is there for the table.
 
-    `event_source_arn` is the ARN of the stream, `table_name` the table's name; each is None if the record does not
-    tell it. `declared` names the tables that there are pipelines for, and does not count when reasons are compared.
+    `event_source_arn` is the ARN of the stream, `table_name` the table's name; each is None if the record has none.
+    `declared` names the tables that there are pipelines for, and does not count when reasons are compared.
     """
 
     event_source_arn: str | None
@@ -479,9 +478,9 @@ class TooOften(Value):
 
 
 class TimedOut(TooOften):
-    """The handler was not started: it ran on this record when time was up, too often.
+    """The handler was not started: it was running on this record when the time was up, too often.
 
-    `attempts` counts all that it had.
+    `attempts` counts all attempts.
     """
 
     __slots__ = ()
@@ -490,14 +489,14 @@ class TimedOut(TooOften):
 class ProcessDied(TooOften):
     """The handler was not started: the function's process ended while it ran on this record, too often.
 
-    The process exited, ran out of memory or crashed, say. `attempts` counts all that the handler had.
+    For example, the process exited, ran out of memory or crashed. `attempts` counts all attempts of the handler.
     """
 
     __slots__ = ()
 
 
 class Unwanted(NothingMore):
-    """The record was owed to the handler after an earlier delivery, and is no longer wanted: the pair is dropped.
+    """The record was open for the handler after an earlier delivery, and is no longer wanted: it is dropped.
 
     Its `where` no longer wants the record; or, in another version of the function, the handler is for other kinds of
     change, its table has another pattern, or there is no handler of its name.
@@ -519,7 +518,7 @@ class Stopped(NothingMore):
 
 
 class LedgerUnavailable(NothingMore):
-    """The handler was not started, because what it has settled could not be read."""
+    """The handler was not started, because the records that it has settled could not be read."""
 
     __slots__ = ()
 
@@ -539,7 +538,7 @@ Reason: TypeAlias = (
     | Stopped
     | LedgerUnavailable
 )
-"""Why a handler has no success on a record."""
+"""The reason why a handler has no success on a record."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

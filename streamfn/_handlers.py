@@ -1,4 +1,7 @@
-"""Handlers: functions bound to kinds of events, batched, chained, and named."""
+"""Handlers.
+
+In this order: return types, handlers of batches, names, registration for events, and chains of smaller functions.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +24,23 @@ if TYPE_CHECKING:
     from returns.io import IOResult
 
 
-# What a handler may return: its Result at once or to be awaited, bare or marked as impure.
+# The return types of a handler: its Result at once or to be awaited, bare or marked as impure.
 
 A = TypeVar("A")
 E = TypeVar("E")
 
 # As text: `returns` loads asyncio with its futures, and a cold start would pay for it.
 Outcome: TypeAlias = "Result[A, E] | IOResult[A, E] | Awaitable[Result[A, E]] | FutureResult[A, E]"
-"""What a handler may return: one Result, now or to be awaited."""
+"""The return value of a handler: one Result, at once or to be awaited."""
 
 Outcomes: TypeAlias = "Sequence[Result[A, E]] | Awaitable[Sequence[Result[A, E]]]"
-"""What a handler of many events may return where each event has a Result of its own."""
+"""The return value of a handler of many events, if each event has a Result of its own."""
 
 
 # Handlers of many events at once.
 #
-# `batched` and `batched_each` turn a function of a sequence of events into an object that every ``on_…`` takes
-# like a function of one event, and that can be called with one event, in a test say.
+# `batched` and `batched_each` turn a function of a sequence of events into an object that every ``on_…`` accepts like
+# a function of one event, and that a test, for example, can call with one event.
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 X = TypeVar("X")
@@ -81,13 +84,12 @@ class BatchedEach(Value, Wrappable, Generic[X_contra, A_co, E_co]):
 
 
 def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = None) -> Batched[X, A, E]:
-    """Have a handler see the events of a batch in chunks, with one Result for a chunk.
+    """Make a handler of chunks: it receives the events of a batch in chunks, and returns one Result for a chunk.
 
-    `size` is the most events that a chunk may have; None is as many as the batch brings. An item appears at
-    most once in a chunk. A chunk's Result counts for each of its events: where it fails, all of them have
-    failed.
+    `size` is the greatest number of events in a chunk; None is the whole batch. An item appears at most once in a
+    chunk. A chunk's Result counts for each of its events: a failure fails all of them.
 
-    Fails with `Misuse` if `size` is less than 1.
+    Raises `Misuse` if `size` is less than 1.
 
     >>> from returns.result import Success
     >>> total = batched(lambda events: Success(sum(events)), size=2)
@@ -100,13 +102,12 @@ def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = Non
 def batched_each(
     f: Callable[[Sequence[X]], Outcomes[A, E]], /, size: int | None = None
 ) -> BatchedEach[X, A, E]:
-    """Have a handler see the events of a batch in chunks, and answer a Result for each event, in their order.
+    """Make a handler of chunks that returns a Result for each event, in their order.
 
-    `size` is as in `batched`, and an item appears at most once in a chunk. A function that answers another
-    number of Results than it was given events has failed on all of them, with `Raised`: nobody could tell
-    which is whose.
+    `size` is as in `batched`, and an item appears at most once in a chunk. A function that returns another number of
+    Results than it has events has failed on all of them, with `Raised`: no Result could be assigned to its event.
 
-    Fails with `Misuse` if `size` is less than 1.
+    Raises `Misuse` if `size` is less than 1.
 
     >>> from returns.result import Success
     >>> doubled = batched_each(lambda events: [Success(2 * event) for event in events])
@@ -144,13 +145,13 @@ async def _only(results: Awaitable[Sequence[Result[A, E]]]) -> Result[A, E]:
     return result
 
 
-# How handlers come by their names, which Results, reports and logs go by.
+# Names of handlers, as Results, reports and logs show them.
 
 
 def name_of(f: object) -> str:
     """Find the name of a function, through `batched` and `functools.partial`.
 
-    Fails with `Misuse` for a callable that has none.
+    Raises `Misuse` for a callable that has none.
 
     >>> name_of(partial(print, "hello"))
     'print'
@@ -162,7 +163,7 @@ def name_of(f: object) -> str:
 
 
 def unwrapped(f: object) -> object:
-    """Give the function within `batched`, `batched_each` and `functools.partial`.
+    """Return the function within `batched`, `batched_each` and `functools.partial`.
 
     >>> unwrapped(partial(print, "hello")) is print
     True
@@ -176,7 +177,7 @@ def unwrapped(f: object) -> object:
 
 
 def handler_name(f: object, name: object) -> str:
-    """The name that was given to a handler, or else its function's. Fails with `Misuse` for what is neither.
+    """Return the given name of a handler, or else its function's. Raises `Misuse` for arguments of other types.
 
     >>> handler_name(print, None), handler_name(print, "announce")
     ('print', 'announce')
@@ -196,15 +197,14 @@ def handler_name(f: object, name: object) -> str:
 
 
 def _takes_a_payload(f: object) -> bool:
-    """Whether a function is a pipeline, or one that Lambda calls."""
+    """Return whether a function is a pipeline, or one that Lambda calls."""
     return isinstance(f, Wrappable) and not isinstance(f, Batched | BatchedEach)
 
 
-# Handlers: a function, the kind of event that it is for, and when it wants one.
+# Registration: a function, its kind of event, and its condition.
 #
-# The seven combinations of INSERT, MODIFY and REMOVE need no more names than these: a function of
-# ``ModifyEvent[T] | RemoveEvent[T]`` goes to `on_modify` and to `on_remove`, and the two registrations are one
-# handler.
+# The seven combinations of INSERT, MODIFY and REMOVE need no more names than these: a function of ``ModifyEvent[T] |
+# RemoveEvent[T]`` goes to `on_modify` and to `on_remove`, and the two registrations are one handler.
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -216,8 +216,8 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class Handler(Value, Generic[T_contra, A_co, E_co]):
     """One registration: `function` gets the events of `kind` that `where` accepts, under the name `name`.
 
-    `T_contra` is the model whose events it takes, `A_co` and `E_co` what its Results hold. `keys` is the
-    model of a `KeysEvent`'s keys, None for all other kinds.
+    `T_contra` is the model of its events, `A_co` and `E_co` are the types in its Results. `keys` is the model of a
+    `KeysEvent`'s keys, None for all other kinds.
     """
 
     name: str
@@ -243,15 +243,15 @@ def on_insert(
     name: str | None = None,
     where: Callable[[InsertEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
-    """Have `f` handle each item that comes into the table.
+    """Register `f` for each item that is inserted into the table.
 
-    `name` is how Results, reports and logs call the handler: by default the function's own name. `where` says
-    which events it wants; a pair that it refuses has no Result. It should be pure: it may be asked again for
-    the same event.
+    `name` is the handler's name in Results, reports and logs: by default the function's own name. `where` decides
+    which events the handler wants; a refused event has no Result. The condition should be pure: it may be called again
+    for the same event.
 
-    All ``on_…`` take `batched` and `batched_each` functions too.
+    All ``on_…`` accept `batched` and `batched_each` functions too.
 
-    Fails with `Misuse` if there is no name to go by.
+    Raises `Misuse` if there is no name.
 
     >>> from returns.result import Result, Success
     >>> def announce(event: InsertEvent[str]) -> Result[str, str]:
@@ -269,7 +269,7 @@ def on_modify(
     name: str | None = None,
     where: Callable[[ModifyEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
-    """Have `f` handle each item that changes; see `on_insert`. ``where=changed(…)`` asks what changed."""
+    """Register `f` for each item that is modified; see `on_insert`. ``where=changed(…)`` compares the images."""
     return Handler(handler_name(f, name), "modify", f, _checked_where(where))
 
 
@@ -280,7 +280,7 @@ def on_remove(
     name: str | None = None,
     where: Callable[[RemoveEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
-    """Have `f` handle each item that leaves the table, removed by a client or expired; see `on_insert`."""
+    """Register `f` for each item that leaves the table, removed by a client or expired; see `on_insert`."""
     return Handler(handler_name(f, name), "remove", f, _checked_where(where))
 
 
@@ -291,9 +291,9 @@ def on_upsert(
     name: str | None = None,
     where: Callable[[UpsertEvent[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
-    """Have `f` handle each item that comes or changes, from its new image alone; see `on_insert`.
+    """Register `f` for each item that is inserted or modified, with its new image alone; see `on_insert`.
 
-    This is the one for streams of the view type NEW_IMAGE.
+    This registration fits streams of the view type NEW_IMAGE.
     """
     return Handler(handler_name(f, name), "upsert", f, _checked_where(where))
 
@@ -305,7 +305,7 @@ def on_event(
     name: str | None = None,
     where: Callable[[Event[T]], bool] | None = None,
 ) -> Handler[T, A, E]:
-    """Have `f` handle every change: it is given an insert, a modify or a remove event; see `on_insert`."""
+    """Register `f` for every change: its argument is an insert, a modify or a remove event; see `on_insert`."""
     return Handler(handler_name(f, name), "event", f, _checked_where(where))
 
 
@@ -317,9 +317,9 @@ def on_keys(
     name: str | None = None,
     where: Callable[[KeysEvent[K]], bool] | None = None,
 ) -> Handler[object, A, E]:
-    """Have `f` handle every change from its keys alone, structured as a `model`; see `on_insert`.
+    """Register `f` for every change by its keys alone, structured as a `model`; see `on_insert`.
 
-    It lives on every stream, those of the view type KEYS_ONLY included.
+    The handler works on every stream, those of the view type KEYS_ONLY included.
     """
     if _is_no_model(model):
         raise Misuse(
@@ -329,12 +329,12 @@ def on_keys(
 
 
 def _is_no_model(model: object) -> bool:
-    """Whether something is neither a class that an image could be made into, nor a generic one with arguments."""
+    """Return whether a value is neither a class for images, nor a generic one with arguments."""
     return model.__module__ == "builtins" if isinstance(model, type) else not hasattr(model, "__origin__")
 
 
 def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
-    """Make a `where` that wants an event only if what `get` takes from the two images differs.
+    """Return a `where` that wants an event only if `get` returns different values for the two images.
 
     >>> from types import SimpleNamespace
     >>> event = SimpleNamespace(old_image="hello", new_image="HELLO")
@@ -357,7 +357,7 @@ def _checked_where(where: W) -> W:
     return where
 
 
-# Handlers made of smaller functions.
+# Chains: handlers made of smaller functions.
 
 B = TypeVar("B")
 C = TypeVar("C")
@@ -408,12 +408,12 @@ def chain(
     /,
 ) -> Callable[[X], Result[G, E1 | E2 | E3 | E4 | E5 | E6]]: ...
 def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never], Result[object, object]]:
-    """Join two to six functions, each of which takes what the one before it succeeded with.
+    """Join two to six functions, each of which takes the value of the previous Success.
 
-    The first failure ends the chain. What comes out is a function like its parts, whose error type is the
-    union of theirs, named after the first and the last of them.
+    The first failure ends the chain. The result is a function like its parts, whose error type is the union of theirs,
+    named after the first and the last of them.
 
-    Fails with `Misuse` for what is no function, and for fewer than two of them.
+    Raises `Misuse` for values that are no functions, and for fewer than two functions.
 
     >>> from returns.result import Failure, Result, Success
     >>> def parse(text: str) -> Result[int, str]:
@@ -445,7 +445,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
                 raise NotAResult(
                     f"a step of chain(), {step_name}, returned {kind_of(result)}, expected a Result"
                 )
-            # The overloads have made each step take what the one before it gives.
+            # The overloads ensure that each step takes the value of the previous one.
             take = cast("Callable[[object], Result[object, object]]", step)
             result = take(result.unwrap())
         return result

@@ -1,4 +1,4 @@
-"""Records: the types of the wire, the check of one raw record, and `StreamRecord`."""
+"""Records: the types of the wire, `StreamRecord`, records of GetRecords, and the check of one raw record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final, Literal, NotRequired, TypeAlias, TypedDict, TypeGuard,
 
 from typing_extensions import TypeVar, override
 
-# The words of the wire: what DynamoDB Streams writes, before anything is made of it.
+# The types of the wire: the JSON that DynamoDB Streams writes.
 #
 # An image maps attribute names to attribute values, and an attribute value maps one type tag to its content:
 # ``{"title": {"S": "hello"}, "votes": {"N": "3"}}``. The tags are those of `AttributeValue` in the DynamoDB API
@@ -23,7 +23,7 @@ from typing_extensions import TypeVar, override
 T = TypeVar("T")
 
 EVENT_SOURCE: Final = "aws:dynamodb"
-"""How a record names the service that it comes from."""
+"""The name of DynamoDB as the event source of a record."""
 
 AttributeValue: TypeAlias = Mapping[str, object]
 """One tagged value, such as ``{"N": "3"}``."""
@@ -32,7 +32,7 @@ Image: TypeAlias = Mapping[str, AttributeValue]
 """An item as the stream carries it: attribute values by attribute name."""
 
 EventName: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
-"""What happened to the item."""
+"""The kind of change to the item."""
 
 EVENT_NAMES: Final[tuple[EventName, ...]] = ("INSERT", "MODIFY", "REMOVE")
 
@@ -57,7 +57,7 @@ class StreamViewType(StrEnum):
 
 
 class RawChange(TypedDict):
-    """The `dynamodb` part of a record: what changed. What is typed `object` is not checked at reading."""
+    """The `dynamodb` part of a record: the change. Members of type `object` are not checked at reading."""
 
     Keys: Image
     NewImage: NotRequired[Image | None]
@@ -69,10 +69,10 @@ class RawChange(TypedDict):
 
 
 class RawRecord(TypedDict):
-    """A record of a stream, as Lambda and GetRecords hand it over (GetRecords leaves the ARN out).
+    """A record of a stream, as Lambda and GetRecords return it (GetRecords leaves the ARN out).
 
-    Where a record came on another way than a stream of its table, `tableName` says which table it is of, and `kinesis`
-    what Kinesis said of it.
+    For a record that did not come from a stream of its table, `tableName` names the table, and `kinesis` holds the
+    fields of Kinesis.
     """
 
     eventID: str
@@ -88,7 +88,7 @@ class RawRecord(TypedDict):
 
 
 def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
-    """Tell whether a piece of a payload is a JSON object; JSON's keys are text.
+    """Return whether a piece of a payload is a JSON object; JSON's keys are text.
 
     >>> is_map({"S": "hello"}), is_map(["S", "hello"])
     (True, False)
@@ -97,7 +97,7 @@ def is_map(value: object) -> TypeGuard[Mapping[str, object]]:
 
 
 def json_type(value: object) -> str:
-    """Name the type of a piece of a payload as JSON does; what JSON does not have goes by Python's name.
+    """Return the JSON type of a piece of a payload; for a value that JSON lacks, the name of its Python type.
 
     >>> [json_type(each) for each in (None, True, 1, 1.5, "a", [], {}, b"a")]
     ['null', 'boolean', 'number', 'number', 'string', 'array', 'object', 'bytes']
@@ -117,7 +117,7 @@ _JSON_TYPES: Final[dict[type, str]] = {
 
 
 def copied(value: T) -> T:
-    """Copy what a payload is made of, objects and arrays, however deep they lie within one another.
+    """Copy the objects and arrays of a payload, to any depth.
 
     >>> original = {"L": [{"S": "a"}]}
     >>> copied(original)["L"].clear()
@@ -132,7 +132,7 @@ def copied(value: T) -> T:
         return part
 
     whole = copy(value)
-    for each in copies:  # which grows until all that is in it is a copy as well
+    for each in copies:  # grows until all parts are copies
         if isinstance(each, dict):
             for name, part in each.items():
                 each[name] = copy(part)
@@ -142,7 +142,7 @@ def copied(value: T) -> T:
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two pieces of payloads are equal, however deep they nest."""
+    """Return whether two pieces of payloads are equal, however deep they nest."""
     try:
         return one == other
     except RecursionError:
@@ -150,9 +150,9 @@ def is_same(one: object, other: object) -> bool:
 
 
 def flattened(value: object) -> list[str]:
-    """Tell all that is in a piece of a payload, however deep it nests, the same for what is equal.
+    """List the parts of a piece of a payload, to any depth, the same for equal pieces.
 
-    A part that it holds twice, or within itself, is told once: JSON can hold nothing so.
+    A part that occurs twice, or within itself, is listed once: JSON cannot contain such parts.
 
     >>> flattened({"b": [1, "x"], "a": None})
     ["{'a', 'b'}", 'None', '[2]', '1', "'x'"]
@@ -181,14 +181,14 @@ def flattened(value: object) -> list[str]:
 
 
 def as_text(value: object) -> str | None:
-    """Take a piece of a payload for text, or for nothing."""
+    """Return a piece of a payload if it is text, otherwise None."""
     return value if isinstance(value, str) else None
 
 
 def as_sequence_number(value: object) -> str | None:
-    """Take a piece of a payload for a sequence number, decimal text of up to 128 digits, or for nothing.
+    """Return a piece of a payload if it is a sequence number, decimal text of up to 128 digits, otherwise None.
 
-    Those of DynamoDB have up to 40 digits (`StreamRecord` in the DynamoDB Streams API Reference), those of
+    The numbers of DynamoDB have up to 40 digits (`StreamRecord` in the DynamoDB Streams API Reference), those of
     Kinesis some more.
     """
     if isinstance(value, str) and len(value) <= 128 and value.isascii() and value.isdecimal():
@@ -197,7 +197,7 @@ def as_sequence_number(value: object) -> str | None:
 
 
 def magnitude(number: str) -> tuple[int, str]:
-    """Order decimal text of any length, leading zeros or not, by how large a number it is.
+    """Return a sort key that orders decimal text of any length, with or without leading zeros, by its value.
 
     >>> sorted(["100", "99", "007"], key=magnitude)
     ['007', '99', '100']
@@ -207,10 +207,10 @@ def magnitude(number: str) -> tuple[int, str]:
 
 
 def as_moment(value: object) -> datetime | None:
-    """Take a piece of a payload for a time, or for nothing.
+    """Return a piece of a payload as a time, or None if it is no time.
 
-    Lambda writes the seconds since 1970, often with a fraction; boto3 makes a datetime of them. Others write
-    milliseconds, microseconds or nanoseconds, which their size tells apart (`unit_of`), and some write text: such a
+    Lambda writes the seconds since 1970, often with a fraction; boto3 converts them to a datetime. Others write
+    milliseconds, microseconds or nanoseconds, which differ in magnitude (`unit_of`), and some write text: such a
     number, or ISO 8601.
 
     >>> as_moment(1_700_000_000.5) == as_moment(1_700_000_000_500) == as_moment("2023-11-14T22:13:20.5Z")
@@ -232,7 +232,7 @@ def as_moment(value: object) -> datetime | None:
 
 
 def as_number(value: object) -> int | float | None:
-    """Take a piece of a payload for a number, which may be written as text, or for nothing.
+    """Return a piece of a payload as a number, also from text, or None if it is no number.
 
     >>> as_number(3), as_number("1.479499740E9"), as_number(True), as_number("now")
     (3, 1479499740.0, None, None)
@@ -246,10 +246,10 @@ def as_number(value: object) -> int | float | None:
 
 
 def unit_of(number: float) -> int:
-    """Say how many of its unit a second has, for a time since 1970: by how large the number is.
+    """Return how many units a second has, for a time since 1970, by the magnitude of the number.
 
-    What a datetime can hold as seconds is that, up to the year 9999. Two units are a thousand times apart, and so one
-    number stands for a time from 1978 to 5138 in one of them alone.
+    A number that a datetime can hold as seconds, up to the year 9999, counts seconds. Two units are a thousand times
+    apart, so one number stands for a time from 1978 to 5138 in one of them alone.
 
     >>> unit_of(1_700_000_000), unit_of(1_700_000_000_000), unit_of(1_700_000_000_000_000)
     (1, 1000, 1000000)
@@ -263,17 +263,17 @@ def unit_of(number: float) -> int:
 
 
 def moment_of(number: float, unit: int) -> datetime:
-    """Give the time that is so many units after 1970; a second has `unit` of them.
+    """Return the time that is this many units after 1970; a second has `unit` of them.
 
-    Fails with `OverflowError` or `ValueError` for a time that a datetime cannot hold.
+    Raises `OverflowError` or `ValueError` for a time that a datetime cannot hold.
     """
-    seconds, rest = divmod(number, unit)  # so that whole numbers lose nothing
+    seconds, rest = divmod(number, unit)  # whole numbers stay exact
     return _EPOCH + timedelta(seconds=seconds, microseconds=rest * 1_000_000 / unit)
 
 
-# Stream records: one change to one item each, and what takes its place where an entry is no such thing.
+# Stream records: one change to one item each, and their substitute for an entry that is no record.
 #
-# Their properties cannot fail: `read` has checked what they rely on.
+# Their properties cannot fail: the check of the entry covers the members that they read.
 
 _VIEW_TYPES: Final = {view.value: view for view in StreamViewType}
 _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table>[^/]+)/stream/.+")
@@ -282,11 +282,11 @@ _STREAM_ARN: Final = re.compile(r"arn:[^:]+:dynamodb:[^:]*:[^:]*:table/(?P<table
 class StreamRecord:
     """One change to one item, as DynamoDB Streams reports it.
 
-    Its properties hand out copies of what can be changed, so that no handler changes what another one sees.
-    The fields are those of `Record` and `StreamRecord` in the DynamoDB Streams API Reference.
+    Its properties return copies of mutable values, so that no handler changes the values of another. The fields are
+    those of `Record` and `StreamRecord` in the DynamoDB Streams API Reference.
     """
 
-    # No dataclass, and no __init__: there is one for each record, and those would cost more than the record's checks.
+    # No dataclass, and no __init__: there is one object for each record, and these would cost more than the checks.
     __slots__ = ("_raw",)
     _raw: RawRecord
 
@@ -297,25 +297,25 @@ class StreamRecord:
 
     @property
     def event_name(self) -> EventName:
-        """What happened to the item."""
+        """The kind of change to the item."""
         return self._raw["eventName"]
 
     @property
     def sequence_number(self) -> str | None:
-        """The record's place in its shard: a decimal number of any length, as text; None where there is none.
+        """The record's place in its shard: a decimal number of any length, as text; None if there is none.
 
-        Of a record that came through Kinesis, it is the place in that shard.
+        For a record that came through Kinesis, this is the place in the Kinesis shard.
         """
         return as_sequence_number(self._raw["dynamodb"].get("SequenceNumber"))
 
     @property
     def event_source_arn(self) -> str | None:
-        """The ARN of the stream, that of Kinesis if it came through it; None in what GetRecords returns."""
+        """The ARN of the stream, or of the Kinesis stream on the way; None in records of GetRecords."""
         return as_text(self._raw.get("eventSourceARN"))
 
     @property
     def table_name(self) -> str | None:
-        """The table's name: read from the ARN of its stream, or else what the record says; None if it says nothing."""
+        """The table's name: from the ARN of its stream, or else from the record; None if neither has one."""
         return table_of(self.event_source_arn) or as_text(self._raw.get("tableName"))
 
     @property
@@ -325,7 +325,7 @@ class StreamRecord:
 
     @property
     def keys(self) -> Image:
-        """The item's key attributes, as attribute values; a stream carries them whatever its view type."""
+        """The item's key attributes, as attribute values; streams of all view types carry them."""
         return copied(self._raw["dynamodb"]["Keys"])
 
     @property
@@ -340,17 +340,17 @@ class StreamRecord:
 
     @property
     def view_type(self) -> StreamViewType | None:
-        """Which images the stream carries; None if the record does not say, or says what is not known here."""
+        """The images that the stream carries; None if the record does not say, or names an unknown type."""
         return _VIEW_TYPES.get(as_text(self._raw["dynamodb"].get("StreamViewType")) or "")
 
     @property
     def approximate_creation(self) -> datetime | None:
-        """When the change was written, in UTC; None if the record does not say."""
+        """The time of the change, in UTC; None if the record has none."""
         return as_moment(self._raw["dynamodb"].get("ApproximateCreationDateTime"))
 
     @property
     def size_bytes(self) -> int | None:
-        """The size of the record as DynamoDB counts it, in bytes; None if the record does not say."""
+        """The size of the record as DynamoDB counts it, in bytes; None if the record has none."""
         size = self._raw["dynamodb"].get("SizeBytes")
         return size if isinstance(size, int) else None
 
@@ -400,7 +400,7 @@ class StreamRecord:
 
 
 def stream_record(raw: RawRecord) -> StreamRecord:
-    """Make the record of what has been checked to be one."""
+    """Return the record of a checked entry."""
     record = StreamRecord()
     record._raw = raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (in place of an __init__)
     return record
@@ -408,10 +408,9 @@ def stream_record(raw: RawRecord) -> StreamRecord:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MalformedRecord:
-    """An entry of a batch that is no stream record, with what could still be read of it.
+    """An entry of a batch that is no stream record, with the members that could still be read.
 
-    `position` is its index in the batch; `event_id` and `sequence_number` are None where it has no usable
-    ones.
+    `position` is its index in the batch; `event_id` and `sequence_number` are None if it has no usable ones.
     """
 
     raw: object
@@ -422,12 +421,12 @@ class MalformedRecord:
 
     @property
     def event_source_arn(self) -> str | None:
-        """The stream's ARN; None where the entry has no usable one."""
+        """The stream's ARN; None if the entry has no usable one."""
         return as_text(self.raw.get("eventSourceARN")) if is_map(self.raw) else None
 
     @property
     def table_name(self) -> str | None:
-        """The table's name, as far as the entry tells it; see `StreamRecord.table_name`."""
+        """The table's name, if the entry has one; see `StreamRecord.table_name`."""
         told = as_text(self.raw.get("tableName")) if is_map(self.raw) else None
         return table_of(self.event_source_arn) or told
 
@@ -451,7 +450,7 @@ _PARTS: Final[tuple[ImageName, ...]] = ("Keys", "NewImage", "OldImage")
 
 
 def is_one_change(one: Record, other: Record) -> bool:
-    """Whether two records of one name tell of the same change: to the same item, in the same stream.
+    """Return whether two records of one name are the same change: to the same item, in the same stream.
 
     Kinesis gives a change that it carries twice two numbers. In a DynamoDB stream, two numbers are two changes.
     """
@@ -472,21 +471,21 @@ def table_of(arn: str | None) -> str | None:
     return match["table"] if match else None
 
 
-# Records as GetRecords returns them, turned into what Lambda sends of the same change.
+# Records as GetRecords returns them, converted to the form that Lambda sends for the same change.
 #
-# Lambda writes JSON, and boto3 makes Python of the answer. The names of the two differ in one place: `Identity`
-# in the DynamoDB Streams API Reference has ``PrincipalId`` and ``Type``, and the event of "Using AWS Lambda
-# with Amazon DynamoDB" has ``principalId`` and ``type``. The stream's ARN is Lambda's alone.
+# Lambda writes JSON, and boto3 converts the answer to Python. The names of the two differ in one place: `Identity` in
+# the DynamoDB Streams API Reference has ``PrincipalId`` and ``Type``, and the event of "Using AWS Lambda with Amazon
+# DynamoDB" has ``principalId`` and ``type``. The stream's ARN is Lambda's alone.
 
 _IDENTITY: Final = {"PrincipalId": "principalId", "Type": "type"}
 """The names in an identity: GetRecords' and Lambda's."""
 
 
 def as_lambda_sends(record: Mapping[str, object], stream: str) -> dict[str, object]:
-    """Turn a record of GetRecords into one of Lambda's events, so that handlers see no difference.
+    """Convert a record of GetRecords into Lambda's form, so that handlers see no difference.
 
     Lambda adds the ARN of the stream, and writes bytes as base64 text and times as seconds since 1970. A record that
-    has Lambda's shape stays as it is. Fails with `TypeError` for a value that no stream record holds.
+    has Lambda's shape stays as it is. Raises `TypeError` for a value that no stream record holds.
 
     >>> as_lambda_sends({"userIdentity": {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}}, "arn:…")
     {'userIdentity': {'principalId': 'dynamodb.amazonaws.com', 'type': 'Service'},
@@ -499,7 +498,7 @@ def as_lambda_sends(record: Mapping[str, object], stream: str) -> dict[str, obje
 
 
 def with_identity(record: Mapping[str, object]) -> Mapping[str, object]:
-    """Give a record whose `userIdentity` has the names that Lambda sends; one without such a part stays as it is."""
+    """Return a record whose `userIdentity` has Lambda's names; a record without an identity is unchanged."""
     identity = record.get("userIdentity")
     if not is_map(identity) or identity.keys().isdisjoint(_IDENTITY):
         return record
@@ -512,13 +511,13 @@ def with_identity(record: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def as_json_value(value: object) -> object:
-    """Write a value that boto3 makes, and JSON has no word for, as Lambda does. Fails with `LookupError` for others."""
+    """Write a value that boto3 makes, and JSON has no word for, as Lambda does. Raises `LookupError` for others."""
     if isinstance(value, bytes | bytearray):
         return b64encode(value).decode()
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, set | frozenset):
-        return list(cast("set[object]", value))  # isinstance knows the set, not what is in it
+        return list(cast("set[object]", value))  # isinstance knows the set, not its elements
     raise LookupError
 
 
@@ -529,11 +528,11 @@ def _checked(value: object) -> object:
         raise TypeError(f"a stream record holds no {type(value).__name__}") from None
 
 
-# Entries of a batch: what is checked of each, so that nothing that is asked of a `StreamRecord` can fail later.
+# Entries of a batch: each is checked once, so that no property of a `StreamRecord` can fail later.
 
 
 def record_of(entry: object, position: int) -> Record:
-    """Check one entry of a batch, at its index there; what is no stream record becomes a `MalformedRecord`."""
+    """Check one entry of a batch, at its index there; an entry that is no stream record becomes a `MalformedRecord`."""
     if is_map(entry) and is_map(entry.get("userIdentity")):
         entry = with_identity(entry)
     if (problem := _problem(entry)) is None:
@@ -549,12 +548,12 @@ def record_of(entry: object, position: int) -> Record:
 
 
 def member(value: object, name: str) -> object:
-    """Take a member of a piece of a payload, or nothing."""
+    """Return a member of a piece of a payload, or None."""
     return value.get(name) if is_map(value) else None
 
 
 def _problem(entry: object) -> str | None:
-    """Say why an entry is no stream record, or None if it is one. Says what is there, never its value."""
+    """Return why an entry is no stream record, or None if it is one. Names types, never values."""
     if not is_map(entry):
         return f"expected an object, got {json_type(entry)}"
     change = entry.get("dynamodb")

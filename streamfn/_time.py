@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from threading import Timer
 from typing import Final, Protocol, TypeAlias
 
-# The time that a delivery goes by: the moment, what is left of an invocation, and an alarm before its end.
+# The clock of a delivery: the current time, the rest of an invocation, and an alarm before its end.
 
 SecondsLeft: TypeAlias = Callable[[], float]
-"""Asked again and again, says how many seconds there are still for the work at hand; infinity if nobody counts."""
+"""Returns, at each call, the seconds that are left for the work at hand; infinity without a limit."""
 
 
 class Clock(Protocol):
-    """Tells the time, and rings. Lambda's is the machine's; a simulation has one of its own."""
+    """Tells the time, and calls alarms. Lambda's clock is the machine's; a simulation has its own."""
 
     @property
     def now(self) -> datetime:
@@ -26,7 +26,7 @@ class Clock(Protocol):
         ...
 
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
-        """Call `ring` in so many seconds, from a thread of its own, and give the function that calls it off.
+        """Call `ring` after this many seconds, on a thread of its own, and return a function that cancels the alarm.
 
         `ring` sees the context variables of the caller.
         """
@@ -51,17 +51,17 @@ MACHINE_CLOCK: Final[Clock] = _MachineClock()
 
 
 def no_end() -> float:
-    """Leave as much time as there is: what a `SecondsLeft` says where no timeout is known."""
+    """Return infinity: the `SecondsLeft` without a known timeout."""
     return float("inf")
 
 
-# The deadline of an invocation: from when on nothing more is started.
+# The deadline of an invocation: after it, no call starts.
 
 
 class Deadline:
-    """Knows how long is left, and how long calls of handlers take.
+    """Knows the time that is left, and the length of the calls of handlers.
 
-    A call is started only if, besides the margin, as much time is left as the longest call so far has taken.
+    A call starts only if, besides the margin, as much time is left as the longest call so far has taken.
     """
 
     __slots__ = (
@@ -77,14 +77,14 @@ class Deadline:
     )
 
     def __init__(self, remaining: SecondsLeft = no_end, margin: float = 0.0) -> None:
-        """Take what is left until the function is ended, and the margin to keep of it, both in seconds."""
+        """Store the time until the function is ended, and the margin to keep of it, both in seconds."""
         self.is_endless: bool = remaining is no_end
         # Whether a call has begun, by itself, when `reached` was asked last. The next reading of the clock ends it, so
         # that there is one reading a call.
         self.is_running: bool = False
         self._remaining = remaining
         self._margin = margin
-        self._kept = margin  # and what is reserved
+        self._kept = margin  # with the reserve
         self._longest = 0.0
         self._began: dict[int, float] = {}
         self._asked = remaining()
@@ -114,36 +114,36 @@ class Deadline:
             self._kept += self.seconds_left() * (among - 1) / among
 
     def seconds_left(self) -> float:
-        """How long calls may still run."""
+        """The seconds for which calls may still run."""
         return self._remaining() - self._kept
 
     def seconds_for_stores(self) -> float:
-        """How long ledgers and dead letters may still take; a quarter of the margin is for the answer."""
+        """The seconds that ledgers and dead letters may still take; a quarter of the margin is for the answer."""
         return self._remaining() - self._margin / 4
 
     def began(self, call: int) -> None:
-        """Take note that a call begins, by a number that no other running one has.
+        """Record the start of a call, by a number that no other running call has.
 
-        Its time counts from when `reached` was asked, so that what is done to prepare it is in it.
+        Its time counts from the last call of `reached`, so that it includes its preparation.
         """
         if not self.is_endless:
             self._began[call] = self._asked
 
     def ended(self, call: int) -> None:
-        """Take note that a call has ended."""
+        """Record the end of a call."""
         if not self.is_endless:
             self._longest = max(self._longest, self._began.pop(call) - self._remaining())
 
     def returned(self) -> None:
-        """Take note that a call has ended that began when `reached` was asked last."""
+        """Record the end of the call that started after the last call of `reached`."""
         if not self.is_endless:
             self._end(self._remaining())
 
     def hurries(self, calls: int) -> bool:
-        """Whether so many calls that wait for more should wait no longer.
+        """Return whether this many waiting calls should wait no longer.
 
-        That is where there is time for them and one more at the most, and once each time that half of what was
-        left has gone by.
+        This is so if the time is enough for them and at most one more call, and once each time that half of the rest
+        has passed.
         """
         if self.is_endless:
             return False
@@ -157,7 +157,7 @@ class Deadline:
         return left <= (calls + 1) * self._longest
 
 
-# Signals that ask what runs for long to end in good order.
+# Signals that ask a long-running program to end in good order.
 
 _ASKING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -166,9 +166,9 @@ _ASKING: Final = (signal.SIGINT, signal.SIGTERM)
 def stopped_by_signals(stop: Callable[[], None], *, unwinds: bool = False) -> Generator[None]:
     """Call `stop` on SIGINT and SIGTERM for as long as the block lasts, if it runs in the main thread.
 
-    Python lets no other thread handle signals. The first signal also brings back the handlers that were there before,
-    so that a second Ctrl-C does what it always does. A second SIGTERM ends the process, or `unwinds` it: then it raises
-    a KeyboardInterrupt where nobody else handles it, so that the block can keep what it has done.
+    Python lets no other thread handle signals. The first signal also restores the earlier handlers, so that a second
+    Ctrl-C has its usual effect. A second SIGTERM ends the process, or `unwinds` it: then it raises a KeyboardInterrupt
+    if no other handler was set, so that the block can keep its progress.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,8 +1,8 @@
 """Replays on Spark: a pipeline run on an export that is too large for one machine, on EMR, Glue or another cluster.
 
-Each data file is a task, and does what a process of a local replay does. What came of it is kept as progress, chunk by
-chunk, before Spark hears of it; the DataFrame is read from there. So Spark may evaluate that as often as it likes, and
-begin a task again, without a handler running twice on what it has done.
+Each data file is a task, and does the work of one process of a local replay. Outcomes are stored as progress, chunk by
+chunk, before Spark receives them; the DataFrame is read from the progress. So Spark may evaluate it any number of
+times, and restart a task, and no handler runs twice on a record that it has handled.
 """
 
 from __future__ import annotations
@@ -36,17 +36,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-# Replays on Spark: a pipeline run on an export that is too large for one machine, on EMR, Glue or another
-# cluster.
-#
-# Each data file is a task, and does what a process of a local replay does. What came of it is kept as progress,
-# chunk by chunk, before Spark hears of it; the DataFrame is read from there. So Spark may evaluate that as
-# often as it likes, and begin a task again, without a handler running twice on what it has done.
-
 __all__ = ["replay"]
 
 
-# Tasks: what an executor of Spark does with a data file, which needs nothing of Spark itself.
+# Tasks: the work of a Spark executor on a data file, which needs no part of Spark itself.
 
 SCHEMA: Final = (
     "data_file STRING NOT NULL, handler STRING, outcome STRING NOT NULL, detail STRING, line BIGINT, event_id STRING, "
@@ -59,9 +52,9 @@ _row: Final = attrgetter("data_file", "handler", "outcome", "detail", "line", "e
 
 
 def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]:
-    """Run a data file on an executor, and tell only what is not kept as progress."""
+    """Run a data file on an executor, and return only the outcomes that progress does not keep."""
     try:
-        # Python keeps the module, and so each worker of Spark has one pipeline for all of its tasks.
+        # Python keeps the module, so each worker of Spark has one pipeline for all of its tasks.
         process = load_pipeline(work.pipeline)
     except Misuse as problem:
         return [Misuse(f"on an executor, {problem}; ship it there, with --py-files or in its environment")]
@@ -77,7 +70,7 @@ def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]
 
 
 def rows_of(work: Work, told: tuple[DataFile, Sequence[Outcome]]) -> Iterator[tuple[object, ...]]:
-    """Give what came of a data file, as it is kept, and what kept it from being finished."""
+    """Yield the outcomes of a data file, as stored, and the problems that kept it from being finished."""
     file, problems = told
     chunks = work.progress.chunks(work.export, file)
     for chunk in chunks:
@@ -89,7 +82,7 @@ def rows_of(work: Work, told: tuple[DataFile, Sequence[Outcome]]) -> Iterator[tu
     yield from map(_row, problems)
 
 
-# Replays on Spark: tasks for the data files of an export, and a DataFrame of what came of them.
+# Replays on Spark: tasks for the data files of an export, and a DataFrame of their outcomes.
 
 # pyright: reportMissingModuleSource=false
 # (pyspark has no wheel, and is installed for `make spark` alone; its types are checked by stubs)
@@ -104,27 +97,26 @@ def replay(
     table_name: str | None = None,
     chunk: int = CHUNK,
 ) -> DataFrame:
-    """Run a pipeline on all that an export holds, a task for each data file, and give a DataFrame of what came of it.
+    """Run a pipeline on a whole export, one task for each data file, and return a DataFrame of the outcomes.
 
-    It runs at once, and returns when all has been run. `location` and `progress` are places that each executor
-    reaches: in S3, ``s3://bucket/prefix``, or in a file system that all share. `pipeline` is named as in
-    ``"app:process"``; its module comes to the executors with ``--py-files``, or within their environment. By default
-    progress is kept beside the manifest. Run again with the same, it goes on where it ended, and runs again what
-    failed, for the handlers that failed. `table_name` is the name under which the pipeline knows the table, if the
-    export is of a copy. A task whose process dies is begun again by Spark, and repeats up to `chunk` lines.
+    The replay runs at once; the function returns at its end. `location` and `progress` are places that each executor
+    reaches: in S3, ``s3://bucket/prefix``, or in a shared file system. `pipeline` is a name such as ``"app:process"``;
+    its module comes to the executors with ``--py-files``, or within their environment. By default progress is stored
+    beside the manifest. A second run with the same progress goes on where the first ended, and runs failures again,
+    for the handlers that failed. `table_name` is the name of the table in the pipeline, if the export is of a copy.
+    Spark restarts a task whose process dies, and the task repeats up to `chunk` lines.
 
-    The rows have the fields of `streamfn.sources.export.Outcome`, and a data file is a partition: for each handler and
-    chunk a row with the `count` of what was ``"handled"``, and for each failure one with its reason. A damaged file is
-    a row, ``"DamagedExport"``, and so is one that could not be run to its end, ``"Unfinished"``; the others are run all
-    the same. Each time that Spark evaluates the DataFrame, it reads what is kept as progress and runs no handler; so it
-    tells of later runs as well, and fails once the progress is deleted.
+    The rows have the fields of `streamfn.exports.Outcome`, and a data file is a partition: for each handler and chunk
+    a row with the `count` of ``"handled"`` records, and for each failure a row with its reason. A damaged file is a
+    row, ``"DamagedExport"``, and so is a file that could not run to its end, ``"Unfinished"``; the others run all the
+    same. Each time that Spark evaluates the DataFrame, it reads the stored progress and runs no handler; so the
+    DataFrame shows later runs as well, and fails once the progress is deleted.
 
-    Lines whose progress is gone, though later lines have some, are run again, and are a row ``"ProgressMissing"``.
+    Lines whose progress is gone, although later lines have some, run again, and are a row ``"ProgressMissing"``.
 
-    Fails with `NotAnExport` and `DamagedExport` for manifests, with `NotProgress`, and with `ProgressInUse` where
-    another replay has the progress; with `Misuse` for a name that leads to no pipeline, here or on an executor, for a
-    session of Spark Connect, which cannot do this, and where Spark runs tasks twice at once (``spark.speculation``);
-    and with Spark's own errors.
+    Raises `NotAnExport` and `DamagedExport` for manifests; `NotProgress`; `ProgressInUse` if another replay uses the
+    progress; `Misuse` for a name without a pipeline, here or on an executor, for a session of Spark Connect, which
+    cannot do this, and if Spark runs tasks twice at once (``spark.speculation``); and Spark's own errors.
     """
     context = _context(spark)
     if chunk < 1:
@@ -164,6 +156,6 @@ def _context(spark: SparkSession) -> SparkContext:
 
 
 def _absolute(location: Location) -> str:
-    """Name a folder so that it is the same one for processes that are at home elsewhere."""
+    """Return a folder's absolute path, which is the same for processes in other folders."""
     text = os.fspath(location)
     return text if "://" in text else str(Path(text).absolute())

@@ -1,4 +1,7 @@
-"""Tumbling windows: handlers that fold the records of a window into a state."""
+"""Tumbling windows: handlers that fold the records of a window into a state.
+
+In this order: the event of a window, states as Lambda keeps them, and the function that Lambda calls.
+"""
 
 from __future__ import annotations
 
@@ -51,19 +54,19 @@ from streamfn._tables import Table, undeclare
 __all__ = ["UnusableState", "Window", "WindowFunction", "WindowResponse", "window_handler"]
 
 
-# The event of a window: Lambda's batch, the window that it belongs to, and the state so far.
+# The event of a window: Lambda's batch, its window, and the state so far.
 #
-# Its shape is that of "Implementing stateful DynamoDB stream processing in Lambda" in the AWS Lambda Developer
-# Guide; events of Kinesis streams have the same.
+# The shape comes from "Implementing stateful DynamoDB stream processing in Lambda" in the AWS Lambda Developer Guide;
+# events of Kinesis streams have the same.
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Window(Value):
     """A span of time of one shard, from `start` up to `end`, both in UTC.
 
-    `terminated_early` says that it ends before `end`, because the state had become too large to keep. What comes then
-    begins with a new state, so that there are several parts of the window, each emitted by itself. `watermark` is the
-    highest sequence number that was folded, None if none was.
+    `terminated_early` says that the window ends before `end`, because the state had become too large to keep. The
+    records after that start a new state, so that a window can have several parts, each emitted separately. `watermark`
+    is the highest sequence number that was folded, None if none was.
     """
 
     start: datetime
@@ -75,13 +78,13 @@ class Window(Value):
 
     @property
     def idempotency_key(self) -> str:
-        """The same each time that this window, or this part of it, is emitted, and another for any other."""
+        """Equal for every emission of this window or part of a window, and different from all others."""
         key = f"{self.event_source_arn}/{self.shard_id}/{self.start.isoformat()}"
         return f"{key}/{self.watermark}" if self.terminated_early else key
 
 
 class WindowEvent(NamedTuple):
-    """What an invocation is given: records, the window, the state as Lambda kept it, and whether the window ends."""
+    """The contents of an invocation: records, window, the state as Lambda kept it, and whether the window ends."""
 
     payload: Payload
     window: Window
@@ -90,7 +93,7 @@ class WindowEvent(NamedTuple):
 
 
 def window_event(event: object) -> WindowEvent:
-    """Read the event of a window. Fails with `NotAStreamEvent` for whatever is none."""
+    """Parse the event of a window. Raises `NotAStreamEvent` for any other payload."""
     payload = open_payload(event)
     if isinstance(payload, OnFailureDocument):
         raise NotAStreamEvent(
@@ -132,45 +135,45 @@ def _moment(text: object) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None else None
 
 
-# States: what a window was folded into so far, as the JSON that Lambda keeps for the next invocation.
+# States: the fold of a window so far, as the JSON that Lambda keeps for the next invocation.
 #
-# Beside the state proper it carries the watermark: Lambda may deliver a batch again that it had taken for done,
-# and what lies at or below the highest sequence number that was folded is in the state already.
+# Beside the state proper, the JSON carries the watermark: Lambda may deliver a batch again that was already folded,
+# and records at or below the highest folded sequence number are in the state already.
 
 S = TypeVar("S")
 
 MOST_BYTES: Final = 1024 * 1024
-"""How large a state gets before Lambda ends its window early: 1 MB a shard, says the Developer Guide."""
+"""The size at which Lambda ends a window early: 1 MB a shard, says the Developer Guide."""
 
 FORM: Final = 1
-"""The form in which a state is kept. One that is not known is refused."""
+"""The version of a state's format. States of other versions are refused."""
 
 
 class UnusableState(ValueError):
-    """The state that Lambda kept is none of this function's, or does not fit its model any more; says how.
+    """The state that Lambda kept is another function's, or does not fit its model any more; the text says how.
 
-    It is raised, so that the batch comes again: to begin anew would lose what had been folded.
+    The exception makes the batch come again: a new state would lose the folded records.
     """
 
 
 class Folded(NamedTuple, Generic[S]):
-    """A state, and the highest sequence number in it; None if nothing was folded."""
+    """A state, and the highest sequence number in it; None if it has no record yet."""
 
     state: S
     watermark: str | None
 
 
 class States(Generic[S]):
-    """Makes states of what Lambda kept, and the other way round."""
+    """Converts states from the JSON that Lambda keeps, and to it."""
 
     def __init__(self, initial: S) -> None:
-        """Take the state that a window begins with. Fails with `Misuse` for one that cannot be kept."""
+        """Check and store the initial state. Raises `Misuse` for a state that cannot be kept."""
         if not is_dataclass(initial) or not is_frozen(type(initial)):
             raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
         self._table: Table[S] = Table("state", type(initial))
         undeclare(self._table)
         try:
-            # The text, not the value: what can be changed is made anew for each window.
+            # The text, not the value: each window gets a new copy of mutable parts.
             self._initial = self.kept(Folded(initial, None))
         except ValueError as problem:
             raise Misuse(f"the initial state cannot be kept: {problem}") from None
@@ -178,12 +181,12 @@ class States(Generic[S]):
             raise Misuse("the initial state cannot be kept: it comes back as another one")
 
     def read(self, kept: Mapping[str, object]) -> Folded[S]:
-        """Make a state of what Lambda kept; nothing is what a window begins with. Fails with `UnusableState`."""
+        """Parse the JSON that Lambda kept; an empty map is the initial state. Raises `UnusableState`."""
         told = kept or self._initial
         image, watermark = told.get("state"), as_sequence_number(told.get("watermark"))
         if told.get("form") != FORM or not is_map(image):
             raise UnusableState("the window's state was not written by window_handler(), or by a newer one")
-        structured = self._table.structure(cast("Image", image))  # what is no attribute value does not fit
+        structured = self._table.structure(cast("Image", image))  # other values do not fit
         if isinstance(structured, Failure):
             raise UnusableState(
                 f"the window's state does not fit {self._table!r} any more: {structured.failure()}"
@@ -191,14 +194,14 @@ class States(Generic[S]):
         return Folded(structured.unwrap(), watermark)
 
     def kept(self, folded: Folded[S]) -> Mapping[str, object]:
-        """Make what Lambda keeps of a state, plain JSON. Fails with `ValueError` for what DynamoDB would not store."""
+        """Return a state as plain JSON for Lambda. Raises `ValueError` for values that DynamoDB would not store."""
         told = {"form": FORM, "state": self._table.unstructure(folded.state), "watermark": folded.watermark}
         plain: dict[str, object] = json.loads(json.dumps(told, default=_text))
         return plain
 
     @staticmethod
     def is_too_large(kept: Mapping[str, object]) -> bool:
-        """Whether Lambda would not keep it."""
+        """Return whether Lambda would refuse to keep the state."""
         return len(json.dumps(kept).encode()) > MOST_BYTES
 
 
@@ -207,7 +210,7 @@ def _text(value: object) -> object:
     return b64encode(cast("bytes", value)).decode()
 
 
-# The function that Lambda calls for a mapping with a tumbling window: it folds, and emits when the window ends.
+# The function that Lambda calls for a mapping with a tumbling window: folds, and emits when the window ends.
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -215,11 +218,11 @@ E = TypeVar("E")
 E2 = TypeVar("E2")
 
 OnFailure: TypeAlias = Literal["raise", "skip"]
-"""What becomes of a record that cannot be folded: the batch comes again, or the record is reported and left out."""
+"""The consequence of a record that cannot be folded: the batch comes again, or the record is reported and skipped."""
 
 
 class WindowResponse(TypedDict):
-    """A function's answer to Lambda: the state so far. Its list is always empty, since all is folded or nothing."""
+    """A function's answer to Lambda: the state so far. The list is always empty: all records are folded, or none."""
 
     state: Mapping[str, object]
     batchItemFailures: list[BatchItemFailure]
@@ -240,16 +243,16 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
     _structure: Structure[T] = field(compare=False)
 
     def __call__(self, event: object, _: LambdaContext | None, /) -> WindowResponse:
-        """Fold a batch into the state, and emit that where the window ends.
+        """Fold a batch into the state, and emit the state if the window ends.
 
-        Fails with `NotAStreamEvent`, `UnusableState` and `BatchFailed`. Lambda then sends the batch again, with the
-        state that it had.
+        Raises `NotAStreamEvent`, `UnusableState` and `BatchFailed`. Lambda then sends the batch again, with the
+        previous state.
         """
         told = window_event(event)
         before, records = self._states.read(told.state), told.payload.records
         folded = self._folded(before, records)
         kept = self._kept(folded)
-        if kept is None:  # after which record, is worth knowing only now
+        if kept is None:  # the record at fault matters only now
             folded = self._folded(before, records, writes=True)
             kept = self._states.kept(folded)
         window = replace(told.window, watermark=folded.watermark)
@@ -264,7 +267,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         return "window_handler"
 
     def _kept(self, folded: Folded[S]) -> Mapping[str, object] | None:
-        """Make what Lambda keeps of a state; None of one that holds what DynamoDB would not store."""
+        """Return a state as Lambda keeps it; None if it holds a value that DynamoDB would not store."""
         try:
             return self._states.kept(folded)
         except ValueError:
@@ -273,7 +276,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
     def _folded(self, folded: Folded[S], records: Sequence[Record], *, writes: bool = False) -> Folded[S]:
         """Fold all records that are not in the state yet, or none.
 
-        With `writes`, one after which the state cannot be kept is one that cannot be folded.
+        With `writes`, a record after which the state cannot be kept counts as one that cannot be folded.
         """
         state, known = folded
         failures: list[Failed[object]] = []
@@ -292,7 +295,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
                         break
                 else:
                     state = next_state.unwrap()
-        send(cast("Report[object]", self.report), failures)  # each is of what the fold fails with
+        send(cast("Report[object]", self.report), failures)  # each reason is an error of the fold
         if self.on_failure == "raise":
             fail_whole(failures)
         return Folded(state, max(numbers, key=magnitude, default=None))
@@ -322,13 +325,13 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         return success(next_state)
 
     def _is_wanted(self, record: Record) -> bool:
-        """Whether the table's pattern, if it has one, matches a record of the table, or what might have been one."""
+        """Return whether the record matches the table's pattern, or, if malformed, may match it."""
         if self.table.matcher is None or record.table_name != self.table.name:
             return True
         if not isinstance(record, MalformedRecord):
             raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
         elif member(record.raw, "eventName") in EVENT_NAMES:
-            raw = cast("RawRecord", record.raw)  # patterns take whatever they are given
+            raw = cast("RawRecord", record.raw)  # patterns accept any value
         else:
             return True
         return may_match(self.table.matcher, raw)
@@ -345,7 +348,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         return {"state": self._after(window, folded), "batchItemFailures": []}
 
     def _after(self, window: Window, folded: Folded[S]) -> Mapping[str, object]:
-        """Begin anew; within the same window it is still known what was folded."""
+        """Return the state for the next invocation: empty, or with the watermark while the same window goes on."""
         if not window.terminated_early:
             return {}
         return self._states.kept(Folded(self._states.read({}).state, folded.watermark))
@@ -363,30 +366,28 @@ def window_handler(
 ) -> WindowFunction[T, S, A, E, E2]:
     """Make the function that Lambda calls for a mapping with a tumbling window.
 
-    `fold` takes the state so far and an event of the table, whatever happened to the item, and answers the next
-    state. `initial` is the state that a window begins with: a frozen dataclass of what DynamoDB could store, which
-    Lambda keeps as JSON between invocations. `emit` gets the state where the window ends. A state of more than 1 MB,
-    which Lambda does not keep, ends its window early: it is emitted, and the rest of the window begins anew; see
-    `Window`.
+    `fold` takes the state so far and an event of the table of any kind, and returns the next state. `initial` is the
+    state that a window starts with: a frozen dataclass of values that DynamoDB could store, which Lambda keeps as JSON
+    between invocations. `emit` gets the state when the window ends. A state of more than 1 MB, which Lambda does not
+    keep, ends its window early: the state is emitted, and the rest of the window starts anew; see `Window`.
 
-    An invocation folds all its records or raises, so that they come again: whether Lambda keeps a state beside an
-    answer that names failures is not documented. With `on_failure` ``"raise"``, any record that cannot be folded has
-    it raise; with ``"skip"``, such a record is left out. Both tell `report` of it. An `emit` that fails has the last
-    batch come again.
+    An invocation folds all its records or raises, so that they come again: AWS does not document whether Lambda keeps
+    a state beside an answer that names failures. With `on_failure` ``"raise"``, any record that cannot be folded makes
+    the function raise; with ``"skip"``, such a record is left out. Both pass the failure to `report`. An `emit` that
+    fails makes the last batch come again.
 
-    What was folded is not folded twice within a window, though Lambda may deliver a batch twice: the state carries the
+    A record is not folded twice within a window, though Lambda may deliver a batch twice: the state carries the
     highest sequence number in it. (A change that Kinesis carries twice has two numbers, and counts twice unless both
-    are in one batch.) `emit` may be asked twice, if its answer is lost: `Window.idempotency_key` is the
-    same then.
+    are in one batch.) `emit` may be called twice, if its answer is lost: `Window.idempotency_key` is then the same.
 
-    Fails with `Misuse` if the initial state cannot be kept, if a function has no name, if an argument is none of what
-    it should be, or if a function's Success would hold work that has not run, a coroutine say.
+    Raises `Misuse` if the initial state cannot be kept, if a function has no name, if an argument has the wrong type,
+    or if a function's Success would hold work that has not run, such as a coroutine.
     """
     _check_table(table)
     check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
     check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
     check_report(report, "log_failure")
-    if cast("object", on_failure) not in ("raise", "skip"):  # a set asks for what can be hashed
+    if cast("object", on_failure) not in ("raise", "skip"):  # a set would require a hashable value
         raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
     check_finished(name, fold)

@@ -1,4 +1,4 @@
-"""Sets of values that conditions allow, and shapes of images."""
+"""Domains: the values that a field can have; and shapes: the fields that a record can have."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from streamfn._patterns.syntax import IGNORE_CASE, LARGEST, comparable, is_array, wanted_by
 from streamfn._records import EVENT_NAMES, EVENT_SOURCE, EventName, ImageName, StreamViewType, is_map
 
-# Domains: what values a field of a stream record can have, and which elements of an array one of them
+# Domains: the values that a field of a stream record can have, and the elements of an array that one of them
 # satisfies.
 #
-# The content of `N` is text, and so is that of `B`: a number or binary as a pattern wants it would equal none
-# of them. DynamoDB writes each number in one form, without what does not count ("Number" in "Data types" of the
-# Amazon DynamoDB Developer Guide): 1 and not 1.0, 150 and not 1.5E2.
+# The content of `N` is text, and so is that of `B`: a number or binary in a pattern would equal none of them. DynamoDB
+# writes each number in one form, without redundant digits ("Number" in "Data types" of the Amazon DynamoDB Developer
+# Guide): 1 and not 1.0, 150 and not 1.5E2.
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?([eE]-[0-9]+)?")
 _NUMBERS_BEGIN: Final = re.compile(r"-?((0|[1-9][0-9]*)(\.[0-9]*)?([eE](-[0-9]*)?)?)?")
 _NUMBERS_END: Final = re.compile(r"-?[0-9]*(\.[0-9]*[1-9])?([eE]-[0-9]+)?")
 _MOST_DIGITS: Final = 38
-"""How many digits of a number count ("Number" in the same place)."""
+"""The number of significant digits ("Number" in the same place)."""
 
 _IN_BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _REGION: Final = re.compile(r"[a-z0-9-]+")
@@ -35,10 +35,10 @@ def _any(_: str) -> bool:
 
 
 class Domain(NamedTuple):
-    """What a field can hold: one of some `values`, or numbers from 0 on that are multiples of `step`, or text.
+    """The values of a field: one of some `values`, or numbers from 0 on that are multiples of `step`, or text.
 
-    `told` says so for people. Of text, `has` says whether it can be all of the text, `begins` and `ends` whether it can
-    be the beginning or the end of it.
+    `told` describes them for people. For text, `has` says whether a text is possible, `begins` and `ends` whether a
+    text is a possible beginning or end.
     """
 
     told: str
@@ -49,9 +49,9 @@ class Domain(NamedTuple):
     ends: Callable[[str], bool] = _any
 
     def lacks(self, element: object) -> str | None:
-        """Say why no value satisfies an element of an array that is well formed; None if one does.
+        """Return why no value satisfies a well-formed element of an array; None if one does.
 
-        An exclusion of what cannot be there says nothing, and is as little meant so.
+        An exclusion of an impossible value has no effect, and is hardly intended.
         """
         if not is_map(element):
             return (
@@ -96,7 +96,7 @@ class Domain(NamedTuple):
         return any(can_be(spelling.replace('"', "")) for spelling in spellings)
 
     def _here(self, element: object) -> str:
-        """Say what is there, and what to write instead where that can be told."""
+        """Describe the possible values, and suggest an element, if there is one."""
         instead = self._instead(element)
         return f"here is {self.told}{instead and '; write '}{instead}"
 
@@ -115,7 +115,7 @@ class Domain(NamedTuple):
 
 
 def _excluded(operand: object) -> list[object]:
-    """List what an exclusion excludes, each as an element of an array."""
+    """List the values that an exclusion excludes, each as an element of an array."""
     if is_map(operand):
         ((operator, texts),) = operand.items()
         return [{operator: text} for text in (texts if is_array(texts) else [texts])]
@@ -123,7 +123,7 @@ def _excluded(operand: object) -> list[object]:
 
 
 def _is_met(operand: object, step: Decimal) -> bool:
-    """Whether a range, which is well formed, holds a number from 0 on that is a multiple of the step."""
+    """Return whether a well-formed range contains a number from 0 on that is a multiple of the step."""
     least, most = Decimal(0), LARGEST / step
     bounds = operand if is_array(operand) else []
     for relation, bound in zip(bounds[::2], bounds[1::2], strict=True):
@@ -171,7 +171,7 @@ def text_like(
     begins: Callable[[str], bool],
     ends: Callable[[str], bool] | None = None,
 ) -> Domain:
-    """Make the domain of some texts. What can begin them can end them, unless `ends` says otherwise."""
+    """Return the domain of some texts. A possible beginning is a possible end, unless `ends` differs."""
     return Domain(told, has=has, begins=begins, ends=ends or begins)
 
 
@@ -204,38 +204,38 @@ TAGS: Final[Mapping[str, Domain]] = {
     "S": TEXT, "N": NUMBER, "B": BINARY, "BOOL": one_of(*(True, False)), "NULL": one_of(*(True,)),
     "SS": TEXT, "NS": NUMBER, "BS": BINARY,
 }  # fmt: skip
-"""What is at the end of a path within an image, by the type tag there; of a set, its members."""
+"""The value at the end of a path within an image, by its type tag; for a set, its members."""
 
 KEY_TAGS: Final[Mapping[str, Domain]] = {"S": KEY_TEXT, "N": NUMBER, "B": KEY_BINARY}
-"""What a key attribute is, which cannot be empty ("Constraints" in the same guide)."""
+"""The values of a key attribute, which cannot be empty ("Constraints" in the same guide)."""
 
 
-# Shapes: the fields that stream records have, on each of the ways that bring them.
+# Shapes: the fields of stream records, for each of the ways in which records arrive.
 #
-# A record of a DynamoDB stream is the same in Lambda's event, from GetRecords, through a pipe of EventBridge
-# and in a document of an OnFailure destination (`Record` and `StreamRecord` in the DynamoDB Streams API
-# Reference, with the names of "Example DynamoDB Streams record event" in the AWS Lambda Developer Guide).
-# Through Kinesis Data Streams it has a member `tableName` and no view type, and what Kinesis says of its entry
-# is `kinesis`; an export of the table has a `tableName` too, and neither number nor size.
+# A record of a DynamoDB stream is the same in Lambda's event, from GetRecords, through an EventBridge pipe and in a
+# document of an OnFailure destination (`Record` and `StreamRecord` in the DynamoDB Streams API Reference, with the
+# names of "Example DynamoDB Streams record event" in the AWS Lambda Developer Guide). Through Kinesis Data Streams it
+# has a member `tableName` and no view type, and `kinesis` holds the fields of its entry; a record of an export has a
+# `tableName` too, and neither number nor size.
 
 Way: TypeAlias = Literal["stream", "kinesis", "export", "data"]
-"""How a record came; `data` is one that came through Kinesis as the filter of a mapping sees it, without its entry."""
+"""The source of a record; `data` is a record through Kinesis as the filter of a mapping sees it, without its entry."""
 
 WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
-"""The ways of the records that a table's pattern is asked about."""
+"""The ways that the pattern of a table is checked for."""
 
 DATA: Final = "data"
-"""Where an entry of Kinesis has the record."""
+"""The member of a Kinesis entry that contains the record."""
 
 
 _OF_ARN: Final = 5
-"""How many colons are before the resource of an ARN, which may have more."""
+"""The number of colons before the resource of an ARN, which may contain more."""
 
 
 class Leaf(NamedTuple):
-    """A field that holds a value: on which ways a record may have it, and on which it always has.
+    """A field with a value: the ways in which a record may have it, and those in which it always does.
 
-    `nothing` are the ways on which it may be null.
+    `nothing` are the ways in which the field may be null.
     """
 
     domain: Domain
@@ -245,13 +245,13 @@ class Leaf(NamedTuple):
 
 
 class Attributes(NamedTuple):
-    """A field that holds attributes of the item."""
+    """A field with attributes of the item."""
 
     part: ImageName
 
 
 class Fields(NamedTuple):
-    """A field that holds fields; `leaf` is what it is where it holds none."""
+    """A field with fields; `leaf` is its value if it has no fields."""
 
     fields: Mapping[str, Node]
     leaf: Leaf | None = None
@@ -261,7 +261,7 @@ Node: TypeAlias = Leaf | Attributes | Fields
 
 
 class Variant(NamedTuple):
-    """A kind of record: how it came, what happened, and which images it has."""
+    """A kind of record: the source, the event name, and the images."""
 
     way: Way
     event_name: EventName
@@ -308,7 +308,7 @@ _ALL: Final[tuple[Way, ...]] = (*WAYS, "data")
 
 EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=_ALL)
 BY_TIME_TO_LIVE: Final = Leaf(TEXT, ("stream", "kinesis", "data"))
-"""Who removed an item whose time to live was over; records of nothing else say who (`Record` in the same reference)."""
+"""The identity of an expired item's deletion; other records have none (`Record` in the same reference)."""
 
 VIEW_TYPE: Final = Leaf(one_of(*(view.value for view in StreamViewType)), ("stream", "export"), _S)
 
@@ -323,14 +323,16 @@ _KINESIS: Final[Mapping[str, Leaf]] = {
     "sequenceNumber": Leaf(DIGITS, _K),
     "approximateArrivalTimestamp": Leaf(TIME, _K),
 }  # fmt: skip
-"""What Lambda's event of a Kinesis stream, or a pipe's, says of an entry ("Kinesis record event" in the same guide)."""
+"""The fields of an entry in Lambda's event of a Kinesis stream, or a pipe's ("Kinesis record event" in the same
+guide).
+"""
 
 _ENTRY: Final[Mapping[str, Node]] = {
     name: node._replace(ways=("data",))
     for name, node in _KINESIS.items()
-    if name != "eventName"  # which is that of the change to whoever asks for it
+    if name != "eventName"  # the filter sees the event name of the change
 }
-"""What a mapping's filter sees of an entry beside its data ("Using event filtering" with Kinesis in that guide)."""
+"""The fields of an entry beside its data that a filter sees ("Using event filtering" with Kinesis in that guide)."""
 
 DYNAMODB: Final[Mapping[str, Node]] = {
     "Keys": Attributes("Keys"),
@@ -423,5 +425,5 @@ def _stream_of(table_names: Sequence[str]) -> Domain:
 
 
 def _leads(text: str, names: Sequence[str], *, is_whole: bool) -> bool:
-    """Whether text is one of some names, or may become one."""
+    """Return whether text is one of some names, or may become one."""
     return any(name == text if is_whole else name.startswith(text) for name in names)

@@ -17,20 +17,20 @@ from streamfn._patterns.syntax import (
 )
 from streamfn._records import is_map
 
-# Search: looking for values of a record that satisfy one alternative of a pattern together.
+# The search: looks for values of a record that together satisfy one alternative of a pattern.
 #
-# An array is looked into as if its elements stood in its place. No two values may then come from different
-# elements of the same array, unless they are the elements: all of a set are values of its field. Fields are
-# looked for in the order of their paths, and one that is to be absent must be so among what the fields before
-# it leave open.
+# An array is searched as if its elements stood in its place. No two values may then come from different elements of
+# the same array, unless they are the elements: all members of a set are values of its field. Fields are searched in
+# the order of their paths, and a field that must be absent must be so in the elements that the fields before it leave
+# open.
 
 Record: TypeAlias = Mapping[str, object]
 
 Place: TypeAlias = tuple[str | int, ...]
-"""Where an array is in the record: names and indices from the top."""
+"""The path of an array in the record: names and indices from the top."""
 
 Elements: TypeAlias = Mapping[Place, int]
-"""Which element of which arrays values are in."""
+"""The element of each array in which a value lies."""
 
 Steps: TypeAlias = Sequence[Sequence[tuple[str, int]]]
 """At each part of a path, the names that an object may go on by, and the part after each: a name may have dots."""
@@ -44,7 +44,7 @@ class Field(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where values of a field are, and where those are that satisfy it; and whether absence does."""
+    """The elements with values of a field, those with values that satisfy it, and whether absence does."""
 
     anywhere: Sequence[Elements]
     satisfied: Sequence[Elements]
@@ -52,7 +52,7 @@ class Found(NamedTuple):
 
 
 class Search:
-    """Looks for the fields of one alternative."""
+    """Searches the fields of one alternative."""
 
     def __init__(self, alternative: Alternative) -> None:
         """Prepare the fields, in the order in which Java sorts their paths."""
@@ -60,7 +60,7 @@ class Search:
         self._fields = [Field(_steps(path), alternative[path]) for path in in_order]
 
     def __call__(self, record: Record) -> bool:
-        """Tell whether a record satisfies the alternative."""
+        """Return whether a record satisfies the alternative."""
         found: list[Found] = []
         for field in self._fields:
             values = list(_values(record, field.steps, 0, (), {}))
@@ -104,7 +104,7 @@ def _each_once(places: Iterable[Elements]) -> list[Elements]:
 
 
 def _agree(found: Sequence[Found], so_far: Elements) -> bool:
-    """Tell whether the fields can be satisfied by values that are in the same elements, and in those so far."""
+    """Return whether values in the same elements can satisfy the fields, together with the elements chosen so far."""
     if not found:
         return True
     (anywhere, satisfied, absent), *others = found
@@ -115,18 +115,17 @@ def _agree(found: Sequence[Found], so_far: Elements) -> bool:
 
 
 def _joined(so_far: Elements, elements: Elements) -> Elements | None:
-    """Be in these elements as well, unless they are others of the same arrays."""
+    """Add these elements to the chosen ones; None if they are other elements of the same arrays."""
     for place, index in elements.items():
         if so_far.get(place, index) != index:
             return None
     return {**so_far, **elements}
 
 
-# Quick: functions written for alternatives whose fields are near the top of a record, as most are.
+# The short form: functions compiled for alternatives whose fields are near the top of a record, as most are.
 #
-# They follow the names without asking what is there, and see text without making it comparable. What is not as
-# records usually are, an array or no object on the way, they leave to the search. What is not there costs them
-# no exception.
+# These follow the names without type checks, and compare text in its plain form. Unusual values on the way (an array,
+# or no object) are left to the search. A missing value raises no exception.
 
 Matches: TypeAlias = Callable[[Record], bool]
 
@@ -186,10 +185,10 @@ def text_at(steps: Sequence[str]) -> Callable[[Record], str | None]:
 
 
 def texts_at(steps: Sequence[str], wanted: Wanted) -> Texts | None:
-    """Give the texts that are wanted at the end of a path, if nothing but text is.
+    """Return the wanted texts at the end of a path; None if other values are wanted as well.
 
-    Where a beginning ends with the quote around text, or an end begins with it, that quote is seen only by what
-    compares values in their form in JSON.
+    If a beginning ends with the quote around text, or an end starts with it, only a comparison in JSON form sees that
+    quote.
     """
     values = frozenset(value[1:-1] for value in wanted.values if isinstance(value, str) and value[0] == '"')
     starts = tuple(start[1:] for start in wanted.starts)
@@ -212,7 +211,7 @@ def _put(tree: Tree, steps: Sequence[str], number: int) -> bool:
 
 
 def _lines(tree: Tree, way: tuple[str, ...], names: Mapping[str, object], absent: str) -> Iterator[str]:
-    """Write the statements that follow a tree, and answer what is said if a name is absent; the last is of a field."""
+    """Yield the statements that follow a tree, and return `absent` if a name is missing."""
     here = f"part_{len(way)}" if way else "record"
     for name, below in tree.items():
         if isinstance(below, int):
@@ -235,7 +234,7 @@ def _lines(tree: Tree, way: tuple[str, ...], names: Mapping[str, object], absent
 
 
 def _chain(steps: tuple[str, ...]) -> str:
-    """Write how a path is followed to what is at its end, or to nothing."""
+    """Write an expression that follows a path and returns the value at its end, or `nothing`."""
     way = (
         f"[{name!r}]" if steps[: at + 1] in _ALWAYS_THERE else f".get({name!r}, empty)"
         for at, name in enumerate(steps[:-1])
@@ -244,20 +243,20 @@ def _chain(steps: tuple[str, ...]) -> str:
 
 
 def _check(wanted: Wanted) -> Callable[[object], bool]:
-    """Make a function of what is at the end of a path, whatever is wanted there."""
+    """Return a function that tests the value at the end of a path."""
 
     def holds(value: object) -> bool:
         if value is _NOTHING:
             return wanted.absent
         if is_map(value) or is_array(value):
-            raise TypeError  # which the search is the answer to
+            raise TypeError  # the search decides
         return wanted.holds(comparable(value))
 
     return holds
 
 
 def _function(lines: Sequence[str], otherwise: str, names: Mapping[str, object]) -> object:
-    """Make a function of statements, and of what it answers if they cannot follow a record."""
+    """Compile statements into a function that returns `otherwise` if the statements cannot follow a record."""
     body = "".join(f"        {line}\n" for line in lines)
     text = (
         f"def written(record):\n    try:\n{body}"
@@ -268,16 +267,16 @@ def _function(lines: Sequence[str], otherwise: str, names: Mapping[str, object])
     return space["written"]
 
 
-# Matchers: functions that tell whether a record is one that a pattern lets through.
+# Matchers: functions that return whether a pattern passes a record.
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Matcher:
-    """Tells whether a record matches, when it is called or, sooner, by `matches`.
+    """Returns whether a record matches, when called or, faster, by `matches`.
 
-    `pattern` is what it was made of, as plain JSON. If a pattern asks no more than that the text at the end of one
-    path is one of some values, `path` and `values` say so: one look-up of `quick.text_at(path)` then tells many such
-    patterns apart. Otherwise `path` is None.
+    `pattern` is its source, as plain JSON. If a pattern's only condition is that the text at the end of one path is
+    one of some values, `path` and `values` hold these: one look-up of `text_at(path)` then decides between many
+    such patterns. Otherwise `path` is None.
     """
 
     pattern: Mapping[str, object]
@@ -286,12 +285,12 @@ class Matcher:
     values: frozenset[str] = frozenset()
 
     def __call__(self, record: Record) -> bool:
-        """Tell whether a record matches."""
+        """Return whether a record matches."""
         return self.matches(record)
 
 
 def compiled(pattern: Mapping[str, object]) -> Matcher:
-    """Make a matcher of a pattern; one that Lambda would not take is a `Misuse` that says where and why.
+    """Compile a pattern; raise `Misuse`, with the place and the reason, for one that Lambda would refuse.
 
     >>> cards = compiled({"dynamodb": {"Keys": {"PK": {"S": [{"prefix": "CARD#"}]}}}})
     >>> cards({"eventName": "INSERT", "dynamodb": {"Keys": {"PK": {"S": "CARD#7"}}}})
@@ -323,7 +322,7 @@ def _any_of(choices: list[Matches]) -> Matches:
 
 
 def _choice(alternatives: list[Alternative]) -> tuple[tuple[str, ...] | None, frozenset[str]]:
-    """Give the path and the values of a pattern that is about the text of one field."""
+    """Return the path and the values of a pattern on the text of one field."""
     (path, wanted), *others = alternatives[0].items()
     if len(alternatives) == 1 and not others:
         steps = tuple(path.split("."))

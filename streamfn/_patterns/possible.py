@@ -1,9 +1,10 @@
-"""Possible: whether there can be a record of a table that a pattern lets through, and where not, if there cannot.
+"""Possible patterns: whether a pattern can match any record of a table, and where the pattern is wrong if not.
 
-`compiled` refuses what AWS would refuse. This refuses what AWS takes and what then matches nothing, or says nothing: a
-name that no record has at its place, an attribute without its type tag, a value that cannot be there, and fields that
-no record has together. A name of a pattern may have dots in it, which are those of an attribute's name, or lead on to
-the next name, as in event-ruler. The names of an attribute do not reach from one object of the pattern into the next.
+`compiled` refuses the patterns that AWS would refuse. This module refuses patterns that AWS accepts but that match
+nothing, or have no effect: a name that no record has at this place, an attribute without its type tag, an impossible
+value, and fields that no record has together. A name of a pattern may contain dots, which belong to an attribute's
+name, or lead to the next name, as in event-ruler. The names of an attribute do not extend from one object of the
+pattern into the next.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ Keys: TypeAlias = Mapping[str, str]
 """The type tags of a table's key attributes by their names; empty where they are not known."""
 
 Place: TypeAlias = tuple[str, ...]
-"""Where an attribute value is: the part of the record, the attribute, and the names and tags on the way from there."""
+"""The path of an attribute value: the part of the record, the attribute, and the names and tags below."""
 
 _MOST_KEYS: Final = 2
 _DEEPEST: Final = 32
-"""How deep DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
+"""The depth to which DynamoDB nests lists and maps ("Quotas" in the Amazon DynamoDB Developer Guide)."""
 
 _MOST_READINGS: Final = 1_000
-"""How many ways to read dots are tried."""
+"""The number of ways to read dots that are tried."""
 
 
 class Field(NamedTuple):
-    """A field of a pattern: the names that lead to it, where each of these stands, and what is wanted."""
+    """A field of a pattern: the names that lead to it, the path of each in the pattern, and the wanted values."""
 
     names: tuple[str, ...]
     places: tuple[str, ...]
@@ -58,10 +59,10 @@ class Field(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A way to read the names of a field: what is at their end.
+    """One way to read the names of a field.
 
-    Of an attribute, `part` is the image or the keys that it is in, and `tags` are the tags that attribute values have
-    to have, by their places.
+    `leaf` is the field at their end. For an attribute, `part` is the image or the keys that contain it, and `tags` are
+    the tags that attribute values need, by their paths.
     """
 
     leaf: Leaf
@@ -75,14 +76,14 @@ class Reading(NamedTuple):
 
 
 class Wrong(NamedTuple):
-    """Why names cannot be read: at which of them, and what to write."""
+    """The reason why names cannot be read: the index of the name, and advice."""
 
     name: int
     why: str
 
 
 class Asked(NamedTuple):
-    """A field with the ways to read it, and what satisfies it."""
+    """A field with the ways to read it, and the wanted values."""
 
     field: Field
     readings: Sequence[Reading]
@@ -95,11 +96,11 @@ def check_possible(
     keys: Keys,
     ways: Sequence[Way] = WAYS,
 ) -> list[list[Asked]]:
-    """Refuse a pattern, which AWS would take, with a part that no record of the tables can match, or that says nothing.
+    """Refuse a pattern that AWS accepts, if a part of it matches no record of the tables, or has no effect.
 
-    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those on which records come. A
-    pattern of the way `data` is one of Kinesis's entries, which have the record in their ``data``. It
-    gives the fields that each alternative of the pattern asks for, of those that a record can match.
+    `keys` are the type tags of the table's keys, if its model marks them; `ways` are those in which records arrive. A
+    pattern of the way `data` is for Kinesis's entries, which have the record in their ``data``. Returns the fields of
+    each alternative that a record can match.
     """
     possible, impossible = _parted(pattern, table_names, keys, ways)
     # Of two `$or`, each choice of the one need not go with each of the other.
@@ -113,7 +114,7 @@ def check_possible(
 def possible_alternatives(
     pattern: Mapping[str, object], table_names: Sequence[str], keys: Keys
 ) -> list[list[Asked]]:
-    """Give the fields that each alternative of a pattern asks for, of those that a record can match."""
+    """Return the fields of each alternative of a pattern that a record can match."""
     possible, _ = _parted(pattern, table_names, keys, WAYS)
     return possible
 
@@ -121,7 +122,7 @@ def possible_alternatives(
 def _parted(
     pattern: Mapping[str, object], table_names: Sequence[str], keys: Keys, ways: Sequence[Way]
 ) -> tuple[list[list[Asked]], list[list[Asked]]]:
-    """Give the alternatives that a record can match, and those whose fields no record has together."""
+    """Return the alternatives that a record can match, and those whose fields no record has together."""
     record = record_of(table_names, ways)
     reader = _Reader(entry_of(record) if DATA in ways else record, keys)
     known: dict[str, Asked] = {}
@@ -141,7 +142,7 @@ def _parted(
 def _alternatives(
     pattern: Mapping[str, object], names: tuple[str, ...], places: tuple[str, ...]
 ) -> list[list[Field]]:
-    """Multiply `$or` out. Whoever compiled the pattern has seen to it that its parts are of the right kinds."""
+    """Multiply `$or` out. The compilation of the pattern has checked the types of its parts."""
     so_far: list[list[Field]] = [[]]
     for name, content in pattern.items():
         at = f"{places[-1]}.{name}"
@@ -168,7 +169,7 @@ class _Reader:
         """The names of a field, taken apart at their dots, each with which name it is of."""
 
     def asked(self, field: Field) -> Asked:
-        """Read a field. Fails with `Misuse` where that is not possible, or where no value is as it is wanted."""
+        """Read a field. Raises `Misuse` where that is not possible, or where no value is as it is wanted."""
         self._pieces = [
             (number, piece) for number, name in enumerate(field.names) for piece in name.split(".")
         ]
@@ -251,7 +252,7 @@ class _Reader:
     def _content(
         self, part: ImageName, tag: str, place: Place, tags: tuple[tuple[Place, str], ...], at: int
     ) -> Iterator[Reading | Wrong]:
-        """Read on at what a type tag holds."""
+        """Read the names below a type tag."""
         here = self._at(at)
         number = self._pieces[at - 1][0]
         if tag == "M":
@@ -280,7 +281,7 @@ def _name(wrong: Wrong) -> int:
 
 
 def _problem(leaf: Leaf, element: object) -> str | None:
-    """Say why no value of a field satisfies an element."""
+    """Return why no value of a field satisfies an element."""
     if element is None and leaf.nothing:
         return None
     if element == {"exists": False}:
@@ -293,7 +294,7 @@ def _problem(leaf: Leaf, element: object) -> str | None:
 
 
 def _unknown(name: str, fields: Mapping[str, Node], *, is_top: bool) -> str:
-    """Say that no record has a field there, and which ones it has."""
+    """Describe the missing field, and list the fields that records have there."""
     for known in fields:
         if known.casefold() == name.casefold().replace("_", ""):
             return f"no record has a field {name!r} here; write {known}"
@@ -323,7 +324,7 @@ def _no_tag(name: str) -> str:
 
 
 def _never_together(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> Misuse:
-    """Say that no record has all that an alternative wants, at the first field that is too much."""
+    """Return an error for an alternative that no record satisfies, at the first field that makes it impossible."""
     count = next(count for count in range(1, len(asked) + 1) if not _is_possible(asked[:count], keys, ways))
     *others, last = asked[:count]
     told = ", ".join(other.field.places[-1] for other in others)
@@ -341,7 +342,7 @@ def _is_possible(asked: Sequence[Asked], keys: Keys, ways: Sequence[Way]) -> boo
 
 
 def _is_possible_in(asked: Sequence[Asked], variant: Variant, keys: Keys) -> bool:
-    """Whether a record of a kind can have all that is wanted, its names read in some way."""
+    """Return whether a record of a kind can have all that is wanted, its names read in some way."""
     choices = product(
         *(
             [
@@ -358,7 +359,7 @@ def _is_possible_in(asked: Sequence[Asked], variant: Variant, keys: Keys) -> boo
 
 
 def _go_together(asked: Sequence[Asked], readings: Sequence[Reading], variant: Variant, keys: Keys) -> bool:
-    """Whether fields, each of which a record can have or lack as is wanted, do not contradict each other."""
+    """Return whether fields, each of which a record can have or lack as is wanted, do not contradict each other."""
     tags: dict[Place, str] = {}
     of_keys: dict[str, list[Wanted]] = {}
     for each, reading in zip(asked, readings, strict=True):
@@ -374,7 +375,7 @@ def _go_together(asked: Sequence[Asked], readings: Sequence[Reading], variant: V
 
 
 def _can_lack(wanted: Wanted, reading: Reading, variant: Variant, keys: Keys) -> bool:
-    """Whether the field may be absent from such a record, and is wanted so."""
+    """Return whether the field may be absent from such a record, and is wanted so."""
     if not wanted.absent:
         return False
     if reading.part is None:
@@ -384,7 +385,7 @@ def _can_lack(wanted: Wanted, reading: Reading, variant: Variant, keys: Keys) ->
 
 
 def _can_have(asked: Asked, reading: Reading, variant: Variant) -> bool:
-    """Whether the field of such a record can have a value that is wanted."""
+    """Return whether the field of such a record can have a value that is wanted."""
     leaf = reading.leaf
     if reading.part is not None:
         return reading.part in variant.parts and _has_a_value(leaf, asked.field.array)
@@ -402,12 +403,12 @@ def _can_have(asked: Asked, reading: Reading, variant: Variant) -> bool:
 
 
 def _has_a_value(leaf: Leaf, array: Sequence[object]) -> bool:
-    """Whether a value satisfies an element of an array."""
+    """Return whether a value satisfies an element of an array."""
     return any(element != {"exists": False} and leaf.domain.lacks(element) is None for element in array)
 
 
 def _have_a_value_in_common(wanted: Sequence[Wanted]) -> bool:
-    """Whether one value satisfies all; that is known where one of them lists values alone."""
+    """Return whether one value satisfies all conditions; this is known if one of them lists values alone."""
     for each in wanted:
         if not (each.starts or each.ends or each.tests or each.absent):
             return any(all(other.holds(value) for other in wanted) for value in each.values)

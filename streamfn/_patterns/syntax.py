@@ -1,4 +1,4 @@
-"""The syntax of EventBridge patterns: operands, operators, `$or`, and how each is checked."""
+"""The syntax of EventBridge patterns: comparable values, JSON, conditions, operands, operators and `$or`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from typing import Final, NamedTuple, TypeAlias, TypeGuard
 from streamfn._errors import Misuse
 from streamfn._records import is_map
 
-# Values: what stands at the end of a path, in the form in which it is compared.
+# Values: the content at the end of a path, in the form in which it is compared.
 
 Comparable: TypeAlias = str | Decimal
-"""A number, or what is written in JSON for anything else: text in its quotes, ``true``, ``false`` or ``null``.
+"""A number, or the JSON text of any other value: text in its quotes, ``true``, ``false`` or ``null``.
 
-The quotes keep text apart from the words, and take part in comparisons: they are the beginning and the end of text.
+The quotes separate text from the words, and take part in comparisons: they are the beginning and the end of text.
 """
 
 LARGEST: Final = Decimal(5_000_000_000)
-"""How far from zero numeric comparisons reach, to six decimal places ("Numeric matching" in EventBridge's guide)."""
+"""The greatest magnitude of numeric comparisons, to six decimal places ("Numeric matching" in EventBridge's guide)."""
 
 _STEP: Final = Decimal("0.000001")
 _EXACT: Final = Context(prec=40)
-"""More digits than a numeric value within reach can have; the program's own context may have fewer."""
+"""More digits than a numeric value within the range can have; the program's own context may have fewer."""
 
 
 def comparable(value: object) -> Comparable:
-    """Give the form in which a value is compared.
+    """Return the form in which a value is compared.
 
-    Binaries are base64 text to Lambda; boto3 hands over bytes, and times as such.
+    Binaries are base64 text to Lambda; boto3 returns bytes, and datetimes.
 
     >>> comparable("1"), comparable(1), comparable(True), comparable(b"1")
     ('"1"', Decimal('1'), 'true', '"MQ=="')
@@ -58,28 +58,28 @@ def comparable(value: object) -> Comparable:
 
 
 def is_numeric(value: Comparable) -> bool:
-    """Tell whether numeric comparisons see a value: a number that is not too large, nor of too many places."""
+    """Return whether numeric comparisons apply to a value: a number in range, with up to six decimal places."""
     return isinstance(value, Decimal) and value.copy_abs() <= LARGEST and not _EXACT.remainder(value, _STEP)
 
 
-# Plain: a pattern as JSON, in objects and arrays of its own, and how a pattern is refused.
+# Plain patterns: copies as JSON objects and arrays, and the error for a wrong pattern.
 
 _DEEPEST: Final = 100
 """DynamoDB nests 32 levels, each of which takes a name and a type tag in a pattern."""
 
 
 def refused(where: str, what: str) -> Misuse:
-    """Say what is wrong in a pattern, and where."""
+    """Return the error for a pattern, with the place and the reason."""
     return Misuse(f"pattern, at {where}: {what}")
 
 
 def is_array(part: object) -> TypeGuard[list[object]]:
-    """Tell whether a part of a pattern or a record is a JSON array."""
+    """Return whether a part of a pattern or a record is a JSON array."""
     return isinstance(part, list)
 
 
 def plain(where: str, part: object) -> object:
-    """Copy a part of a pattern as dictionaries and lists, or refuse what JSON cannot hold.
+    """Copy a part of a pattern as dictionaries and lists; raise `Misuse` for values that JSON cannot hold.
 
     >>> plain("$", {"eventName": ("INSERT", "MODIFY")})
     {'eventName': ['INSERT', 'MODIFY']}
@@ -114,13 +114,13 @@ def _is_sequence(part: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     return isinstance(part, list | tuple)
 
 
-# Wanted: what satisfies one field of a pattern.
+# Conditions: the values that satisfy one field of a pattern.
 
 Test: TypeAlias = Callable[[Comparable], bool]
 
 
 class Wanted(NamedTuple):
-    """One of these values, a beginning or an end of text, what passes a test, or the absence of any value."""
+    """One of these values, a beginning or an end of text, a value that passes a test, or the absence of any value."""
 
     values: frozenset[Comparable] = frozenset()
     starts: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ class Wanted(NamedTuple):
     absent: bool = False
 
     def holds(self, value: Comparable) -> bool:
-        """Tell whether a value satisfies the field."""
+        """Return whether a value satisfies the field."""
         if value in self.values:
             return True
         if isinstance(value, str) and (value.startswith(self.starts) or value.endswith(self.ends)):
@@ -141,7 +141,7 @@ class Wanted(NamedTuple):
 
 
 def either(choices: Iterable[Wanted]) -> Wanted:
-    """Want what satisfies any of these."""
+    """Return the condition that is satisfied if any of these is."""
     return reduce(_one_or_other, choices)
 
 
@@ -155,14 +155,14 @@ def _one_or_other(one: Wanted, other: Wanted) -> Wanted:
     )
 
 
-# Operands: what operators are applied to, or why they cannot be.
+# Operands of operators, and why an operand is refused.
 
 ELSEWHERE: Final = ("wildcard", "cidr", "exactly")
 """Operators of EventBridge or of event-ruler that Lambda does not list."""
 
 
 def only_entry(where: str, operation: Mapping[str, object], known: Collection[str]) -> tuple[str, object]:
-    """Take an operation apart into its operator, which has to be known, and its operand."""
+    """Split an operation into its operator, which must be known, and its operand."""
     listed = ", ".join(known)
     if len(operation) != 1:
         raise refused(where, f"an object of {len(operation)} entries; write an object for each operator")
@@ -175,7 +175,7 @@ def only_entry(where: str, operation: Mapping[str, object], known: Collection[st
 
 
 def one_or_many(where: str, operand: object) -> list[tuple[str, object]]:
-    """Give what is excluded, each with where it stands."""
+    """Return the excluded values, each with its place."""
     if not is_array(operand):
         return [(where, operand)]
     if not operand:
@@ -186,19 +186,19 @@ def one_or_many(where: str, operand: object) -> list[tuple[str, object]]:
 
 
 def as_text(where: str, operand: object) -> str:
-    """Take an operand for text."""
+    """Return an operand that must be text."""
     if not isinstance(operand, str):
         raise refused(where, f"{operand!r} is no text; write text")
     return operand
 
 
 def is_number(operand: object) -> bool:
-    """Tell whether an operand is a number, within reach or not."""
+    """Return whether an operand is a number, of any size."""
     return isinstance(operand, int | float) and not isinstance(operand, bool)
 
 
 def as_number(where: str, operand: object) -> Decimal:
-    """Take an operand for a number that numeric comparisons reach."""
+    """Return an operand that must be a number within the range of numeric comparisons."""
     number = comparable(operand)
     if not isinstance(number, Decimal):
         raise refused(where, f"{operand!r} is no number; write a number")
@@ -207,7 +207,7 @@ def as_number(where: str, operand: object) -> Decimal:
     return number
 
 
-# Operators: what one array of a pattern asks of the value of a field.
+# Operators: the conditions of one array of a pattern on the value of a field.
 
 IGNORE_CASE: Final = "equals-ignore-case"
 _RELATIONS: Final[Mapping[str, Callable[[Decimal, Decimal], bool]]] = {
@@ -307,7 +307,7 @@ def _excluded_text(where: str, operator: str, operand: object) -> Wanted:
 
 
 def _numeric(where: str, operand: object) -> Wanted:
-    """Want a number within a range. The N of DynamoDB never is: it is text."""
+    """Return the condition of a number within a range. The N of DynamoDB never satisfies it: N is text."""
     if not is_array(operand) or operand[::2] not in _RANGES or len(operand) % 2:
         raise refused(where, f'{operand!r} is no range; write one such as ["=", 1] or [">", 0, "<=", 5]')
     bounds = [
@@ -350,21 +350,21 @@ OPERATORS: Final[Mapping[str, Callable[[str, object], Wanted]]] = {
 }
 
 
-# Alternatives: a pattern with its `$or` multiplied out, so that each alternative asks for all of its fields.
+# Alternatives: a pattern with its `$or` multiplied out, so that each alternative requires all of its fields.
 
 Alternative: TypeAlias = Mapping[str, Wanted]
-"""What is wanted of each field, by its path: the names on the way, joined by dots."""
+"""The condition of each field, by its path: the names on the way, joined by dots."""
 
 OR: Final = "$or"
 MOST: Final = 1_000
-"""A record that matches none is looked at once for each, so there has to be an end."""
+"""The limit of alternatives: a record that matches none is searched once for each."""
 
 _RESERVED: Final = {
     *OPERATORS, *ELSEWHERE, "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case",
     "date-after", "date-on-or-after", "date-before", "date-on-or-before", "in-date-range",
     "ip-address-in-range", "ip-address-not-in-range",
 }  # fmt: skip
-"""Names that event-ruler does not take for fields below `$or`."""
+"""Names that event-ruler does not accept as fields below `$or`."""
 
 
 def alternatives_of(pattern: object) -> list[Alternative]:
@@ -377,7 +377,7 @@ def alternatives_of(pattern: object) -> list[Alternative]:
 def _within(
     where: str, fields: Mapping[str, object], path: str, so_far: list[Alternative], *, below_or: bool
 ) -> list[Alternative]:
-    """Have every alternative so far ask for the fields of an object as well."""
+    """Add the fields of an object to every alternative so far."""
     if not fields:
         raise refused(where, "an empty object matches nothing; name a field, or leave the object out")
     for name, content in fields.items():

@@ -1,6 +1,6 @@
-"""The command line ``streamfn``, which the extra `cli` brings: a module for each command.
+"""The command line ``streamfn``, which the extra `cli` installs: one module for each command.
 
-It stands above all else: it finds a pipeline by its name, calls what the library offers, and prints what comes of it.
+No other package imports this one. A command finds a pipeline by its name, calls the library, and prints the result.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Final
 __all__ = ["main"]
 
 _NEEDED: Final = ("typer", "rich")
-"""What the extra brings."""
+"""The packages that the extra installs."""
 
 
 def main() -> None:
     """Run the command that the process was called with, and exit with its code.
 
-    0: all is well. 1: something failed, or was found. 2: it could not be done, and standard error says why in a line.
-    3: another process has what one alone can use. 130: it was interrupted.
+    0: success. 1: something failed, or was found. 2: the command was not possible, and one line on standard error says
+    why. 3: another process uses a resource for one process alone. 130: interrupted.
     """
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write(

@@ -1,4 +1,4 @@
-"""``python -m streamfn.cli``, for where no script is on the path."""
+"""``python -m streamfn.cli``, for machines whose path has no script."""
 
 from streamfn.cli import main
 

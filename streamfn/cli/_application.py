@@ -1,4 +1,4 @@
-"""The application: all commands under one name, and what is the same for each of them."""
+"""The application: all commands under one name, and the options and exits that they share."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def application() -> typer.Typer:
 
 
 def exiting(command: Callable[..., int]) -> Callable[..., None]:
-    """Make of a command one that ends with the exit code that it gives."""
+    """Return a command that exits with the code that the given one returns."""
 
     def run_it(*arguments: object, **options: object) -> None:
         with alone_on_output() if options.get("as_json") or command in _FOR_MACHINES else nullcontext():
@@ -92,4 +92,4 @@ def _options(
         typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Take what is said before a command; nothing is left to do then."""
+    """Accept the options in front of a command; typer has handled them by then."""

@@ -1,4 +1,8 @@
-"""What commands share: printing, exit codes, the AWS account, pipelines and Results."""
+"""The parts that commands share.
+
+In this order: printing, exit codes and errors, the AWS account, pipelines by name, Results as commands show them, and
+the Results of a function that Lambda calls.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +35,15 @@ if TYPE_CHECKING:
     from streamfn._pipeline import Pipeline
 
 
-# What commands print: tables for people, and JSON for machines.
+# Printing: tables for people, and JSON for machines.
 #
-# On a terminal a table is as wide as that, and longer text is folded. Elsewhere it has neither colours nor
-# lines, and a line for each row, as wide as need be, so that ``grep`` finds what belongs together; ``COLUMNS``
-# limits that too.
+# On a terminal a table is as wide as the terminal, and longer text is folded. Elsewhere a table has no colours and no
+# borders, and each row is one line, so that ``grep`` finds whole rows; ``COLUMNS`` limits the width there as well.
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else.")]
 
 _UNLIMITED: Final = 10_000
-"""As wide as a table ever is, in characters."""
+"""The greatest width of a table, in characters."""
 
 
 _GAP: Final = 2
@@ -58,20 +61,20 @@ class Column(NamedTuple):
 
 
 _own: Final[list[TextIO]] = []
-"""Standard output, while it is for the command alone."""
+"""Standard output, while only the command may write to it."""
 
 
 def output() -> TextIO:
-    """Give what a command prints to."""
+    """Return the stream that a command prints to."""
     return _own[-1] if _own else sys.stdout
 
 
 @contextmanager
 def alone_on_output() -> Generator[None]:
-    """Keep standard output for the command, and send to standard error what else is printed, by handlers say.
+    """Keep standard output for the command, and send all other output (of handlers, say) to standard error.
 
-    In a process that has one, the descriptor itself leads there, for the processes that are started and for what is not
-    Python, and does so until the process ends. In place of anything else, a test's say, there is what was before.
+    If the process has a descriptor for standard output, the descriptor itself is redirected until the process ends:
+    this covers child processes and code that is not Python. A stand-in, such as a test's, is restored at the end.
     """
     stdout = sys.stdout
     stdout.flush()
@@ -95,12 +98,12 @@ def alone_on_output() -> Generator[None]:
 
 
 def on_terminal() -> bool:
-    """Whether somebody looks at what is printed."""
+    """Return whether standard output is a terminal."""
     return output().isatty()
 
 
 def console() -> Console:
-    """Make what prints for people; it goes by the terminal, ``NO_COLOR`` and ``COLUMNS``."""
+    """Return a console that prints for people; the terminal, ``NO_COLOR`` and ``COLUMNS`` decide its format."""
     from rich.console import Console
 
     width = None if on_terminal() or "COLUMNS" in os.environ else _UNLIMITED
@@ -108,7 +111,7 @@ def console() -> Console:
 
 
 Cell: TypeAlias = str | tuple[str, ...]
-"""A text on one line, whatever it holds, or lines of such text below one another."""
+"""A text on one line, or several such texts below one another."""
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
@@ -170,7 +173,7 @@ def print_json_line(document: object) -> None:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Say a number with its noun.
+    """Format a number with its noun.
 
     >>> counted(1, "record"), counted(2, "record")
     ('1 record', '2 records')
@@ -179,7 +182,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def with_place(detail: str | None, location: str | None) -> str:
-    """Say where in code something came about.
+    """Return where in code something came about.
 
     >>> with_place("KeyError", "app.py:12 in announce"), with_place(None, None)
     ('KeyError at app.py:12 in announce', '')
@@ -187,25 +190,25 @@ def with_place(detail: str | None, location: str | None) -> str:
     return " at ".join(filter(None, (detail, location)))
 
 
-# How a command ends: its exit code, and a line for what the user can mend instead of a traceback.
+# Exit codes and errors: a mistake that the user can correct ends in one line instead of a traceback.
 
 
 class ExitCode(IntEnum):
-    """What a command tells whoever called it."""
+    """The exit code of a command."""
 
     FINE = 0
     FAILED = 1
     """Something failed, or was found."""
     MISUSE = 2
-    """It could not be done: the call was wrong, or AWS refused."""
+    """The command was not possible: a wrong call, or a refusal by AWS."""
     IN_USE = 3
-    """Another process has what one alone can use, or may have it by now; nothing was done, or nothing more."""
+    """Another process uses a resource for one process alone, or may use it by now; the command stopped there."""
     INTERRUPTED = 130
-    """As a shell has it: 128, and the number of the signal."""
+    """The shell's convention: 128 plus the number of the signal."""
 
 
 def attempt(command: Callable[[], int]) -> int:
-    """Run a command, and give its exit code; what the user can mend becomes a line on standard error."""
+    """Run a command and return its exit code; print errors that the user can correct as one line on standard error."""
     try:
         return command()
     except KeyboardInterrupt:
@@ -229,13 +232,13 @@ def say_ending() -> None:
 
 
 def complain(said: str, code: ExitCode = ExitCode.MISUSE) -> int:
-    """Say on standard error, in a line, why nothing came of it, and give the exit code for that."""
+    """Print the reason of an error as one line on standard error, and return the exit code."""
     sys.stderr.write(f"streamfn: {shown(' '.join(said.split()))}\n")
     return code
 
 
 def _why(error: Exception) -> str:
-    """Quote what a module of the user's raised when it was imported, and from what; this is the user's own console."""
+    """Quote the exception that a user's module raised at its import, and where; the reader is the user."""
     from streamfn._lambda import NotImported
 
     cause = error.__cause__ if isinstance(error, NotImported) else None
@@ -260,14 +263,14 @@ def _quoted(error: BaseException) -> str:
         if isinstance(error, BaseExceptionGroup):
             members = cast("tuple[BaseException, ...]", error.exceptions)  # isinstance knows no type of them
             text += f": {'; '.join(map(_named, members))}"
-    except Exception as problem:  # noqa: BLE001 (a `str` of the user's may raise whatever it likes)
+    except Exception as problem:  # noqa: BLE001 (a `str` of the user's may raise any exception)
         return f"(its text raised {type(problem).__name__})"
     return f"{text}{hint}"
 
 
 def _of_aws(error: Exception) -> str | None:
-    """Say what a call to AWS came to; None for what has nothing to do with it."""
-    if "botocore.exceptions" not in sys.modules:  # who has not loaded it has not raised it
+    """Describe an error of boto3 in one line; return None for any other exception."""
+    if "botocore.exceptions" not in sys.modules:  # if botocore was never imported, nobody raised its errors
         return None
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -290,11 +293,11 @@ _HINTS: Final = {
     "ExpiredTokenException": "sign in again",
     "ExpiredToken": "sign in again",
 }
-"""What to do about errors of boto3, by their names or codes."""
+"""Hints about errors of boto3, by their names or codes."""
 
 
 def hint_for(error: BaseException) -> str:
-    """Say what to do about an error of boto3, if that is known.
+    """Return a hint about an error of boto3, if there is one.
 
     >>> hint_for(ValueError())
     ''
@@ -311,9 +314,8 @@ def _told(error: ClientError) -> str:
 
 # The AWS account that a command works in: its options, and the one place where clients are made.
 #
-# The options become AWS's own environment variables, so that they hold for every client in the process: those
-# that the user's module makes, its ledger and its dead letters included, and those of processes that are
-# started for it.
+# The options become AWS's own environment variables, so that they hold for every client in the process (the clients of
+# the user's module, its ledger and its dead letters included) and in the processes that it starts.
 
 EndpointUrl: TypeAlias = Annotated[
     str | None,
@@ -325,7 +327,7 @@ Profile: TypeAlias = Annotated[
 ]
 
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-"""What botocore takes rather than a profile."""
+"""The variables that botocore prefers to a profile."""
 
 _ENDPOINT: Final = "AWS_ENDPOINT_URL"
 
@@ -336,33 +338,32 @@ def use_account(
     profile: str | None,
     environment: MutableMapping[str, str] = os.environ,
 ) -> None:
-    """Have all clients from now on work there; None leaves it to what the environment and AWS's configuration say."""
+    """Point all later clients at this account; None keeps the environment's and AWS's own configuration."""
     if profile is not None:
         for name in _KEYS:
             environment.pop(name, None)
         environment["AWS_PROFILE"] = profile
-        environment.pop("AWS_DEFAULT_PROFILE", None)  # which would come first
+        environment.pop("AWS_DEFAULT_PROFILE", None)  # botocore would prefer this variable
     if region is not None:
         environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"] = region
     if endpoint_url is not None:
         for name in [name for name in environment if name.startswith(_ENDPOINT)]:
-            del environment[name]  # a variable for a single service would come first
+            del environment[name]  # botocore would prefer a variable of a single service
         environment.pop("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None)
         environment[_ENDPOINT] = endpoint_url
 
 
 def client(service: Literal["dynamodb", "dynamodbstreams", "lambda", "s3"]) -> object:
-    """Make boto3's client of a service; who asks for it knows the calls that it has.
+    """Return boto3's client of a service; the caller knows the protocol that it needs.
 
-    Fails with what botocore raises, which `attempt` makes a line of.
+    Raises the exceptions of botocore, which `attempt` prints as one line.
     """
     import boto3
 
     return boto3.client(service)
 
 
-# The pipelines and functions that commands are given by name; they are also looked for where the command is
-# called.
+# Pipelines and functions, by the names that commands take; the current folder is on the path as well.
 
 Name: TypeAlias = Annotated[
     str,
@@ -374,7 +375,7 @@ Name: TypeAlias = Annotated[
 
 
 def pipeline_named(name: str) -> Pipeline[object, object]:
-    """Find a pipeline. Fails with `Misuse`."""
+    """Import a pipeline by its name. Raises `Misuse`."""
     from streamfn._lambda import load_pipeline
 
     look_here()
@@ -382,7 +383,7 @@ def pipeline_named(name: str) -> Pipeline[object, object]:
 
 
 def function_named(name: str) -> LambdaFunction[object, object]:
-    """Find a function that Lambda calls. Fails with `Misuse`."""
+    """Import a function that Lambda calls, by its name. Raises `Misuse`."""
     from streamfn._lambda import load_function
 
     look_here()
@@ -390,13 +391,13 @@ def function_named(name: str) -> LambdaFunction[object, object]:
 
 
 def look_here() -> None:
-    """Have Python look for modules in the folder that the command is called in, and there first."""
+    """Put the current folder first on the path of modules."""
     if sys.path[0] != "":
         sys.path.insert(0, "")
 
 
 def load_named(name: str) -> tuple[Pipeline[object, object], LambdaFunction[object, object] | None]:
-    """Find a pipeline, and the function that was made of it if that is what goes by the name. Fails with `Misuse`."""
+    """Import a pipeline, and the function made of it if the name is a function's. Raises `Misuse`."""
     from streamfn._lambda import LambdaFunction, load
 
     look_here()
@@ -404,7 +405,7 @@ def load_named(name: str) -> tuple[Pipeline[object, object], LambdaFunction[obje
     return (found.process, found) if isinstance(found, LambdaFunction) else (found, None)
 
 
-# Results as a command shows them: by what identifies them, and with values only where they are asked for.
+# Results as commands show them: by identifiers; values appear only when an option asks for them.
 
 ShowValues: TypeAlias = Annotated[
     bool,
@@ -415,19 +416,19 @@ ShowValues: TypeAlias = Annotated[
 ]
 
 AnyResult: TypeAlias = Result[Handled[object], Failed[object]]
-"""A Result of whatever handler."""
+"""A Result of any handler."""
 
 _WIDE: Final = 120
-"""The fewest characters a line that have room for both identifiers of a record beside one another."""
+"""The fewest characters of a line on which both identifiers of a record fit beside one another."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A Result as it is shown: `outcome` is ``handled``, or the name of the failure's reason.
+    """A Result in the form that commands show; `outcome` is ``handled``, or the name of the failure's reason.
 
-    `value` is what the handler returned, or the error that it failed with or raised, and None where there is no such
-    thing or it is not asked for. `location` is the place in code that tells most of a failure, `exception` describes
-    what was raised, and `traceback` is Python's own, with the texts of exceptions.
+    `value` is the handler's return value, or the error that the handler returned or raised; None if there is none, or
+    if no option asks for values. `location` is the most telling place in code of a failure, `exception` describes the
+    exception that was raised, and `traceback` is Python's own, with the texts of exceptions.
     """
 
     record: Record
@@ -456,28 +457,28 @@ class Shown:
 
     @property
     def told(self) -> str:
-        """What is said of a failure in a line, for people."""
+        """The failure in one line, for people."""
         return with_place(self.detail, self.location)
 
     @property
     def event_name(self) -> str | None:
-        """What happened to the item, if the record tells."""
+        """The record's event name, if the record has one."""
         return self.record.event_name if isinstance(self.record, StreamRecord) else None
 
 
 def places(location: str | None, exception: Mapping[str, object] | None) -> dict[str, object]:
-    """Say for machines where in code a failure came about, as far as that is known."""
+    """Return for machines the places in code of a failure, as far as they are known."""
     known: dict[str, object] = {"location": location, "exception": exception}
     return {name: place for name, place in known.items() if place is not None}
 
 
 def shown_results(results: Sequence[AnyResult], *, values: bool, tracebacks: bool = False) -> list[Shown]:
-    """Take of Results what is shown: no image, and no value or text of an exception unless it is asked for."""
+    """Convert Results for display, without images; values and texts of exceptions appear only on request."""
     return [_shown(result, values=values, tracebacks=tracebacks) for result in results]
 
 
 def print_tracebacks(results: Sequence[Shown]) -> None:
-    """Print what was raised, as Python prints what nobody catches."""
+    """Print exceptions as Python prints uncaught ones."""
     for each in results:
         if each.traceback is not None:
             say(shown(f"{each.handler} on {each.record.event_id}:"))
@@ -486,7 +487,7 @@ def print_tracebacks(results: Sequence[Shown]) -> None:
 
 
 def print_results(results: Sequence[Shown], *, values: bool) -> None:
-    """Print a table; where lines are short, the identifiers of a record stand below one another, and once for it."""
+    """Print a table; on a narrow terminal the identifiers of a record stand below one another."""
     stacked = console().width < _WIDE
     identifiers = [Column("Record")] if stacked else [Column("Sequence number"), Column("Event id")]
     columns = [
@@ -561,7 +562,7 @@ def _value(reason: Reason[object]) -> str | None:
             return None
 
 
-# The Results of a function that Lambda calls, which only its delivery sees otherwise.
+# The Results of a function that Lambda calls: only its delivery sees these otherwise.
 
 
 def overheard(

@@ -1,4 +1,8 @@
-"""The module that `streamfn model` proposes: samples, shapes, names and source."""
+"""The module that `streamfn model` proposes.
+
+In this order: names of fields and classes, samples of items and keys of the table, shapes of attributes, the source of
+the module, and proposals that combine all of these.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from streamfn._conversion.hooks import Unfit
 from streamfn._errors import Misuse, encoding_of
 from streamfn._records import AttributeValue, Image, is_map
 
-# Names: of fields, which may not be what their attributes are called, and of classes.
+# Names of fields, which may differ from the names of their attributes, and names of classes.
 
 RESERVED: Final = frozenset(
     {
@@ -42,13 +46,13 @@ RESERVED: Final = frozenset(
         ),
     }
 )
-"""What the module itself means by a name; a field of that name would take its place within the class."""
+"""Names that the module itself uses; a field of such a name would shadow it within the class."""
 
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
 
 
 def field_names(attributes: Iterable[str], taken: Collection[str]) -> Mapping[str, str]:
-    """Give each attribute a field of its own, of the same name where Python allows that.
+    """Assign each attribute a field of its own, with the same name where Python allows this.
 
     >>> field_names(["id", "class", "unit-price", "unit_price"], ())
     {'id': 'id', 'class': 'class_', 'unit-price': 'unit_price_2', 'unit_price': 'unit_price'}
@@ -64,7 +68,7 @@ def field_names(attributes: Iterable[str], taken: Collection[str]) -> Mapping[st
 
 
 def class_name(text: str, *, of_many: bool = False) -> str:
-    """Make a class's name of an attribute's or a table's; of a list's, that of one of what is in it.
+    """Derive a class name from the name of an attribute or a table; for a list, the name of one element's class.
 
     >>> class_name("shipping-address"), class_name("lines", of_many=True), class_name("42")
     ('ShippingAddress', 'Line', 'Item42')
@@ -112,7 +116,7 @@ def _as_field(name: str) -> str:
     )
 
 
-# Samples of a table's items, from the table itself or from a file, and what the table says of its keys.
+# Samples of a table's items, from the table or from a file, and the table's description of its keys.
 
 
 class _KeyElement(TypedDict):
@@ -131,7 +135,7 @@ class _Described(TypedDict):
 
 
 class DescribeTableOutput(TypedDict):
-    """What DescribeTable tells, as far as it is asked here."""
+    """The part of DescribeTable's answer that is read here."""
 
     Table: ReadOnly[_Described]
 
@@ -142,7 +146,7 @@ class _TimeToLive(TypedDict):
 
 
 class DescribeTimeToLiveOutput(TypedDict):
-    """What DescribeTimeToLive tells."""
+    """The answer of DescribeTimeToLive."""
 
     TimeToLiveDescription: ReadOnly[_TimeToLive]
 
@@ -155,7 +159,7 @@ class ScanOutput(TypedDict):
 
 
 class TableClient(Protocol):
-    """What is asked of boto3's client of DynamoDB."""
+    """The methods of boto3's DynamoDB client that are used here."""
 
     def describe_table(self, *, TableName: str) -> DescribeTableOutput:  # noqa: N803 (AWS's own)
         """Describe a table."""
@@ -215,7 +219,7 @@ def scanned(client: TableClient, table: str, limit: int) -> list[Image]:
 def read_items(path: Path, limit: int) -> list[Image]:
     """Read up to so many items of a file with one a line, in DynamoDB's JSON, as exports have them.
 
-    Fails with `Misuse`, which names the line and quotes nothing of it.
+    Raises `Misuse`, which names the line and quotes nothing of it.
     """
     try:
         with path.open("rb") as file:
@@ -253,7 +257,7 @@ def _item(line: str) -> Image | None:
 
 
 def _is_value(value: object) -> bool:
-    """Whether it is an attribute value, which nests no deeper than DynamoDB stores and a module could say."""
+    """Return whether it is an attribute value, which nests no deeper than DynamoDB stores and a module could say."""
     try:
         read_plain(value)
     except (Unfit, RecursionError):
@@ -262,27 +266,27 @@ def _is_value(value: object) -> bool:
 
 
 def _nests_at_most(levels: int, value: object) -> bool:
-    """Whether an attribute value has so many lists and maps within one another, or fewer."""
+    """Return whether an attribute value has so many lists and maps within one another, or fewer."""
     tag, held = tagged(value)
     if tag not in {"L", "M"}:
         return True
-    # What lists and maps hold are attribute values, as `read_plain` has seen.
+    # Lists and maps hold attribute values: `read_plain` has checked them.
     within = held.values() if is_map(held) else cast("Sequence[object]", held)
     return levels > 0 and all(_nests_at_most(levels - 1, each) for each in within)
 
 
-# Shapes: what the values of an attribute have in common, as the type that reads all of them.
+# Shapes: for each attribute, a type that reads all of its sampled values.
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-"""A date with a time and its offset from UTC, as RFC 3339 has it; what else is ISO 8601 may be chance."""
+"""A date with a time and an offset from UTC, as in RFC 3339; other forms of ISO 8601 may be chance."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
-"""What a programmer may have named a key of a map."""
+"""A map's key that a programmer may have chosen as a name."""
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A type that is written by its name."""
+    """A type that its name denotes."""
 
     name: str
 
@@ -311,7 +315,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Field:
-    """What is known of an attribute."""
+    """The shape of an attribute, and whether every sample has the attribute."""
 
     shape: Shape
     always: bool
@@ -319,7 +323,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Shape:
-    """What an attribute may be; its members have type tags that differ, and `nullable` adds None to them."""
+    """The type of an attribute: members with different type tags; `nullable` adds None."""
 
     members: tuple[Member, ...]
     nullable: bool
@@ -337,7 +341,7 @@ _PLAIN: Final[Mapping[str, Scalar]] = {"BOOL": Scalar("bool"), "B": BINARY}
 
 
 def attributes_of(images: Sequence[Image]) -> Attributes:
-    """Find the attributes that items, or maps of one place in them, have."""
+    """Return the attributes of items, or of maps in the same place of them."""
     found: dict[str, list[AttributeValue]] = {}
     for image in images:
         for name, value in image.items():
@@ -348,7 +352,7 @@ def attributes_of(images: Sequence[Image]) -> Attributes:
 
 
 def shape_of(values: Iterable[AttributeValue]) -> Shape:
-    """Find the shape of attribute values. Fails with `Unfit` for what is none."""
+    """Return the shape of attribute values. Raises `Unfit` for a value that is no attribute value."""
     by_tag: dict[str, list[object]] = {}
     for value in values:
         tag, held = tagged(value)
@@ -358,7 +362,7 @@ def shape_of(values: Iterable[AttributeValue]) -> Shape:
 
 
 def _member(tag: str, held: Sequence[object]) -> Member:
-    """Find the type for what attribute values of one tag hold."""
+    """Return the type for the contents of attribute values that share a tag."""
     match tag:
         case "S":
             return MOMENT if all(map(_is_timestamp, held)) else TEXT
@@ -369,11 +373,11 @@ def _member(tag: str, held: Sequence[object]) -> Member:
             scalars = {"SS": TEXT, "NS": _number(elements), "BS": BINARY}
             return CollectionShape("frozenset", Shape((scalars[tag],), nullable=False))
         case "L":
-            # What a list holds are attribute values.
+            # The elements of a list are attribute values.
             inner = [value for each in held for value in cast("Sequence[AttributeValue]", each)]
             return CollectionShape("tuple", shape_of(inner) if inner else None)
         case "M":
-            return _map(cast("Sequence[Image]", held))  # what a map holds are attribute values
+            return _map(cast("Sequence[Image]", held))  # the values of a map are attribute values
         case _:
             return _PLAIN[tag]
 
@@ -408,9 +412,9 @@ def _map(maps: Sequence[Image]) -> Attributes | Dictionary:
 
 
 def _are_alike(maps: Sequence[Image]) -> bool:
-    """Tell whether the keys of maps are names rather than data, which must not be told.
+    """Return whether the keys of maps are names rather than data, which the module must not contain.
 
-    They look like names, and most come again in other maps; of a single map, the values are of several types.
+    The keys look like names, and most of them occur in several maps; in a single map, the values have several types.
     """
     keys = {key for each in maps for key in each}
     if not keys or not all(_NAME.fullmatch(key) for key in keys):
@@ -420,10 +424,10 @@ def _are_alike(maps: Sequence[Image]) -> bool:
     return 2 * sum(map(len, maps)) >= len(keys) * len(maps)
 
 
-# The module that says what items are: a frozen dataclass, those of the maps within it, and the table.
+# The source of the module: frozen dataclasses for the items and for the maps in them, and the table.
 
 _UNKNOWN: Final = "object"
-"""The type of what no sample shows: plain Python values, whatever they are."""
+"""The type of values that no sample shows: plain Python values of any kind."""
 
 _HEAD: Final = '''"""Items of {table}, proposed from a sample of {samples}: a beginning, to be read and mended."""
 '''
@@ -439,7 +443,7 @@ _IMPORTS: Final = (
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is known of a table: its items' attributes, and the markers of some, such as PartitionKey, by attribute."""
+    """The facts about a table: its items' attributes, and the markers of some of them, such as PartitionKey."""
 
     table: str
     model: str
@@ -472,7 +476,7 @@ class _Writer:
     uses: set[str] = field(default_factory=set)
 
     def write(self, name: str, attributes: Attributes, markers: Mapping[str, str]) -> str:
-        """Write the class for attributes, after those for what is in them, and give its name."""
+        """Write the class for these attributes, after the classes that its fields need, and return its name."""
         name = unused(name, self.names | RESERVED | set(attributes.fields))
         self.names.add(name)
         types = {each: self._type(found.shape, each, name) for each, found in attributes.fields.items()}
@@ -574,7 +578,7 @@ def _escaped(text: str) -> Iterator[str]:
             yield each if each.isprintable() else each.encode("unicode_escape").decode()
 
 
-# Proposals: what the samples show and what the table says of its keys, put together.
+# Proposals: the samples and the table's description of its keys, combined.
 
 _TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 """A table's name ("Naming rules" in the Amazon DynamoDB Developer Guide, which has it longer than two)."""
@@ -589,7 +593,7 @@ _ENDS: Final = 253_402_300_800
 def proposed(table: str, items: Sequence[Image], keys: Keys, model: str | None = None) -> Proposal:
     """Propose a model for a table of which these items were sampled; `model` is its name, if not made of the table's.
 
-    Fails with `Misuse` where an item lacks a key, or for a name that no table or class has.
+    Raises `Misuse` where an item lacks a key, or for a name that no table or class has.
     """
     if _TABLE.fullmatch(table) is None:
         raise Misuse(
@@ -604,7 +608,7 @@ def proposed(table: str, items: Sequence[Image], keys: Keys, model: str | None =
     expires = keys.time_to_live
     if expires is not None and expires in found and expires not in markers:
         field = found[expires]
-        if field.shape.members in ((INT,), (DECIMAL,)):  # no set: a shape may hold what cannot be in one
+        if field.shape.members in ((INT,), (DECIMAL,)):  # no set: a shape may be unhashable
             markers[expires] = "TimeToLive"
         if field.shape.members == (INT,) and all(map(_is_epoch, _values(items, expires))):
             found[expires] = replace(field, shape=replace(field.shape, members=(MOMENT,)))
@@ -612,7 +616,7 @@ def proposed(table: str, items: Sequence[Image], keys: Keys, model: str | None =
 
 
 def _key(name: str, field: Field | None, tag: str | None, *, has_items: bool) -> Field:
-    """Say what a key is: text stays text, since a key is looked up as it is written."""
+    """Return the field of a key: text stays text, because a key is looked up in its written form."""
     if field is None and not has_items:
         return Field(Shape((_KEYS.get(tag or "S", TEXT),), nullable=False), always=True)
     if field is None or not field.always or field.shape.nullable:

@@ -1,4 +1,4 @@
-"""``streamfn check-mapping``: whether a deployed function's mappings keep what its delivery promises."""
+"""``streamfn check-mapping``: check a deployed function's mappings against the promises of its delivery."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_mapping(
 ) -> int:
     """Check a deployed function's event source mappings against its delivery.
 
-    It reads the settings (lambda:GetFunctionConfiguration and
+    The command reads the settings (lambda:GetFunctionConfiguration and
     lambda:ListEventSourceMappings) and changes nothing.
 
     Examples:
@@ -71,14 +71,14 @@ def check_mapping(
 
     Exit code:
       0  the settings fit
-      1  a setting would lose records, or repeat what succeeded
+      1  a setting would lose records, or repeat successes
       2  the call was wrong, or AWS refused; standard error says why
     """
     from streamfn import mappings
 
     use_account(endpoint_url, region, profile)
     deployed = None if handler is None else function_named(handler)
-    # boto3 makes its clients from data; this one has those calls.
+    # boto3 makes its clients from data; this client has these methods.
     findings = mappings.check_mapping(cast("LambdaClient", client("lambda")), function, deployed)
     if as_json:
         print_json({"findings": [asdict(each) for each in findings]})

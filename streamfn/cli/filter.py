@@ -1,4 +1,4 @@
-"""``streamfn filter``: the FilterCriteria with which Lambda leaves out what no handler of a pipeline wants."""
+"""``streamfn filter``: the FilterCriteria with which Lambda drops records that no handler wants."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def filter_records(
     ] = 5,
     as_json: AsJson = False,
 ) -> int:
-    r"""Print the filters that let through what a handler wants, and nothing else.
+    r"""Print the filters that pass the records handlers want, and no others.
 
-    It is FilterCriteria on a line, as the AWS CLI and templates take it. On a
-    terminal, lines about it follow; --json is without them there, too.
+    The output is FilterCriteria on one line, as the AWS CLI and templates take it. On a
+    terminal, lines of explanation follow; --json prints none of these.
 
     Examples:
       streamfn filter app:process
@@ -44,8 +44,8 @@ def filter_records(
         --filter-criteria "$(streamfn filter app:process)"
 
     Exit code:
-      0  it was printed
-      2  the call was wrong, or nothing is wanted; standard error says why
+      0  the filters are printed
+      2  the call was wrong, or no record is wanted; standard error says why
     """
     from streamfn.mappings import filter_criteria
 

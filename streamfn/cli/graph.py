@@ -1,4 +1,4 @@
-"""`streamfn graph`: a pipeline as a picture or as text."""
+"""`streamfn graph`: the outline of a pipeline, its flowchart, and the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, pr
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
 
-# What a pipeline is made of, as plain data: its tables, handlers and strategies, and what becomes of failures.
+# The outline of a pipeline as plain data: tables, handlers, strategies, and the delivery of failures.
 
 
 class OutlinedHandler(TypedDict):
@@ -45,7 +45,7 @@ class OutlinedRoute(TypedDict):
 
 
 class OutlinedDelivery(TypedDict):
-    """What becomes of failures, and where that is kept."""
+    """The delivery of failures, and the stores that it uses."""
 
     name: str
     ledger: str | None
@@ -53,7 +53,7 @@ class OutlinedDelivery(TypedDict):
 
 
 class Outline(TypedDict):
-    """What a pipeline is made of; `delivery` is None for one that is no function of Lambda's."""
+    """The parts of a pipeline; `delivery` is None for a pipeline that is no function of Lambda's."""
 
     routes: list[OutlinedRoute]
     delivery: OutlinedDelivery | None
@@ -62,7 +62,7 @@ class Outline(TypedDict):
 def outline_of(
     process: Pipeline[object, object], function: LambdaFunction[object, object] | None = None
 ) -> Outline:
-    """Say what a pipeline is made of, and what the function that was made of it does with failures."""
+    """Outline a pipeline, and the delivery of the function made of it."""
     return Outline(
         routes=[_route(route) for route in process.routes],
         delivery=None if function is None else _outlined_delivery(function.delivery),
@@ -90,7 +90,7 @@ def _handler(handler: AnyHandler) -> OutlinedHandler:
 
 
 def _condition(where: Callable[..., object]) -> str:
-    """Name a condition: as the function is called, or what made it; a lambda has no name."""
+    """Name a condition by its function, or by the factory that made it; a lambda has no name."""
     name = str(getattr(where, "__qualname__", "")).split(".<locals>", maxsplit=1)[0]
     made = ".<locals>" in str(getattr(where, "__qualname__", ""))
     return "…" if not name.isidentifier() or name == "<lambda>" else f"{name}(…)" if made else name
@@ -141,10 +141,10 @@ def _place(dead_letters: object) -> str:
             return type(dead_letters).__name__
 
 
-# Flowcharts in Mermaid's language, of what a pipeline is made of.
+# The flowchart in Mermaid's language.
 
 _PLAIN: Final = frozenset(" _-.,/|()[]{}=*…")
-"""What stands for itself in a quoted label, besides letters and digits."""
+"""The characters that need no escape in a quoted label, besides letters and digits."""
 
 
 def flowchart(outline: Outline) -> str:
@@ -211,12 +211,12 @@ def _edge(start: str, end: str, label: str) -> str:
 
 
 def _numbered(prefix: str, names: list[str]) -> dict[str, str]:
-    """Give each name a node of its own, by a number, since a name may be a word of Mermaid's."""
+    """Assign each name a node identifier with a number, because a name may be a word of Mermaid's."""
     return {name: f"{prefix}{number}" for number, name in enumerate(dict.fromkeys(names), start=1)}
 
 
 def _quoted(*lines: str) -> str:
-    """Write a label of lines, with entities for whatever could mean something to Mermaid or to HTML."""
+    """Write a label of several lines, with entities for characters that Mermaid or HTML could interpret."""
     return '"' + "<br>".join("".join(map(_escaped, line)) or " " for line in lines) + '"'
 
 
@@ -226,13 +226,13 @@ def _escaped(character: str) -> str:
     return "#quot;" if character == '"' else f"#{ord(character)};"
 
 
-# ``streamfn graph``: draws a pipeline, as a flowchart in Mermaid's language.
+# The command ``streamfn graph``.
 
 
 def graph(pipeline: Name, *, as_json: AsJson = False) -> int:
     """Draw a pipeline as a flowchart: tables, models, handlers and delivery.
 
-    It is text in Mermaid's language, which GitHub and many sites draw within a
+    The output is text in Mermaid's language, which GitHub and many sites draw within a
     block ```mermaid. The delivery is drawn for a function, as in app:handler.
 
     Examples:
@@ -245,7 +245,7 @@ def graph(pipeline: Name, *, as_json: AsJson = False) -> int:
        "delivery": {"name", "ledger", "dead_letters"} or null}
 
     Exit code:
-      0  it was drawn
+      0  the flowchart is printed
       2  the call was wrong; standard error says why
     """
     outline = outline_of(*load_named(pipeline))

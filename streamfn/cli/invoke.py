@@ -1,4 +1,4 @@
-"""``streamfn invoke``: runs a pipeline on a payload, as Lambda would hand it over."""
+"""``streamfn invoke``: run a pipeline on a payload, as Lambda would."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def invoke(
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a payload: the Results, and the answer to Lambda, or what was raised instead of one."""
+    """The outcome of a payload: the Results, and the answer to Lambda or the exception raised instead."""
 
     results: Sequence[AnyResult]
     answer: object = None
@@ -129,7 +129,7 @@ def run_function(function: LambdaFunction[object, object], payload: object) -> R
 
 
 def read_payload(name: str) -> object:
-    """Read a payload from a file, or from standard input. Fails with `Misuse` where there is no JSON."""
+    """Read a payload from a file, or from standard input. Raises `Misuse` where there is no JSON."""
     try:
         content = _standard_input() if name == STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:
@@ -149,7 +149,7 @@ def _standard_input() -> str | bytes:
 
 
 def _place(error: Exception) -> str:
-    """Say where text is no JSON, without quoting it."""
+    """Return where text is no JSON, without quoting it."""
     if isinstance(error, json.JSONDecodeError):
         return f": {error.msg} in line {error.lineno}, column {error.colno}"
     return ""

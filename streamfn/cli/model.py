@@ -1,4 +1,4 @@
-"""``streamfn model``: proposes a frozen dataclass for the items of a table, from a sample of them."""
+"""``streamfn model``: propose a frozen dataclass for the items of a table, from a sample of them."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def model(
 ) -> int:
     """Propose a frozen dataclass for a table's items, from a sample of them.
 
-    It is a module that mypy accepts and that reads every sampled item. It holds
-    names of attributes and types, and no values. Keys and time to live are asked
-    of the table (dynamodb:DescribeTable, DescribeTimeToLive, Scan; a scan is
-    billed by what it reads). A file has an item a line, in DynamoDB's JSON.
+    The output is a module that mypy accepts and that reads every sampled item; its
+    contents are names of attributes and types, and no values. The table itself names its keys and time
+    to live (dynamodb:DescribeTable, DescribeTimeToLive, Scan; AWS bills a scan
+    by the data read). A file has one item a line, in DynamoDB's JSON.
 
     Examples:
       streamfn model --table prod-Card > card.py

@@ -1,4 +1,4 @@
-"""`streamfn redrive`: run dead letters again."""
+"""`streamfn redrive`: the sources of dead letters, and the command."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from streamfn.redrive import Redriven
 
 
-# Where dead letters are read back from, and the ledger that knows of them.
+# The source of dead letters, and the keys that sign them.
 
 
 def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetters | SqsDeadLetters:
-    """Make what letters are read back from; the function's own, if that is what goes by the name.
+    """Return the queue or bucket of a name; the function's own store, if that store has the name.
 
-    Fails with `Misuse` for what names neither a queue nor a bucket.
+    Raises `Misuse` for a name that is neither a queue's nor a bucket's.
     """
     from streamfn.dead_letters import SqsDeadLetters
 
@@ -58,9 +58,9 @@ def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetter
 
 
 def keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | None:
-    """Find the keys of letters: those in variables of the environment, as UTF-8, or else those of the delivery.
+    """Return the keys of letters: from variables of the environment, as UTF-8, or else from the delivery.
 
-    Fails with `Misuse` for a variable that is not set.
+    Raises `Misuse` for a variable that is not set.
     """
     from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 
@@ -86,7 +86,7 @@ def _bucket(name: str) -> S3DeadLetters:
 
 
 def ledger_of(delivery: object, table: str | None) -> Ledger:
-    """Find the ledger: the one of this table, or else the delivery's. Fails with `Misuse` where there is none."""
+    """Return the ledger: the one of this table, or else the delivery's. Raises `Misuse` if there is none."""
     from streamfn._delivery.ledger import RetryWithLedger
     from streamfn.ledgers import DynamoDBLedger
 
@@ -100,16 +100,16 @@ def ledger_of(delivery: object, table: str | None) -> Ledger:
 
 
 def scope_of(delivery: object) -> str | None:
-    """Find the scope that a delivery was given; None where it goes by the function's name."""
+    """Return the scope of a delivery; None if it uses the function's name."""
     from streamfn._delivery.ledger import RetryWithLedger
 
     return delivery.scope if isinstance(delivery, RetryWithLedger) else None
 
 
-# ``streamfn redrive``: runs again what was given up, from a queue or a bucket.
+# The command ``streamfn redrive``.
 
 _FINE: Final = frozenset({"handled", "skipped", "another function"})
-"""What leaves nothing to do, for this function."""
+"""The outcomes that leave no work for this function."""
 
 
 def redrive(
@@ -176,14 +176,14 @@ def redrive(
     region: Region = None,
     profile: Profile = None,
 ) -> int:
-    """Run dead letters and OnFailure documents again, and remove what succeeds.
+    """Run dead letters and OnFailure documents again, and remove those that succeed.
 
-    What the ledger knows as handled does not run, and what fails stays where it
-    is, so that a redrive can be ended and begun again at any moment. The ledger
+    A record that the ledger knows as handled does not run, and a failure stays where it
+    is, so that a redrive can end and start again at any moment. The ledger
     and the scope are those of the function, as in app:handler.
 
     A letter that neither the ledger nor a signature proves does not run, nor does
-    what is of another stream than the function's: it stays, and the table says so.
+    a letter of another stream than the function's: each stays, and the table says so.
 
     Examples:
       streamfn redrive app:handler https://sqs.eu-west-1.amazonaws.com/1/letters
@@ -198,7 +198,7 @@ def redrive(
       0    nothing is left to do
       1    something failed, or stays for another reason
       2    the call was wrong, or AWS refused; standard error says why
-      130  it was interrupted; what had begun is in the table
+      130  interrupted; the table shows the letters that had started
     """
     from streamfn.redrive import redrive as redrive_letters
 

@@ -1,4 +1,4 @@
-"""`streamfn replay`: run a table's export through a pipeline."""
+"""`streamfn replay`: the progress bar, the summary, replays on Spark, and the command."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from streamfn.exports import Outcome, Progress
 
 
-# How far a replay has come, as a bar on a terminal.
+# The progress of a replay, as a bar on a terminal.
 
 
 @contextmanager
 def bar(*, shown: bool) -> Generator[Callable[[Progress], None]]:
-    """Show on standard error how far a replay has come, at what rate and for how long still, if that is a terminal."""
+    """Show progress, rate and remaining time on standard error, if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -51,7 +51,7 @@ def bar(*, shown: bool) -> Generator[Callable[[Progress], None]]:
     from typing_extensions import override
 
     class Rate(TextColumn):
-        """How many records a second."""
+        """The number of records a second."""
 
         @override
         def render(self, task: Task) -> Text:
@@ -68,12 +68,12 @@ def bar(*, shown: bool) -> Generator[Callable[[Progress], None]]:
         yield advance
 
 
-# What came of a replay, summed up for people and for machines.
+# The summary of a replay, for people and for machines.
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of a replay; `failures` are the first of them."""
+    """The counts of a replay; `failures` holds the first of them."""
 
     handled: dict[str, int]
     failed: dict[tuple[str | None, str], int]
@@ -168,11 +168,11 @@ def show(summary: Summary) -> None:
         say("It was interrupted: call it again, and it goes on from there.")
 
 
-# A replay on Spark, in the session that there is or in one of this machine.
+# A replay on Spark, in the current session or in a session on this machine.
 
 
 def on_spark(pipeline: str, location: str, progress: str | None, table: str | None, failures: int) -> Summary:
-    """Run it on Spark. Fails with `Misuse` where there is none."""
+    """Run a replay on Spark. Raises `Misuse` where Spark is missing."""
     try:
         from pyspark.sql import SparkSession  # pyright: ignore[reportMissingModuleSource] (only types are here)
     except ImportError:
@@ -192,14 +192,14 @@ def on_spark(pipeline: str, location: str, progress: str | None, table: str | No
 
 
 def prepare_workers(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have Spark's workers on this machine be of this Python, and find modules where this command does."""
+    """Give Spark's workers on this machine the same Python, and the same path of modules."""
     environment.setdefault("PYSPARK_PYTHON", sys.executable)
     before = environment.get("PYTHONPATH")
     here = str(Path.cwd())
     environment["PYTHONPATH"] = here if not before else f"{here}{os.pathsep}{before}"
 
 
-# ``streamfn replay``: runs a pipeline on all that an export of a table holds.
+# The command ``streamfn replay``.
 
 
 def replay(
@@ -245,10 +245,10 @@ def replay(
     """Run a pipeline on all that an export of its table holds.
 
     Full and incremental exports to S3, in DynamoDB's JSON, there or copied to a
-    folder. Called again it goes on where it ended, and runs again what failed,
-    for the handlers that failed; "Unwanted" failed before, and nobody wants it
-    now. SIGINT (Ctrl-C) and SIGTERM end it when the handlers that run are done,
-    a second one at once; what has been done is remembered either way.
+    folder. Called again, the command goes on where it ended, and runs failures again
+    for the handlers that failed; "Unwanted" failed before, and no handler wants it
+    now. SIGINT (Ctrl-C) and SIGTERM end it after the handlers that run,
+    a second signal at once; the progress is kept either way.
 
     Examples:
       streamfn replay app:process backups/AWSDynamoDB/01693685827463-2d8752fd
@@ -264,9 +264,9 @@ def replay(
       0    every handler succeeded on every record that it wants
       1    a handler failed, or a file could not be read
       2    the call was wrong, or AWS refused; standard error says why
-      3    another replay has the progress, and nothing was run here; or it may
-           have it by now, and nothing more was run
-      130  it was interrupted; called again it goes on
+      3    another replay uses the progress, and nothing ran here; or it may
+           use it by now, and nothing more ran
+      130  interrupted; called again, the replay goes on
     """
     from streamfn.exports import DamagedExport, NotAnExport, NotProgress, ProgressInUse
 

@@ -1,4 +1,4 @@
-"""`streamfn tail`: read a live stream."""
+"""`streamfn tail`: the lines that a stream prints, and the command."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     from streamfn.sources import Notice, StreamReader
 
 
-# What a stream brings, line by line: Results on standard output, and on standard error what happens on the way.
+# The lines of a stream: Results on standard output, notices on standard error.
 
 _WAITING: Final = frozenset({"Stopped", "HeldBack"})
-"""The outcomes of what has not been started, and is told of when it has."""
+"""The outcomes of calls that have not started: a line follows when the record is delivered again."""
 
 
 def json_lines(*, values: bool) -> Callable[[Sequence[Shown]], None]:
-    """Make what prints a document a line."""
+    """Return a printer of one JSON document a line."""
 
     def show(results: Sequence[Shown]) -> None:
         for each in results:
@@ -59,7 +59,7 @@ def json_lines(*, values: bool) -> Callable[[Sequence[Shown]], None]:
 
 
 def lines_for(process: Pipeline[object, object]) -> Callable[[Sequence[Shown]], None]:
-    """Make what prints lines for people, in which handlers' names and kinds of change stand below one another."""
+    """Return a printer of lines for people; handlers' names and event names are aligned in columns."""
     from rich.text import Text
 
     longest = max((len(each.name) for route in process.routes for each in route.handlers), default=0)
@@ -84,12 +84,12 @@ def lines_for(process: Pipeline[object, object]) -> Callable[[Sequence[Shown]], 
 
 
 def tell(notice: Notice) -> None:
-    """Tell on standard error what happens on the way."""
+    """Print a notice on standard error."""
     sys.stderr.write(f"streamfn: {shown(said(notice))}\n")
 
 
 def said(notice: Notice) -> str:
-    """Put a notice into words."""
+    """Return the text of a notice."""
     from streamfn.sources import Finished, NotSettled, Reading, Trimmed, TurnedAway
 
     match notice:
@@ -112,11 +112,11 @@ def said(notice: Notice) -> str:
             assert_never(notice)
 
 
-# ``streamfn tail``: follows the stream of a table, and runs a pipeline on what is written.
+# The command ``streamfn tail``.
 
 
 class Start(Enum):
-    """Where to begin."""
+    """The place where reading starts."""
 
     HORIZON = "horizon"
     LATEST = "latest"
@@ -161,9 +161,9 @@ def tail(
 ) -> int:
     """Follow a table's stream, run a pipeline on it, and print each Result as a line.
 
-    Each batch is settled as the function's answer says: what failed comes again,
-    and a checkpoint never moves past it. What waits for that has no line yet. It
-    goes on until SIGINT (Ctrl-C) or SIGTERM, and then finishes what it is at.
+    Each batch is settled as the function's answer says: failures come again,
+    and a checkpoint never moves past them. Records that wait for this have no line yet. The
+    command runs until SIGINT (Ctrl-C) or SIGTERM, and then finishes the current work.
 
     Examples:
       streamfn tail app:process --table prod-Card
@@ -175,7 +175,7 @@ def tail(
        "outcome"}
 
     Exit code:
-      0  it was stopped, or the stream has ended, and no handler had failed
+      0  stopped, or the stream has ended, and no handler had failed
       1  the same, and a handler had failed
       2  the call was wrong, or AWS refused; standard error says why
       3  another reader has the checkpoint
@@ -208,7 +208,7 @@ def tail(
 
 
 def only_table(process: Pipeline[object, object]) -> str:
-    """Find the table that a pipeline is for. Fails with `Misuse` where there are several."""
+    """Return the table of a pipeline. Raises `Misuse` if there are several."""
     names = list(dict.fromkeys(route.table.name for route in process.routes))
     if len(names) != 1:
         raise Misuse(f"the pipeline is for {', '.join(names)}: say which one with --table")
@@ -216,14 +216,14 @@ def only_table(process: Pipeline[object, object]) -> str:
 
 
 def beginning(checkpoint: Path | None) -> Start:
-    """Say where to begin if nobody does."""
+    """Return where to begin if nobody does."""
     return Start.LATEST if checkpoint is None else Start.HORIZON
 
 
 def followed_function(
     process: Pipeline[object, object], function: LambdaFunction[object, object] | None, *, skips: bool
 ) -> LambdaFunction[object, object]:
-    """Make the function that is called with batches; of a pipeline, one that need not report what is printed."""
+    """Return the function for batches; one made of a pipeline reports nothing, since each line is printed already."""
     from streamfn import acknowledge, lambda_handler, retry
 
     if skips:
@@ -232,14 +232,13 @@ def followed_function(
 
 
 def _leave(_: Failed[object]) -> None:
-    """Leave a failure to the line that is printed of it."""
+    """Report nothing: the printed line shows the failure."""
 
 
 class Following:
-    """Shows what handlers make of a stream, and ends the reader when nobody reads that any more."""
+    """Shows the Results of a stream, and stops the reader when the output is closed."""
 
     def __init__(self, reader: StreamReader, show: Callable[[Sequence[AnyResult]], None]) -> None:
-        """Take the reader, and what prints."""
         self._reader = reader
         self._show = show
         self.failed: bool = False

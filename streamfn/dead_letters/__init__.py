@@ -1,8 +1,8 @@
-"""Dead letters: where records go that a handler gave up, and from where they are read back.
+"""Dead letters: records that a handler gave up, stored for a later attempt.
 
-`SqsDeadLetters` puts them into a queue, `S3DeadLetters` into a bucket, and `MemoryDeadLetters` is the one for
-tests. Others are made by fulfilling the protocol `DeadLetters`, and `LetterSource` to be read back.
-`streamfn.redrive` runs again what they hold.
+`SqsDeadLetters` stores them in a queue, `S3DeadLetters` in a bucket, and `MemoryDeadLetters` is for tests. Other
+stores implement the protocol `DeadLetters`, and `LetterSource` to be read back. `streamfn.redrive` runs stored letters
+again.
 """
 
 from typing import TYPE_CHECKING

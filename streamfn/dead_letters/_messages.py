@@ -1,4 +1,4 @@
-"""Messages: signatures of letters, SNS envelopes, and the bodies of a queue."""
+"""Messages: signatures of letters, SNS envelopes and pointers, and the messages of a queue."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ if TYPE_CHECKING:
     from streamfn.dead_letters._protocol import SigningKeys
 
 
-# Signatures of letters: who has no key can write no letter that a redrive takes.
+# Signatures of letters: without a key, no one can write a letter that a redrive accepts.
 #
-# A signature is an HMAC with SHA-256 (RFC 2104) of the letter's JSON with its members sorted and no spaces,
-# after a line that says what it is of. The letter carries it as its member ``signature``, in hexadecimal.
+# A signature is an HMAC with SHA-256 (RFC 2104) of the letter's JSON with its members sorted and no spaces, after a
+# line that names the kind of content. The letter carries it as its member ``signature``, in hexadecimal.
 
 _SHORTEST: Final = 16
-"""How many bytes a key has at least. RFC 2104 discourages fewer than the hash has, 32, and 16 resist any search."""
+"""The fewest bytes of a key. RFC 2104 discourages fewer than the hash has, 32, and 16 resist any search."""
 
 _OF: Final = b"streamfn dead letter\n"
-"""So that no signature that the same key makes of something else is one of a letter."""
+"""The prefix of the signed text: a signature of other content by the same key fits no letter."""
 
 _MEMBER: Final = "signature"
 
 
 class Signer:
-    """Signs letters, and tells whether a letter is signed; its `repr` shows no key."""
+    """Signs letters, and checks signatures; its `repr` shows no key."""
 
     def __init__(self, keys: SigningKeys) -> None:
-        """Take the keys. Fails with `Misuse` for what cannot be any, and for one that is too short."""
+        """Check and store the keys. Raises `Misuse` for values that are no keys, and for a key that is too short."""
         self.keys: Final = keys
         if not callable(keys):
             _checked(keys)
 
     def signed(self, text: str) -> str:
-        """Give the JSON of a letter with its signature. Raises what the function of the keys raises."""
-        told = cast("dict[str, object]", json.loads(text))  # the JSON that a letter has just been written as
+        """Return the JSON of a letter with its signature. Raises the exceptions of the keys' function."""
+        told = cast("dict[str, object]", json.loads(text))  # the JSON of a letter
         told[_MEMBER] = _signature(self._current()[0], told)
         return json.dumps(told)
 
     def problem_of(self, text: str) -> str | None:
-        """Say why the JSON of a letter is not signed by any of the keys; None where it is."""
+        """Return why the JSON of a letter is not signed by any of the keys; None if it is."""
         keys = self._current()
         try:
             return _problem_of(text, keys)
-        except RecursionError:  # what is nested so deep that it can just be read, nobody has written
+        except RecursionError:  # no writer nests so deep that it can just be read
             return "the letter is nested too deep to be signed"
 
     @override
@@ -99,15 +99,15 @@ def _signature(key: bytes, told: object) -> str:
     return hmac.new(key, _OF + text.encode(), "sha256").hexdigest()
 
 
-# What lies in a queue instead of a letter: SNS's envelope around one, and the pointer to a large one.
+# Bodies of a queue other than letters: SNS's envelope around a letter, and the pointer to a large letter.
 
 VERSION: Final = 1
-"""The form of a pointer. A reader that does not know it leaves the pointer where it is."""
+"""The version of a pointer. A reader that does not know the version leaves the pointer in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Says where in S3 the letter `id` lies, which is too large for a queue."""
+    """The place in S3 of the letter `id`, which is too large for a queue."""
 
     id: str
     bucket: str
@@ -119,7 +119,7 @@ class Pointer:
 
 
 def read_pointer(body: str) -> Pointer | None:
-    """Read a pointer from its JSON; None for whatever else it is.
+    """Parse the JSON of a pointer; None for any other text.
 
     >>> read_pointer(Pointer("follow-cards/announce/id-1", "letters", "id-1.json").to_json())
     Pointer(id='follow-cards/announce/id-1', bucket='letters', key='id-1.json')
@@ -132,7 +132,7 @@ def read_pointer(body: str) -> Pointer | None:
 
 
 def unwrapped(body: str) -> str:
-    """Take a text out of the envelope that SNS puts around what it passes on to a queue, if it is in one.
+    """Return the message inside SNS's envelope for queues; any other text is returned unchanged.
 
     A subscription without raw delivery has one ("Amazon SNS raw message delivery" in the Amazon SNS Developer Guide).
 
@@ -152,19 +152,19 @@ def _object(text: str) -> Mapping[str, object]:
     return told if is_map(told) else {}
 
 
-# Messages to a queue: how large they are, and how many of them go together.
+# Messages to a queue: their size, and their batches.
 
 MOST: Final = 10
-"""How many messages a batch takes ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""
+"""The number of messages in a batch ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""
 
 LARGEST: Final = 1_048_576
-"""How many bytes a message has at most, in a queue that is not set to take less (the same)."""
+"""The greatest size of a message in a queue without a lower limit, in bytes (the same)."""
 
 SURE: Final = 262_144
-"""How many bytes nearly any queue takes: that was the most that one could be set to, and the default, until 2025."""
+"""The size that nearly any queue accepts, in bytes: until 2025 it was the highest limit, and the default."""
 
 _LONGEST: Final = 128
-"""How many characters the name of a group may have; all that a letter's id is made of are allowed."""
+"""The greatest length of a group's name, in characters; all characters of a letter's id are allowed."""
 
 _ATTRIBUTE: Final = "id"
 _TYPE: Final = "String"
@@ -191,8 +191,8 @@ class Entry(TypedDict):
 class Outgoing:
     """A message for a letter, whose id is its attribute. `group` and `digest` are for FIFO queues, else empty.
 
-    `letter` is the one that it carries, as it was before any part of it was left out; None in a pointer, which nothing
-    smaller stands in for. `level` says how much of its record is left out: nothing at 0, and see `truncated`.
+    `letter` is the whole letter, before any part was left out; None in a pointer, which has no smaller substitute.
+    `level` says how much of its record is left out: nothing at 0, and see `truncated`.
     """
 
     letter_id: str
@@ -231,11 +231,11 @@ def outgoing(
     level: int = 0,
     signer: Signer | None = None,
 ) -> Outgoing:
-    """Make the message for a letter, signed if anybody signs it, or with another body in its place.
+    """Return the message for a letter, signed if there is a signer, or with another body in its place.
 
-    In a FIFO queue, the letters of one handler are a group and so keep their order: that is the order which a
-    handler relies on, and a finer one, by item, would have to show an item's keys. What is sent twice, because
-    an answer was lost, has the same digest and is kept once; a letter that is written anew is another one.
+    In a FIFO queue, the letters of one handler are a group and so keep their order: a handler relies on that order,
+    and a finer one, by item, would have to show an item's keys. A letter that is sent twice, because an answer was
+    lost, has the same digest and is stored once; a letter that is written anew has another digest.
     """
     carried = letter if body is None else None
     if body is None:

@@ -1,4 +1,4 @@
-"""Dead letters: the protocol, their format, truncation, sources, and letters kept in memory."""
+"""Dead letters: truncated records, the format of a letter, sources of letters, and letters in memory."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from streamfn._records import as_text, is_map, json_type, member
 from streamfn._time import MACHINE_CLOCK, SecondsLeft
 from streamfn.ledgers._protocol import Pair
 
-# Truncated records: what a dead letter keeps of a record that no store takes as a whole.
+# Truncated records: the part of a record that a dead letter keeps if no store accepts the whole.
 #
-# The images are what makes a record large: an item has up to 400 KB ("Quotas in Amazon DynamoDB", Developer
-# Guide), a record two images of it, and binaries and what is not ASCII grow in JSON. The rest tells where the
-# record lies.
+# The images make a record large: an item has up to 400 KB ("Quotas in Amazon DynamoDB", Developer Guide), a record two
+# images of it, and binaries and text beyond ASCII grow in JSON. The other fields name the record's place.
 
 LAST: Final = 2
-"""The level at which the least is kept."""
+"""The level at which a letter keeps the least."""
 
 _LONGEST: Final = 1_000
-"""How many characters a text may have that is kept."""
+"""The greatest length of a text that is kept, in characters."""
 
 _LARGEST: Final = 16_384
-"""How many characters the keys may have as JSON: DynamoDB takes keys of up to 3 KB, and JSON may escape each byte."""
+"""The greatest length of the keys as JSON: DynamoDB accepts keys of up to 3 KB, and JSON may escape each byte."""
 
 _AROUND: Final = (
     "eventID",
@@ -47,9 +46,9 @@ _PLACE_WITHIN: Final = _WITHIN[:1]
 
 
 def truncated(raw: object, level: int) -> dict[str, object]:
-    """Keep of a raw record what identifies it: at level 1 all but the images, at level 2 identifiers and place alone.
+    """Return a raw record without its images (level 1), or its identifiers and place alone (level 2).
 
-    JSON can be made of the result, also where the record never was JSON.
+    The result can be written as JSON, even if the record never was JSON.
 
     >>> change = {"Keys": {"id": {"N": "1"}}, "NewImage": {"id": {"N": "1"}}, "SequenceNumber": "7"}
     >>> truncated({"eventID": "a", "eventName": "INSERT", "dynamodb": change}, 1)
@@ -67,7 +66,7 @@ def truncated(raw: object, level: int) -> dict[str, object]:
 
 
 def place_of(raw: object) -> tuple[str | None, str | None]:
-    """Read off a raw record the ARN of its stream and its sequence number there, each None if it is not told."""
+    """Return the ARN of a raw record's stream and its sequence number, each None if the record has none."""
     return as_text(member(raw, "eventSourceARN")), as_text(member(member(raw, "dynamodb"), "SequenceNumber"))
 
 
@@ -82,7 +81,7 @@ def _is_short(value: object) -> bool:
 
 
 def _keys(change: object) -> object:
-    """Give the keys as JSON has them; None where they are no keys that DynamoDB has."""
+    """Return the keys as JSON has them; None for values that cannot be keys."""
     from streamfn._records import as_json_value
 
     try:
@@ -92,13 +91,13 @@ def _keys(change: object) -> object:
         return None
 
 
-# Dead letters: what cannot succeed, put aside with all that a later attempt needs.
+# Dead letters: records that cannot succeed, stored with all data for a later attempt.
 
 VERSION: Final = 1
-"""The form of a letter's JSON. A reader refuses a version that it does not know, and leaves the letter where it is."""
+"""The version of a letter's JSON. A reader refuses an unknown version, and leaves the letter in its store."""
 
 TRUNCATED: Final = 2
-"""The version of a truncated letter: a reader that does not know such would run a handler on half a record."""
+"""The version of a truncated letter: a reader without this version would run a handler on half a record."""
 
 
 class NotADeadLetter(ValueError):
@@ -109,14 +108,14 @@ class NotADeadLetter(ValueError):
 class DeadLetter:
     """A record that a handler gave up.
 
-    `record` is the raw record as JSON, with binaries as base64 text as in Lambda's events. `reason` and
-    `detail` are those of the failure that gave it up, without data. `since` is when it first failed, if it
-    was tried before; `at` is when the letter was written, in UTC. `stream` is the stream's ARN, or empty. `location`
-    is the place in code where that failure came about, such as ``app.py:12 in announce``, and `exception` describes
-    what was raised by types and frames, without a text; both are None where nobody knows, as in older letters.
+    `record` is the raw record as JSON, with binaries as base64 text as in Lambda's events. `reason` and `detail` are
+    those of the last failure, without data. `since` is the time of the first failure, if there were earlier attempts;
+    `at` is the time the letter was written, in UTC. `stream` is the stream's ARN, or empty. `location` is the place in
+    code where the failure arose, such as ``app.py:12 in announce``, and `exception` describes the exception by types
+    and frames, without a text; both are None if unknown, as in older letters.
 
-    A letter `is_truncated` whose record no store takes: `record` has no images then, but its place in the stream and,
-    if they fit, its keys. The stream remembers the whole record for 24 hours ("Change data capture for DynamoDB
+    A letter `is_truncated` if no store accepts its record: `record` has no images then, but its place in the stream
+    and, if they fit, its keys. The stream keeps the whole record for 24 hours ("Change data capture for DynamoDB
     Streams" in the Amazon DynamoDB Developer Guide), and `redrive` reads it there.
     """
 
@@ -135,19 +134,19 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """What the letter goes by: scope, handler and record, the same each time the pair is given up.
+        """The letter's identifier: scope, handler and record, the same each time the handler gives the record up.
 
-        It is plain ASCII, and no two pairs have the same: whatever a name holds besides letters, digits and
-        ``_.-~`` is percent-encoded.
+        The identifier is plain ASCII and unique: characters of names besides letters, digits and ``_.-~`` are
+        percent-encoded.
         """
         names = (self.scope, self.pair.handler, self.pair.record)
         return "/".join(quote(name, safe="", errors="surrogatepass") for name in names)
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the record's JSON, in hexadecimal, the same however its members are ordered.
+        """The SHA-256 of the record's JSON, in hexadecimal, for any order of its members.
 
-        Empty for a record that no such JSON can be made of.
+        Empty for a record that cannot be written as JSON.
         """
         from hashlib import sha256  # few batches have letters, and each cold start would pay for it
 
@@ -158,7 +157,7 @@ class DeadLetter:
         return sha256(text.encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Write the letter as a line of JSON, with its version, in ASCII alone, so that any store takes it.
+        """Write the letter as a line of JSON, with its version, in ASCII alone, so that any store accepts it.
 
         A record that never was JSON, or is nested too deep to be written, is truncated.
         """
@@ -168,7 +167,7 @@ class DeadLetter:
             return self.truncated()._json()  # noqa: SLF001 (its own)
 
     def truncated(self, level: int = 1) -> DeadLetter:
-        """Make the letter without the images of its record; at level 2 also without keys and places in code."""
+        """Return the letter without the images of its record; at level 2 also without keys and places in code."""
         record, is_last = truncated(self.record, level), level >= LAST
         return replace(
             self,
@@ -201,7 +200,7 @@ class DeadLetter:
 
     @property
     def places(self) -> dict[str, object]:
-        """What the letter knows of places in code: ``location`` and ``exception``, each if it has it."""
+        """The letter's places in code: ``location`` and ``exception``, each if known."""
         known: dict[str, object] = {"location": self.location, "exception": self.exception}
         return {name: place for name, place in known.items() if place is not None}
 
@@ -211,19 +210,19 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """A place for dead letters."""
+    """A store of dead letters."""
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> Collection[str]:
-        """Store letters, and give the ids of those that are stored; the others stay failures.
+        """Store letters, and return the ids of the stored ones; the others stay failures.
 
-        Whatever it raises, none counts as stored. A letter of an id that is there already may replace it or
-        stand beside it.
+        After any exception, none counts as stored. A letter with an existing id may replace the older one or stand
+        beside it.
         """
         ...
 
 
 def read_letter(text: str) -> DeadLetter:
-    """Read a letter from its JSON. Fails with `NotADeadLetter`."""
+    """Parse the JSON of a letter. Raises `NotADeadLetter`."""
     from streamfn._errors import read_json  # a function writes letters, and reads none
 
     try:
@@ -258,8 +257,8 @@ def read_letter(text: str) -> DeadLetter:
 
 
 def _plain(value: object) -> object:
-    """Write what boto3 makes of a record as Lambda would have sent it."""
-    from streamfn._records import as_json_value  # records of Lambda have nothing of the kind
+    """Convert a value of boto3's records to the form in Lambda's events."""
+    from streamfn._records import as_json_value  # records of Lambda have no such values
 
     try:
         return as_json_value(value)
@@ -279,22 +278,23 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
-# The way back: letters are received from where they lie, and removed once they are done with.
+# Sources: letters are received from their store, and removed after they have been handled.
 
 SigningKeys: TypeAlias = bytes | Sequence[bytes] | Callable[[], bytes | Sequence[bytes]]
-"""A secret key of 16 bytes or more, or several, of which the first signs and all are accepted, so that keys can change.
+"""A secret key of 16 bytes or more, or several, of which the first signs and all are accepted, so that keys can
+change.
 
-A function that returns them is called whenever letters are sent or redriven: have it keep what it has fetched.
+A function that returns keys is called each time letters are sent or redriven: let it cache them.
 """
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Received:
-    """A text that was received. It stays where it lies until it is removed.
+    """A received text, which stays in its store until it is removed.
 
-    `name` is what it goes by there: a message's id, an object's key. `body` is a letter's JSON, wherever that
-    lay, or a document that Lambda itself put there ("OnFailure"), or whatever else somebody did: `read_letter`
-    tells. `sent` is when the place itself took it, which no sender can choose; None where the place does not say.
+    `name` is its identifier there: a message's id, an object's key. `body` is the JSON of a letter, wherever it was
+    stored, or a document of Lambda ("OnFailure"), or any other text: `read_letter` decides. `sent` is the time at
+    which the store accepted it, which no sender can choose; None if the store does not say.
     """
 
     name: str
@@ -303,7 +303,7 @@ class Received:
     sent: datetime | None = None
 
     def remove(self) -> None:
-        """Delete it for good. It raises what the client raises, and then it may still be there."""
+        """Delete the text for good. Raises the exceptions of the client, and then the text may still be there."""
         self._remove()
 
     @override
@@ -312,23 +312,23 @@ class Received:
 
 
 class LetterSource(Protocol):
-    """A place that letters are read back from."""
+    """A place from which letters are read back."""
 
     def receive(self) -> Iterator[Received]:
-        """Give all that lies there now, each once, and come to an end.
+        """Yield all texts that are there now, each once, and end.
 
-        What is not removed stays there for the next time. It raises what the client raises.
+        Texts that are not removed stay for the next time. Raises the exceptions of the client.
         """
         ...
 
 
-# Dead letters in memory: for tests.
+# Dead letters in memory, for tests.
 
 
 class MemoryDeadLetters:
-    """Keeps letters for as long as it exists itself, in the order in which they came.
+    """Keeps letters for as long as the object exists, in the order of their arrival.
 
-    It keeps their JSON, as a queue or a bucket would: what becomes of a record later changes nothing here.
+    The object stores JSON, as a queue or a bucket would: later changes of a record have no effect here.
 
     >>> from datetime import UTC, datetime
     >>> from streamfn._time import no_end
@@ -342,14 +342,13 @@ class MemoryDeadLetters:
     """
 
     def __init__(self) -> None:
-        """Begin with no letter."""
         self._sent = 0
         self._texts: dict[int, tuple[str, datetime]] = {}
         self._lock = Lock()
 
     @property
     def letters(self) -> tuple[DeadLetter, ...]:
-        """All letters that are there, as they are read from their JSON: binaries are base64 text."""
+        """All current letters, as parsed from their JSON: binaries are base64 text."""
         with self._lock:
             return tuple(read_letter(text) for text, _ in self._texts.values())
 
@@ -363,7 +362,7 @@ class MemoryDeadLetters:
         return {letter.id for letter in letters}
 
     def receive(self) -> Iterator[Received]:
-        """Give all letters that are there when it begins, in the order in which they came."""
+        """Yield the letters that are there at the start, in the order of their arrival."""
         with self._lock:
             texts = list(self._texts.items())
         for number, (text, sent) in texts:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("streamfn")
 
 _LONGEST: Final = 240
-"""How long a part of a key may be; all of it may have 1,024 bytes ("Naming Amazon S3 objects", User Guide)."""
+"""The greatest length of a part of a key; all of it may have 1,024 bytes ("Naming Amazon S3 objects", User Guide)."""
 
 _LONGEST_PREFIX: Final = 1_024 - 3 * _LONGEST - len("//.json")
 
@@ -31,16 +31,15 @@ _LONGEST_PREFIX: Final = 1_024 - 3 * _LONGEST - len("//.json")
 class S3DeadLetters:
     """Puts letters into a bucket of S3, and reads them back.
 
-    A letter's key is made of the prefix, its scope, handler and record, so that a second letter of the same
-    pair replaces the first one. The object carries the record with all its data: see that the bucket is
-    encrypted, private, and forgets what nobody needs any more. A function needs ``s3:PutObject``; who reads
-    letters back needs ``s3:ListBucket``, ``s3:GetObject`` and ``s3:DeleteObject``, and in a bucket with
-    versions a removed letter lives on as an older one.
+    A letter's key is made of the prefix, its scope, handler and record, so that a second letter of the same handler
+    and record replaces the first one. The object carries the record with all its data: make sure that the bucket is
+    encrypted and private, and deletes old objects. A function needs ``s3:PutObject``; a reader of letters needs
+    ``s3:ListBucket``, ``s3:GetObject`` and ``s3:DeleteObject``, and in a bucket with versions a removed letter lives
+    on as an older one.
 
-    `bucket` is its name. `prefix` is the folder in it, to which a slash is added where it ends without one. With
-    `keys`, letters are signed (see `SigningKeys`), and `redrive` takes from here no letter that is not.
-    `client` is boto3's, if you need one of your own; it is used by several threads. Otherwise one with short
-    timeouts is made, when the first letter is sent.
+    `bucket` is its name. `prefix` is the folder in it; a missing slash at its end is added. With `keys`, letters are
+    signed (see `SigningKeys`), and `redrive` accepts only signed letters from here. `client` is boto3's, if you need
+    one of your own; several threads use it. Otherwise one with short timeouts is made, when the first letter is sent.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class S3DeadLetters:
         keys: SigningKeys | None = None,
         client: S3Client | None = None,
     ) -> None:
-        """Name the place; nothing is called yet. Fails with `Misuse` for a name, a prefix or keys that cannot be."""
+        """Check the arguments; nothing is called yet. Raises `Misuse` for an invalid name, prefix or key."""
         self.bucket: Final = checked_bucket(bucket)
         if not isinstance(cast("object", prefix), str):
             raise Misuse(f"prefix is text, got {kind_of(prefix)}")
@@ -66,9 +65,10 @@ class S3DeadLetters:
         self._client = OnFirstUse(make_s3, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
-        """Store letters one by one as long as there is time, and give the ids of those that are stored.
+        """Store letters one by one as long as there is time, and return the ids of the stored ones.
 
-        Why one is not stored is logged. It raises what the client raised where none is stored for that.
+        The reason why one is not stored is logged. Raises the exception of the client if it kept all from being
+        stored.
         """
         return self.store(letters, seconds_left, self.signer)
 
@@ -83,7 +83,7 @@ class S3DeadLetters:
                 break
             try:
                 self._put(letter, signer)
-            except Exception as error:  # noqa: BLE001 (whatever it is, this letter is not stored, and others may be)
+            except Exception as error:  # noqa: BLE001 (this letter is not stored, and others may be)
                 errors.append(error)
                 _log.error("dead letter %s was not stored: %s", letter.id, error_name(error))
             else:
@@ -93,26 +93,26 @@ class S3DeadLetters:
         return stored
 
     def key_of(self, letter: DeadLetter) -> str:
-        """Make the key of a letter's object.
+        """Return the key of a letter's object.
 
-        What may trouble a reader of keys is percent-encoded ("Naming Amazon S3 objects" in the Amazon S3 User
-        Guide). No two ids lead to the same key.
+        Characters that may trouble a reader of keys are percent-encoded ("Naming Amazon S3 objects" in the Amazon S3
+        User Guide). No two ids lead to the same key.
         """
         handler, record = letter.pair
         return f"{self.prefix}{_part(letter.scope)}/{_part(handler)}/{_part(record)}.json"
 
     def receive(self) -> Iterator[Received]:
-        """Give all objects under the prefix, in the order of their keys, letters or not.
+        """Yield all objects under the prefix, in the order of their keys, letters or not.
 
-        One that S3 does not hand over, because it has just been deleted or may not be read, is left out, and
-        that is logged. It raises what the client raises besides.
+        An object that S3 does not return, because it has just been deleted or may not be read, is left out, and this
+        is logged. Raises the other exceptions of the client.
         """
         for key in self._keys():
             if (received := self.take(key)) is not None:
                 yield received
 
     def take(self, key: str) -> Received | None:
-        """Give one object; None, and a line in the log, where S3 does not hand it over."""
+        """Return one object; None, and a line in the log, if S3 does not return it."""
         try:
             found = self._client().get_object(Bucket=self.bucket, Key=key)
             content = found["Body"].read()
@@ -142,7 +142,7 @@ class S3DeadLetters:
         self._client().delete_object(Bucket=self.bucket, Key=key)
 
     def _keys(self) -> Iterator[str]:
-        """List the keys, which S3 orders, page by page; what is removed meanwhile does not disturb it."""
+        """List the keys, which S3 orders, page by page; removals meanwhile do no harm."""
         client = self._client()
         page = client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix)
         while True:
@@ -153,7 +153,7 @@ class S3DeadLetters:
 
 
 def signer_of(keys: SigningKeys | None) -> Signer | None:
-    """Make what signs with these keys, if there are any. Fails with `Misuse`."""
+    """Return a signer with these keys, if there are any. Raises `Misuse`."""
     if keys is None:
         return None
     from streamfn.dead_letters._messages import Signer  # few have keys, and each cold start would pay for it
@@ -162,22 +162,22 @@ def signer_of(keys: SigningKeys | None) -> Signer | None:
 
 
 def _text_of(content: bytes) -> str:
-    """Decode an object, which a tool may have saved in another encoding than it had."""
+    """Decode an object, whose encoding a tool may have changed."""
     try:
         return decoded(content)
     except UnicodeDecodeError:
-        # What is in no such encoding is no JSON either: backslashes keep it from becoming some.
+        # Content in no such encoding is no JSON either: backslashes keep it from becoming JSON.
         return content.decode(errors="backslashreplace")
 
 
 def _part(name: str) -> str:
-    """Make a part of a key; parentheses, which no name keeps, are around what stands in for one.
+    """Return a part of a key; parentheses, which no encoded name contains, mark a substitute.
 
     >>> _part("announce"), _part("a/b"), _part(".."), _part("")
     ('announce', 'a%2Fb', '%2E%2E', '(none)')
     """
     encoded = quote(name, safe="", errors="surrogatepass").replace("~", "%7E")
-    if not encoded.strip("."):  # S3's clients take dots alone for a way through folders
+    if not encoded.strip("."):  # S3's clients read names of dots alone as a path
         return encoded.replace(".", "%2E") or "(none)"
     if len(encoded) > _LONGEST:
         return f"(sha256-{sha256(encoded.encode()).hexdigest()})"

@@ -1,4 +1,4 @@
-"""Dead letters in a queue of SQS; large ones overflow into S3."""
+"""Dead letters in a queue of SQS: large letters in a bucket, substitutes, and `SqsDeadLetters`."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from streamfn.dead_letters._messages import (
 from streamfn.dead_letters._protocol import LAST, DeadLetter, Received, SigningKeys, place_of
 from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
 
-# The letters that are too large for a queue: they lie in a bucket, and a pointer to each in the queue.
+# Letters that are too large for a queue: a bucket stores them, and the queue has a pointer to each.
 
 _log: Final = logging.getLogger("streamfn")
 
 
 class Overflow:
-    """Puts large letters into a bucket, if there is one, and follows the pointers to them."""
+    """Stores large letters in a bucket, if there is one, and follows the pointers to them."""
 
     def __init__(self, place: S3DeadLetters | None, signer: Signer | None = None) -> None:
-        """Take the bucket, and what signs the letters of the queue, those that lie there included."""
+        """Store the bucket, and the signer of all letters of the queue, those in the bucket included."""
         self._place = place
         self._signer = signer
 
@@ -48,9 +48,10 @@ class Overflow:
         return self._place is not None
 
     def move(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> dict[str, Pointer]:
-        """Store letters, and give the pointers to those that are stored, by their ids.
+        """Store letters, and return the pointers to the stored ones, by their ids.
 
-        Why one is not stored is logged. It raises what the client raised where none is stored for that.
+        The reason why one is not stored is logged. Raises the exception of the client if it kept all from being
+        stored.
         """
         place = self._place
         if place is None or not letters:
@@ -63,15 +64,15 @@ class Overflow:
         }
 
     def follow(self, body: str) -> Received | None:
-        """Take the letter that a message's body points to; None, and a line in the log, where that cannot be done.
+        """Return the letter that a message's body points to; None, and a line in the log, if that fails.
 
-        Nothing is read, and later removed, outside of the bucket's folder for letters: whoever can send to the
-        queue could otherwise have any object removed. A body that is no pointer leads nowhere, either.
+        No object outside of the bucket's folder for letters is read or later removed: otherwise, any sender to the
+        queue could have any object removed. A body that is no pointer leads nowhere, either.
         """
         if (pointer := read_pointer(body)) is None:
             return None
         place = self._place
-        # Whatever sends the request may take dots alone for a way out of the folder.
+        # A client may read names of dots alone as a path out of the folder.
         leads_out = not {".", ".."}.isdisjoint(pointer.key.split("/"))
         if (
             place is None
@@ -88,25 +89,25 @@ class Overflow:
         return place.take(pointer.key)
 
 
-# Messages in place of a letter that a queue does not take: a pointer into a bucket, or a truncated letter.
+# Substitutes for letters that a queue does not accept: a pointer into a bucket, or a truncated letter.
 
 _FOR_GOOD: Final = ("InvalidParameterValue", "InvalidMessageContents", "BatchRequestTooLong")
-"""Codes with which SQS refuses a message for what it is, and would each time; they come with and without a prefix.
+"""Codes with which SQS refuses a message itself, each time it is sent; they come with and without a prefix.
 
-A queue that takes less than the message has (its MaximumMessageSize) answers InvalidParameterValue for it, and a
-request that is too large as a whole BatchRequestTooLong ("SendMessageBatch" in the Amazon SQS API Reference).
+A queue whose MaximumMessageSize is less than the message answers InvalidParameterValue, and for a request that is too
+large as a whole BatchRequestTooLong ("SendMessageBatch" in the Amazon SQS API Reference).
 """
 
 
 class Substitutes:
-    """Finds messages in place of those that a queue does not take, as long as it may take something smaller."""
+    """Finds substitutes for messages that a queue does not accept, as long as it may accept something smaller."""
 
     def __init__(
         self, overflow: Overflow, max_bytes: int | None, signer: Signer | None, *, fifo: bool
     ) -> None:
-        """Take the bucket for large letters and what signs them, if there is any, and what the queue takes, if known.
+        """Store the bucket for large letters, the signer, and the size limit of the queue, each if known.
 
-        Where it is not, and large letters have no bucket, the most that any queue takes is tried first.
+        If the size is unknown, and large letters have no bucket, the greatest size of any queue is tried first.
         """
         self._overflow = overflow
         self._signer = signer
@@ -116,14 +117,14 @@ class Substitutes:
     def messages(
         self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, errors: list[Exception]
     ) -> list[Outgoing]:
-        """Make the messages of letters, once what is too large for one lies elsewhere, or is left out."""
+        """Return the messages of letters, after large letters were stored in the bucket, or truncated."""
         whole = [outgoing(letter, fifo=self._fifo, signer=self._signer) for letter in letters]
         return self._fitting(whole, self._tries, seconds_left, errors)
 
     def instead_of(
         self, refused: Sequence[Outgoing], seconds_left: SecondsLeft, errors: list[Exception]
     ) -> list[Outgoing]:
-        """Make messages in place of those that the queue refuses for good; where there are none, that is logged."""
+        """Return substitutes for messages that the queue refuses for good; a letter without one is logged."""
         return self._fitting(refused, 0, seconds_left, errors)
 
     def _fitting(
@@ -136,7 +137,7 @@ class Substitutes:
         if self._overflow.is_given:
             try:
                 moved = self._overflow.move(large, seconds_left)
-            except Exception as error:  # noqa: BLE001 (it is logged there, and what is not large can be sent)
+            except Exception as error:  # noqa: BLE001 (the bucket logs it, and smaller letters can be sent)
                 errors.append(error)
                 moved = {}
             pointers = {
@@ -171,17 +172,17 @@ class Substitutes:
 
 
 def is_refusal_for_good(code: str | None) -> bool:
-    """Whether a code says that a message itself is what a queue does not take."""
+    """Return whether a code means that a queue does not accept the message itself."""
     return code is not None and any(known in code for known in _FOR_GOOD)
 
 
 def refuses_for_good(error: Exception) -> bool:
-    """Whether a request was refused for the messages in it."""
+    """Return whether a request was refused because of its messages."""
     return is_refusal_for_good(error_code(error))
 
 
 def tell_of(truncated: Outgoing) -> None:
-    """Tell where the record of a letter lies that was stored without its images."""
+    """Log the place of the record of a letter that was stored without its images."""
     if truncated.letter is not None and truncated.level:
         stream, number = place_of(truncated.letter.record)
         _log.warning(
@@ -197,33 +198,33 @@ def tell_of(truncated: Outgoing) -> None:
 # Dead letters in a queue: a message for each.
 
 _PAUSES: Final = (0.0, 0.1, 0.4)
-"""How long to wait before each try, in seconds: the later ones are for messages that SQS itself failed on."""
+"""The wait before each try, in seconds: the later tries are for messages that SQS itself failed on."""
 
 POLL: Final = 1
-"""How long to wait for a message to come, in seconds: from 1 on, SQS asks all its servers."""
+"""The time to wait for a message, in seconds: from 1 on, SQS asks all its servers."""
 
 
 class SqsDeadLetters:
     """Puts letters into a queue of SQS, and reads them back.
 
-    A message's body carries the record with all its data, so see that the queue is encrypted; its attribute
+    A message's body carries the record with all its data, so make sure that the queue is encrypted; its attribute
     ``id`` carries the letter's id and nothing else.
 
-    A queue takes messages of up to 1,048,576 bytes where it is not set to take less ("Amazon SQS message quotas" in the
-    Amazon SQS Developer Guide). A letter that is larger than `max_bytes`, or than what the queue itself says that it
-    takes, goes to `overflow`, and the message says where it lies; by default, one of more than 262,144 bytes. Without
-    `overflow`, a letter is stored without the images of its record then: it `is_truncated`, tells the record's place
-    in the stream, and a line in the log tells of it. The stream remembers the images for 24 hours.
+    A queue accepts messages of up to 1,048,576 bytes unless its limit is lower ("Amazon SQS message quotas" in the
+    Amazon SQS Developer Guide). A letter that is larger than `max_bytes`, or than the limit that the queue itself
+    names, goes to `overflow`, and the message points to it; by default, one of more than 262,144 bytes. Without
+    `overflow`, a letter is then stored without the images of its record: it `is_truncated`, has the record's place in
+    the stream, and a line in the log says so. The stream keeps the images for 24 hours.
 
-    A function needs ``sqs:SendMessage``; who reads letters back needs ``sqs:ReceiveMessage`` and
-    ``sqs:DeleteMessage``; both need for `overflow` what `S3DeadLetters` says. Let the queue keep messages for
-    14 days, which is the most, and the bucket for longer.
+    A function needs ``sqs:SendMessage``; a reader of letters needs ``sqs:ReceiveMessage`` and ``sqs:DeleteMessage``;
+    with `overflow` both need the permissions of `S3DeadLetters`. Let the queue keep messages for 14 days, which is the
+    maximum, and the bucket for longer.
 
-    With `keys`, letters are signed (see `SigningKeys`), those in `overflow` too, and `redrive` takes from here no
-    letter that is not.
+    With `keys`, letters are signed (see `SigningKeys`), those in `overflow` too, and `redrive` accepts only signed
+    letters from here.
 
-    `client` is boto3's, if you need one of your own; it is used by several threads. Otherwise one with short
-    timeouts is made, when the first letter is sent.
+    `client` is boto3's, if you need one of your own; several threads use it. Otherwise one with short timeouts is
+    made, when the first letter is sent.
     """
 
     def __init__(
@@ -235,7 +236,7 @@ class SqsDeadLetters:
         keys: SigningKeys | None = None,
         client: SqsClient | None = None,
     ) -> None:
-        """Name the queue; nothing is called yet. Fails with `Misuse` for what is no URL, or no limit of a queue."""
+        """Name the queue; nothing is called yet. Raises `Misuse` for an invalid URL, and for an impossible limit."""
         checked_queue_url(queue_url)
         if overflow is not None and not isinstance(cast("object", overflow), S3DeadLetters):
             raise Misuse(
@@ -256,11 +257,11 @@ class SqsDeadLetters:
         self._client = OnFirstUse(make_sqs, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
-        """Store letters as long as there is time, and give the ids of those that are stored.
+        """Store letters as long as there is time, and return the ids of the stored ones.
 
-        Messages that SQS itself failed on are sent again, up to two times, and smaller ones in place of those that it
-        refuses for good; in a FIFO queue they may then come after later ones. Why a letter is not stored, or not as a
-        whole, is logged. Raises what the client raised where none is stored for that.
+        Messages that SQS itself failed on are sent again, up to two times, and smaller ones in place of messages that
+        it refuses for good; in a FIFO queue they may then come after later ones. The reason why a letter is not
+        stored, or not as a whole, is logged. Raises the exception of the client if it kept all from being stored.
         """
         stored: set[str] = set()
         errors: list[Exception] = []
@@ -275,15 +276,15 @@ class SqsDeadLetters:
         return stored
 
     def receive(self) -> Iterator[Received]:
-        """Give the messages of the queue, each once, until none comes or none that is new.
+        """Yield the messages of the queue, each once, until none comes or none that is new.
 
-        Ten at a time are received. Those that are not removed become visible again by themselves, after the
-        queue's visibility timeout: let that be longer than ten letters take. In a FIFO queue they hold back
-        what follows them until then.
+        Ten at a time are received. Messages that are not removed become visible again after the queue's visibility
+        timeout: let that be longer than ten letters take. In a FIFO queue they block the messages behind them until
+        then.
 
-        What SNS puts around a message is taken off. Of a letter that lies in `overflow`, the body is read from
-        there, and `Received.remove` removes it there as well; if it cannot be read, the message is given as it
-        is, and that is logged. It raises what the clients raise besides.
+        SNS's envelope around a message is removed. For a letter in `overflow`, the body is read from there, and
+        `Received.remove` removes it there as well; if it cannot be read, the message is yielded unchanged, and this is
+        logged. Raises the other exceptions of the clients.
         """
         receipts: dict[str, str] = {}
         while messages := self._receive(receipts):
@@ -301,9 +302,9 @@ class SqsDeadLetters:
         stored: set[str],
         errors: list[Exception],
     ) -> list[Outgoing]:
-        """Send messages, add to what is stored and to what was raised, and give those that are to be sent now.
+        """Send messages, record the stored ones and the exceptions, and return the messages to send now.
 
-        These are what SQS itself failed on, and what is smaller than those that it refuses for good.
+        These are the messages that SQS itself failed on, and smaller substitutes for those that it refuses for good.
         """
         again: list[Outgoing] = []
         refused: list[Outgoing] = []
@@ -313,7 +314,7 @@ class SqsDeadLetters:
             entries = [message.entry(number) for number, message in enumerate(batch)]
             try:
                 answer = self._client().send_message_batch(QueueUrl=self.queue_url, Entries=entries)
-            except Exception as error:  # noqa: BLE001 (whatever it is, this batch is not stored, and others may be)
+            except Exception as error:  # noqa: BLE001 (this batch is not stored, and others may be)
                 if len(batch) > 1 and refuses_for_good(error):  # one of them, or their sum, is too much
                     waiting[:0] = [[message] for message in batch]
                     continue
@@ -335,10 +336,10 @@ class SqsDeadLetters:
         return again + self._substitutes.instead_of(refused, seconds_left, errors)
 
     def _receive(self, receipts: dict[str, str]) -> list[Message]:
-        """Receive messages, note the last receipt of each, and give those that are new.
+        """Receive messages, store the last receipt of each, and return the new ones.
 
-        A message is removed with the receipt of the last time that it was received ("DeleteMessage" in the
-        Amazon SQS API Reference).
+        A message is removed with the receipt of the last time that it was received ("DeleteMessage" in the Amazon SQS
+        API Reference).
         """
         received = self._client().receive_message(
             QueueUrl=self.queue_url,

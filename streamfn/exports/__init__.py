@@ -1,7 +1,7 @@
-"""Exports of a table to S3: read as the records that a stream would have carried, and replayed through a pipeline.
+"""Exports of a table to S3, read as the records of a stream, and replayed through a pipeline.
 
-`open_export` finds what an export holds, `records_of` and `events_of` read it. `replay` runs a pipeline on all of it,
-in processes on all cores, and goes on where an earlier run was interrupted; `streamfn.spark` does so on a cluster.
+`open_export` reads the manifests of an export; `records_of` and `events_of` read its items. `replay` runs a pipeline
+on all of it, in processes on all cores, and resumes an interrupted run; `streamfn.spark` does so on a cluster.
 """
 
 from streamfn._aws import ExportS3Client as S3Client

@@ -1,4 +1,7 @@
-"""An export: where its files lie, its manifests, its data files, and their records."""
+"""An export.
+
+In this order: the folders and buckets that store exports, manifests, the lines of data files as records, and reading.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +41,9 @@ from streamfn._records import (
 )
 from streamfn._tables import Table
 
-# Places where exports lie and where a replay keeps its progress: folders, and prefixes of S3 buckets.
+# Folders and prefixes of S3 buckets, which store exports and the progress of replays.
 #
-# Places are pickled, with the names alone: a worker makes a client of its own.
+# Both are pickled by their names alone: a worker makes a client of its own.
 
 _GONE: Final = frozenset({"404", "NoSuchKey"})
 
@@ -55,14 +58,14 @@ class Folder:
     path: Path
 
     def read(self, name: str, /) -> bytes | None:
-        """Give what a file holds, or None if there is none."""
+        """Return the content of a file, or None if there is none."""
         try:
             return (self.path / name).read_bytes()
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes, /) -> None:
-        """Write another file beside it, and put that in its place; a disk that is full is left as it was."""
+        """Write a temporary file beside the target, and rename it; a full disk leaves the target unchanged."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=_NEW, delete=False) as beside:
@@ -74,13 +77,13 @@ class Folder:
                 Path(beside.name).replace(target)
             except BaseException:
                 with suppress(OSError):
-                    beside.close()  # what could not be written is written once more here
+                    beside.close()  # closing writes again after a failed write
                 Path(beside.name).unlink(missing_ok=True)
                 raise
         self._keep_the_names(target.parent)
 
     def _keep_the_names(self, folder: Path) -> None:
-        """Have the disk keep the folder, too, or after a loss of power it might know the files as they were before."""
+        """Sync the folder as well, so that a loss of power does not restore the earlier names of files."""
         with suppress(OSError):  # Windows opens no folders
             opened = os.open(folder, os.O_RDONLY)
             try:
@@ -89,33 +92,33 @@ class Folder:
                 os.close(opened)
 
     def sweep(self) -> None:
-        """Remove what processes have left that were killed while they wrote."""
+        """Remove the temporary files of processes that were killed while they wrote."""
         for left in self.path.glob(f"*/.*{_NEW}"):
             left.unlink(missing_ok=True)
 
     def names(self, folder: str, /) -> Iterator[str]:
-        """Give the names of the files in a folder, in their order."""
+        """Return the names of the files in a folder, in their order."""
         found = sorted((self.path / folder).glob("*")) if (self.path / folder).is_dir() else []
         return (f"{folder}/{each.name}" for each in found if not each.name.startswith("."))
 
     @contextmanager
     def local(self, name: str, /) -> Generator[Path | None]:
-        """Give the file itself."""
+        """Yield the file itself."""
         path = self.path / name
         yield path if path.is_file() else None
 
     def folders(self) -> Iterator[str]:
-        """Give the names of the folders in it."""
+        """Return the names of the folders in this folder."""
         found = sorted(self.path.iterdir()) if self.path.is_dir() else []
         return (each.name for each in found if each.is_dir())
 
     def within(self, folder: str, /) -> Folder:
-        """Give the place of a folder."""
+        """Return a folder within this folder."""
         return Folder(self.path / folder)
 
     @override
     def __str__(self) -> str:
-        """Name it as a location."""
+        """Return the location as text."""
         return str(self.path)
 
 
@@ -130,7 +133,7 @@ class Bucket:
     )
 
     def read(self, name: str, /) -> bytes | None:
-        """Give what an object holds, or None if there is none."""
+        """Return the content of an object, or None if there is none."""
         try:
             return self.client().get_object(Bucket=self.name, Key=self.key_of(name))["Body"].read()
         except Exception as error:
@@ -143,7 +146,7 @@ class Bucket:
         self.client().put_object(Bucket=self.name, Key=self.key_of(name), Body=content)
 
     def names(self, folder: str, /) -> Iterator[str]:
-        """Give the names of the objects in a folder, in their order, which is that of S3's lists."""
+        """Yield the names of the objects in a folder, in the order of S3's lists."""
         below = f"{self.prefix}{folder}/"
         page = self.client().list_objects_v2(Bucket=self.name, Prefix=below)
         while True:
@@ -155,7 +158,7 @@ class Bucket:
 
     @contextmanager
     def local(self, name: str, /) -> Generator[Path | None]:
-        """Give a copy of an object, for as long as it is needed."""
+        """Yield a copy of an object, which is deleted at the end of the block."""
         try:
             body = self.client().get_object(Bucket=self.name, Key=self.key_of(name))["Body"]
         except Exception as error:
@@ -169,25 +172,25 @@ class Bucket:
             yield Path(copy.name)
 
     def folders(self) -> Iterator[str]:
-        """Give none: a list of all that a bucket holds may be long, so its exports are named in full."""
+        """Return no folder: a list of all objects of a bucket may be long, so callers name exports in full."""
         return iter(())
 
     def key_of(self, name: str, /) -> str:
-        """Give the key of an object."""
+        """Return the key of an object."""
         return normpath(f"{self.prefix}{name}")
 
     def within(self, folder: str, /) -> Bucket:
-        """Give the place of a folder."""
+        """Return a folder within this prefix."""
         return Bucket(self.name, f"{self.prefix}{folder}/", self.client)
 
     @override
     def __reduce__(self) -> tuple[type[Bucket], tuple[str, str]]:
-        """Leave the client behind."""
+        """Leave the client out."""
         return Bucket, (self.name, self.prefix)
 
     @override
     def __str__(self) -> str:
-        """Name it as a location."""
+        """Return the location as text."""
         return f"s3://{self.name}/{self.prefix}".rstrip("/")
 
 
@@ -199,7 +202,7 @@ Location: TypeAlias = str | os.PathLike[str]
 
 
 def place_at(location: Location, client: ExportS3Client | None = None) -> Place:
-    """Find the place that a location names. Fails with `Misuse` for one of another file system.
+    """Find the place that a location names. Raises `Misuse` for one of another file system.
 
     >>> place_at("s3://backups/2024/")
     Bucket(name='backups', prefix='2024/')
@@ -216,14 +219,14 @@ def place_at(location: Location, client: ExportS3Client | None = None) -> Place:
     return Folder(Path(path))
 
 
-# Exports of a table to S3: what their manifests say, and which files hold the data.
+# Exports of a table to S3: their manifests, and their data files.
 #
-# Their form is that of "DynamoDB table export output format" in the Amazon DynamoDB Developer Guide: a summary,
-# a list of data files with their number of items and their checksum, and beside each a file with its own
+# The form is the one of "DynamoDB table export output format" in the Amazon DynamoDB Developer Guide: a summary, a
+# list of data files with their number of items and their checksum, and beside each of these a file with its own
 # checksum.
 
 Kind: TypeAlias = Literal["full", "incremental"]
-"""What an export holds: the whole table, or what of it changed in a span of time."""
+"""The content of an export: the whole table, or its changes in a span of time."""
 
 _KINDS: Final[Mapping[object, Kind]] = {
     "FULL_EXPORT": "full",
@@ -238,18 +241,18 @@ _FILES: Final = "manifest-files"
 
 
 class NotAnExport(ValueError):
-    """The location holds no export that can be read; the message says what is there, or what is missing."""
+    """The location holds no export that can be read; the message names the problem."""
 
 
 class DamagedExport(ValueError):
-    """A file of an export is missing, or is not what the manifest says; the message says which, and how."""
+    """A file of an export is missing, or differs from the manifest; the message names the file and the difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file of an export: its `name` in it, how many `items` it has a line for, and the `md5` of its bytes, as base64.
+    """A file of an export: its `name` in the export, its number of lines, `items`, and the base64 `md5` of its bytes.
 
-    `path` is where it lies, seen from the place of the export. `etag` is what S3 called the file's content.
+    `path` is the file's path relative to the export. `etag` is the ETag that S3 gave the content.
     """
 
     name: str
@@ -261,9 +264,9 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export of a table: whose it is, what kind, and its data files. `open_export` makes it.
+    """An export of a table: the table, the kind, and the data files. `open_export` makes it.
 
-    `id` names it among all exports. `view` says which images an incremental one has.
+    `id` identifies the export among all exports. `view` says which images an incremental export has.
     """
 
     id: str
@@ -277,19 +280,19 @@ class Export:
 
     @property
     def location(self) -> str:
-        """Where it lies."""
+        """The location of the export."""
         return str(self.place)
 
 
 def open_export(location: Location, *, client: ExportS3Client | None = None) -> Export:
     """Read the manifests of an export and check them.
 
-    `location` is the folder that holds them, ``…/AWSDynamoDB/<ExportId>``, or a folder with one such export in it; in
-    S3 it is ``s3://bucket/…/AWSDynamoDB/<ExportId>``. Data files are found beside them, wherever the export was copied.
-    `client` is boto3's for S3; one is made if none is given.
+    `location` is the folder of the manifests, ``…/AWSDynamoDB/<ExportId>``, or a folder with one such export in it; in
+    S3 it is ``s3://bucket/…/AWSDynamoDB/<ExportId>``. Data files are found beside the manifests, wherever the export
+    was copied. `client` is boto3's for S3; by default one is made.
 
-    Fails with `NotAnExport` for what is none, for one in Amazon Ion and for one in a form that is not known, and with
-    `DamagedExport` where a manifest differs from its checksum.
+    Raises `NotAnExport` for a location without an export, for an export in Amazon Ion and for one in an unknown form,
+    and `DamagedExport` if a manifest differs from its checksum.
     """
     place = _exports_place(place_at(location, client))
     summary = _json(_checked(place, _SUMMARY), f"{_SUMMARY}.json")
@@ -324,12 +327,12 @@ def open_export(location: Location, *, client: ExportS3Client | None = None) -> 
 
 
 def digest(content: bytes) -> str:
-    """Give the MD5 checksum of some bytes, as the manifest writes it."""
+    """Return the MD5 checksum of bytes, as the manifest writes it."""
     return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def _exports_place(place: Place) -> Place:
-    """Find the one export in a place, or take the place for it."""
+    """Return the one export in a folder, or the folder itself if it is the export."""
     if place.read(f"{_SUMMARY}.json") is not None:
         return place
     for within in (place, place.within(_ROOT)):
@@ -385,9 +388,9 @@ def _name_of(key: str) -> str:
 
 
 def _check_that_all_are_listed(place: Place, files: Sequence[DataFile], kind: Kind) -> None:
-    """Check that no entry is missing in a list of files whose summary does not say how many items there are.
+    """Check that no entry is missing in a list of files whose summary does not count the items.
 
-    The data files of incremental exports lie in a folder that all exports share, and so they do not tell.
+    The data files of incremental exports lie in a folder that all exports share, so the folder proves nothing there.
     """
     if not files:
         raise DamagedExport(
@@ -418,21 +421,21 @@ def _json(content: str | bytes, name: str) -> Mapping[str, object]:
     return told
 
 
-# The lines of data files, and the records that they become.
+# The lines of data files, and the records made of them.
 #
-# A line of a full export is an item, and becomes what an insertion would have been. A line of an incremental
-# one is the last change to an item in the span, compacted of all of them: with a new image alone the item came
-# (or, where the export has new images only, came or changed), with both it changed, and with none that is new
-# it went.
+# A line of a full export is an item, and becomes the record of its insertion. A line of an incremental export is the
+# last change to an item in the span, compacted of all changes: with a new image alone the item was inserted (or, if
+# the export has new images only, inserted or modified), with both it was modified, and without a new image it was
+# removed.
 
 _PIECE: Final = 1024 * 1024
 
 
 def lines_of(export: Export, file: DataFile) -> Generator[bytes]:
-    """Give the lines of a data file, one after the other, once its checksum has been found right.
+    """Yield the lines of a data file, after its checksum has been verified.
 
-    Fails with `DamagedExport` where the file is missing, has another checksum or is no gzip, before the first line; and
-    where it has more or fewer lines than the manifest says, at the end.
+    Raises `DamagedExport` if the file is missing, has another checksum or is no gzip, before the first line; and if it
+    has more or fewer lines than the manifest says, at the end.
     """
     for path in paths_of(file):
         with export.place.local(path) as local:
@@ -460,7 +463,7 @@ def lines_of(export: Export, file: DataFile) -> Generator[bytes]:
 
 
 def _in_utf8(opened: gzip.GzipFile) -> Iterator[bytes]:
-    """Give lines in UTF-8 without a byte order mark, as DynamoDB writes them; a tool may have saved them anew."""
+    """Yield lines in UTF-8 without a byte order mark, as DynamoDB writes them; a tool may have changed it."""
     encoding = encoding_of(opened.peek(4)[:4])
     if encoding == "utf-8":
         return iter(opened)
@@ -468,9 +471,9 @@ def _in_utf8(opened: gzip.GzipFile) -> Iterator[bytes]:
 
 
 def paths_of(file: DataFile) -> Sequence[str]:
-    """Say where a data file may lie, seen from the manifest, though the export was copied from where the key says.
+    """Return the possible paths of a data file, relative to the manifest, even if the export was copied elsewhere.
 
-    Those of an incremental export are in a folder that all exports share.
+    The files of an incremental export lie in a folder that all exports share.
     """
     name = file.path.rpartition("/")[2]
     return (f"data/{name}", f"../data/{name}")
@@ -514,7 +517,7 @@ def record_of_line(
 def _change(
     export: Export, told: Mapping[str, object], keys: Sequence[str]
 ) -> tuple[str, dict[str, object]] | None:
-    """Say what happened to an item, and give the parts of the record."""
+    """Return the event name of a line, and the parts of its record."""
     if export.kind == "full":
         item = told.get("Item")
         if not is_map(item):
@@ -574,13 +577,13 @@ T = TypeVar("T")
 
 
 def records_of(export: Export, table: Table[T] | None = None) -> Iterator[Record]:
-    """Give the records of an export, file by file, one at a time.
+    """Yield the records of an export, file by file, one at a time.
 
-    Each is what a stream would have carried, but for its place in a shard. `table` says by its name whose records they
-    are, and by its model which attributes of a full export's items are keys; without marks, or without a table, a whole
-    item stands for them. A line that holds no item is a `MalformedRecord`.
+    Each is the record that a stream would have carried, but for its position in a shard. The name of `table` is the
+    table of the records, and its model says which attributes of a full export's items are keys; without marks, or
+    without a table, the whole item serves as keys. A line without an item is a `MalformedRecord`.
 
-    Fails with `DamagedExport` before the first record of a file whose checksum is wrong, and at the end of one that has
+    Raises `DamagedExport` before the first record of a file whose checksum is wrong, and at the end of a file that has
     more or fewer lines than the manifest says.
     """
     keys = () if table is None else tuple(key.name for key in table.key_attributes.attributes)
@@ -594,9 +597,9 @@ def records_of(export: Export, table: Table[T] | None = None) -> Iterator[Record
 def events_of(
     export: Export, table: Table[T]
 ) -> Iterator[Result[Event[T], Failed[Malformed | Undecodable | MissingImage]]]:
-    """Give the typed events of an export: insertions of a full one, and what the images say of an incremental one.
+    """Yield the typed events of an export: insertions for a full one; for an incremental one, the images decide.
 
-    What is no record, or does not fit the table's model, is a Failure with the record and the reason. It fails as
+    A line that is no record, or does not fit the table's model, is a Failure with the record and the reason. Raises as
     `records_of` does.
     """
     structure = structurer(table)

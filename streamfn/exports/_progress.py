@@ -1,4 +1,7 @@
-"""Progress of a replay: outcomes, the file that keeps them, and the claim on it."""
+"""Progress of a replay.
+
+In this order: outcomes, the files that keep progress, and the claim of one replay on them.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,18 @@ from streamfn._records import as_text, is_map
 from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Place, place_at
 from streamfn.sources._checkpoints import lock_file
 
-# Outcomes: what came of a replay, in rows that say no more than what identifies.
+# Outcomes of a replay, as rows with identifiers only.
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of records of a data file: how many a handler handled, or one that it did not.
+    """The outcome of records of a data file: the number that a handler handled, or one failure.
 
-    `outcome` is ``"handled"``, or the name of the reason of a failure, such as ``Refused``; `detail` says more of
-    that, without data. Of a failure, `line` counts from 1 in the file, and `event_id` is that of its record. `handler`
-    is None for a record that reached none. ``"DamagedExport"`` is a file that could not be read, with `detail` saying
-    why, and with neither handler nor line. `location` is the place in code where a failure came about, such as
-    ``app.py:12 in announce``, as far as that is known.
+    `outcome` is ``"handled"``, or the name of the reason of a failure, such as ``Refused``; `detail` describes the
+    reason, without data. For a failure, `line` counts from 1 in the file, and `event_id` is the one of its record.
+    `handler` is None for a record that reached none. ``"DamagedExport"`` is a file that could not be read, with the
+    cause in `detail`, and with neither handler nor line. `location` is the place in code where a failure arose, such
+    as ``app.py:12 in announce``, if known.
     """
 
     data_file: str
@@ -46,39 +49,38 @@ class Outcome:
     location: str | None = field(default=None, compare=False)
 
 
-# Progress: which chunks of an export's data files have been run, and what came of them.
+# Progress: the chunks of an export's data files that have run, and their outcomes.
 #
-# Each chunk is a file of its own, written once its records have been run, and before anybody is told what came
-# of them. So a replay that ends at any moment, and is begun again, repeats no more than the chunk that each of
-# its workers was at. A chunk names its lines, and the content of the data file that has them, so that it is
-# taken for no others.
+# Each chunk is a file of its own, written after its records have run and before their outcomes are reported. So a
+# replay that ends at any moment, and is started again, repeats at most the current chunk of each of its workers. A
+# chunk names its lines, and the content of its data file, so that no other lines can be mistaken for them.
 
 VERSION: Final = 1
 INTERRUPTED: Final = 2
-"""The version of a chunk with pairs that are due, which a release that reads only the first would take for done."""
+"""The version of a chunk with due pairs, which a release that reads only version 1 would take for done."""
 
 HANDLED: Final = "handled"
 
 
 class NotProgress(ValueError):
-    """The place holds other progress, a damaged one, or something else; the message says what to do."""
+    """The place holds other progress, damaged progress, or something else; the message gives advice."""
 
 
 class ProgressNotKept(RuntimeError):
-    """Progress could not be kept, as on a disk that is full; nothing more is run then."""
+    """Progress could not be kept, for example on a full disk; the replay stops."""
 
 
 Due: TypeAlias = tuple[str, int]
-"""A handler's name, and the line of a record that it has not been called with yet."""
+"""A handler's name, and the line of a record that the handler has not been called with yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Lines of a data file that have been run, from `first` to `last`.
+    """Lines of a data file that have run, from `first` to `last`.
 
-    `handlers` are those that there were. `handled` counts for each what it handled, `failures` are all others, but for
-    the pairs that are `due`: those were not started when the replay was interrupted. `ends` says that the file was read
-    to its end after these lines, and has as many as the manifest says.
+    `handlers` are the pipeline's handlers of then. `handled` counts the successes of each, `failures` are all other
+    calls, except for the pairs that are `due`: these had not started when the replay was interrupted. `ends` says that
+    the file was read to its end after these lines, and has as many as the manifest says.
     """
 
     first: int
@@ -90,17 +92,17 @@ class Chunk:
     ends: bool = False
 
     def outcomes(self, file: DataFile) -> Iterator[Outcome]:
-        """Give what came of it."""
+        """Yield the outcomes of the chunk."""
         for handler, count in self.handled.items():
             yield Outcome(file.name, handler, HANDLED, count=count)
         yield from self.failures
 
     def is_done_for(self, handlers: frozenset[str]) -> bool:
-        """Whether nothing of it is left for these handlers."""
+        """Return whether the chunk leaves no work for these handlers."""
         return not self.failures and handlers <= self.handlers and not self.is_due_for(handlers)
 
     def is_due_for(self, handlers: Collection[str]) -> bool:
-        """Whether one of these handlers has yet to be called with a record of it."""
+        """Return whether one of these handlers has yet to be called with a record of the chunk."""
         return any(handler in handlers for handler, _ in self.due)
 
 
@@ -121,18 +123,19 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class ProgressStore:
-    """Keeps chunks at a place. `progress_at` makes it; it can be pickled.
+    """Stores chunks in a folder or bucket. `progress_at` makes it; it can be pickled.
 
-    `pipeline` is the name of the pipeline whose progress it is, if that has one.
+    `pipeline` is the name of the pipeline that the progress belongs to, if it has one.
     """
 
     place: Place
     pipeline: str | None = None
 
     def chunks(self, export: Export, file: DataFile) -> list[Chunk]:
-        """Give the chunks of a data file that have been run, in their order. Fails with `NotProgress`.
+        """Return the chunks of a data file that have run, in their order. Raises `NotProgress`.
 
-        Of two that share lines, the first counts: the other is left over from a replay that died between two writes.
+        Of two chunks that share lines, the first counts: the other is left over from a replay that died between two
+        writes.
         """
         chunks: list[Chunk] = []
         for name in self.place.names(file.name):
@@ -146,7 +149,7 @@ class ProgressStore:
         return apart
 
     def keep(self, export: Export, file: DataFile, chunk: Chunk) -> None:
-        """Keep a chunk, in the place of what was kept of the same lines. Fails with `ProgressNotKept`."""
+        """Store a chunk, in place of the earlier chunk of the same lines. Raises `ProgressNotKept`."""
         told: dict[str, object] = {
             "version": INTERRUPTED if chunk.due else VERSION,
             "pipeline": self.pipeline,
@@ -213,7 +216,7 @@ def _named(first: int) -> str:
 
 
 def _is_of_this_content(told: Mapping[str, object], file: DataFile) -> bool:
-    """Whether a chunk is of a file with this content, by a checksum that both know; the count may have been mended."""
+    """Return whether a chunk belongs to this content, by a common checksum; the count may differ."""
     for kept, value in ((told.get("md5"), file.md5), (told.get("etag"), file.etag)):
         if kept is not None and value is not None:
             return kept == value
@@ -221,7 +224,7 @@ def _is_of_this_content(told: Mapping[str, object], file: DataFile) -> bool:
 
 
 def _chunk(told: Mapping[str, object], file: DataFile) -> Chunk | None:
-    """Read what was written of a chunk; None if it cannot have been written so."""
+    """Parse a stored chunk; None if the content is invalid."""
     first, last = told.get("first"), told.get("last")
     handlers, handled, due = told.get("handlers"), told.get("handled"), told.get("due", ())
     failures = told.get("failures")
@@ -229,7 +232,7 @@ def _chunk(told: Mapping[str, object], file: DataFile) -> Chunk | None:
         return None
     if not (_is_list(handlers) and is_map(handled) and _is_list(due) and _is_list(failures)):
         return None
-    # Those of an earlier release know no places.
+    # Chunks of an earlier release have no locations.
     locations = told.get("locations", [None] * len(failures))
     if not _is_list(locations) or len(locations) != len(failures):
         return None
@@ -301,13 +304,12 @@ def _object(content: bytes) -> Mapping[str, object]:
     return told if is_map(told) else {}
 
 
-# Claims: one replay at a time has a progress, and a replay that dies does not keep the progress from the next
-# one.
+# Claims: one replay at a time uses a progress, and a replay that dies does not block the next one.
 #
-# In a folder the claim is a lock of the operating system, which ends with the processes that hold the lock. In
-# a bucket the claim is a lease: an object that the replay renews, with conditional writes ("How to prevent
-# object overwrites with conditional writes", Amazon S3 User Guide). A lease that nobody has renewed for a
-# minute, by the clock of S3, is free.
+# In a folder the claim is a lock of the operating system, which ends with the processes that hold the lock. In a
+# bucket the claim is a lease: an object that the replay renews, with conditional writes ("How to prevent object
+# overwrites with conditional writes", Amazon S3 User Guide). A lease that has not been renewed for a minute, by the
+# clock of S3, is free.
 
 _LOCK: Final = "replay.lock"
 """The name of the file that is locked, and of the object that is a lease."""
@@ -315,10 +317,10 @@ _LOCK: Final = "replay.lock"
 _FORMAT: Final = "streamfn lease of a replay"
 
 LEASE: Final = 60.0
-"""How long a lease lasts that nobody renews, in seconds."""
+"""The lifetime of a lease without renewal, in seconds."""
 
 RENEWAL: Final = 15.0
-"""How often a lease is renewed, in seconds."""
+"""The time between two renewals of a lease, in seconds."""
 
 RENEWER: Final = "streamfn-replay-lease"
 """The name of the thread that renews a lease."""
@@ -327,39 +329,39 @@ _REFUSED: Final = frozenset({"409", "412", "ConditionalRequestConflict", "NoSuch
 """The codes for a condition that does not hold ("Error responses", Amazon S3 API Reference)."""
 
 _UNKNOWN: Final = frozenset({"501", "NotImplemented"})
-"""The codes of a service like S3 that has no conditional writes."""
+"""The codes of a service like S3 without conditional writes."""
 
 
 class ProgressInUse(RuntimeError):
-    """Another replay has the progress; nothing has been run, or nothing more is. The message says what to do."""
+    """Another replay uses the progress; nothing has run, or nothing more runs. The message gives advice."""
 
 
 class Claim(Protocol):
-    """A claim of a progress, for as long as a replay lasts."""
+    """The claim on a progress, for as long as a replay lasts."""
 
     def lost(self) -> bool:
-        """Whether another replay may have the progress by now."""
+        """Return whether another replay may use the progress by now."""
         ...
 
     def for_workers(self) -> object:
-        """Give what goes to a process that is begun, if anything: the claim lasts while one such process lives."""
+        """Return an object for each worker process, if any: the claim lasts while one such process lives."""
         ...
 
 
 @contextmanager
 def claimed(place: Place) -> Generator[Claim]:
-    """Claim the progress at a place for as long as the block lasts.
+    """Claim the progress in a folder or bucket for as long as the block lasts.
 
-    Where the file system, or a service like S3, has neither locks nor conditional writes, nothing is claimed. Raises
-    `ProgressInUse` where another replay has the progress, Misuse for a boto3 that knows no conditional writes, and what
-    the file system or boto3 raises.
+    If the file system, or a service like S3, has neither locks nor conditional writes, nothing is claimed. Raises
+    `ProgressInUse` if another replay uses the progress, Misuse for a boto3 without conditional writes, and the
+    exceptions of the file system and of boto3.
     """
     with _claimed_folder(place) if isinstance(place, Folder) else _leased(place) as claim:
         yield claim
 
 
 def check_claim(claim: Claim, place: Place) -> None:
-    """Raise `ProgressInUse` for a claim that was lost."""
+    """Raise `ProgressInUse` for a lost claim."""
     if claim.lost():
         raise ProgressInUse(
             f"the claim of the progress at {place} could not be renewed for a minute: look whether another replay has "
@@ -388,30 +390,29 @@ class _Lock:
     """A claim by a lock of the operating system, which cannot be lost."""
 
     def __init__(self, descriptor: int | None) -> None:
-        """Take the descriptor of the file that is locked, if it is."""
+        """Store the descriptor of the locked file, or None."""
         self._descriptor = descriptor
 
     def lost(self) -> bool:
-        """Say that it is not."""
+        """Return False."""
         return False
 
     def for_workers(self) -> object:
-        """Give the descriptor: a worker may live on for a moment when the process that has begun it is killed."""
-        if self._descriptor is None or sys.platform == "win32":  # where locks are a process's own
+        """Return the descriptor: a worker may outlive, for a moment, the killed process that started it."""
+        if self._descriptor is None or sys.platform == "win32":  # locks of Windows belong to one process
             return None
         return Inherited(self._descriptor)
 
 
 class Inherited:
-    """A descriptor that a process has of the one that began it."""
+    """A descriptor inherited from the parent process."""
 
     def __init__(self, descriptor: int) -> None:
-        """Take the descriptor."""
         self.descriptor = descriptor
 
     @override
     def __reduce__(self) -> tuple[object, ...]:
-        """Have the descriptor go with the process that is being begun."""
+        """Pass the descriptor on to the process that is being started."""
         from multiprocessing.reduction import DupFd
 
         return inherit, (DupFd(self.descriptor),)
@@ -419,12 +420,12 @@ class Inherited:
 
 class _Detachable(Protocol):
     def detach(self) -> int:
-        """Give the descriptor."""
+        """Return the descriptor."""
         ...
 
 
 def inherit(sent: _Detachable) -> Inherited:
-    """Take a descriptor in the process that has been begun, and leave it to none that this one begins."""
+    """Receive a descriptor in the new process, and do not pass it on to processes that this one starts."""
     descriptor = sent.detach()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 (it takes no keywords)
     return Inherited(descriptor)
@@ -449,7 +450,7 @@ def _leased(bucket: Bucket) -> Generator[Claim]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A lease as it was found: who wrote it, whether it can be taken, and its ETag."""
+    """A lease as read: its writer, whether it is free, and its ETag."""
 
     etag: str
     token: object
@@ -457,10 +458,9 @@ class _Found:
 
 
 class _Lease:
-    """An object that says who has the progress, and that is renewed while the replay lasts."""
+    """The object that says which replay uses the progress, renewed while the replay lasts."""
 
     def __init__(self, bucket: Bucket) -> None:
-        """Begin without it."""
         self._bucket = bucket
         self._key = bucket.key_of(_LOCK)
         self._token = uuid4().hex
@@ -470,7 +470,7 @@ class _Lease:
         self._refused = False
 
     def take(self) -> bool:
-        """Take the lease; False where the service has no conditional writes. Raises as `claimed` does."""
+        """Acquire the lease; return False if the service has no conditional writes. Raises as `claimed` does."""
         try:
             if self._put() or ((found := self._found()) is not None and self._takes_over(found)):
                 return True
@@ -489,21 +489,21 @@ class _Lease:
         )
 
     def lost(self) -> bool:
-        """Whether another replay has taken it, or could have: nobody has renewed it in time."""
+        """Return whether another replay has the lease, or could have it: it was not renewed in time."""
         return self._refused or _now() - self._renewed > LEASE
 
     def for_workers(self) -> object:
-        """Give nothing: the lease outlasts this process."""
+        """Return None: the lease outlasts this process."""
         return None
 
     def keep(self, over: threading.Event) -> None:
-        """Renew it until that is over, or another replay has it; S3 may fail to answer while the lease lasts."""
+        """Renew the lease until `over` is set, or another replay has it; S3 may fail while the lease lasts."""
         while not self._refused and not over.wait(RENEWAL):
             with suppress(Exception):
                 self.renew()
 
     def renew(self) -> None:
-        """Renew it once. Raises what boto3 raises, but for the condition."""
+        """Renew the lease once. Raises the exceptions of boto3, except for the condition."""
         if self._put(self._etag):
             return
         found = self._found()
@@ -513,7 +513,7 @@ class _Lease:
             self._etag = found.etag
 
     def release(self) -> None:
-        """Let another replay have it at once; if S3 does not answer, it is free after a minute."""
+        """Free the lease at once; if S3 does not answer, the lease is free after a minute."""
         if not self.lost():
             with suppress(Exception):
                 self._put(self._etag, held=False)
@@ -525,7 +525,7 @@ class _Lease:
         return found.is_free and self._put(found.etag)
 
     def _put(self, etag: str | None = None, *, held: bool = True) -> bool:
-        """Write it if it is not there, or has this ETag; False if that is not so."""
+        """Write the lease if it is missing, or has this ETag; return False otherwise."""
         began = _now()
         self._write += 1  # no two writes have the same ETag
         told = {"format": _FORMAT, "token": self._token, "write": self._write, "held": held}
@@ -559,16 +559,16 @@ class _Lease:
 
 
 def _now() -> float:
-    """Give the seconds of a clock that goes on while the machine sleeps, as that of S3 does.
+    """Return the seconds of a clock that runs while the machine sleeps, as the clock of S3 does.
 
-    Of Linux that is CLOCK_BOOTTIME, and of macOS CLOCK_MONOTONIC; `time.monotonic` stands still on both.
+    On Linux this is CLOCK_BOOTTIME, and on macOS CLOCK_MONOTONIC; `time.monotonic` stands still on both.
     """
     clock: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _age(answer: ExportGetObjectOutput) -> float:
-    """Say for how long an object has been there, by the clock of S3, in seconds; 0 if that is not told."""
+    """Return the age of an object, by the clock of S3, in seconds; 0 if the answer has no times."""
     written = answer.get("LastModified")
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     if written is None or date is None:

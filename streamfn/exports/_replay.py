@@ -1,4 +1,7 @@
-"""`replay`: worker processes, tallies and the result."""
+"""`replay` on this machine.
+
+In this order: worker processes, and the replay with its counts and its result.
+"""
 
 from __future__ import annotations
 
@@ -37,24 +40,23 @@ from streamfn.exports._progress import (
 )
 from streamfn.exports._running import CHUNK, chunks_of
 
-# Workers: processes that run a pipeline on one data file after the other, so that all cores have something to
-# do.
+# Workers: processes that run a pipeline on one data file after the other, so that all cores are used.
 #
-# They are started afresh and not forked, import the pipeline by its name, and tell of each chunk. One that dies
-# takes the file that it was at with it, until the next replay; the others go on, and another takes its place.
+# Processes are spawned and not forked, import the pipeline by its name, and report each chunk. A worker that dies
+# leaves its current file unfinished until the next replay; the others go on, and a new worker replaces it.
 
 _SPAWN: Final = get_context("spawn")
 
 _PATIENCE: Final = 5.0
-"""How long a worker that is interrupted may take to keep what it has done, in seconds."""
+"""The time that an interrupted worker has to store its progress, in seconds."""
 
 _ATTEMPTS: Final = 3
-"""How many processes in a row may be killed before they could begin."""
+"""The number of processes in a row that may be killed before they start work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What all workers do: run this pipeline on files of this export."""
+    """The job of all workers: run this pipeline on files of this export."""
 
     export: Export
     pipeline: str
@@ -65,7 +67,7 @@ class Work:
     def run(
         self, file: DataFile, process: Pipeline[object, object], stop: Callable[[], bool]
     ) -> Iterator[Chunk | Gap]:
-        """Run a file, and give its chunks and gaps. Fails as `chunks_of` does."""
+        """Run a file, and yield its chunks and gaps. Raises as `chunks_of` does."""
         return chunks_of(
             self.export,
             file,
@@ -88,10 +90,10 @@ class Unfinished:
 
 
 LISTENER: Final = "streamfn-replay-listener"
-"""The name of the thread of a worker that waits for the word to stop, and ends with it."""
+"""The name of the thread in which a worker waits for the signal to stop."""
 
 News = Chunk | Gap | Unfinished | None
-"""The news of a worker: of lines, of a file that it could not finish, or that it is ready for the next one."""
+"""A message of a worker: lines, a file that could not be finished, or None if the worker is ready for the next file."""
 
 
 def run_files(
@@ -102,15 +104,15 @@ def run_files(
     stopped: Callable[[], bool],
     claim: object = None,
 ) -> None:
-    """Run files in so many processes, and tell of each chunk; once it is stopped, workers end with their chunks.
+    """Run files in this many processes, and report each chunk; once stopped, workers end with their chunks.
 
-    `claim` is what a process has to have for as long as it lives.
+    `claim` is an object that each process must hold for as long as it lives.
     """
     _Workers(work, claim, deque(files), tell).run(min(processes, len(files)), stopped)
 
 
 class _Workers:
-    """The processes, and the files that no process has begun."""
+    """The processes, and the files that no process has started."""
 
     def __init__(
         self,
@@ -119,7 +121,6 @@ class _Workers:
         due: deque[DataFile],
         tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
     ) -> None:
-        """Begin without a process."""
         self._work = work
         self._claim = claim
         self._due = due
@@ -149,14 +150,14 @@ class _Workers:
         self._workers.append(_Worker(self._work, self._claim))
 
     def _replace(self, worker: _Worker) -> None:
-        """Begin another process for one that has ended before its time, unless none can begin."""
+        """Start another process in place of one that ended early, unless none can start."""
         self._workers.remove(worker)
         self._in_vain = 0 if worker.has_begun else self._in_vain + 1
         if self._in_vain > _ATTEMPTS:
             raise Misuse(
                 "processes are killed before they can begin: see to it that there is memory for them"
             )
-        if self._due:  # or it would have taken the next file
+        if self._due:  # or this process would have taken the next file
             self._begin()
 
     def _tell(self, file: DataFile, news: Chunk | Gap | Unfinished) -> None:
@@ -165,21 +166,20 @@ class _Workers:
         self._tell_on(file, news)
 
     def _stop(self) -> None:
-        """Have processes end with what they are at."""
+        """Let processes end with their current chunk."""
         self._due.clear()
         for worker in self._workers:
             worker.stop()
 
 
 class _Worker:
-    """A process, and the file that it is at.
+    """A process, and its current file.
 
-    The process is told to stop by the end of a pipe, as it is when this process is killed: no lock is shared, with
-    which a process could die.
+    The process stops at the end of a pipe, which ends also if this process is killed: the two share no lock that a
+    dead process could hold.
     """
 
     def __init__(self, work: Work, claim: object) -> None:
-        """Start it."""
         self.file: DataFile | None = None
         self.has_begun = False
         self.connection, theirs = _SPAWN.Pipe()
@@ -193,16 +193,16 @@ class _Worker:
         stop.close()
 
     def stop(self) -> None:
-        """Have it start nothing more."""
+        """Let the process start nothing more."""
         self._is_stopped = True
         self._until_stopped.close()
 
     def goes_on(
         self, due: deque[DataFile], tell: Callable[[DataFile, Chunk | Gap | Unfinished], None]
     ) -> bool:
-        """Hear what it has to tell, and give it the next file when it is ready; False once it has ended."""
+        """Receive a message, and send the next file to a ready process; return False once the process has ended."""
         try:
-            news = cast("News", self.connection.recv())  # what `_work` sends
+            news = cast("News", self.connection.recv())  # the messages of `_work`
         except (EOFError, OSError):
             self._process.join()
             self._end_without_news(tell)
@@ -228,12 +228,12 @@ class _Worker:
             ) from None
 
     def interrupt(self) -> None:
-        """Have it end at once, and keep what it has done."""
+        """Let the process end at once, and keep its progress."""
         self.stop()
         self._process.terminate()
 
     def end(self) -> None:
-        """Wait until it has ended, and no longer than it may take."""
+        """Wait until the process has ended, but at most the allowed time."""
         self._process.join(_PATIENCE)
         self._process.kill()
         self._process.join()
@@ -241,14 +241,14 @@ class _Worker:
 
 
 class Wire(Protocol):
-    """One end of what two processes talk over."""
+    """One end of the connection between two processes."""
 
     def send(self, told: object, /) -> None:
-        """Tell something."""
+        """Send a message."""
         ...
 
     def recv(self) -> object:
-        """Hear something, when it comes."""
+        """Wait for a message and return it."""
         ...
 
 
@@ -256,9 +256,9 @@ def _work(
     connection: Wire,
     work: Work,
     stop: Connection,
-    claim: object = None,  # noqa: ARG001 (to have it is all: what it holds is let go when the process ends)
+    claim: object = None,  # noqa: ARG001 (the process only holds it: its end releases the claim)
 ) -> None:
-    """Do the work of a process, until there is no more, or nobody to give it."""
+    """Do the work of a worker process, until there is no more, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who began the replay says when to end
     before = signal.signal(signal.SIGTERM, interrupts(stop))
     over, until_over = _SPAWN.Pipe(duplex=False)
@@ -276,10 +276,10 @@ def _work(
 
 
 def interrupts(stop: Connection) -> Callable[[int, FrameType | None], None]:
-    """Make the handler of SIGTERM: who began the replay ends this process at once with it, and what is done is kept.
+    """Return the handler of SIGTERM: the parent ends this process at once, and the progress is kept.
 
-    That one closes the pipe first. Else the signal went to all processes, as a service manager sends it: a first one
-    lets handlers end, and this process hears by the pipe that no other is to start.
+    The parent closes the pipe first. If the pipe is open, the signal went to all processes, as a service manager sends
+    it: the first signal lets handlers end, and the pipe tells this process that no other call may start.
     """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -290,7 +290,7 @@ def interrupts(stop: Connection) -> Callable[[int, FrameType | None], None]:
 
 
 def _listen(stop: Connection, stopped: threading.Event, over: Connection) -> None:
-    """Pass on that this worker is to stop, or that the process which began it is gone: both end the pipe."""
+    """Stop this worker if the pipe ends: the parent asks for this, or is gone."""
     if stop in wait([stop, over]):
         stopped.set()
 
@@ -298,32 +298,32 @@ def _listen(stop: Connection, stopped: threading.Event, over: Connection) -> Non
 def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
     process = load_pipeline(work.pipeline)
     connection.send(None)
-    while (file := cast("DataFile | None", connection.recv())) is not None:  # what `takes` sends
+    while (file := cast("DataFile | None", connection.recv())) is not None:  # the messages of `takes`
         try:
             for chunk in work.run(file, process, stop):
                 connection.send(chunk)
-        except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
+        except Exception as error:  # noqa: BLE001 (other files can still run)
             connection.send(unfinished(file, error))
         connection.send(None)
 
 
 def unfinished(file: DataFile, error: Exception) -> Unfinished:
-    """Say that a file was not run to its end; where progress cannot be kept, nothing else is run that would be lost."""
+    """Describe a file that was not run to its end; a lost progress ends the whole replay."""
     return Unfinished(file.name, problem_of(error), isinstance(error, ProgressNotKept))
 
 
 def problem_of(error: Exception) -> str:
-    """Say what went wrong, with the text of what is made here, and else with the name alone."""
+    """Describe an error: with its text if this library wrote it, and otherwise by its name alone."""
     told = isinstance(error, DamagedExport | NotProgress | ProgressNotKept | Misuse)
     return str(error) if told else error_name(error)
 
 
-# Replays: a pipeline run on all that an export holds, on this machine.
+# Replays: a pipeline run on a whole export, on this machine.
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a replay has come: lines and files that are done, of all that there are."""
+    """The progress of a replay: finished lines and files, and their totals."""
 
     lines: int
     all_lines: int
@@ -333,12 +333,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of a replay, with all that was done in earlier runs.
+    """The result of a replay, including all earlier runs.
 
-    `handled` counts for each handler, and `failed` for each handler (None for a record that reached none) and name of a
-    reason. `unfinished` are the files that could not be run to their end, each with the reason. `interrupted` says that
-    it was asked to end before. `progress_missing` are the files of whose progress a part was gone, each with the lines,
-    which have been run again.
+    `handled` counts for each handler, and `failed` for each handler (None for a record that reached none) and name of
+    a reason. `unfinished` maps files that could not run to their end to the reason. `interrupted` says that the replay
+    was stopped before its end. `progress_missing` maps files with a gap in their progress to the lines, which have run
+    again.
     """
 
     export: Export
@@ -355,9 +355,9 @@ class Replay:
         return not (self.failed or self.unfinished or self.interrupted)
 
     def failures(self) -> Iterator[Outcome]:
-        """Give each failure, from what is kept as progress, however many there are.
+        """Yield each failure, from the stored progress.
 
-        Progress that cannot be read tells of none; its file is `unfinished`.
+        Unreadable progress yields none; its file is `unfinished`.
         """
         for file in self.export.files:
             with suppress(NotProgress):
@@ -367,7 +367,7 @@ class Replay:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts what is told."""
+    """Counts the messages of workers."""
 
     export: Export
     on_progress: Callable[[Progress], None]
@@ -379,7 +379,7 @@ class _Tally:
     due: int = 0
 
     def tell(self, file: DataFile, news: Chunk | Gap | Unfinished) -> None:
-        """Count a chunk, or note what is wrong with a file."""
+        """Count a chunk, or store the problem of a file."""
         if isinstance(news, Unfinished):
             self.unfinished[news.name] = news.problem
         elif isinstance(news, Gap):
@@ -392,13 +392,13 @@ class _Tally:
         self.on_progress(self.progress())
 
     def progress(self) -> Progress:
-        """Say how far it has come."""
+        """Return how far it has come."""
         files = self.export.files
         done = sum(1 for file in files if self.lines[file.name] >= file.items)
         return Progress(self.lines.total(), self.export.item_count, done, len(files))
 
     def note_what_is_left(self) -> None:
-        """Note the files that have lines of which nothing was told, if nothing else says why."""
+        """Record the files with lines that no message covers, if there is no other reason for them."""
         for file in self.export.files:
             if self.lines[file.name] < file.items:
                 told = f"{self.lines[file.name]:,} of its {file.items:,} lines were run"
@@ -417,33 +417,32 @@ def replay(
     on_interrupt: Callable[[], None] = lambda: None,
     client: ExportS3Client | None = None,
 ) -> Replay:
-    """Run a pipeline on all that an export holds, each handler on the records that it wants.
+    """Run a pipeline on a whole export, each handler on the records that it wants.
 
-    `location` is that of the export; see `open_export`. `pipeline` is named as ``"app:process"`` for its module and
-    name, so that processes can import it: as many as there are cores, or `processes`. A pipeline itself runs in this
-    process. Each data file is run by one process, in its order; its records are independent, since an export has one
+    `location` is the location of the export; see `open_export`. `pipeline` is a name such as ``"app:process"``, module
+    and variable, so that processes can import it: as many as there are cores, or `processes`. A pipeline object runs
+    in this process. One process runs each data file, in its order; records are independent, because an export has one
     state of each item.
 
-    `progress` is where it is kept what has been run, a folder or ``s3://bucket/prefix``; by default that is a folder
-    beside the manifest, named after the pipeline. Run again with the same, it goes on where it ended, and runs again
-    what failed, for the handlers that failed. A failure that nobody wants to run any more, because a pattern, a
-    `where`, a kind of change or the table's name is another one, stays open as ``"Unwanted"``, and one of a handler
-    that is no longer there stays as it is. What a process was at when it died, up to `chunk` lines, is repeated.
+    `progress` is the place of the progress, a folder or ``s3://bucket/prefix``; by default a folder beside the
+    manifest, named after the pipeline. A second run with the same progress goes on where the first ended, and runs
+    failures again, for the handlers that failed. A failure that no handler wants any more, because a pattern, a
+    `where`, an event name or the table's name has changed, stays open as ``"Unwanted"``, and a failure of a handler
+    that no longer exists stays unchanged. A process that dies leaves at most `chunk` lines to be repeated.
 
-    `table_name` is the name under which the pipeline knows the table, if the export is of a copy. `on_progress` is told
-    how far it has come, after each chunk.
+    `table_name` is the name of the table in the pipeline, if the export is of a copy. `on_progress` is called with the
+    progress after each chunk.
 
-    SIGINT (Ctrl-C) and SIGTERM end it: `on_interrupt` is called at once, handlers that run come to their end, and no
-    other starts. A second signal ends it at once, with a KeyboardInterrupt, and what a handler was at then is repeated.
-    In both cases, what has been done is kept.
+    SIGINT (Ctrl-C) and SIGTERM end the replay: `on_interrupt` is called at once, running handlers finish, and no other
+    starts. A second signal ends the replay at once, with a KeyboardInterrupt, and repeats later the records of the
+    running handlers. In both cases, the progress is kept.
 
-    One replay at a time has a progress. In a folder a lock says so, which ends with the processes of the replay,
-    however those end; in a bucket an object that is renewed, and that is free a minute after the replay has died.
+    One replay at a time uses a progress. In a folder a lock ensures this, which ends with the processes of the replay;
+    in a bucket an object that is renewed, and that is free a minute after the replay has died.
 
-    Fails with `NotAnExport` and `DamagedExport`, with `ProgressInUse` before anything is run where another replay has
-    the progress (and afterwards where another one may have taken it, since S3 could not be reached for a minute), with
-    `Misuse` for a name that leads to no pipeline, and with what the file system or boto3 raises for the manifests and
-    the claim.
+    Raises `NotAnExport` and `DamagedExport`; `ProgressInUse` before any call if another replay uses the progress (and
+    afterwards if another one may have taken it, because S3 was out of reach for a minute); `Misuse` for a name without
+    a pipeline; and the exceptions of the file system or boto3 for the manifests and the claim.
     """
     if chunk < 1 or (processes is not None and processes < 1):
         raise Misuse(f"chunk={chunk} and processes={processes} should be 1 or more")
@@ -499,7 +498,7 @@ def _run_here(
         try:
             for each in work.run(file, process, stop):
                 tell(file, each)
-        except Exception as error:  # noqa: BLE001 (whatever it is, other files can be run)
+        except Exception as error:  # noqa: BLE001 (other files can still run)
             news = unfinished(file, error)
             tell(file, news)
             if news.ends:
@@ -507,5 +506,5 @@ def _run_here(
 
 
 def _either(stopped: Event, claim: Claim) -> Callable[[], bool]:
-    """Say whether to stop: it was asked for, or another replay may run."""
+    """Return whether to stop: a signal asked for this, or another replay may run."""
     return lambda: stopped.is_set() or claim.lost()

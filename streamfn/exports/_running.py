@@ -1,4 +1,4 @@
-"""Running the handlers of a pipeline on a data file, chunk by chunk, and none of them twice on what it has done."""
+"""The run of a pipeline on one data file, chunk by chunk; no handler runs twice on a record it has handled."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from streamfn.exports._export import DamagedExport, DataFile, Export, event_id_o
 from streamfn.exports._progress import Chunk, Due, Gap, Outcome, ProgressStore
 
 CHUNK: Final = 10_000
-"""How many lines are run before their progress is kept, unless something else is asked for."""
+"""The default number of lines after which progress is stored."""
 
 BATCH: Final = 1_000
-"""How many records are run at a time, and then forgotten: the more, the longer takes the collection of garbage."""
+"""The number of records that run at a time, and are then released: with more of them, garbage collection takes longer.
+"""
 
 _AT_ONCE: Final = 100
-"""How many lines are read before records are made of them."""
+"""The number of lines that are read before records are made of them."""
 
 MISSING: Final = "ProgressMissing"
 """The outcome of lines whose progress is gone."""
@@ -46,17 +47,17 @@ def replay_file(
     chunk: int = CHUNK,
     stop: Callable[[], bool] = bool,
 ) -> Iterator[Outcome]:
-    """Run a pipeline on a data file, and give what came of it, chunk by chunk.
+    """Run a pipeline on a data file, and yield the outcomes, chunk by chunk.
 
-    What was run before and is kept as progress is not run again, and given all the same; what failed then is run
-    again, for the handlers that failed, and so is all of it for handlers that were not there then. A failure that
-    nobody wants to run any more stays, as ``"Unwanted"``. `table_name` is that under which the pipeline knows the
-    table, where it is another one than the export's. Between chunks, `stop` is asked whether to end.
+    Chunks that progress keeps do not run again, but their outcomes are yielded as well; failures run again, for the
+    handlers that failed, and all records run for handlers that are new. A failure that no handler wants any more
+    stays, as ``"Unwanted"``. `table_name` is the name of the table in the pipeline, if it differs from the export's.
+    Between chunks, `stop` is asked whether to end.
 
-    A damaged file gives an outcome that says so; of one whose checksum is wrong nothing is run. Lines whose progress is
-    gone, though later lines have some, give an outcome, ``"ProgressMissing"``, and are run again. Nothing keeps two
-    calls from running one file at the same time: whoever calls this sees to that. Fails with `NotProgress` and
-    `ProgressNotKept`, and with what the places raise.
+    A damaged file yields an outcome with the cause; if its checksum is wrong, no record runs. Lines whose progress is
+    gone, although later lines have some, yield an outcome, ``"ProgressMissing"``, and run again. The caller makes sure
+    that no two calls run one file at the same time. Raises `NotProgress` and `ProgressNotKept`, and the exceptions of
+    the storage.
     """
     try:
         for run in chunks_of(export, file, process, progress, table_name=table_name, chunk=chunk, stop=stop):
@@ -79,10 +80,10 @@ def chunks_of(
     stop: Callable[[], bool],
     barred: Callable[[], bool] = bool,
 ) -> Iterator[Chunk | Gap]:
-    """Do the same, and give the chunks themselves, and first the gaps between them. Fails with `DamagedExport` besides.
+    """Run a file like `replay_file`, but yield the chunks themselves, after the gaps. Raises `DamagedExport` as well.
 
-    Before each call of a handler, `barred` is asked whether nothing more may start. What has not started then is kept
-    as due. So it is if a handler is interrupted by a KeyboardInterrupt, which is raised again.
+    Before each call of a handler, `barred` is asked whether no more calls may start. Calls that have not started then
+    are stored as due. A KeyboardInterrupt in a handler has the same effect, and is raised again.
     """
     handlers = frozenset(handler_names(process.routes))
     name = export.table_name if table_name is None else table_name
@@ -123,15 +124,15 @@ def _skipped(before: Chunk, lines: _Lines, progress: ProgressStore, make: _Recor
 def _run_and_kept(
     running: _Run, process: Pipeline[object, object], lines: _Lines, last: int, progress: ProgressStore
 ) -> Chunk | None:
-    """Run the lines of a chunk up to the last one, and keep what came of it; None where nothing was run."""
+    """Run the lines of a chunk up to the last one, and store the outcome; None if no line ran."""
     export, file = running.make.export, running.make.file
     try:
         running.run(process, lines, last)
-        if not (parts := running.parts()):  # the file is damaged, or nothing may start any more
+        if not (parts := running.parts()):  # the file is damaged, or no call may start any more
             return None
         run, *rest = parts
         run = replace(run, ends=_ends(run, file, lines))
-        # The last one first: only the first part takes the place of what was known of the chunk.
+        # The last part first: only the first part replaces the chunk's earlier progress.
         for part in (*rest, run):
             progress.keep(export, file, part)
     except BaseException:
@@ -142,7 +143,7 @@ def _run_and_kept(
 
 
 def _ends(run: Chunk, file: DataFile, lines: _Lines) -> bool:
-    """Whether a chunk is the last one of a file that has as many lines as the manifest says."""
+    """Return whether a chunk is the last one of a file that has as many lines as the manifest says."""
     return run.last >= file.items and lines.end() is None
 
 
@@ -156,12 +157,12 @@ def _gaps(known: Sequence[Chunk]) -> Iterator[Gap]:
 
 
 def cover(known: Sequence[Chunk], file: DataFile) -> bool:
-    """Whether chunks have all lines of a file."""
+    """Return whether chunks have all lines of a file."""
     return sum(each.last - each.first + 1 for each in known) == file.items
 
 
 def _stretches(known: Sequence[Chunk], file: DataFile, chunk: int) -> Iterator[tuple[Chunk | None, int, int]]:
-    """Give the chunks that were run, and those that are to come, each with its first line and its last."""
+    """Yield the chunks that ran, and the new ones, each with its first and its last line."""
     first = 1
     for each in known:
         yield from _new(first, each.first - 1, chunk)
@@ -175,19 +176,18 @@ def _new(first: int, last: int, chunk: int) -> Iterator[tuple[None, int, int]]:
 
 
 class _Lines:
-    """The lines of a data file. What is wrong with it is told when the lines before that have been taken.
+    """The lines of a data file. A problem of the file is reported after the lines before it.
 
-    `number` is that of the last line that was taken.
+    `number` is the number of the last line that was taken.
     """
 
     def __init__(self, lines: Generator[bytes]) -> None:
-        """Begin with the first line."""
         self._lines = lines
         self._problem: DamagedExport | None = None
         self.number: int = 0
 
     def take(self, count: int) -> list[bytes]:
-        """Take so many lines, or fewer where there are no more."""
+        """Return this many lines, or fewer at the end of the file."""
         taken: list[bytes] = []
         try:
             taken.extend(islice(self._lines, count))
@@ -197,12 +197,12 @@ class _Lines:
         return taken
 
     def skip(self, count: int) -> None:
-        """Leave so many lines out."""
+        """Skip this many lines."""
         while count > 0 and (taken := len(self.take(min(count, _AT_ONCE)))):
             count -= taken
 
     def end(self) -> DamagedExport | None:
-        """Read to the end of the file, and say what is wrong with it."""
+        """Read to the end of the file, and return its problem, if any."""
         while self._problem is None and self.take(_AT_ONCE):
             pass
         return self._problem
@@ -210,7 +210,7 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class _RecordMaker:
-    """Makes records of lines."""
+    """Makes records from lines."""
 
     export: Export
     file: DataFile
@@ -230,9 +230,9 @@ def _keys(process: Pipeline[object, object], table_name: str) -> tuple[str, ...]
 
 
 class _Run:
-    """Runs the lines of a chunk, batch by batch, and adds what comes of them to what was known of it `before`.
+    """Runs the lines of a chunk, batch by batch, and adds the outcomes to the progress `before`.
 
-    `line` is the last line that has been run.
+    `line` is the last line that has run.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class _Run:
         handlers: frozenset[str],
         barred: Callable[[], bool],
     ) -> None:
-        """Begin before the first line; of a new chunk nothing is known before."""
+        """Start before the first line; a new chunk has no progress."""
         self.line: int = first - 1
         self.make = make
         self._is_new = before is None
@@ -255,7 +255,7 @@ class _Run:
         self._due: list[Due] = []
         self._failed_before: frozenset[Pair] = frozenset(map(_pair_of, self._before.failures))
         self._due_before = frozenset[Pair](self._before.due)
-        # Of those pairs: what has a Result now, what could not start, and what `where` has refused.
+        # The pairs of this run: those with a Result now, those that could not start, and those that `where` refused.
         self._answered: set[Pair] = set()
         self._waiting: set[Pair] = set()
         self._refused: set[Pair] = set()
@@ -287,7 +287,7 @@ class _Run:
             self.line = lines.number
 
     def parts(self) -> list[Chunk]:
-        """Give the chunk as far as it has been run, and the rest of one that was run before; none if nothing was."""
+        """Return the chunk as far as it has run, and the rest of an earlier chunk; an empty list if no line ran."""
         before = self._before
         if self.line < before.first:
             return []
@@ -314,7 +314,7 @@ class _Run:
         return [run, rest]
 
     def _take(self, results: Iterable[Result[Handled[object], Failed[object]]], policy: _Recorder) -> None:
-        """Take the Results of a batch."""
+        """Add the Results of a batch."""
         for result in results:
             if isinstance(result, Failure):
                 failed = result.failure()
@@ -325,7 +325,7 @@ class _Run:
         self._refused |= {(task.name, _line_of(task.record)) for task in policy.refused}
 
     def _take_what_is_known(self, policy: _Recorder) -> None:
-        """Take what came of the tasks of a batch before it was interrupted; all others are due."""
+        """Add the results that are known of an interrupted batch; all other calls are due."""
         for task in policy.succeeded_tasks:
             self._succeed(task.name, task.record)
         for task, reason in policy.failed_tasks:
@@ -349,7 +349,7 @@ class _Run:
         self._answered.add((handler, line))
         named = [handler]
         if handler is None and not self._is_new and (None, line) not in self._failed_before:
-            # Others have run on the record: it is open for those that came later, and for no other.
+            # Others have run on the record: it is open for handlers that came later, and for no other.
             named = [*sorted(self._handlers - self._before.handlers)]
         outcome = Outcome(
             self.make.file.name,
@@ -371,29 +371,29 @@ class _Run:
             self._due.append(pair)
 
     def _still_failed(self, failure: Outcome) -> Outcome | None:
-        """Say what is left of a failure that was known: nothing, itself, or that nobody wants it."""
+        """Return the rest of an earlier failure: None, the failure itself, or an unwanted one."""
         handler, line = pair = _pair_of(failure)
         if line > self.line or pair in self._answered:
             return None
-        if handler is None:  # its record reaches handlers now, and they have answered, or do not want it
+        if handler is None:  # its record reaches handlers now: they have answered, or do not want it
             return None
         if handler not in self._handlers or pair in self._waiting or failure.outcome == Unwanted.__name__:
             return failure
         return self._unwanted((handler, line), ": ".join(filter(None, (failure.outcome, failure.detail))))
 
     def _unwanted(self, due: Due, detail: str | None) -> Outcome:
-        """Say that nobody wants a pair any more that is still open, and what was known of it."""
+        """Return an outcome for a pair that is still open but that no handler wants, with its earlier detail."""
         handler, line = due
         file = self.make.file.name
         event_id = event_id_of(self.make.export, self.make.file, line)
         return Outcome(file, handler, Unwanted.__name__, detail, line, event_id)
 
     def _is_still_due(self, due: Due) -> bool:
-        """Whether a handler has still to be called with a record: it could not start, or is not there any more."""
+        """Return whether a handler has still to be called with a record: it could not start, or no longer exists."""
         return due[1] <= self.line and (due in self._waiting or due[0] not in self._handlers)
 
     def _is_lost(self, due: Due) -> bool:
-        """Whether a pair that was due did not come to its handler, though `where` has not refused it."""
+        """Return whether a due pair did not reach its handler, although `where` has not refused it."""
         told = due in self._answered or due in self._refused or self._is_still_due(due)
         return due[1] <= self.line and not told
 
@@ -407,12 +407,11 @@ def _line_of(record: Record) -> int:
 
 
 class _Recorder(Policy):
-    """Lets everything through until nothing more may start, and records what comes of each task."""
+    """Admits every call until no more may start, and records the outcome of each."""
 
     remembers = True
 
     def __init__(self, barred: Callable[[], bool]) -> None:
-        """Begin a batch."""
         super().__init__()
         self._barred = barred
         self._expected: list[Iterable[Task]] = []
@@ -421,16 +420,16 @@ class _Recorder(Policy):
         self.refused: list[Task] = []
 
     def wants(self, line: int) -> bool:  # noqa: ARG002 (for those that know of it)
-        """Whether anything is to run on a line."""
+        """Return whether any call is due on a line."""
         return True
 
     @property
     def has_called(self) -> bool:
-        """Whether a handler has been called, and has ended."""
+        """Return whether a handler has been called, and has ended."""
         return bool(self.succeeded_tasks) or any(task.name for task, _ in self.failed_tasks)
 
     def open_tasks(self) -> Iterator[Task]:
-        """Give the tasks that should have come and of which nothing is known."""
+        """Yield the planned calls without an outcome."""
         known = {(task.name, task.position) for task in self.succeeded_tasks + self.refused}
         known |= {(task.name, task.position) for task, _ in self.failed_tasks}
         for task in chain.from_iterable(self._expected):
@@ -463,10 +462,10 @@ class _Recorder(Policy):
 
 
 class ResumePolicy(_Recorder):
-    """Lets through what failed or is due from an earlier run, and all for handlers that were not there then."""
+    """Admits failed and due calls of an earlier run, and all calls of new handlers."""
 
     def __init__(self, before: Chunk, handlers: frozenset[str], barred: Callable[[], bool] = bool) -> None:
-        """Take the chunk as it was, and the handlers that there are."""
+        """Store the earlier chunk and the current handlers."""
         super().__init__(barred)
         self._known = before.handlers
         self._runs_all = not handlers <= before.handlers
@@ -482,6 +481,6 @@ class ResumePolicy(_Recorder):
         line = _line_of(task.record)
         if (None, line) in self._due:  # it reached no handler then
             return False
-        if not task.name:  # it reaches none now, which is told to those that have not had it
+        if not task.name:  # it reaches none now, which counts for the handlers that have not run on it
             return not self._runs_all
         return task.name in self._known and (task.name, line) not in self._due

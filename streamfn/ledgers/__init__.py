@@ -1,7 +1,7 @@
-"""Ledgers: where a function remembers, from one invocation to the next, which handlers have settled which records.
+"""Ledgers: the memory of a function, from one invocation to the next, of which handlers have settled which records.
 
-`DynamoDBLedger` is the one for Lambda, `MemoryLedger` the one for tests. Others are made by fulfilling the
-protocol `Ledger`.
+`DynamoDBLedger` is the ledger for Lambda, `MemoryLedger` the one for tests. Other ledgers implement the protocol
+`Ledger`.
 """
 
 from streamfn._aws import LedgerBusy, LedgerClient

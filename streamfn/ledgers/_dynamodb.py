@@ -1,4 +1,4 @@
-"""The ledger in a DynamoDB table."""
+"""The ledger in a DynamoDB table: open notes, the log of segments, and `DynamoDBLedger`."""
 
 from __future__ import annotations
 
@@ -62,27 +62,26 @@ if TYPE_CHECKING:
     from streamfn._tables import LedgerDefinition
 
 
-# The notes of batches that this process has put into a table, to be taken away once what they note has ended.
+# The notes of batches that this process has written, which are deleted once they have ended.
 
 _MOST_KEYS: Final = 64
-"""How many notes are remembered. One that is forgotten is settled by an entry, as one of another process is."""
+"""The number of notes that are remembered. A forgotten note is settled by an entry, like a note of another process."""
 
 
 def is_of_batch(entry: Entry) -> bool:
-    """Whether an entry is the note of a batch, which names a process and no handler."""
+    """Return whether an entry is the note of a batch, which names a process and no handler."""
     return not entry.pair.handler and is_note(entry.pair)
 
 
 class OpenNotes:
-    """Remembers the item of each note, which all who lag behind would read until it expires."""
+    """Remembers the item of each note; other invocations would read the item until it expires."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._keys: dict[Pair, Image] = {}
         self._lock = Lock()
 
     def put(self, entries: Sequence[Entry], items: Sequence[Image]) -> None:
-        """Take note of the item that open notes are put into, which is one: each names a process and a record."""
+        """Remember the item of open notes, which is one: each note names a process and a record."""
         key = {name: items[0][name] for name in (STREAM, SEGMENT)}
         with self._lock:
             for entry in entries:
@@ -92,7 +91,7 @@ class OpenNotes:
                 del self._keys[next(iter(self._keys))]
 
     def ended(self, entries: Sequence[Entry]) -> dict[Pair, Image]:
-        """Find among entries the notes that are settled, whose items say nothing any more."""
+        """Return the settled notes among entries, whose items have no use any more."""
         if not self._keys:  # as in nearly every run
             return {}
         told = entries.entries if isinstance(entries, Waiting) else entries
@@ -109,7 +108,7 @@ class OpenNotes:
 
 
 def without(entries: Sequence[Entry], pairs: Mapping[Pair, Image]) -> Sequence[Entry]:
-    """Leave out the entries of pairs."""
+    """Return the entries without those of these keys."""
     if not pairs:
         return entries
     if isinstance(entries, Waiting):
@@ -117,10 +116,10 @@ def without(entries: Sequence[Entry], pairs: Mapping[Pair, Image]) -> Sequence[E
     return [entry for entry in entries if entry.pair not in pairs]
 
 
-# The log of segments: what a ledger asks of its table, again where DynamoDB turns it away.
+# The log of segments: the requests of a ledger to its table, repeated after throttling.
 
 _AT_ONCE: Final = 25
-"""How many items a BatchWriteItem takes; it takes 16 MB as well, and an item has less than 400 KB of them."""
+"""The number of items in a BatchWriteItem; the limit of 16 MB holds too, since an item has less than 400 KB."""
 
 _NAMES: Final = {"#stream": STREAM, "#segment": SEGMENT, "#lowest": LOWEST}
 
@@ -133,7 +132,7 @@ class SegmentLog:
     def __init__(
         self, table_name: str, client: OnFirstUse[LedgerClient], *, wait: Wait, now: Callable[[], float]
     ) -> None:
-        """Take the table, whoever waits, and whoever tells the seconds since 1970."""
+        """Store the table, the function that waits, and the clock in seconds since 1970."""
         self._table_name = table_name
         self._client = client
         self._wait = wait
@@ -144,7 +143,7 @@ class SegmentLog:
         self._may_update = True
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
-        """Return every entry of the segments that meet a stretch; see `DynamoDBLedger`."""
+        """Return every entry of the segments that overlap a range; see `DynamoDBLedger`."""
         backoff = RequestBackoff(self._table_name, seconds_left, self._wait)
         self._batches.forget(stretch)
         partition = partition_of(stretch)  # where earlier versions wrote, and where the marks are
@@ -204,7 +203,7 @@ class SegmentLog:
         except Exception as error:
             if error_code(error) is not None or isinstance(error, LedgerBusy) or seconds_left() <= 0:
                 raise
-            # Perhaps it was done, and only its answer was lost: then all is there if what follows is written.
+            # The mark may have been raised, and only the answer lost: then readers find all entries that follow.
             may_be_found, unanswered = True, error
         if not may_be_found:
             self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff, taken)
@@ -218,10 +217,10 @@ class SegmentLog:
     def _segments(
         self, partition: str, stretch: Stretch, backoff: RequestBackoff, *, marks: bool = False
     ) -> Iterator[Image]:
-        """Ask for the segments of a partition that meet a stretch, and for the marks that are there.
+        """Yield the segments of a partition that overlap a range, and the marks, if asked for.
 
-        A segment meets a stretch if it ends behind its begin, and begins before its end. Asked for is all that does
-        not begin behind its end, so that an item is not passed over for having lost its begin.
+        A segment overlaps a range if it ends after the range's begin, and begins before the range's end. The filter
+        passes every item that does not begin after the end, so that an item without a begin is not skipped.
         """
         places = {":lowest": place_of(stretch.lowest), ":highest": place_of(stretch.highest)}
         return self._items(
@@ -232,7 +231,7 @@ class SegmentLog:
         )
 
     def _indexed(self, stretch: Stretch, marks: Marks, backoff: RequestBackoff) -> list[str]:
-        """Find the digests of batches that may have records of a stretch."""
+        """Return the digests of batches that may have records of a range."""
         widest = {group_of(digits): digits for digits in sorted(classes_beyond(marks, stretch.lowest))}
         question = Question(stretch)
         digests: dict[str, None] = {}
@@ -247,7 +246,7 @@ class SegmentLog:
                 if (indexed := question.ask(item)) is None:
                     continue
                 digests[indexed.digest] = None
-                # Whoever wrote the item may have died before its mark was raised.
+                # The writer of the item may have died before its mark was raised.
                 if indexed.leads_until is not None and reaches(marks, indexed.digits, indexed.highest):
                     indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
                     self._batches.adopt(stretch, indexed.digest, indexed_at)
@@ -278,10 +277,10 @@ class SegmentLog:
             page = partial(page, ExclusiveStartKey=last)
 
     def _may_be_found(self, stretch: Stretch, now: float, backoff: RequestBackoff) -> bool:
-        """Raise the mark of a stretch's class, if it is not high enough; say whether it is now.
+        """Raise the mark of a range's class, if it is too low; return whether it is high enough now.
 
         A function that was deployed with the permissions of an earlier version may not change items. This ledger then
-        writes as that version did, which all versions read.
+        writes as that version did, in a form that all versions read.
         """
         mark = self._directory.missing(stretch, now)
         if mark is None:
@@ -312,7 +311,7 @@ class SegmentLog:
             self._add(requests[start : start + _AT_ONCE], backoff)
 
     def _add(self, requests: Sequence[object], backoff: RequestBackoff) -> None:
-        """Send requests to write until none is left: DynamoDB may do some, and give back those that it has not done."""
+        """Send write requests until none is left: DynamoDB may do some, and return the others."""
         while requests:
             write = partial(self._client().batch_write_item, RequestItems={self._table_name: requests})
             undone = backoff.ask(write).get("UnprocessedItems", {})
@@ -332,19 +331,20 @@ def _unpacked(item: Image, backoff: RequestBackoff) -> list[Entry]:
     return entries_of(item)
 
 
-# A ledger in a DynamoDB table: for functions on Lambda, where nothing else outlives an invocation.
+# The ledger in a DynamoDB table, for functions on Lambda, where no memory outlives an invocation.
 
 
 class DynamoDBLedger:
     """Keeps entries for 48 hours, which is twice as long as a stream keeps records.
 
-    One run's entries become one new item, or some if they are many, in a partition of their own, and an index leads to
-    it. A batch that nothing failed in costs one consistent Query and no write. One that lies behind what others wrote
-    costs a Query or two more, whatever they wrote. Entries are never changed, and none is taken away but
-    what a process noted of its own first batch, so functions and invocations beside each other need no locks.
+    The entries of one run become one new item, or several if they are many, in a partition of their own, and an index
+    leads to it. A batch without failures costs one consistent Query and no write. A batch behind other writes costs a
+    Query or two more, however many. Entries are never changed, and none is deleted except a process's note of
+    its own first batch, so parallel functions and invocations need no locks.
 
     The function needs the permissions ``dynamodb:Query``, ``dynamodb:BatchWriteItem`` and ``dynamodb:UpdateItem`` on
-    the table. Without the last one it writes as versions before did: see "Limits of the ledger" in the documentation.
+    the table. Without the last one the ledger writes as earlier versions did: see "Limits of the ledger" in the
+    documentation.
     """
 
     needs_scope: ClassVar[bool] = True
@@ -353,9 +353,9 @@ class DynamoDBLedger:
     def __init__(self, table_name: str, *, client: LedgerClient | None = None) -> None:
         """Name the table, which several functions may share.
 
-        `client` is ``boto3.client("dynamodb")`` with settings of your own; without one, the ledger makes a
-        client that gives up within seconds: on Lambda at once, since each batch needs it and the init phase has
-        the full CPU, and elsewhere when it is first used. Fails with `Misuse` for a name that no table has.
+        `client` is ``boto3.client("dynamodb")`` with settings of your own; without one, the ledger makes a client that
+        gives up within seconds: on Lambda at once, because each batch needs it and the init phase has the full CPU,
+        and elsewhere at its first use. Raises `Misuse` for a name that no table has.
         """
         self.table_name: str = checked_ledger_name(table_name)
         the_client = OnFirstUse(make_client, client)
@@ -364,25 +364,25 @@ class DynamoDBLedger:
         self._log = SegmentLog(table_name, the_client, wait=sleep, now=time)
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
-        """Return every entry that was written for a stretch which meets this one.
+        """Return every entry that was written for a range that overlaps this one.
 
-        Where the stretch names its records, most entries of other records are left out. Fails with `UnreadableSegment`
-        if there is an item that cannot be read, with `LedgerBusy` if DynamoDB turns it away until time is up or there
-        is more to read than time, and with whatever else the client raises.
+        If the range names its records, most entries of other records are left out. Raises `UnreadableSegment` for an
+        item that cannot be read, `LedgerBusy` if DynamoDB throttles the ledger until the time is up or if the time is
+        too short to read all, and the other exceptions of the client.
         """
         return self._log.read(stretch, seconds_left)
 
     def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        """Keep entries.
+        """Store entries.
 
-        Fails with `LedgerBusy` if DynamoDB turns it away until time is up, with `ValueError` for an entry
-        whose names have more than 350 KB, and with whatever else the client raises. Some entries may be kept
-        where it fails.
+        Raises `LedgerBusy` if DynamoDB throttles the ledger until the time is up, `ValueError` for an entry whose
+        names have more than 350 KB, and the other exceptions of the client. Some entries may be stored despite an
+        exception.
         """
         self._log.write(stretch, entries, seconds_left)
 
     def definition(self) -> LedgerDefinition:
-        """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it; it is billed by request.
+        """Return the arguments of boto3's ``create_table`` and ``update_time_to_live``; billing is by request.
 
         Both parts are typed as boto3's stubs type the calls.
 
@@ -394,8 +394,8 @@ class DynamoDBLedger:
     def create(self, client: LedgerTableClient) -> None:
         """Create the table with ``boto3.client("dynamodb")``, and wait until it can be used.
 
-        For scripts and tests; `examples/ledger.template.yaml` is how a stack makes it. Fails with what the
-        client raises, such as ``ResourceInUseException`` if there is a table of this name.
+        For scripts and tests; a stack uses `examples/ledger.template.yaml`. Raises the exceptions of the client, such
+        as ``ResourceInUseException`` if there is a table of this name.
         """
         create(self.table_name, client)
 

@@ -1,4 +1,4 @@
-"""Where entries are found: the index of a lane, batches, and the directory of marks."""
+"""The search for entries: the index of batches, the batches of a process, and the directory of marks."""
 
 from __future__ import annotations
 
@@ -28,40 +28,42 @@ from streamfn.ledgers._items import (
 )
 from streamfn.ledgers._protocol import Entry, Stretch, records_of
 
-# The index of a ledger's table: how a batch is found by whoever asks for the records between two numbers.
+# The index of a ledger's table: a reader finds the batches with records between two numbers.
 #
-# An index is sorted by the batches' highest numbers. A batch that meets a stretch ends at its lowest number or behind
-# that, and not farther behind its highest number than the widest batch is wide. So the index has a partition for each
-# *group* of widths, and a reader asks each group for what ends in a window as wide as its own stretch and the group's
-# widest class together. The batches of other hours lie outside of it.
+# The index is sorted by the batches' highest numbers. A batch that overlaps a range ends at the range's lowest number
+# or after it, and after its highest number by at most the width of the widest batch. So the index has a partition for
+# each *group* of widths, and a reader queries each group for the batches that end in a window as wide as its own range
+# and the group's widest class together. The batches of other hours lie outside of the window.
 #
-# Other shards and lanes write between the same numbers. An index item therefore has *fingerprints*, a few bytes
-# of the CRC-32 of each record's identity: one byte that says how many there are of each, and all of them after
-# it. Who shares none with a batch has no record in it, and leaves its segments unread.
+# Other shards and concurrent batches of a shard write between the same numbers. An index item therefore has
+# *fingerprints*, a few bytes of the CRC-32 of each record's identity: one byte with their size, and then all of them.
+# A reader without a common fingerprint has no record in the batch, and does not read its segments.
 
 _SIZES: Final = (3, 4)
 _FEW: Final = 32
-"""Up to so many records have fingerprints of three bytes, and more have four. Two batches of 32 records share one by
-chance in one case of 16,000, and two of a hundred in one of 430,000."""
+"""Up to this many records have fingerprints of three bytes, and more have four. Two batches of 32 records share one by
+chance in one case of 16,000, and two of a hundred in one of 430,000.
+"""
 
 _MOST_RECORDS: Final = 50_000
-"""How many records have fingerprints: five times as many as Lambda puts into a batch, in half of what an item holds."""
+"""The limit of records with fingerprints: five times the records of a batch, in half of an item."""
 
 _GROUP: Final = 3
-"""How many classes of widths have one partition: each is one Query, and in it a narrow batch is read where a wide one
-could be, so fewer requests are more units."""
+"""The number of classes of widths in one partition: each is one Query, and in it a narrow batch is read where a wide
+one could be, so fewer requests are more units.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A batch that may have records of a stretch; its digest names its partition.
+    """A batch that may have records of a range; its digest names its partition.
 
-    `leads_until` is when its index item expires, in seconds since 1970, if that leads to all records of the stretch.
-    Entries of the stretch may then be put into its partition: a part of a batch that comes again needs no index item of
-    its own.
+    `leads_until` is the time at which its index item expires, in seconds since 1970, if the item leads to all records
+    of the range. Entries of the range may then be put into its partition: a part of a batch that comes again needs no
+    index item of its own.
 
-    A mark of the class of its `digits` has to reach the place of its `highest` number, or not everybody looks into the
-    index who asks for one of its records.
+    A mark of the class of its `digits` has to reach the place of its `highest` number; otherwise some readers of its
+    records would not query the index.
     """
 
     digest: str
@@ -71,7 +73,7 @@ class Indexed:
 
 
 def class_of(stretch: Stretch) -> int:
-    """Count the digits of a stretch's width: 0 for a single number, 3 for 100 to 999."""
+    """Return the number of digits of a range's width: 0 for a single number, 3 for 100 to 999."""
     return magnitude(str(_width(stretch)))[0]
 
 
@@ -99,26 +101,26 @@ def index_item(stretch: Stretch, digest: str, expires_at: int) -> Image:
 
 
 def window_of(stretch: Stretch, digits: int) -> tuple[str, str]:
-    """Give the sort keys between which each batch lies that is no wider than a class and meets a stretch."""
-    # A batch of so many digits is up to 10**digits - 1 wide, and begins at the stretch's highest number at the latest.
+    """Return the sort keys between which each batch lies that is no wider than a class and overlaps a range."""
+    # A batch of so many digits is up to 10**digits - 1 wide, and begins at the range's highest number at the latest.
     end = int(stretch.highest) + 10**digits - 1
     return place_of(stretch.lowest), f"{place_of(str(end))}~"
 
 
 class Question:
-    """Asks of index items whether their batches may have records of a stretch."""
+    """Decides from index items whether their batches may have records of a range."""
 
     def __init__(self, stretch: Stretch) -> None:
-        """Take the stretch; one without records is met by all batches whose numbers meet its own."""
+        """Store the range; a range without records overlaps all batches whose numbers overlap its own."""
         self._stretch = stretch
         self._lowest, self._highest = int(stretch.lowest), int(stretch.highest)
         self._fingerprints: dict[int, frozenset[bytes]] = {}
 
     def ask(self, item: Image) -> Indexed | None:
-        """Read an index item. None is a batch that has no record of the stretch. Fails with `UnreadableSegment`."""
+        """Parse an index item; return None for a batch without records of the range. Raises `UnreadableSegment`."""
         try:
             place, width, digest = _text(item).split(".")
-            # The digits of a place come after three that tell their number; zero has none.
+            # The digits of a place follow three digits with their number; zero has none.
             highest = int(place[3:] or "0")
             lowest = highest - int(width)
             fingerprints = _checked(item[RECORDS]["B"]) if RECORDS in item else None
@@ -131,13 +133,13 @@ class Question:
             raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
 
     def _shares(self, fingerprints: bytes | None) -> bool:
-        """Whether a batch may have a record of the stretch: yes, where one of them does not tell its records."""
+        """Return whether a batch may have a record of the range; true if one of them does not name its records."""
         if fingerprints is None or not self._stretch.records or fingerprints[0] not in _SIZES:
             return True
         return not self._own(fingerprints[0]).isdisjoint(_parts(fingerprints))
 
     def _has_all(self, fingerprints: bytes | None) -> bool:
-        """Whether whoever asks for one of the stretch's records finds the batch."""
+        """Return whether a reader of any record of the range finds the batch."""
         if fingerprints is None:
             return True
         if not self._stretch.records or fingerprints[0] not in _SIZES:
@@ -179,22 +181,22 @@ def _text(item: Image, name: str = SEGMENT, tag: str = "S") -> str:
     return text
 
 
-# The batches that a process writes about, and which of them it has put into the index.
+# The batches that a process writes entries of, and which of them are in the index.
 
 REGISTERED_FOR: Final = 60 * 60
-"""For how long a batch counts as indexed, in seconds. Its index item is kept for so much longer than its segments."""
+"""The time for which a batch counts as indexed, in seconds. Its index item outlives its segments by this time."""
 
 _MOST_BATCHES: Final = 64
-"""How many batches are remembered; Lambda gives a process one at a time."""
+"""The number of batches that are remembered; Lambda gives a process one at a time."""
 
 _Key: TypeAlias = tuple[Stretch, bool]
 
 
 @dataclass(slots=True)
 class Batch:
-    """A batch: its stretch, all records of it if they are known, its digest, its partition, and when it was indexed.
+    """A batch: its range, all its records if they are known, its digest, its partition, and the time it was indexed.
 
-    One that is `adopted` has digest and partition of another batch, which leads to its records as well.
+    An `adopted` batch has digest and partition of another batch, which leads to its records as well.
     """
 
     stretch: Stretch
@@ -205,7 +207,7 @@ class Batch:
     adopted: bool = False
 
     def is_indexed(self, now: float) -> bool:
-        """Whether its index item is there for as long as a segment that is written now."""
+        """Return whether its index item lasts as long as a segment that is written now."""
         return now - self.indexed_at < REGISTERED_FOR
 
 
@@ -213,14 +215,13 @@ class Batches:
     """Remembers a few batches, so that each success of a run is one item and no more."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._known: dict[_Key, Batch] = {}
         self._lock = Lock()
 
     def of(self, stretch: Stretch, entries: Sequence[Entry], now: float) -> Batch:
-        """Find or make the batch that entries belong to.
+        """Return the batch of these entries, a known or a new one.
 
-        Entries of other records than the stretch names belong to a batch whose records are unknown: fingerprints would
+        Entries of records that the range does not name belong to a batch whose records are unknown: fingerprints would
         not lead to them.
         """
         batch = self._find(stretch, now)
@@ -229,13 +230,13 @@ class Batches:
         return self._find(replace(stretch, records=()), now)
 
     def forget(self, stretch: Stretch) -> None:
-        """Forget what was indexed of a stretch: a run begins, and the table may be a new one."""
+        """Forget the indexed batches of a range: a run begins, and the table may be a new one."""
         with self._lock:
             for has_records in (False, True):
                 self._known.pop((stretch, has_records), None)
 
     def adopt(self, stretch: Stretch, digest: str, indexed_at: float) -> None:
-        """Take note that a batch of the index, indexed at a moment, leads to all records of a stretch."""
+        """Remember that a batch of the index, indexed at a moment, leads to all records of a range."""
         partition = batch_partition(stretch, digest)
         batch = Batch(stretch, frozenset(stretch.records), digest, partition, indexed_at, adopted=True)
         with self._lock:
@@ -261,33 +262,32 @@ class Batches:
             del self._known[next(iter(self._known))]
 
 
-# The directory of a ledger's table: how far its index goes, so that whoever is beyond it reads nothing else.
+# The directory of a ledger's table: the extent of its index, so that a reader beyond it reads nothing else.
 #
-# A *mark* has the highest number that the index has of one class of widths, of what was written on one day. A
-# mark is raised before or while a batch enters the index, and is never lowered. A mark expires after all that
-# was written on its day.
+# A *mark* has the highest number in the index for one class of widths and one day of writing. A mark is raised before
+# or while a batch enters the index, and is never lowered. A mark expires after all entries that were written on its
+# day.
 
 Marks: TypeAlias = Mapping[str, str]
-"""By the sort key of a mark, the place of the highest number."""
+"""The place of the highest number, by the sort key of a mark."""
 
 _DAY: Final = 24 * 60 * 60
 _LATELY: Final = 60
 _HEADROOM: Final = 16
 _MOST_MARKS: Final = 64
-"""How many streams a process keeps the marks of; few follow more than one."""
+"""The number of streams whose marks a process keeps; few functions follow more than one."""
 
 
 class Directory:
-    """The marks as this process knows them, so that it raises none that is high enough."""
+    """The marks that this process knows, so that it raises no mark that is high enough."""
 
     def __init__(self) -> None:
-        """Begin with nothing known."""
         self._known: dict[str, dict[str, str]] = {}
         self._raised: dict[tuple[str, int], float] = {}
         self._lock = Lock()
 
     def saw(self, partition: str, marks: Marks) -> None:
-        """Take note of all marks that a read has found. They take the place of what was known: a table may be new."""
+        """Store all marks of a read. They replace the earlier ones: the table may be new."""
         with self._lock:
             self._known.pop(partition, None)
             self._known[partition] = dict(marks)
@@ -295,10 +295,11 @@ class Directory:
                 del self._known[next(iter(self._known))]
 
     def missing(self, stretch: Stretch, now: float) -> Image | None:
-        """Give the mark that has to be there before a batch can be found, or nothing if one is high enough.
+        """Return the mark that is required before a batch can be found; None if one is high enough.
 
-        Whoever had to raise a mark a minute ago leaves room for some batches more: it writes for each batch, and is
-        not to raise a mark for each. Others leave none, because whoever is below a mark has to look into the index.
+        A process that raised a mark within the last minute leaves room for more batches: it writes for each batch, and
+        should not raise a mark for each. Other processes leave none, because a reader below a mark has to query the
+        index.
         """
         digits, day = class_of(stretch), int(now // _DAY)
         partition, segment = partition_of(stretch), f"{MARK}{digits:03}.{day}"
@@ -318,7 +319,7 @@ class Directory:
         }
 
     def raised(self, mark: Image, now: float) -> None:
-        """Take note that a mark is as high as this one."""
+        """Remember that a mark is as high as this one."""
         partition, segment, highest = (text_of(mark, name) for name in (STREAM, SEGMENT, REACHES))
         with self._lock:
             known = self._known.setdefault(partition, {})
@@ -329,12 +330,12 @@ class Directory:
 
 
 def is_mark(item: Image) -> bool:
-    """Whether an item of a stream's partition is a mark, and not a segment that an earlier version wrote."""
+    """Return whether an item of a stream's partition is a mark, and not a segment of an earlier version."""
     return text_of(item, SEGMENT).startswith(MARK)
 
 
 def marks_of(items: Iterable[Image]) -> dict[str, str]:
-    """Read marks. Fails with `UnreadableSegment`."""
+    """Read marks. Raises `UnreadableSegment`."""
     marks: dict[str, str] = {}
     for item in items:
         segment = text_of(item, SEGMENT)
@@ -345,13 +346,13 @@ def marks_of(items: Iterable[Image]) -> dict[str, str]:
 
 
 def classes_beyond(marks: Marks, lowest: str) -> set[int]:
-    """Find the classes of widths of which the index has batches that end at a number or behind it."""
+    """Return the classes of widths for which the index has batches that end at or after a number."""
     place = place_of(lowest)
     return {_digits(segment) for segment, highest in marks.items() if highest >= place}
 
 
 def reaches(marks: Marks, digits: int, highest: str) -> bool:
-    """Whether a mark of a class is as high as a place, so that all who ask for less look into the index."""
+    """Return whether a mark of a class is as high as a place, so that all who ask for less look into the index."""
     return any(_digits(segment) == digits and place >= highest for segment, place in marks.items())
 
 
@@ -368,7 +369,7 @@ def raising(mark: Image) -> dict[str, object]:
 
 
 def text_of(item: Image, name: str) -> str:
-    """Read an attribute that is text. Fails with `UnreadableSegment`."""
+    """Read an attribute that is text. Raises `UnreadableSegment`."""
     try:
         text = item[name]["S"]
     except (LookupError, TypeError):

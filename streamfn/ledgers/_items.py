@@ -1,4 +1,4 @@
-"""The items of a ledger's table: keys, and segments of packed entries."""
+"""The items of a ledger's table: keys and table definition, and segments of packed entries."""
 
 from __future__ import annotations
 
@@ -19,65 +19,66 @@ if TYPE_CHECKING:
     from streamfn._tables import LedgerDefinition
 
 
-# The table of a ledger: its attributes, how its keys are written, and how it is made.
+# The table of a ledger: its attributes, the form of its keys, and its creation.
 #
 # The table has three kinds of items, and all expire:
 #
-# - *Segments*, the entries that one write added for one stretch of a stream. Each batch has a partition of its own for
-#   them, so that nobody reads them who asks for other records, and many batches can be written at once. Segments are
-#   added, and are never changed; a process takes its note of a batch away once that has ended with a write.
-# - *Index items*, one for each batch: its lowest and highest number, its records' fingerprints, and its partition. They
-#   are sorted by the highest number, in a partition for each group of widths: see `streamfn.ledgers._index`.
-# - *Marks* of a directory, one for each class of widths and day: the highest number that the index has of it. They are
-#   what a batch reads that nothing has been written about.
+# - *Segments*, the entries that one write added for one range of a stream. Each batch has a partition of its own for
+#   them, so that readers of other records do not read them, and many batches can be written at once. Segments are
+#   added, and are never changed; a process deletes its note of a batch once that has ended with a write.
+# - *Index items*, one for each batch: its lowest and highest number, its records' fingerprints, and its partition.
+#   They are sorted by the highest number, in a partition for each group of widths: see `streamfn.ledgers._index`.
+# - *Marks* of a directory, one for each class of widths and day: the highest number in the index. A batch without
+#   entries reads only these.
 #
-# Earlier versions wrote all segments of a scope and stream into one partition, sorted by their highest number.
-# The marks lie in that partition, behind all numbers, so that one Query finds both.
+# Earlier versions wrote all segments of a scope and stream into one partition, sorted by their highest number. The
+# marks lie in that partition, behind all numbers, so that one Query finds both.
 
 STREAM: Final = "stream"
 SEGMENT: Final = "segment"
 LOWEST: Final = "lowest"
 ENTRIES: Final = "entries"
 RECORDS: Final = "records"
-"""Of an index item, the fingerprints of the batch's records."""
+"""The attribute of an index item with the fingerprints of the batch's records."""
 REACHES: Final = "highest"
-"""Of a mark, the place of the highest number that the index has of a class of widths."""
+"""The attribute of a mark with the place of the highest number of a class of widths."""
 EXPIRES_AT: Final = "expires_at"
 
 LIFETIME: Final = timedelta(hours=48)
-"""How long a segment is kept, counted from the writing of it: twice as long as a stream keeps its records."""
+"""The lifetime of a segment, counted from its writing: twice as long as a stream keeps its records."""
 
 
 MARK: Final = "~"
-"""The begin of a mark's sort key, behind all digits. A mark has this as its lowest number as well, so that
-earlier versions take it for a segment that begins behind the end of their stretch, and pass it over."""
+"""The begin of a mark's sort key, behind all digits. A mark has this as its lowest number as well, so that earlier
+versions take it for a segment that begins after the end of their range, and skip it.
+"""
 
 
 class LedgerTableClient(Protocol):
-    """What is asked of boto3's client of DynamoDB to make a ledger's table.
+    """The methods of boto3's DynamoDB client that create a ledger's table.
 
-    The types of arguments are left open, because the stubs of boto3 describe them by typed dictionaries that
-    nothing but themselves fits.
+    The types of arguments are open, because the stubs of boto3 describe them by typed dictionaries that nothing but
+    themselves fits.
     """
 
     @property
     def create_table(self) -> Callable[..., object]:
-        """Begin to create a table."""
+        """Start to create a table."""
         ...
 
     @property
     def get_waiter(self) -> Callable[..., TableWaiter]:
-        """Give what waits for a table, asked for by the name ``table_exists``."""
+        """Return a waiter for a table, by the name ``table_exists``."""
         ...
 
     @property
     def update_time_to_live(self) -> Callable[..., object]:
-        """Say which attribute holds the time at which an item expires."""
+        """Set the attribute with the time at which an item expires."""
         ...
 
 
 class TableWaiter(Protocol):
-    """What waits for a table."""
+    """Waits for a table."""
 
     @property
     def wait(self) -> Callable[..., object]:
@@ -97,7 +98,7 @@ def definition_of(table_name: str) -> LedgerDefinition:
 
 
 def create(table_name: str, client: LedgerTableClient) -> None:
-    """Create the table, wait for it, and have its items expire. Fails with what the client raises."""
+    """Create the table, wait for it, and enable the expiry of its items. Raises the exceptions of the client."""
     definition = definition_of(table_name)
     client.create_table(**definition.create_table)
     client.get_waiter("table_exists").wait(TableName=table_name)
@@ -105,7 +106,7 @@ def create(table_name: str, client: LedgerTableClient) -> None:
 
 
 def partition_of(stretch: Stretch) -> str:
-    """Join scope and stream, so that no two pairs of them are joined to the same text.
+    """Join scope and stream into a text that is unique for each combination.
 
     >>> partition_of(Stretch("follow/cards", "arn:aws:dynamodb:…:table/prod-Card/stream/…", "1", "2"))
     'follow%2Fcards/arn:aws:dynamodb:%E2%80%A6:table/prod-Card/stream/%E2%80%A6'
@@ -126,8 +127,8 @@ def index_partition(stretch: Stretch, group: int) -> str:
 
 
 def digest_of(*texts: str) -> str:
-    """Give texts a short name that no others have: 96 bits of their SHA-256, as sixteen characters."""
-    # Here, because few batches need them: one that nothing fails in, behind which nothing is written, does not.
+    """Return a short unique name of texts: 96 bits of their SHA-256, as sixteen characters."""
+    # Imported here, because few batches need these modules: a batch without failures and later writes does not.
     from base64 import urlsafe_b64encode
     from hashlib import sha256
 
@@ -147,20 +148,20 @@ def place_of(number: str) -> str:
 
 
 def new_segment(stretch: Stretch) -> str:
-    """Make a sort key for entries of a stretch, another one each time."""
+    """Return a new unique sort key for entries of a range."""
     return f"{place_of(stretch.highest)}.{place_of(stretch.lowest)}.{uuid4().hex}"
 
 
-# Segments: entries packed into a table's items, and out of them again.
+# Segments: entries packed into a table's items, and unpacked again.
 #
-# The attribute `entries` is one byte that says the form, and JSON compressed by zlib after it. Its form 1 is a
-# list of groups: ``[[fact, …], [record, …]]`` says that each of these facts holds of each of these records, and
-# a fact is ``[handler, state, attempts, since, reason, alone]``, the fields of an entry. After a run most
-# records have the same facts, so that each costs little more than its name. The digest of a letter follows the
-# reason, so that versions which know of no digest read the entry all the same.
+# The attribute `entries` is one byte with the form, followed by JSON compressed by zlib. Form 1 is a list of groups:
+# ``[[fact, …], [record, …]]`` says that each of these facts holds for each of these records, and a fact is ``[handler,
+# state, attempts, since, reason, alone]``, the fields of an entry. After a run most records have the same facts, so
+# that each costs little more than its name. The digest of a letter follows the reason, so that versions without
+# digests read the entry all the same.
 
 FORM: Final = 1
-"""The form in which entries are packed. A reader refuses a form that it does not know."""
+"""The version of the packed form. A reader refuses a version that it does not know."""
 
 MOST_BYTES: Final = 350_000
 """How large the JSON of an item gets before it is compressed.
@@ -170,7 +171,9 @@ Guide). zlib makes nothing longer by more than a thousandth, and keys have 3 KB 
 """
 
 _MUCH: Final = 16_384
-"""From so many bytes on, time counts for more than some write units: an alarm tells what all of a batch waits for."""
+"""From this many bytes on, time counts for more than some write units: an alarm writes entries for all records of a
+batch.
+"""
 
 _FAST: Final = 1
 _SMALL: Final = 6
@@ -188,13 +191,13 @@ _handler: Final = itemgetter(0)
 
 
 class UnreadableSegment(Exception):
-    """Raised where an item of the table is none of this ledger's, or is damaged; says which, and not what is in it."""
+    """Raised for an item of the table that is not this ledger's, or is damaged; names the item, without its content."""
 
 
 def items_of(partition: str, stretch: Stretch, entries: Sequence[Entry], expires_at: int) -> list[Image]:
     """Pack entries into new items of a partition, each small enough for DynamoDB.
 
-    Fails with `ValueError` for an entry whose names alone are too large.
+    Raises `ValueError` for an entry whose names alone are too large.
     """
     return [
         {
@@ -209,13 +212,13 @@ def items_of(partition: str, stretch: Stretch, entries: Sequence[Entry], expires
 
 
 def entries_of(item: Image) -> list[Entry]:
-    """Read the entries of an item. Fails with `UnreadableSegment`."""
+    """Read the entries of an item. Raises `UnreadableSegment`."""
     try:
         return list(_unpacked(item[ENTRIES]["B"]))
     except _UnknownForm as problem:
         raise UnreadableSegment(f"{name_of(item)} cannot be read: {problem}") from None
     except (LookupError, TypeError, ValueError, zlib.error):
-        # What they say may quote what they stumbled over.
+        # The text of these exceptions may quote data.
         raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
 
 
@@ -295,7 +298,7 @@ def _unpacked(packed: object) -> Iterator[Entry]:
     if packed[0] != FORM:
         raise _UnknownForm(f"its form is {packed[0]}, and this version of streamfn knows {FORM} alone")
     text = zlib.decompress(packed[1:]).decode(errors="surrogatepass")
-    # The form says what the JSON is made of, and zlib's checksum that it is what was written.
+    # The form describes the JSON, and zlib's checksum proves that it is unchanged.
     groups = cast("list[tuple[list[_Fact], list[str]]]", json.loads(text))
     for facts, records in groups:
         for handler, state, attempts, since, reason, alone in facts:

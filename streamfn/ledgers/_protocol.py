@@ -1,4 +1,4 @@
-"""Ledgers: the protocol, entries, and the ledger that a test keeps in memory."""
+"""Ledgers: the protocol with its entries, the identity of a record, and the ledger in memory."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from typing_extensions import override
 from streamfn._records import Record, flattened, is_one_change, magnitude
 from streamfn._time import SecondsLeft
 
-# What a ledger is asked and told: how far each handler has come with each record of a stretch of a stream.
+# The content of a ledger: the progress of each handler with each record of a range of a stream.
 #
-# A *pair* is a handler and a record. An entry says that a pair is settled, or that it is still open and what
-# became of it so far. Entries are facts that only add up: a ledger keeps all of them until the stream has
-# forgotten their records, and whoever reads several of one pair takes what `merged` makes of them. So a ledger
-# needs no locks, and writing the same entry twice does no harm.
+# A *key* is a handler and a record. An entry says that a key is settled, or that it is still open and how its attempts
+# ended. Entries are facts that only add up: a ledger keeps all of them until the stream has dropped their records, and
+# a reader of several entries of one key merges them with `merged`. So a ledger needs no locks, and a repeated write of
+# an entry does no harm.
 
 State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
-"""How far a pair has come: all but `open` are settled, and a settled pair never runs again.
+"""The progress of a key: all states but `open` are settled, and a settled key never runs again.
 
-`dead` is a pair that became a dead letter, `dropped` one that was open and that nothing wants any more: see `Unwanted`.
+`dead` means that a dead letter was stored, `dropped` that an open key is no longer wanted by any handler: see
+`Unwanted`.
 """
 
 _RANK: Final[dict[State, int]] = {"open": 0, "dropped": 1, "dead": 2, "handled": 3}
 
 
 _LONGEST: Final = 1_000
-"""How many characters an identifier may have that records go by."""
+"""The greatest length of an identifier as a record's name, in characters."""
 
 
 class Pair(NamedTuple):
@@ -44,12 +45,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a pair.
+    """The progress of a key.
 
-    Of one that is open: how many `attempts` failed, `since` when, and the name of the last `reason`. A failure
-    together with others in a chunk is no attempt. `alone` says that it failed as a chunk of its own, or that it was
-    running with others when time was up, and is to be tried alone. `letter` is the digest of the record in the dead
-    letter of one that is dead, in hexadecimal: a redrive runs no other record for it. Older entries have none.
+    An open entry has the number of failed `attempts`, the time of the first as `since`, and the name of the last
+    `reason`. A failure together with others in a chunk is no attempt. `alone` says that the record failed as a chunk
+    of its own, or was running with others when the time was up, so that its next attempt is alone. `letter` is the
+    digest of the record in the dead letter, in hexadecimal, if the state is `dead`: a redrive runs no other record for
+    it. Older entries have none.
     """
 
     pair: Pair
@@ -62,20 +64,20 @@ class Entry:
 
     @property
     def settled(self) -> bool:
-        """Whether the pair never runs again."""
+        """Whether the key never runs again."""
         return self.state != "open"
 
 
 class Waiting(Sequence[Entry]):
-    """Entries, and behind them those of pairs that are open for one reason, which are made when somebody asks.
+    """Entries, followed by those of keys that are open for one reason, which are made on demand.
 
-    `waiting` has the handlers for each record. Who knows the class can go by that, and needs no entry of them.
+    `waiting` has the handlers for each record. A ledger that knows the class can use that, and needs no entry of them.
     """
 
     __slots__ = ("_all", "_length", "entries", "reason", "waiting")
 
     def __init__(self, entries: Sequence[Entry], waiting: Mapping[str, tuple[str, ...]], reason: str) -> None:
-        """Take entries, the handlers that wait for each record, and the reason why."""
+        """Store entries, the handlers that wait for each record, and the reason."""
         self.entries = entries
         self.waiting = waiting
         self.reason = reason
@@ -108,14 +110,14 @@ class Waiting(Sequence[Entry]):
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of a stream, from the `lowest` to the `highest` sequence number of a batch.
+    """A range of a stream, from the `lowest` to the `highest` sequence number of a batch.
 
-    `scope` tells apart the functions that share a ledger. `stream` is the stream's ARN, or empty where the
-    records name none. Sequence numbers are decimal text of any length.
+    `scope` separates the functions that share a ledger. `stream` is the stream's ARN, or empty if the records name
+    none. Sequence numbers are decimal text of any length.
 
-    `records` are the identities of all records of the batch, or empty where they are not known. Other shards and
-    lanes write between the same numbers: a ledger may use the identities to leave out the entries of their records.
-    They are no part of what makes two stretches equal.
+    `records` are the identities of all records of the batch, or empty if unknown. Other shards and concurrent batches
+    write between the same numbers: a ledger may use the identities to leave out the entries of their records. They do
+    not count when two ranges are compared.
     """
 
     scope: str
@@ -125,7 +127,7 @@ class Stretch:
     records: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def meets(self, other: Stretch) -> bool:
-        """Whether a record could lie in both."""
+        """Return whether a record could lie in both."""
         return (
             (self.scope, self.stream) == (other.scope, other.stream)
             and magnitude(self.lowest) <= magnitude(other.highest)
@@ -136,36 +138,37 @@ class Stretch:
 class Ledger(Protocol):
     """Keeps entries for at least as long as a stream keeps records, which is 24 hours.
 
-    Whatever a method raises, the ledger counts as unavailable for the invocation. Both may be called from
-    several threads at once, `write` also from an alarm while a handler runs. A ledger that several processes share
-    says so with an attribute ``needs_scope = True``: functions without a scope are then refused, and a process notes in
-    it what it begins, for others to find if it dies. The entries of a note have records that begin with ``process-``.
+    After any exception of a method, the ledger counts as unavailable for the invocation. Several threads may call both
+    methods at once, and an alarm may call `write` while a handler runs. A ledger that several processes share has an
+    attribute ``needs_scope = True``: functions without a scope are then refused, and a process notes its first batch
+    in the ledger, so that others find the note if it dies. The entries of a note have records that begin with
+    ``process-``.
     """
 
     def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
-        """Return every entry that was written for a stretch which meets this one; of one pair there may be several.
+        """Return every entry that was written for a range that overlaps this one; one key may have several.
 
-        Where the stretch names its records, the entries of other records may be left out. All that was written before,
-        by whomever, has to be there: a read is consistent.
+        If the range names its records, the entries of other records may be left out. The result contains all earlier
+        writes of all processes: a read is consistent.
         """
         ...
 
     def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        """Keep entries of records of this stretch, beside all that is there. Some may be kept where it fails."""
+        """Store entries of records of this range, beside all others. A failed write may have stored some."""
         ...
 
 
 NOTE: Final = "process-"
-"""How the record of a pair begins that is no record's, but the note of a process: its name, a slash, an identity."""
+"""The beginning of the record of a key that is the note of a process: its name, a slash, an identity."""
 
 
 _NOTED: Final = re.compile(rf"{NOTE}([0-9a-f]+\.[0-9]+|passed-[0-9]+)/")
 
 
 def is_note(pair: Pair) -> bool:
-    """Whether a pair is the note of a process that begins with something, and not how far a handler has come.
+    """Return whether a key is the note of a process, rather than a handler and a record.
 
-    An `eventID` that was made up may begin like one.
+    An invented `eventID` may begin like a note.
 
     >>> is_note(Pair("", "process-5f.1/id-1")), is_note(Pair("announce", "process-1"))
     (True, False)
@@ -174,7 +177,7 @@ def is_note(pair: Pair) -> bool:
 
 
 def record_meant(pair: Pair) -> str:
-    """Name the record that a pair is about, which a note names behind a slash.
+    """Return the record of a key; in a note it stands behind a slash.
 
     >>> record_meant(Pair("announce", "id-1")), record_meant(Pair("announce", "process-5f.1/id-1"))
     ('id-1', 'id-1')
@@ -190,7 +193,7 @@ def records_of(entries: Sequence[Entry]) -> set[str]:
 
 
 def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
-    """Put together what is known of each pair: settled counts more than open, and the most attempts count.
+    """Merge the entries of each key: settled counts more than open, and the most attempts count.
 
     >>> pair = Pair("announce", "id-1")
     >>> merged([Entry(pair, "handled"), Entry(pair, "open", attempts=2)])[pair].state
@@ -204,17 +207,17 @@ def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
 
 
 def _joined(one: Entry, other: Entry) -> Entry:
-    # The reason comes in so that the order in which entries are read does not count.
+    # The reason takes part, so that the order of reading does not matter.
     more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts, entry.reason, entry.letter))
     moments = [entry.since for entry in (one, other) if entry.since is not None]
     return replace(more, since=min(moments, default=None), alone=one.alone or other.alone)
 
 
 def identity_of(record: Record) -> str:
-    """Name a record so that it has the same name in every delivery: by its `event_id`, or else by what it has.
+    """Return a name of a record that is the same in every delivery: its `event_id`, or else its sequence number.
 
-    An entry that bears no identifier at all goes by a digest of what it is, and so does one whose identifier is too
-    long for a ledger and for the name of a letter, as none of AWS is.
+    A record without either has a digest of its content as its name, and so has one whose identifier is too long for a
+    ledger and for the name of a letter, as none of AWS is.
     """
     if (identity := record.event_id) is not None:
         return identity if len(identity) <= _LONGEST else _digest(identity)
@@ -223,7 +226,7 @@ def identity_of(record: Record) -> str:
     raw = record.raw
     try:
         content = json.dumps(raw, sort_keys=True, default=repr)
-    except (RecursionError, TypeError, ValueError):  # too deep, or nothing that JSON could hold
+    except (RecursionError, TypeError, ValueError):  # too deep, or values that JSON cannot hold
         content = "\n".join(flattened(raw))
     return _digest(content)
 
@@ -235,10 +238,10 @@ def _digest(content: str) -> str:
 
 
 def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
-    """Find two records that differ and go by one name, so that whoever goes by names takes one for the other.
+    """Return two different records with one name, which would be taken for one another.
 
-    AWS gives no two changes one `eventID`; sample events and fixtures do. A change that stands twice in a batch is no
-    such thing.
+    AWS gives no two changes one `eventID`; sample events and fixtures do. A change that stands twice in a batch does
+    not count.
 
     >>> from streamfn._records import record_of
     >>> change = {"eventID": "1", "eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"N": "1"}}}}
@@ -258,12 +261,12 @@ def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
 
 
 def pair_of(handler: str | None, record: Record) -> Pair:
-    """Name a pair by its handler, None or empty for a record that reached none, and its record."""
+    """Return the key of a handler, None or empty for a record that reached none, and a record."""
     return Pair(handler or "", identity_of(record))
 
 
 def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
-    """Find the stretch of a batch; records without a number do not stretch it."""
+    """Return the sequence range of a batch; records without a number do not extend it."""
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
     arns = (record.event_source_arn for record in records)
     stream = next((arn for arn in arns if arn is not None), "")
@@ -271,11 +274,11 @@ def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
     return Stretch(scope, stream, numbers[0], numbers[-1], tuple(map(identity_of, records)))
 
 
-# A ledger in memory: for tests, and for whatever lives in one process.
+# The ledger in memory, for tests, and for functions that live in one process.
 
 
 class MemoryLedger:
-    """Keeps entries for as long as it exists itself.
+    """Keeps entries for as long as the object exists.
 
     >>> from streamfn.ledgers import Entry, Pair, Stretch
     >>> from streamfn._time import no_end
@@ -288,18 +291,17 @@ class MemoryLedger:
     """
 
     def __init__(self) -> None:
-        """Begin with no entry."""
         self._written: list[tuple[Stretch, tuple[Entry, ...]]] = []
         self._lock = Lock()
 
     def read(self, stretch: Stretch, _: SecondsLeft, /) -> list[Entry]:
-        """Give every entry that was written for a stretch which meets this one."""
+        """Return every entry that was written for a range that overlaps this one."""
         with self._lock:
             return [
                 entry for written, entries in self._written if written.meets(stretch) for entry in entries
             ]
 
     def write(self, stretch: Stretch, entries: Sequence[Entry], _: SecondsLeft, /) -> None:
-        """Keep entries."""
+        """Store entries."""
         with self._lock:
             self._written.append((stretch, tuple(entries)))

@@ -1,9 +1,9 @@
-"""The event source mappings of a function, checked against what its delivery needs of them.
+"""The event source mappings of a function, checked against the needs of its delivery.
 
-A delivery says what comes again, and Lambda's settings decide whether it does: without
-ReportBatchItemFailures, for one, every answer is a success to Lambda. `check_mapping` reads the settings of a
-function that is deployed, and lists those that defeat its delivery. `filter_criteria` computes the filters of a
-mapping from a pipeline.
+A delivery names the records that have to come again, and Lambda's settings decide whether they do: without
+ReportBatchItemFailures, for example, every answer is a success to Lambda. `check_mapping` reads the settings of a
+deployed function, and lists those that defeat its delivery. `filter_criteria` computes the filters of a mapping from a
+pipeline.
 """
 
 from streamfn.mappings._check import Delivering, LambdaClient, check_mapping

@@ -1,4 +1,4 @@
-"""`check_mapping`: a pipeline and the event source mapping in front of it."""
+"""`check_mapping`: the checks of filters, and the check of a function with its mappings."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from streamfn.mappings._rules import (
 )
 from streamfn.mappings._witness import Source, Witness, witness_of
 
-# Filters of a mapping: whether Lambda can read them, whether they match anything, and what they drop.
+# The filters of a mapping: whether Lambda can read them, whether any record matches, and which records they drop.
 
 SETTING: Final = "FilterCriteria"
 
 
 class _Filter(NamedTuple):
-    """A pattern that was read; `inner` is the part of it that is about the change, None if it is about more."""
+    """A parsed pattern; `inner` is its part about the change, None if it has other parts as well."""
 
     matcher: Matcher
     inner: Mapping[str, object] | None
@@ -47,7 +47,7 @@ class _Filter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Passes:
-    """Tells whether some filter lets a record through, of a stream of whichever view type."""
+    """Tells whether some filter passes a record, for a stream of any view type."""
 
     matchers: Sequence[Matcher]
     through_kinesis: bool
@@ -64,7 +64,7 @@ class _Passes:
 
 
 def findings_of_filters(settings: Settings, routes: Sequence[Route] | None) -> Iterator[Finding]:
-    """List what is wrong with the filters of a mapping, as far as handlers are known also what they drop."""
+    """List the defects of a mapping's filters; if handlers are known, also the records that the filters drop."""
     mapping = as_text(settings.get("UUID"))
     if (error := settings.get("FilterCriteriaError")) is not None:
         told = as_text(error.get("ErrorCode")) if is_map(error) else None
@@ -130,7 +130,7 @@ def _texts(criteria: object) -> Iterator[str]:
 
 
 def _read(text: str, *, through_kinesis: bool) -> _Filter:
-    """Read a pattern. Fails with `Misuse` for what is none here, and with ValueError for what is no JSON."""
+    """Parse a pattern. Raises `Misuse` for text that is no pattern here, and ValueError for text that is no JSON."""
     told: object = json.loads(text)
     if not is_map(told):
         raise Misuse("the pattern is no object")
@@ -142,7 +142,7 @@ def _read(text: str, *, through_kinesis: bool) -> _Filter:
 
 
 def _keys(routes: Sequence[Route], tables: Sequence[str]) -> Mapping[str, str]:
-    """Give the keys of a table if all who know them agree."""
+    """Return the keys of a table if all routes agree on them; an empty map otherwise."""
     found = [
         {key.name: key.tag for key in route.table.key_attributes.attributes}
         for route in routes
@@ -169,17 +169,17 @@ def _as_data(record: RawRecord) -> Mapping[str, object]:
 # The check: reads a function's event source mappings and its timeout, and judges them.
 
 _MARGIN: Final = timedelta(seconds=1)
-"""The margin of a function that is not given: the one that `lambda_handler` keeps by default."""
+"""The margin of an unknown function: the default of `lambda_handler`."""
 
 _TIMEOUT: Final = 3
 """Lambda's default timeout, in seconds."""
 
 
 class LambdaClient(Protocol):
-    """What is asked of boto3's client of Lambda."""
+    """The methods of boto3's Lambda client that are used here."""
 
     def get_function_configuration(self, *, FunctionName: str) -> Mapping[str, object]:  # noqa: N803 (AWS's own)
-        """Give the settings of a function."""
+        """Return the settings of a function."""
         ...
 
     def list_event_source_mappings(
@@ -188,53 +188,52 @@ class LambdaClient(Protocol):
         FunctionName: str,  # noqa: N803 (AWS's own)
         Marker: str = ...,  # noqa: N803 (AWS's own)
     ) -> Mapping[str, object]:
-        """Give a page of the event source mappings of a function."""
+        """Return a page of the event source mappings of a function."""
         ...
 
 
 class Delivering(Protocol):
-    """What is asked of the function that `lambda_handler` makes."""
+    """The attributes of a function made by `lambda_handler` that are used here."""
 
     @property
     def delivery(self) -> object:
-        """What becomes of failures."""
+        """The delivery of failures."""
         ...
 
     @property
     def margin(self) -> timedelta:
-        """How long before Lambda's timeout nothing is started any more."""
+        """The time before Lambda's timeout in which no handler starts."""
         ...
 
 
 class Folding(Protocol):
-    """What is asked of the function that `window_handler` makes."""
+    """The attribute of a function made by `window_handler` that is used here."""
 
     @property
     def fold(self) -> object:
-        """What puts an event into the state."""
+        """The function that folds an event into the state."""
         ...
 
 
 def check_mapping(
     client: LambdaClient, function_name: str, handler: Delivering | Folding | None = None
 ) -> list[Finding]:
-    """List what in a function's event source mappings defeats its delivery; an empty list says that they fit.
+    """List the settings of a function's event source mappings that defeat its delivery; an empty list if none does.
 
     `client` is ``boto3.client("lambda")``, which needs the permissions ``lambda:GetFunctionConfiguration`` and
-    ``lambda:ListEventSourceMappings``. `function_name` is the function's name or ARN, with the version or the
-    alias if its mappings name one. `handler` is what `lambda_handler` or `window_handler` made; without it, the
-    settings are judged by what the strictest delivery needs, which is `retry` with a ledger and dead letters.
+    ``lambda:ListEventSourceMappings``. `function_name` is the function's name or ARN, with the version or the alias if
+    its mappings name one. `handler` is the function made by `lambda_handler` or `window_handler`; without it, the
+    settings are judged by the strictest delivery, which is `retry` with a ledger and dead letters.
 
-    Mappings of DynamoDB streams and of Kinesis streams alone are judged. One that is disabled is judged too, as it
-    may be enabled next, unless another mapping reads the same stream.
+    Only mappings of DynamoDB streams and of Kinesis streams are judged. A disabled mapping is judged as well, because
+    it may be enabled next, unless another mapping reads the same stream.
 
-    With a handler, its tables are compared with the streams that are mapped, and what the handlers want with the
-    filters. For that, records are made that a handler wants: the table's pattern, its model and the handler's `where`
-    are asked, and no handler is called. A filter that drops such a record is found; that nothing is found proves the
-    filters no more than any test would. ``filter_criteria`` computes filters that fit.
+    With a handler, its tables are compared with the mapped streams, and the records that handlers want with the
+    filters. For this, the check makes records that a handler wants: it asks the table's pattern, its model and the
+    handler's `where`, and calls no handler. A filter that drops such a record is a finding; a check without findings
+    proves the filters no more than any test would. ``filter_criteria`` computes filters that fit.
 
-    It fails with what the client raises, such as ``ResourceNotFoundException`` for a function that is not
-    there.
+    Raises the exceptions of the client, such as ``ResourceNotFoundException`` for a function that does not exist.
     """
     if handler is None:
         return findings_of(client, function_name, STRICTEST, _MARGIN)
@@ -248,7 +247,7 @@ def _folds(handler: Delivering | Folding) -> TypeIs[Folding]:
 
 
 def _routes_of(handler: object) -> Sequence[Route] | None:
-    """Find out what a function of this library follows; None of one that is somebody else's."""
+    """Return the routes of a function of this library; None for any other function."""
     process = getattr(handler, "process", None)
     if isinstance(process, Pipeline):
         return cast("Pipeline[object, object]", process).routes  # isinstance drops the types
@@ -256,7 +255,7 @@ def _routes_of(handler: object) -> Sequence[Route] | None:
     if isinstance(table, Table) and callable(fold):
         name = as_text(getattr(handler, "name", None)) or "fold"
         every: Handler[object, object, object] = Handler(name, "event", fold, None)
-        return (Route(cast("Table[object]", table), (every,), series),)  # which only reads
+        return (Route(cast("Table[object]", table), (every,), series),)  # series only reads the table
     return None
 
 
@@ -267,9 +266,9 @@ def findings_of(
     margin: timedelta,
     routes: Sequence[Route] | None = None,
 ) -> list[Finding]:
-    """List what defeats a delivery of these needs, that of the function as a whole first.
+    """List the settings that defeat a delivery with these needs, those of the function as a whole first.
 
-    `routes` are the tables that the function follows and its handlers, if they are known.
+    `routes` are the tables and handlers of the function, if they are known.
     """
     configuration = client.get_function_configuration(FunctionName=function_name)
     mappings = [each for each in _listed(client, function_name) if _is_of_a_stream(each)]
@@ -295,7 +294,7 @@ def _judged(mapping: Settings, needs: Needs, routes: Sequence[Route] | None) -> 
 
 
 def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | None:
-    """Find fault with the mapping of the stream of a table that the function does not follow."""
+    """Return the finding for a mapping whose stream belongs to a table that the function does not follow."""
     table = table_of(_stream(mapping))
     if routes is None or table is None or table in (known := _names(routes)):
         return None
@@ -309,7 +308,7 @@ def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | N
 
 
 def _of_tables(mappings: Sequence[Settings], routes: Sequence[Route] | None) -> Iterator[Finding]:
-    """Find the tables whose streams nobody reads; a Kinesis stream may carry the changes of any."""
+    """Yield a finding for each table whose stream nobody reads; a Kinesis stream may carry the changes of any table."""
     if routes is None or not mappings or any(map(is_of_kinesis, mappings)):
         return
     read = {table_of(_stream(mapping)) for mapping in mappings}
@@ -344,12 +343,12 @@ def _stream(mapping: Settings) -> str:
 
 
 def _is_of_a_stream(mapping: Settings) -> bool:
-    """Whether a mapping reads a stream, or could: one on its way out never will."""
+    """Return whether a mapping reads a stream, or could: one on its way out never will."""
     return service_of(mapping) in {"dynamodb", "kinesis"} and mapping.get("State") != "Deleting"
 
 
 def _is_enabled(mapping: Settings) -> bool:
-    """Whether a mapping reads its stream, or is about to."""
+    """Return whether a mapping reads its stream, or is about to."""
     return mapping.get("State") not in {"Disabled", "Disabling"}
 
 

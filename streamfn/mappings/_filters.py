@@ -1,4 +1,7 @@
-"""Filters of an event source mapping, computed from a pipeline."""
+"""Filters of an event source mapping, computed from a pipeline.
+
+In this order: the patterns that handlers want of one table, their packing into filters, and `filter_criteria`.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,22 @@ from streamfn._pipeline import Pipeline, Route
 from streamfn._records import EVENT_NAMES, EventName, is_map
 from streamfn._tables import Table
 
-# What handlers want of one table, as patterns: for each kind of change, what its pattern asks for besides.
+# The records that handlers want of one table, as patterns: for each event name, the other conditions.
 
 Pattern: TypeAlias = Mapping[str, object]
-"""A pattern in EventBridge's syntax, as plain JSON; one without fields matches everything."""
+"""A pattern in EventBridge's syntax, as plain JSON; a pattern without fields matches every record."""
 
 OR: Final = "$or"
 EVENT_NAME: Final = "eventName"
 TABLE_NAME: Final = "tableName"
 
-# What is in the data of Kinesis's entries, and there in the part that tells the change.
+# The fields in the data of Kinesis's entries, and those in the part of the data about the change.
 _IN_DATA: Final = frozenset({"dynamodb", "eventID", EVENT_NAME, "userIdentity"})
 _IN_CHANGE: Final = frozenset({"Keys", "NewImage", "OldImage"})
 
 
 def of_table(wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
-    """Make patterns that together match what is wanted: for each kind of change, what matches its pattern."""
+    """Return patterns that together match the wanted records: for each event name, those of its pattern."""
     patterns: list[Pattern] = []
     for name, pattern in wants:
         rest = for_kind(pattern, name)
@@ -42,7 +45,7 @@ def of_table(wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
 
 
 def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
-    """Give what a pattern asks for besides a kind of change, of which it may say something; None if it is not for it.
+    """Return the pattern without its `eventName`; None if it excludes this event name.
 
     >>> for_kind({"eventName": ["INSERT", "REMOVE"], "dynamodb": {"Keys": {"pk": {"S": ["a"]}}}}, "REMOVE")
     {'dynamodb': {'Keys': {'pk': {'S': ['a']}}}}
@@ -61,7 +64,7 @@ def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
                 # An `$or` takes two choices at least, which may be the same.
                 rest[OR] = left if len(left) > 1 else left * 2
             elif asks_for_absence(pattern):
-                # A choice asks for nothing more, and whether a field is absent depends on what else is asked for.
+                # A choice has no other condition, and whether a field is absent depends on the other conditions.
                 return {}
         else:
             rest[field] = content
@@ -69,20 +72,20 @@ def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
 
 
 def choices_of(pattern: Pattern) -> Sequence[Pattern]:
-    """Give the choices of a pattern's `$or`, or none."""
-    return cast("Sequence[Pattern]", pattern.get(OR, ()))  # whoever compiled the pattern has checked that
+    """Return the choices of a pattern's `$or`, or none."""
+    return cast("Sequence[Pattern]", pattern.get(OR, ()))  # `compiled` has checked this
 
 
 def of_table_in_kinesis(table_name: str, wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
-    """Make such patterns of a table's changes as Kinesis carries them, among those of other tables.
+    """Return such patterns for a table's changes in Kinesis, among those of other tables.
 
-    What its entries do not tell, the place in a shard of the table's stream say, is not asked for.
+    Conditions on fields that Kinesis entries lack, such as the sequence number in the table's stream, are left out.
     """
     return [{TABLE_NAME: [table_name], **_in_data(pattern)} for pattern in of_table(wants)]
 
 
 def for_a_pipe(pattern: Pattern) -> Pattern:
-    """Widen a pattern of one kind of change until a pipe of EventBridge takes it.
+    """Widen a pattern of one event name until an EventBridge pipe accepts it.
 
     "Comparison operators" in the Amazon EventBridge User Guide marks these as not supported by pipes: `anything-but`
     with `prefix`, with `suffix` and with `equals-ignore-case`.
@@ -120,7 +123,7 @@ def _is_beyond_pipes(element: object) -> bool:
 
 
 def asks_for_absence(part: object) -> bool:
-    """Whether a part of a pattern asks for a field not to be there.
+    """Return whether a part of a pattern asks for a field not to be there.
 
     Within an array, that is judged among the elements that the other fields leave open. So a pattern of fewer fields
     need not match more.
@@ -151,17 +154,16 @@ def _known(pattern: Pattern, names: frozenset[str]) -> Pattern:
     return known
 
 
-# Packing: patterns joined until they fit into the filters that a mapping takes, matching more only if they
-# must.
+# Packing: patterns are joined until they fit into the filters of a mapping, and match more only if they must.
 
 LONGEST: Final = 4_096
-"""The characters that a pattern has at most."""
+"""The greatest length of a pattern, in characters."""
 
 
 def packed(patterns: Iterable[Pattern], most: int, *, in_data: bool) -> list[str]:
-    """Write patterns, each of which asks for a kind of change, as the texts of up to so many filters.
+    """Write patterns, each with one event name, as the texts of up to this many filters.
 
-    None at all mean that everything matches. `in_data` has them ask for what is within the data of an entry.
+    An empty list means that everything matches. With `in_data`, the patterns apply to the data of an entry.
     """
     filters: list[Pattern] = []
     for each in patterns:
@@ -177,9 +179,9 @@ def packed(patterns: Iterable[Pattern], most: int, *, in_data: bool) -> list[str
 
 
 def _with(simple: list[Pattern], pattern: Pattern, *, in_data: bool) -> list[Pattern]:
-    """Add a pattern to others, joined with those of them with which one can say the same without any other syntax.
+    """Add a pattern to others, joined with those of them for which one pattern without further syntax is equivalent.
 
-    No two of the others can be joined, and none of what this gives.
+    No two of the others can be joined, and no two of the result.
     """
     joined = pattern
     rest = simple
@@ -191,7 +193,7 @@ def _with(simple: list[Pattern], pattern: Pattern, *, in_data: bool) -> list[Pat
 def _first_joined(
     patterns: list[Pattern], other: Pattern, *, in_data: bool
 ) -> tuple[list[Pattern], Pattern] | None:
-    """Join a pattern with the first that it can be joined with; give the others and what has come of the two."""
+    """Join a pattern with the first that fits; return the others and the joined pattern."""
     for index, each in enumerate(patterns):
         both = _joined(each, other, same_fields=asks_for_absence(each) or asks_for_absence(other))
         if both is not None and _can_be_taken(both, in_data=in_data):
@@ -200,7 +202,7 @@ def _first_joined(
 
 
 def _joined(one: Pattern, other: Pattern, *, same_fields: bool) -> Pattern | None:
-    """Make the pattern that matches what either does: the wider one, or one in which a single array is longer."""
+    """Return a pattern that matches the union of both: the wider one, or one in which a single array is longer."""
     if _covers(one, other, same_fields=same_fields):
         return one
     if _covers(other, one, same_fields=same_fields):
@@ -218,10 +220,10 @@ def _joined(one: Pattern, other: Pattern, *, same_fields: bool) -> Pattern | Non
 
 
 def _covers(wide: Pattern, narrow: Pattern, *, same_fields: bool) -> bool:
-    """Whether a pattern asks for nothing that another one does not ask for.
+    """Return whether each condition of the wide pattern is a condition of the narrow one.
 
-    A field that is to be absent may be so only among the elements of an array that another field leaves open: with
-    `same_fields`, a pattern that asks for fewer fields is taken for none that is wider.
+    An absent field may be absent only among the elements of an array that another field leaves open: with
+    `same_fields`, a pattern with fewer fields does not count as wider.
     """
     if same_fields and wide.keys() != narrow.keys():
         return False
@@ -236,7 +238,7 @@ def _covers(wide: Pattern, narrow: Pattern, *, same_fields: bool) -> bool:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two parts of patterns are the same JSON, in which 1 is not true."""
+    """Return whether two parts of patterns are the same JSON, in which 1 is not true."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
@@ -256,7 +258,7 @@ def _choice(filters: list[Pattern], *, in_data: bool) -> tuple[Pattern, Pattern,
 
 
 def _either(one: Pattern, other: Pattern) -> Pattern:
-    """Say with an `$or` that either will do, and before it what both ask for."""
+    """Return an `$or` of both patterns, preceded by the conditions that they share."""
     common = {
         field: content
         for field, content in one.items()
@@ -281,7 +283,7 @@ def _can_be_taken(pattern: Pattern, *, in_data: bool) -> bool:
 
 
 def _kinds_alone(pattern: Pattern, *, in_data: bool) -> Pattern:
-    """Widen a pattern to the kinds of change that it is for, of the tables that it names, if there is room for them."""
+    """Widen a pattern to its event names, and to the tables that it names, if there is room for them."""
     kept: dict[str, object] = {EVENT_NAME: list(dict.fromkeys(_names(pattern, EVENT_NAME)))}
     if in_data and (names := _names(pattern, TABLE_NAME)):
         of_tables: Pattern = {TABLE_NAME: list(dict.fromkeys(names)), **kept}
@@ -290,7 +292,7 @@ def _kinds_alone(pattern: Pattern, *, in_data: bool) -> Pattern:
 
 
 def _names(pattern: Pattern, field: str) -> list[str]:
-    """Find the tables or kinds of change that a pattern names, itself or in all its choices; none if it may be any."""
+    """Return the tables or event names that a pattern names, itself or in all its choices; none if any is possible."""
     if field in pattern:
         return cast("list[str]", pattern[field])  # made by this package, of names
     found = [_names(choice, field) for choice in choices_of(pattern)]
@@ -313,13 +315,12 @@ def _without_all_kinds(pattern: Pattern) -> Pattern:
     return pattern
 
 
-# Filter criteria: what has Lambda leave out the records that no handler wants, before it calls a function at
-# all.
+# Filter criteria: Lambda drops the records that no handler wants, before it calls a function.
 
 T = TypeVar("T")
 
 _BY_DEFAULT: Final = 5
-"""How many filters a mapping takes by default."""
+"""The default number of filters of a mapping."""
 
 
 class Filter(TypedDict):
@@ -329,7 +330,7 @@ class Filter(TypedDict):
 
 
 class FilterCriteria(TypedDict):
-    """What the event source mapping takes as its FilterCriteria: a record passes if one of the filters lets it."""
+    """The FilterCriteria of an event source mapping: a record passes if one of the filters matches."""
 
     Filters: list[Filter]
 
@@ -342,21 +343,21 @@ def filter_criteria(
     through_pipe: bool = False,
     most: int = _BY_DEFAULT,
 ) -> FilterCriteria:
-    """Compute the narrowest filters that let through whatever a handler wants: its kinds of change and its patterns.
+    """Compute the narrowest filters that pass all records that a handler wants: event names and patterns.
 
-    Lambda is neither called nor billed for what they leave out. They are for the mapping of the stream of `table`,
-    which has to be named if the pipeline is for several. `through_kinesis` makes those for the mapping of a Kinesis
-    stream, which carries the changes of all of them. `through_pipe` makes those for a pipe of EventBridge, whose
-    FilterCriteria have the same form: its filters lack operators that Lambda's have, and let more through where a
-    pattern has one of these. What `where` says is a function's, and no filter's. No filters at
-    all mean that every record is wanted.
+    Lambda neither calls nor bills for dropped records. The filters are for the mapping of the stream of `table`, which
+    is required if the pipeline has several. `through_kinesis` computes the filters of a mapping of a Kinesis stream,
+    which carries the changes of all tables. `through_pipe` computes the filters of an EventBridge pipe, whose
+    FilterCriteria have the same form: pipes lack some operators of Lambda, so the filters pass more records if a
+    pattern has one of these. Conditions of `where` are functions, and no filter contains them. An empty list of
+    filters means that every record is wanted.
 
-    A mapping takes 5 filters by default and 10 at most, of up to 4,096 characters each (AWS Lambda Developer Guide,
-    "Control which events Lambda sends to your function"). Where that does not hold all that there is to say, the
-    filters let more through.
+    A mapping has 5 filters by default and 10 at most, of up to 4,096 characters each (AWS Lambda Developer Guide,
+    "Control which events Lambda sends to your function"). If the patterns do not fit into these, the filters pass more
+    records.
 
-    Fails with `Misuse` if the table is not one of the pipeline's, or if nothing is wanted, because a pattern asks for
-    a kind of change that no handler is for.
+    Raises `Misuse` if the table is not one of the pipeline's, or if no record is wanted, because a pattern asks for an
+    event name that no handler is for.
 
     >>> from dataclasses import dataclass
     >>> from returns.result import Result, Success
@@ -413,7 +414,7 @@ def _name(table: Table[T] | str) -> str:
 
 
 def _wants(routes: Sequence[Route]) -> Iterator[tuple[EventName, Mapping[str, object]]]:
-    """Tell for which kinds of change there are handlers, each with the pattern that its table has."""
+    """Yield the event names that have handlers, each with the pattern of its table."""
     for route in routes:
         kinds = {name for handler in route.handlers for name in EVENTS[handler.kind]}
         matcher = route.table.matcher

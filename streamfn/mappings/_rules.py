@@ -1,4 +1,4 @@
-"""Findings, what a delivery needs of a mapping, and the rules that compare both."""
+"""Findings, the needs of a delivery, and the rules that compare settings with needs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from streamfn._delivery.ledger import RetryWithLedger
 from streamfn._delivery.plain import Acknowledge, Retry
 from streamfn._records import as_text, is_map
 
-# What a check finds: a setting, what it is, what it should be, and why.
+# Findings: a setting, its value, the wanted value, and the reason.
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A setting that defeats a delivery.
 
-    `mapping` is the UUID of the event source mapping, or None where it is about the function as a whole.
-    `setting` goes by AWS's name. `found` and `wanted` are text, for people to read; `why` says what would be
-    lost or repeated.
+    `mapping` is the UUID of the event source mapping, or None for the function as a whole. `setting` is AWS's name.
+    `found` and `wanted` are text, for people to read; `why` names the records that would be lost or repeated.
 
     >>> print(Finding("7f6c", "MaximumRetryAttempts", "3", "-1", "records would be lost"))
     mapping 7f6c: MaximumRetryAttempts is 3, wanted -1: records would be lost
@@ -42,17 +41,17 @@ class Finding:
         return f"{where}: {self.setting} is {self.found}, wanted {self.wanted}: {self.why}"
 
 
-# What a delivery needs of Lambda's settings.
+# The needs of a delivery, in terms of Lambda's settings.
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a delivery does, as far as Lambda's settings can defeat it.
+    """The properties of a delivery that Lambda's settings can defeat.
 
-    `partial_answers`: it answers with the records that have to come again. `remembers`: it has a ledger.
-    `puts_aside`: it makes dead letters of what cannot succeed, once `patience` has passed since the first
-    failure at the latest. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a
-    tumbling window.
+    `partial_answers`: the answer lists the records that have to come again. `remembers`: there is a ledger.
+    `puts_aside`: records that cannot succeed become dead letters, once `patience` has passed since the first failure
+    at the latest. `drops`: a failure of a handler is not to come again. `folds`: there is a state of a tumbling
+    window.
     """
 
     partial_answers: bool
@@ -71,7 +70,7 @@ FOLDS: Final = Needs(
     patience=timedelta(),
     folds=True,
 )
-"""What the function of a window needs, which answers for whole batches alone."""
+"""The needs of a window's function, which answers for whole batches alone."""
 
 STRICTEST: Final = Needs(
     partial_answers=True,
@@ -80,11 +79,11 @@ STRICTEST: Final = Needs(
     drops=False,
     patience=timedelta(hours=2),
 )
-"""What `retry` needs with a ledger, dead letters and its own defaults."""
+"""The needs of `retry` with a ledger, dead letters and its own defaults."""
 
 
 def needs_of(delivery: object, /) -> Needs:
-    """Say what a delivery needs; one of a user's own is taken for the strictest."""
+    """Return the needs of a delivery; a user's own delivery counts as the strictest."""
     match delivery:
         case Acknowledge():
             return Needs(
@@ -110,17 +109,17 @@ def needs_of(delivery: object, /) -> Needs:
             return STRICTEST
 
 
-# The rules that the settings of an event source mapping have to keep, one function each.
+# The rules for the settings of an event source mapping, one function each.
 #
-# Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which
-# CloudFormation shares; what the settings do is said under "Using AWS Lambda with Amazon DynamoDB" in the AWS
-# Lambda Developer Guide.
+# Names and defaults are those of `CreateEventSourceMapping` in the AWS Lambda API Reference, which CloudFormation
+# shares; the effects of the settings are described under "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda
+# Developer Guide.
 
 Settings: TypeAlias = Mapping[str, object]
 """The settings of a mapping, by AWS's names."""
 
 RETENTION: Final = timedelta(hours=24)
-"""How long a stream keeps its records (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams")."""
+"""The retention of a stream (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams")."""
 
 REPORT: Final = "ReportBatchItemFailures"
 """The value of FunctionResponseTypes that has Lambda read the answer."""
@@ -142,14 +141,16 @@ class Defect(NamedTuple):
 
 
 def judge(settings: Settings, needs: Needs) -> list[Finding]:
-    """List what the settings of a mapping lack, in the order of the rules."""
+    """List the defects in the settings of a mapping, in the order of the rules."""
     mapping = as_text(settings.get("UUID"))
     return [Finding(mapping, *defect) for rule in _RULES if (defect := rule(settings, needs)) is not None]
 
 
 def _answers_are_read(settings: Settings, needs: Needs) -> Defect | None:
     types = settings.get("FunctionResponseTypes")
-    listed = cast("list[object]", types) if isinstance(types, list) else []  # what is in it is not asked yet
+    listed = (
+        cast("list[object]", types) if isinstance(types, list) else []
+    )  # the elements are not checked yet
     if not needs.partial_answers or REPORT in listed:
         return None
     lost = "what was not started" if needs.drops else "what failed or was not started"
@@ -274,7 +275,7 @@ _RULES: Final[tuple[Callable[[Settings, Needs], Defect | None], ...]] = (
 
 
 def is_of_kinesis(settings: Settings) -> bool:
-    """Whether a mapping reads a Kinesis stream."""
+    """Return whether a mapping reads a Kinesis stream."""
     return service_of(settings) == "kinesis"
 
 

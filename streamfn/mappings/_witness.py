@@ -1,4 +1,4 @@
-"""Records that a pipeline handles, as witnesses against filters that drop them."""
+"""Witnesses: records that a pipeline handles and that the filters of a mapping drop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from streamfn._records import (
 from streamfn._tables import Table
 from streamfn.mappings._filters import EVENT_NAME, for_kind
 
-# Items: images that a model fits, of which to make records that a handler would want.
+# Items: images that fit a model, as parts of records that a handler would want.
 
 Item = dict[str, AttributeValue]
 """An image that may be changed."""
@@ -57,11 +57,11 @@ _TEXTS: Final[dict[object, str]] = {
     date: "2024-01-01",
     UUID: "00000000-0000-4000-8000-000000000000",
 }
-"""What text of these types looks like."""
+"""Example texts of these types."""
 
 
 def samples_of(table: Table[object]) -> list[Item]:
-    """Make images that the table's model fits: one with what it requires, and one with all that it knows, if it can."""
+    """Return images that fit the table's model: one with the required attributes, and one with all, if possible."""
     found: list[Item] = []
     for model in members(table.model):
         for required in (True, False):
@@ -72,7 +72,7 @@ def samples_of(table: Table[object]) -> list[Item]:
 
 
 def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
-    """Make values of an attribute that the model may know."""
+    """Return values of an attribute that the model may know."""
     return [
         value
         for model in members(table.model)
@@ -120,19 +120,18 @@ def _of_value(value: object) -> AttributeValue:
 
 # Witnesses: records that a handler wants and that the filters of a mapping drop, found by making them.
 #
-# A record is made of an image that the table's model fits. Then it is changed, so that a pattern of the table
-# matches it and no filter does, and all is asked again of what came of that: the pattern, the model, each
-# handler's `where`, and the filters. So a witness proves that the filters drop what is wanted. That none is
-# found proves nothing.
+# A record is made of an image that fits the table's model. Then it is changed so that a pattern of the table matches
+# and no filter does, and the result is checked again by the pattern, the model, each handler's `where`, and the
+# filters. So a witness proves that the filters drop a wanted record. A search without a witness proves nothing.
 
 Passes: TypeAlias = Callable[[RawRecord], bool]
-"""Tells whether the filters of a mapping let a record through."""
+"""Tells whether the filters of a mapping pass a record."""
 
 _MOST: Final = 3_000
-"""How many changes are tried for each kind of record."""
+"""The number of changes that are tried for each kind of record."""
 
 _CHOICES: Final = 4
-"""How many values are tried for each field of a pattern."""
+"""The number of values that are tried for each field of a pattern."""
 
 _INDEX: Final[Mapping[ImageName, int]] = {"Keys": 0, "NewImage": 1, "OldImage": 2}
 _PARTS: Final[Mapping[EventName, tuple[ImageName, ...]]] = {
@@ -151,7 +150,7 @@ class Witness(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What to put at a place of a part of a record; None for nothing at all."""
+    """A value for a path in a part of a record; None removes the value."""
 
     part: ImageName
     place: tuple[str, ...]
@@ -160,7 +159,7 @@ class Change(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where records come from: the ARN of the stream, and its table."""
+    """The source of records: the ARN of the stream, and its table."""
 
     arn: str
     table_name: str
@@ -173,10 +172,10 @@ def witness_of(
     passes: Passes,
     dropped: Collection[EventName],
 ) -> Iterator[Witness]:
-    """Find, for each handler of a table and each kind of change that it is for, a record that it wants and is dropped.
+    """Yield, for each handler of a table and each of its event names, a wanted record that the filters drop.
 
-    `filters` are what each alternative of the filters asks for, and `dropped` the kinds of which they drop all: there a
-    record need not be one that `where` wants.
+    `filters` holds the fields of each alternative of the filters, and `dropped` the event names that the filters drop
+    altogether: there, `where` need not want the record.
     """
     for route in routes:
         keys = {key.name: key.tag for key in route.table.key_attributes.attributes}
@@ -195,7 +194,7 @@ def witness_of(
 def _wanted(
     pattern: Mapping[str, object], event_name: EventName, table_name: str, keys: Mapping[str, str]
 ) -> list[list[Asked]]:
-    """Give what each alternative of a pattern asks for of one kind of change; none if it is not for that."""
+    """Return the fields of each alternative of a pattern for one event name; none if it is excluded."""
     rest = for_kind(pattern, event_name)
     if rest is None:
         return []
@@ -203,7 +202,7 @@ def _wanted(
 
 
 def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
-    """Whether a handler would get a record."""
+    """Return whether a handler would get a record."""
     if route.table.matcher is not None and not may_match(route.table.matcher, raw):
         return False
 
@@ -249,12 +248,12 @@ def _records(
 
 
 def _changed(route: Route, sample: Item) -> Item:
-    """Give an item other values wherever its model knows others."""
+    """Change the values of an item, if its model knows others."""
     return {name: (values_of(route.table, name) or [value])[-1] for name, value in sample.items()}
 
 
 def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
-    """Give the keys of an item: those that are marked, or else those that somebody asks for."""
+    """Return the keys of an item: the marked ones, or else those that a pattern asks for."""
     names = [key.name for key in route.table.key_attributes.attributes] or [
         reading.attribute for each in asked for reading in each.readings[:1] if reading.part == "Keys"
     ]
@@ -262,7 +261,7 @@ def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
 
 
 def _raw(source: Source, event_name: EventName, parts: Mapping[str, Item], keys: Item) -> Iterator[RawRecord]:
-    """Write a record down, a removed one also as removed by its time to live."""
+    """Yield a raw record; for a removal, also one by time to live."""
     identities: list[Mapping[str, object]] = [{}, {"userIdentity": _BY_TTL}]
     for identity in identities if event_name == "REMOVE" else identities[:1]:
         yield cast(
@@ -305,7 +304,7 @@ def _apply(change: Change, parts: Mapping[str, Item], keys: Item) -> None:
 
 
 def _put(item: Item, change: Change) -> None:
-    """Put a value at its place; what is on the way there and is no map or list becomes one."""
+    """Put a value at its path; a value on the way that is no map or list becomes one."""
     here = cast("dict[str, object]", item)  # attribute values are put into it
     steps = iter(change.place)
     while True:
@@ -332,12 +331,12 @@ def _put(item: Item, change: Change) -> None:
 
 
 def _satisfying(route: Route, asked: Asked) -> list[Change | None]:
-    """Find changes that satisfy a field; None leaves all as it is."""
+    """Yield changes that satisfy a field; None changes nothing."""
     return _some([change for change in _candidates(route, asked) if _holds(asked, change)]) or [None]
 
 
 def _evading(route: Route, asked: Asked) -> list[Change | None]:
-    """Find changes that do not satisfy a field."""
+    """Yield changes that do not satisfy a field."""
     return _some([change for change in _candidates(route, asked) if not _holds(asked, change)])
 
 
@@ -352,12 +351,12 @@ def _holds(asked: Asked, change: Change) -> bool:
 
 
 def _member(content: object) -> object:
-    """Take the member of a set of one, or what is no set."""
+    """Return the member of a set of one, or the value itself if it is no set."""
     return content[0] if is_array(content) else content
 
 
 def _candidates(route: Route, asked: Asked) -> Iterator[Change]:
-    """Make values of an attribute, and none: what the model knows, what is asked for, and others."""
+    """Yield values of an attribute, and its absence: the model's values, the wanted values, and others."""
     reading = asked.readings[0]
     if reading.part is None:
         return

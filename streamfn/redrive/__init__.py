@@ -1,7 +1,8 @@
-"""Redriving: from the messages of a queue or a bucket to the outcome of each of their letters.
+"""Redriving: runs the letters of a queue or a bucket again, each with an outcome.
 
-Contents are told apart, documents of Lambda's get their records back, and letters and documents are replayed
-through the pipeline, under a gate that lets through nothing but what is due.
+`_contents` parses messages and decides whether they are trusted, `_documents` reads OnFailure documents and their
+records, `_letters` runs letters through the pipeline under a policy that admits only due records, and `_redrive` has
+`redrive`.
 """
 
 from streamfn.redrive._letters import Redriven

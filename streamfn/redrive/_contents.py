@@ -1,4 +1,4 @@
-"""The content of a message, whose it is, and whether it is trusted."""
+"""The contents of messages: letters and documents, the accounts that they belong to, and the trust in them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from streamfn.ledgers._items import LIFETIME
 from streamfn.ledgers._protocol import Entry, Pair, Stretch, identity_of
 from streamfn.redrive._documents import Document, NotADocument, read_document
 
-# What a source turns out to hold: letters, documents of Lambda's, and whatever else somebody put there.
+# The contents of a source: letters, documents of Lambda, and any other text.
 
 _LARGEST: Final = 16 * 1024 * 1024
-"""How many characters a portion has before no more is added: a document from a bucket has up to six million."""
+"""The number of characters after which a portion is full: a document from a bucket has up to six million."""
 
 
 _OF_WINDOW: Final = (
@@ -40,7 +40,7 @@ class FoundLetter:
 
     @property
     def stretch(self) -> Stretch:
-        """The stretch of its stream that its record is; a record without a number is at the beginning."""
+        """The sequence range of the record; a record without a number is at the beginning."""
         number = self.record.sequence_number or "0"
         return Stretch(self.letter.scope, self.letter.stream, number, number)
 
@@ -55,7 +55,7 @@ class FoundDocument:
 
     @property
     def stretch(self) -> Stretch:
-        """The stretch of the stream that the batch was."""
+        """The sequence range of the batch."""
         document = self.document
         return Stretch(self.scope, document.stream, document.start, document.end)
 
@@ -82,11 +82,11 @@ Found: TypeAlias = FoundLetter | FoundDocument
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose letters and documents are meant: those of a scope, and of a function of this name; None is anybody's.
+    """The wanted letters and documents: those of a scope, and of a function of this name; None accepts any.
 
-    The name is that of the pipe for the documents of one. `with_payloads` says whether the records that a document
-    carries are taken. In a queue none carries any ("Adding an on-failure destination" in the AWS Lambda Developer
-    Guide): what does there is of somebody else, and its records are read from the stream.
+    The name is that of the pipe for the documents of a pipe. `with_payloads` says whether records inside a document
+    are accepted. In a queue no document of Lambda has any ("Adding an on-failure destination" in the AWS Lambda
+    Developer Guide): a document with records there has another sender, and its records are read from the stream.
     """
 
     scope: str | None
@@ -94,7 +94,7 @@ class Whose:
     with_payloads: bool = True
 
     def open(self, received: Received) -> Found | Foreign | FoundNothing:
-        """Read what was received."""
+        """Parse a received text."""
         try:
             letter = read_letter(received.body)
         except NotADeadLetter as problem:
@@ -125,7 +125,7 @@ class Whose:
     def _document_of_pipe(
         self, received: Received, document: Document
     ) -> FoundDocument | Foreign | FoundNothing:
-        """Take the document of a pipe, which does not name the function: with the scope, nobody has to guess that."""
+        """Accept the document of a pipe, which does not name the function: the scope says which function is meant."""
         if self.function not in {None, document.pipe}:
             return Foreign(received, None, document.owner)
         if self.scope is None:
@@ -136,7 +136,7 @@ class Whose:
 
 
 def portion_of(receiving: Iterator[Received], most: int) -> list[Received]:
-    """Take up to so many texts, fewer if they are large; none when all are taken."""
+    """Return up to this many texts, fewer if they are large; none at the end."""
     portion: list[Received] = []
     size = 0
     while len(portion) < most and size < _LARGEST and (received := next(receiving, None)) is not None:
@@ -146,12 +146,12 @@ def portion_of(receiving: Iterator[Received], most: int) -> list[Received]:
 
 
 def by_place(found: Found) -> tuple[str, str, tuple[int, str]]:
-    """Order what is found as it happened: scope by scope, stream by stream, and there by sequence number."""
+    """Sort key in the order of the changes: scope by scope, stream by stream, and there by sequence number."""
     stretch = found.stretch
     return stretch.scope, stretch.stream, magnitude(stretch.lowest)
 
 
-# Whose something is at AWS: the account and the region that a queue, a function or a stream says it is of.
+# Homes: the account and the region of a queue, a function or a stream.
 
 _ARN: Final = re.compile(r"arn:[^:]+:[^:]+:(?P<region>[^:]+):(?P<account>[^:]+):.+", re.DOTALL)
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -166,12 +166,12 @@ class Home:
     region: str | None
 
     def has(self, other: Home) -> bool:
-        """Whether another is here."""
+        """Return whether another is here."""
         return self.account == other.account and self.region in {None, other.region}
 
 
 def home_of_queue(url: str) -> Home | None:
-    """Read off a queue's URL whose it is; None where it does not say that.
+    """Return the home in a queue's URL; None if the URL has none.
 
     >>> home_of_queue("https://sqs.eu-west-1.amazonaws.com/123456789012/letters")
     Home(account='123456789012', region='eu-west-1')
@@ -186,7 +186,7 @@ def home_of_queue(url: str) -> Home | None:
 
 
 def home_of_arn(arn: str) -> Home | None:
-    """Read off an ARN whose it is; None where it does not say that.
+    """Return the home in an ARN; None if the ARN has none.
 
     >>> home_of_arn("arn:aws:lambda:eu-west-1:123456789012:function:follow-cards")
     Home(account='123456789012', region='eu-west-1')
@@ -196,10 +196,10 @@ def home_of_arn(arn: str) -> Home | None:
     return None if found is None else Home(found["account"], found["region"])
 
 
-# Trust of a redrive: in the streams that the function follows, and in letters that something proves.
+# Trust of a redrive: the streams that the function follows, and the letters that are proved.
 #
-# Whoever may send to a queue or put an object may write what looks like a letter or a document. A letter is
-# proved by its signature, or by the ledger, which knows what became a letter and the digest of its record. A
+# Anyone who may send to a queue or put an object may write text that looks like a letter or a document. A letter is
+# proved by its signature, or by the ledger, which has an entry for each letter with the digest of its record. A
 # document is proved by the stream that its records are read from, if that is one of the function's.
 
 _NAME_IT: Final = "if the function follows it, name it with stream_arns="
@@ -210,9 +210,9 @@ _STREAM: Final = re.compile(r"arn:[^:]+:(?P<service>dynamodb|kinesis):[^:]+:[^:]
 class Followed:
     """The streams that the function follows.
 
-    They are those of `stream_arns`, where streams and tables may be named, or else those of the pipeline's tables in
-    the account and the region at home. That is where the queue is, or where the `caller` works; where neither is
-    known, because the source is nothing of AWS, it is where a document says that its function is.
+    Streams and tables named in `stream_arns`, or else the streams of the pipeline's tables in the account and region
+    at home. Home is the place of the queue, or of the `caller`; if both are unknown, because the source is outside of
+    AWS, home is the place of the function that a document names.
     """
 
     def __init__(
@@ -222,14 +222,14 @@ class Followed:
         home: Home | None,
         caller: OnFirstUse[CallerClient] | None,
     ) -> None:
-        """Take what is known. Fails with `Misuse` for what is no ARN of a stream or a table."""
+        """Store the settings. Raises `Misuse` for text that is no ARN of a stream or a table."""
         self._tables = tables
         self._arns = None if stream_arns is None else _checked(stream_arns)
         self._home = home
         self._caller = caller
 
     def problem_of(self, stream: str, *, owner: str | None = None, is_proved: bool = False) -> str | None:
-        """Say why a stream is none of them; None where it is.
+        """Return why a stream is not followed; None if it is.
 
         `owner` is the ARN of a document's function or pipe. A proved letter may be of any account and region.
         """
@@ -258,9 +258,9 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Trusts streams that are followed, and letters that `signer` has signed, or else those that the ledger knows.
+    """Trusts followed streams, and letters with a signature of `signer`, or else letters that the ledger knows.
 
-    With `unproved`, letters are trusted that nothing proves.
+    With `unproved`, letters without proof are trusted as well.
     """
 
     followed: Followed
@@ -269,13 +269,13 @@ class Trust:
     clock: Clock
 
     def unsigned(self, found: FoundLetter) -> str | None:
-        """Say why a letter is not signed; None where it is, or need not be."""
+        """Return why a letter is not signed; None if it is, or needs no signature."""
         return None if self.signer is None else self.signer.problem_of(found.received.body)
 
     def unproved_by(self, found: FoundLetter, entries: Mapping[Pair, Entry]) -> str | None:
-        """Say why nothing proves a letter; None where the ledger or a signature does, or nobody asks for it.
+        """Return why a letter is not proved; None if the ledger or a signature proves it, or no proof is required.
 
-        The ledger forgets. A letter that the source has kept for longer than that is taken without it.
+        The ledger forgets. A letter that has been in the source for longer needs no proof.
         """
         if self.signer is not None or self.unproved:
             return None
@@ -284,15 +284,15 @@ class Trust:
             if entry is None and self._is_forgotten(found):
                 return None
             return "the ledger knows of no such letter; unproved=True runs it all the same"
-        # What is left of a truncated record proves nothing, but for its place: it is read again from the stream.
+        # The rest of a truncated record proves nothing but its place: the record is read again from the stream.
         if entry.letter and entry.letter != found.letter.digest and not found.letter.is_truncated:
             return "the ledger knows a letter of this id with another record"
         return None
 
     def unfollowed(self, found: FoundLetter, entries: Mapping[Pair, Entry]) -> str | None:
-        """Say why a letter is of a stream that the function does not follow; None where it does.
+        """Return why a letter is of a stream that the function does not follow; None if it follows the stream.
 
-        A letter that is for no handler, because its record reached none, finds in the pipeline what its table is.
+        For a letter without a handler, whose record reached none, the pipeline looks up the table.
         """
         is_proved = self.signer is not None or self.unproved or found.letter.pair in entries
         if not found.letter.pair.handler and is_proved:

@@ -25,31 +25,29 @@ from streamfn._records import (
 )
 from streamfn._time import SecondsLeft
 
-# The documents about batches that are given up: Lambda's, of a function's OnFailure destination, and those of a
-# pipe.
+# The documents about discarded batches: those of a function's OnFailure destination, and those of a pipe.
 #
-# Their shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS
-# Lambda Developer Guide. A queue and a topic are told the range of the shard alone; a bucket gets the records
-# too. A pipe of EventBridge sends the like to its dead-letter queue, and names itself there where Lambda names
-# the function.
+# Their shape is the one of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
+# Developer Guide. A queue and a topic receive the range of the shard alone; a bucket gets the records too. An
+# EventBridge pipe sends a similar document to its dead-letter queue, and names itself instead of the function.
 
 _PIPE_ARN: Final = re.compile(r"arn:[^:]+:pipes:[^:]*:[^:]*:pipe/(?P<name>.+)")
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(:[^:]+)?")
 
 
 class NotADocument(ValueError):
-    """A text that has the shape of a document of Lambda's, but not all that is needed; the message says what."""
+    """A text with the shape of a document of Lambda, but without a required part; the message names the part."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
-    """A batch that Lambda or a pipe gave up.
+    """A batch that Lambda or a pipe discarded.
 
-    `function` is the function's name, or None where it was a `pipe`, whose name that is, and `owner_arn` the ARN of
-    either. `is_of_window` says that the
-    mapping has a tumbling window. `size` says how many records the batch had. They lie in the `shard` of
-    the `stream`, in the range from `start` to `end`, with others between them if the mapping has parallel lanes
-    or a filter. `records` are the batch's, where the document carries them.
+    `function` is the function's name, or None if a `pipe` sent the document, which is its name then, and `owner_arn`
+    is the ARN of either. `is_of_window` says that the mapping has a tumbling window. `size` is the number of records
+    in the batch. They lie in the `shard` of the `stream`, in the range from `start` to `end`, with other records
+    between them if the mapping has parallel lanes or a filter. `records` are the batch's, if the document carries
+    them.
     """
 
     function: str | None
@@ -65,7 +63,7 @@ class Document:
 
     @property
     def owner(self) -> str:
-        """Whose it is: the name of the function, or of the pipe."""
+        """The owner: the name of the function, or of the pipe."""
         return self.function or f"the pipe {self.pipe}"
 
     @override
@@ -74,9 +72,9 @@ class Document:
 
 
 def read_document(text: str, *, with_payload: bool = True) -> Document | None:
-    """Read a document of Lambda's or of a pipe; None for whatever has another shape. Fails with `NotADocument`.
+    """Parse a document of Lambda or of a pipe; None for text of another shape. Raises `NotADocument`.
 
-    Without its payload, the records that it carries are left out.
+    Without its payload, the records in the document are left out.
     """
     try:
         told = read_json(text)
@@ -114,7 +112,7 @@ def read_document(text: str, *, with_payload: bool = True) -> Document | None:
 
 
 def _is_elsewhere(record: Record, stream: str, start: str, end: str) -> bool:
-    """Whether a record says that it is of another stream, or of another place in it, than a document is about."""
+    """Return whether a record names another stream, or another place in it, than the document."""
     number = record.sequence_number
     return record.event_source_arn not in {None, stream} or (
         number is not None and not magnitude(start) <= magnitude(number) <= magnitude(end)
@@ -138,78 +136,78 @@ def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
         raise NotADocument(f"the document's payload: {problem}") from None
 
 
-# Reading a stream again: a stretch of a shard that a document is about, and the record of a truncated letter.
+# Reading a stream again: the range of a document, and the record of a truncated letter.
 
 T = TypeVar("T")
 
 Wait: TypeAlias = Callable[[float], None]
-"""Waits so many seconds: `time.sleep`, but in tests."""
+"""Waits this many seconds: `time.sleep`, except in tests."""
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""How long to wait before each further try, in seconds, where DynamoDB turns a request away."""
+"""The waits before further tries, in seconds, when DynamoDB throttles a request."""
 
 IDLE: Final = 100
-"""After so many answers in a row that bring nothing, the shard counts as one that cannot be read."""
+"""The number of empty answers in a row after which the shard counts as unreadable."""
 
 IDLE_AT_ONCE: Final = 10
-"""So many, where one record is looked for: a shard that has it gives it at once, or after a page that is empty."""
+"""The same limit for a search of one record: a shard with the record returns it at once, or after an empty page."""
 
 _GONE: Final = frozenset({"ResourceNotFoundException", "TrimmedDataAccessException"})
-"""What is said of a shard, or of records in it, that the stream no longer has after 24 hours."""
+"""The error codes for a shard, or for records in it, that the stream no longer has after 24 hours."""
 
 
 _NOT_HERE: Final = _GONE | {"ValidationException"}
-"""The message about a number that the shard does not have, or no longer, while another one may."""
+"""The code for a number that the shard does not have, or no longer has, while another shard may."""
 
 _Kind: TypeAlias = Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
 
 
 class Forgotten(Exception):
-    """Raised where the stream no longer has what is to be read; says what it answered."""
+    """Raised if the stream no longer has the records; names the answer."""
 
 
 class Unreachable(Exception):
-    """Raised where the stream cannot be read; says what it answered."""
+    """Raised if the stream cannot be read; names the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Reads shards, and waits where it is asked to."""
+    """Reads shards, and waits between requests."""
 
     client: OnFirstUse[StreamsClient]
     seconds_left: SecondsLeft
     wait: Wait = sleep
 
     def read(self, document: Document) -> list[Record]:
-        """Give all records of a document's range, as Lambda would send them; the batch's are among them.
+        """Return all records of a document's range, as Lambda would send them; the batch's are among them.
 
-        Fails with `Forgotten` and with `Unreachable`.
+        Raises `Forgotten` and `Unreachable`.
         """
         try:
             return self._range(document)
         except Unreachable:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever it is, the document stays)
+        except Exception as error:  # noqa: BLE001 (the document stays)
             if error_code(error) in _GONE:
                 raise Forgotten(error_name(error)) from None
             raise Unreachable(error_name(error)) from None
 
     def find(self, stream: str, number: str) -> Record:
-        """Give the record of a sequence number, as Lambda would send it, from whichever shard has it.
+        """Return the record of a sequence number, as Lambda would send it, from the shard that has it.
 
-        Fails with `Forgotten` and with `Unreachable`.
+        Raises `Forgotten` and `Unreachable`.
         """
         try:
             return self._found(stream, number)
         except (Forgotten, Unreachable):
             raise
-        except Exception as error:  # noqa: BLE001 (whatever it is, the letter stays)
+        except Exception as error:  # noqa: BLE001 (the letter stays)
             if error_code(error) in _GONE:
                 raise Forgotten(error_name(error)) from None
             raise Unreachable(error_name(error)) from None
 
     def _found(self, stream: str, number: str) -> Record:
-        """Look into each shard whose range holds the number: beside one another lie as many as the table has parts."""
+        """Search each shard whose range contains the number: one for each partition of the table."""
         undecided = False
         for shard in list(self._shards_around(stream, magnitude(number))):
             try:
@@ -252,12 +250,12 @@ class Shards:
         return answer["StreamDescription"]
 
     def _at(self, stream: str, shard: str, number: str) -> Record | None:
-        """Give the record of a number; None where the shard has none, so that another or the end comes first."""
+        """Return the record of a number; None if the shard has none, so that another record or the end comes first."""
         position: str | None = self._position(stream, shard, "AT_SEQUENCE_NUMBER", number)
         for _ in range(IDLE_AT_ONCE):
             if position is None:
                 return None
-            if (page := self._page(position)) is None:  # which takes longer than all these pages do
+            if (page := self._page(position)) is None:  # the wait takes longer than all these pages
                 break
             if page["Records"]:
                 record = record_of(as_lambda_sends(page["Records"][0], stream), 0)
@@ -289,7 +287,7 @@ class Shards:
         return found
 
     def _iterator(self, document: Document, found: list[Record]) -> str:
-        """Begin with the range, or go on after what is found."""
+        """Return an iterator at the start of the range, or after the last record that was read."""
         last = found[-1].sequence_number if found else None
         kind: _Kind = "AT_SEQUENCE_NUMBER" if last is None else "AFTER_SEQUENCE_NUMBER"
         return self._position(document.stream, document.shard, kind, last or document.start)

@@ -1,4 +1,4 @@
-"""Letters: one run of the pipeline for each, and the outcome."""
+"""Letters: the policy of a redrive, one run of the pipeline, outcomes, truncated letters, and the replay of letters."""
 
 from __future__ import annotations
 
@@ -27,50 +27,49 @@ from streamfn.ledgers._protocol import Entry, Ledger, Pair, Stretch, identity_of
 from streamfn.redrive._contents import FoundLetter, Trust
 from streamfn.redrive._documents import Forgotten, Shards, Unreachable
 
-# The policy of a redrive: it admits the pairs that are due, in their order, and enters what succeeds.
+# The policy of a redrive: admits the due records in their order, and writes successes to the ledger.
 #
-# Nothing becomes a letter here: what fails has one, or a document, and that stays.
+# No new letter is written here: a failure has a letter or a document already, and that stays.
 
 Position: TypeAlias = tuple[str, tuple[int, str]]
-"""Where a record is: its stream, and its number there. A stream of the same table that came later sorts later."""
+"""The position of a record: its stream, and its number there. A later stream of the same table sorts later."""
 
 
 class Holds:
-    """Remembers over a whole redrive where a handler has failed on an item, and so what has to wait there."""
+    """Remembers over a whole redrive the items on which a handler has failed, so that later records of them wait."""
 
     def __init__(self) -> None:
-        """Begin with nothing held back."""
         self._first: dict[tuple[str, OrderingKey], Position] = {}
 
     def add(self, scope: str, task: Task) -> None:
-        """Hold back what comes after a task, and the task itself: once is enough."""
+        """Block the records of an item from this one on."""
         key, position = (scope, task.ordering_key), _position(task)
         self._first[key] = min(position, self._first.get(key, position))
 
     def hold(self, scope: str, task: Task) -> bool:
-        """Whether a task has to wait."""
+        """Return whether a record has to wait."""
         first = self._first.get((scope, task.ordering_key))
         return first is not None and _position(task) >= first
 
 
 class RedrivePolicy(LedgerPolicy):
-    """Takes all pairs for settled but those that are due, which are all where `due` is None.
+    """Counts every record as settled except the due ones, which are all if `due` is None.
 
-    Pairs that are named as due were given up one by one, so each is tried alone: in a batched handler it would
-    condemn its neighbours.
+    Records named as due were given up one by one, so each runs alone: in a batched handler it would make its
+    neighbours fail.
     """
 
     def __init__(
         self, deadline: Deadline, ground: Ground, book: Book, holds: Holds, due: Collection[Pair] | None
     ) -> None:
-        """Begin a run with what the ledger knows of its pairs."""
+        """Start a run with the ledger's entries of its records."""
         super().__init__(deadline, ground, book, None)
         self._holds = holds
         self._due = due
 
     @property
     def expected(self) -> list[Pair]:
-        """The pairs that the pipeline has for the records, whether or not its `where` wants them."""
+        """The records that the pipeline has handlers for, before `where` decides."""
         return [key_of(task) for task in self._under_way.expected]
 
     @override
@@ -86,7 +85,7 @@ class RedrivePolicy(LedgerPolicy):
 
     @override
     def _puts_off(self, task: Task, entry: Entry) -> bool:
-        return False  # whoever redrives has as much time as that takes
+        return False  # a redrive has as much time as it needs
 
     @override
     def isolated(self, task: Task, /) -> bool:
@@ -94,7 +93,7 @@ class RedrivePolicy(LedgerPolicy):
 
     @override
     def tries(self, task: Task, /) -> bool:
-        return True  # nothing is given up here, and so what comes first would keep the rest waiting for good
+        return True  # nothing is given up here, so the first failure would block the rest for good
 
     @override
     def finished(
@@ -111,7 +110,7 @@ def _position(task: Task) -> Position:
     return arn or "", magnitude(record.sequence_number or "")
 
 
-# Running pairs again, outside of any batch of Lambda's.
+# Running records again, outside of any batch of Lambda's.
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -119,7 +118,7 @@ E = TypeVar("E")
 _log: Final = logging.getLogger("streamfn")
 
 _NO_LIMITS: Final = Limits(0, timedelta(), timedelta())
-"""The policy asks for limits where letters are written, and none are."""
+"""The policy asks for limits when it writes letters, and a redrive writes none."""
 
 _NO_ATTEMPTS: Final = 0
 """A redrive uses up no attempt of the function's own."""
@@ -127,10 +126,10 @@ _NO_ATTEMPTS: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Replayed(Generic[E]):
-    """What came of a run.
+    """The outcome of a run.
 
-    `results` has an entry for each pair that ran, or might have but for its failure, which is None for a
-    success. `skipped` are the pairs that were settled before.
+    `results` has an entry for each record and handler that ran, or failed before it could run: None for a success.
+    `skipped` are those that were settled before.
     """
 
     results: Mapping[Pair, Failed[E] | None]
@@ -139,10 +138,10 @@ class Replayed(Generic[E]):
 
 @dataclass(slots=True)
 class Replay(Generic[A, E]):
-    """What all runs of a redrive have in common.
+    """The settings and the state that all runs of a redrive share.
 
-    `is_over` is set once the ledger could not be read: what has to be kept then may have to come before whatever
-    else there is.
+    `is_over` is set once the ledger could not be read: the record to be kept then may have to come before any other
+    record.
     """
 
     process: Pipeline[A, E]
@@ -159,12 +158,12 @@ class Replay(Generic[A, E]):
         return handler_names(self.process.routes)
 
     def known(self, stretch: Stretch) -> list[Entry] | None:
-        """Read what the ledger knows of a stretch; None from when on it could not be read, which is logged."""
+        """Return the ledger's entries of a range; None after the ledger could not be read, which is logged."""
         if self.is_over:
             return None
         try:
             return list(self.ledger.read(stretch, self.deadline.seconds_left))
-        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+        except Exception as error:  # noqa: BLE001 (the settled records are unknown then)
             _log.error("the ledger could not be read, nothing more is redriven: %s", error_name(error))
             self.is_over = True
             return None
@@ -176,9 +175,9 @@ class Replay(Generic[A, E]):
         entries: Iterable[Entry],
         due: Collection[Pair] | None = None,
     ) -> Replayed[E]:
-        """Run the pairs of records that are due and that the entries do not say to be settled.
+        """Run the due records for the handlers that have not settled them, according to the entries.
 
-        Each success is written to the ledger at once; where that fails, it is logged.
+        Each success is written to the ledger at once; a failed write is logged.
         """
         book = Book(entries, _NO_ATTEMPTS)
         ground = Ground(
@@ -211,7 +210,7 @@ class Replay(Generic[A, E]):
         return Replayed(found, list(skipped))
 
 
-# What became of a letter or a document in a redrive.
+# Outcomes of letters and documents in a redrive.
 
 E_co = TypeVar("E_co", covariant=True)
 
@@ -232,42 +231,42 @@ Outcome: TypeAlias = Literal[
     "ambiguous",
     "ledger unavailable",
 ]
-"""What became of a pair::
+"""The outcome of a record for a handler::
 
     handled              the handler succeeded now
     skipped              the ledger says that it had succeeded already, or nothing is left to do
     failed               it failed again
     held back            not started: an earlier record of its item has yet to succeed
     out of time          not started: time was up
-    not wanted           its `where` does not want the record, or it is no longer for records of this kind
+    not wanted           its `where` refuses the record, or the handler is no longer for records of this kind
     unknown handler      the pipeline has no handler of this name
-    another function     it is of a function that was not asked for
-    another stream       it is of a stream that the function does not follow
-    unproved             neither the ledger nor a signature says that the function wrote the letter
+    another function     the letter is another function's
+    another stream       the letter is of a stream that the function does not follow
+    unproved             neither the ledger nor a signature proves the letter
     ledger unavailable   the ledger could not be read
 
     ambiguous            another letter has the same id, and another record
 
-Some are said of a document as a whole, or of a truncated letter::
+Some outcomes are those of a document as a whole, or of a truncated letter::
 
     unreadable           neither a letter of a known version nor a document that Lambda wrote of a DynamoDB stream, or a
                          letter without a record and without the place of one
     another stream       the function does not follow the stream that the document is about
     forgotten            the stream no longer has the records that the document or the letter is about
     unreachable          the stream could not be read
-    ambiguous            nobody knows which records of the range were in the batch
+    ambiguous            the records of the range that were in the batch cannot be determined
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Redriven(Generic[E_co]):
-    """What became of a pair in a redrive; its `repr` shows identifiers alone.
+    """The outcome of a record and a handler in a redrive; its `repr` shows identifiers alone.
 
-    `name` is what the letter or document goes by in its source: a message's id, an object's key. `pair` is the
-    handler and the record, the handler empty for a record that reaches none; None where there was no telling.
-    `failed` is the failure, where there was one, and `detail` says more of other outcomes. `removed` says
-    whether the source has given it up: a document goes when none of its pairs is open any more, so that what
-    was `handled` may still be in one that stays.
+    `name` is the identifier of the letter or document in its source: a message's id, an object's key. `pair` is the
+    handler and the record, the handler empty for a record that reached none; None if neither is known. `failed` is the
+    failure, if there was one, and `detail` describes other outcomes. `removed` says whether the message was removed
+    from the source: a document is removed when none of its records is open any more, so that a `handled` record may
+    still be in a document that stays.
     """
 
     name: str
@@ -279,7 +278,7 @@ class Redriven(Generic[E_co]):
 
 
 def outcome_of(reason: Reason[object]) -> Outcome:
-    """Say in a word what a failure's reason comes to."""
+    """Return the outcome for a failure's reason."""
     match reason:
         case HeldBack():
             return "held back"
@@ -296,28 +295,28 @@ def outcome_of(reason: Reason[object]) -> Outcome:
 def concluded(
     received: Received, redriven: Sequence[Redriven[E]], done: Collection[Outcome]
 ) -> list[Redriven[E]]:
-    """Remove what was received if all that came of it is `done`, and say whether it is gone.
+    """Remove a received message if all its outcomes are `done`, and return whether it is gone.
 
-    Where it cannot be removed, that is logged: the next redrive will find all of it settled.
+    A failed removal is logged: the next redrive will find all of it settled.
     """
     if any(each.outcome not in done for each in redriven):
         return list(redriven)
     try:
         received.remove()
-    except Exception as error:  # noqa: BLE001 (whatever it is, the others go on)
+    except Exception as error:  # noqa: BLE001 (the other letters go on)
         _log.error("%s is done with, and was not removed: %s", shown(received.name), error_name(error))
         return list(redriven)
     return [replace(each, removed=True) for each in redriven]
 
 
-# Truncated letters get their records back from the stream, as long as that remembers them.
+# Truncated letters: their records are read from the stream, as long as the stream keeps them.
 
 _PLACELESS: Final = "the letter was truncated, and names no place in a stream of DynamoDB"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A truncated letter that cannot run, what became of it, and why."""
+    """A truncated letter that cannot run, its outcome, and the reason."""
 
     found: FoundLetter
     outcome: Outcome
@@ -326,10 +325,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Rereading:
-    """Reads the records of truncated letters in `shards`, over a whole redrive.
+    """Reads the records of truncated letters from `shards`, over a whole redrive.
 
-    Where the stream cannot be reached, what its handler gave up later has to wait: nobody knows of which item the
-    record is, and a later change of that must not come first.
+    If the stream is out of reach, later letters of the same handler have to wait: the item of the record is unknown,
+    and a later change of the item must not come first.
     """
 
     shards: Shards
@@ -338,7 +337,7 @@ class Rereading:
     def read(
         self, letters: Iterable[FoundLetter], has_to_run: Callable[[FoundLetter], bool]
     ) -> tuple[list[FoundLetter], list[Lost]]:
-        """Give letters in their order, those that have to run with their whole records, and those that cannot run."""
+        """Return letters in order, with whole records if they have to run; and the letters that cannot run."""
         whole: list[FoundLetter] = []
         lost: list[Lost] = []
         for found in letters:
@@ -383,7 +382,7 @@ def _follower(found: FoundLetter) -> tuple[str, str]:
     return found.letter.scope, found.letter.stream
 
 
-# Letters, run again: each for the handler that gave its record up, or for all if the record had reached none.
+# The replay of letters: each for the handler that gave its record up, or for all if the record had reached none.
 
 _DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped"})
 _NAMESAKE: Final = "another letter has its id, and another record"
@@ -392,10 +391,10 @@ _NAMESAKE: Final = "another letter has its id, and another record"
 def replay_letters(
     found: Sequence[FoundLetter], replay: Replay[A, E], rereading: Rereading
 ) -> list[Redriven[E]]:
-    """Run letters of one scope and one stream, in their order, and remove those that are done with.
+    """Run letters of one scope and one stream, in their order, and remove those that are finished.
 
-    Only `handled` keeps a pair from running: `dead` is why there is a letter. A letter that nothing proves does not
-    run. The record of a truncated one that has to run is read again.
+    Only a `handled` entry keeps a record from running: a `dead` one is the reason for the letter. A letter without
+    proof does not run. The record of a truncated letter that has to run is read again.
     """
     names = replay.handlers
     known = [each for each in found if each.letter.pair.handler in {"", *names}]
@@ -459,7 +458,7 @@ def _refused(found: Iterable[tuple[FoundLetter, str]], outcome: Outcome) -> list
 def _trusted(
     found: Sequence[FoundLetter], names: Sequence[str], entries: Iterable[Entry], trust: Trust
 ) -> tuple[list[FoundLetter], list[Redriven[Never]]]:
-    """Part letters from those that are refused. One that is handled need not be proved: nothing of it runs."""
+    """Separate letters from refused ones. A handled letter needs no proof: none of it runs."""
     known = merged(entries)
 
     def is_handled(each: FoundLetter) -> bool:
@@ -475,12 +474,12 @@ def _trusted(
 
 
 def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[FoundLetter]]:
-    """Part letters from those that go by the name of an earlier one's record and carry another record."""
+    """Separate letters whose id is also the id of an earlier letter with another record."""
     first: dict[str, Record] = {}
     own: list[FoundLetter] = []
     namesakes: list[FoundLetter] = []
     for each in found:
-        # Half a record is another one than the whole; that it is the same change is seen when it is read again.
+        # A truncated record differs from the whole one; the comparison follows when it is read again.
         is_own = each.letter.is_truncated or is_one_change(
             first.setdefault(each.letter.pair.record, each.record), each.record
         )
@@ -489,7 +488,7 @@ def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[Found
 
 
 def _asked(found: FoundLetter, names: Sequence[str]) -> list[Pair]:
-    """Name the pairs that a letter asks for."""
+    """Return the keys that a letter asks for."""
     handler, record = found.letter.pair
     return [Pair(name, record) for name in ([handler] if handler else names)]
 
@@ -520,10 +519,10 @@ def _unavailable(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Red
 def _outcomes(
     found: FoundLetter, names: Sequence[str], replayed: Replayed[E], handled: Collection[Pair]
 ) -> list[Redriven[E]]:
-    """Tell what came of a letter.
+    """Return the outcomes of a letter.
 
-    One that is addressed to a handler has one outcome. One that is addressed to none has one for each handler
-    that wants its record now.
+    A letter for a handler has one outcome. A letter without a handler has one for each handler that wants its record
+    now.
     """
     name, pair = found.received.name, found.letter.pair
     redriven: list[Redriven[E]] = []

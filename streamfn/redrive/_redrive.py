@@ -1,4 +1,4 @@
-"""`redrive`: messages are received, run again and removed."""
+"""`redrive`: the replay of documents, and the redrive of a source."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from streamfn.redrive._letters import (
     replay_letters,
 )
 
-# Documents of Lambda's, run again: what is still open of a batch that Lambda gave up.
+# Documents of Lambda, run again: the records of a discarded batch that are still open.
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -55,17 +55,17 @@ _DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped", "not wanted"
 
 @dataclass(frozen=True, slots=True)
 class DocumentReplay(Generic[A, E]):
-    """Runs documents, with the records that they carry or that lie in `shards`; `everything` asks no questions."""
+    """Runs documents, with their own records or with those in `shards`; `everything` runs all records of the range."""
 
     replay: Replay[A, E]
     shards: Shards
     everything: bool
 
     def run(self, found: FoundDocument) -> list[Redriven[E]]:
-        """Run the pairs of a document that are not settled, and remove it when none of them is open any more.
+        """Run the records of a document that are not settled, and remove the document when none is open any more.
 
-        A pair that is `dead` has a letter of its own, and is settled here. What is open for a handler that the
-        pipeline does not have keeps the document.
+        A `dead` record has a letter of its own, and is settled here. A record that is open for a handler missing in
+        the pipeline keeps the document.
         """
         if self.replay.deadline.reached:
             return self._stays(found, "out of time")
@@ -111,12 +111,12 @@ class DocumentReplay(Generic[A, E]):
 def batch_of(
     document: Document, records: Sequence[Record], entries: Iterable[Entry]
 ) -> Sequence[Record] | None:
-    """Find which records of a range were the document's batch; None where nobody can tell.
+    """Return the records of a range that were the document's batch; None if this cannot be determined.
 
-    In between lie the records of the mapping's other lanes, and those that its filter kept from the function.
-    Clean batches leave nothing in the ledger, and a batch that was given up leaves an entry for each record
-    that a handler wants. So the records with entries are the batch, if they are enough and the first and the last
-    of it are among them. There may be more of them, from other lanes that had failures as well.
+    Between them lie the records of the mapping's other lanes, and those that its filter kept from the function. Clean
+    batches leave nothing in the ledger, and a discarded batch leaves an entry for each record that a handler wants. So
+    the records with entries are the batch, if they are enough and include the first and the last record. There may be
+    more of them, from other lanes that had failures as well.
     """
     if document.records is not None or len(records) == document.size:
         return records
@@ -143,25 +143,25 @@ def _outcomes(
     return redriven or [Redriven(name, None, "skipped")]
 
 
-# Redriving: what was given up is run again, once what was wrong has been mended.
+# Redriving: letters and documents run again, after their cause has been removed.
 #
-# A letter runs for the handler that it names and for no other; one of a record that had reached no handler
-# (`Malformed`, `Unrouted`) runs for each that wants it now. Of a document, what the ledger does not know as
-# settled runs; a pair that became a letter is settled there. If a mapping has parallel lanes or a filter, the
-# range of a document holds records that were not in its batch; `batch_of` says how those are told apart.
+# A letter runs for the handler that it names and for no other; a letter of a record that had reached no handler
+# (`Malformed`, `Unrouted`) runs for each that wants the record now. Of a document, the records run that the ledger
+# does not know as settled; a record with a letter is settled there. If a mapping has parallel lanes or a filter, the
+# range of a document contains records that were not in its batch; `batch_of` separates them.
 #
-# What the ledger knows as handled does not run, and each success is written there before its letter or document
-# is removed, so that a redrive can be ended and begun again at any moment.
+# Records that the ledger knows as handled do not run, and each success is written there before its letter or document
+# is removed, so that a redrive can be ended and started again at any moment.
 #
-# A handler gets an item's records in their order. Where it fails, later ones of that item are held back, and
-# stay. That order holds among the letters that are taken and sorted together. A FIFO queue has one of its own,
-# and gives nothing more before what it gave is removed, so that its letters are taken one by one. A document
+# A handler gets an item's records in their order. After a failure, later records of that item are held back, and stay.
+# That order holds among the letters that are received and sorted together. A FIFO queue has an order of its own, and
+# returns no further message before the earlier ones are removed, so its letters are received one by one. A document
 # runs as a whole, at the place of its first record.
 
 _log: Final = logging.getLogger("streamfn")
 
 _MARGIN: Final = 1.0
-"""How much of the time that is left is kept for the ledger and the source, in seconds."""
+"""The part of the remaining time that is kept for the ledger and the source, in seconds."""
 
 
 def redrive(
@@ -180,51 +180,50 @@ def redrive(
     seconds_left: SecondsLeft = no_end,
     report: Report[E] = log_failure,
 ) -> list[Redriven[E]]:
-    """Run again what was given up, remove from the source what succeeds, and keep the rest there.
+    """Run letters and documents again, remove those that succeed from the source, and keep the rest there.
 
-    It takes dead letters, and the documents that Lambda itself sends to an OnFailure destination, from a queue
-    or a bucket, also mixed. Once the handler is mended, a script of a few lines does it::
+    The source holds dead letters, and the documents that Lambda itself sends to an OnFailure destination, also mixed:
+    a queue or a bucket. Once the handler is mended, a script of a few lines is enough::
 
         from app import process
-        from streamfn.dead_letters import SqsDeadLetters, redrive
+        from streamfn.dead_letters import SqsDeadLetters
         from streamfn.ledgers import DynamoDBLedger
+        from streamfn.redrive import redrive
 
         for each in redrive(process, SqsDeadLetters(QUEUE_URL), ledger=DynamoDBLedger("card-ledger")):
             print(each)
 
-    What `ledger` knows as handled does not run. `DynamoDBLedger` forgets after 48 hours: redrive documents within
-    24, or handlers may see again what they had handled. Redrive when the function has come to rest, for nothing
-    keeps it from running the same pair at the same moment.
+    Records that `ledger` knows as handled do not run. `DynamoDBLedger` forgets after 48 hours: redrive documents
+    within 24, or handlers may see handled records again. Redrive when the function is idle, because nothing keeps the
+    function from running the same record at the same moment.
 
-    `scope` is the one that the function's delivery was given, if it was, and `function` the function's name, if
-    that is another. With them, what is of other functions stays, which a source that several share needs.
-    Without them, letters say their scope, and that of a document is the name of its function. The dead letter of a
-    pipe of EventBridge names the pipe alone: it needs `scope`, and `function` is the name of the pipe.
+    `scope` is the scope of the function's delivery, if it has one, and `function` the function's name, if it differs.
+    With them, messages of other functions stay, which a shared source needs. Without them, letters name their scope,
+    and the scope of a document is the name of its function. The dead letter of an EventBridge pipe names the pipe
+    alone: it needs `scope`, and `function` is the name of the pipe.
 
-    Whoever may send to the source could forge what lies there, so a letter has to be proved, or it stays and does not
-    run. With `keys`, which are those of the source unless they are given here, its signature proves it. Otherwise
-    `ledger` does: it knows what became a letter, and the digest of its record. A letter that the source has kept for
-    more than 48 hours, when the ledger has forgotten it, runs without that; ``unproved=True`` asks for no proof of
-    any letter.
+    Anyone who may send to the source could forge messages, so a letter needs a proof, or it stays and does not run.
+    With `keys`, by default those of the source, the proof is its signature. Otherwise the proof is in `ledger`, which
+    has an entry for each letter with the digest of its record. A letter that has been in the source for more than 48
+    hours, when the ledger has forgotten it, runs without proof; ``unproved=True`` requires no proof of any letter.
 
-    A letter or a document of another stream than the function's stays. Streams are those of the pipeline's tables, in
-    the account and region that a queue's URL names, or else of the credentials, for which STS is asked; of another
-    `source`, they are those that a document says its function is in. `stream_arns` names streams, or tables, in their
-    place: with it, a function may follow the stream of another account.
+    A letter or a document of another stream than the function's stays. The streams are those of the pipeline's tables,
+    in the account and region of a queue's URL, or else of the credentials, for which STS is asked; for any other
+    `source`, the function named by a document has the account and region. `stream_arns` names streams, or tables, in
+    their place: with it, a function may follow the stream of another account.
 
     A document from a queue names a range of a shard, which is read again with `streams`, boto3's client of
-    ``dynamodbstreams``, or with one that is made for it; that needs ``dynamodb:GetShardIterator`` and
-    ``dynamodb:GetRecords``. Where nobody can tell which records of it were in the batch, it stays, and
-    ``everything=True`` runs all, also what was handled without a failure. The record of a truncated letter is read
-    again as well, from whichever shard has it, which needs ``dynamodb:DescribeStream`` too.
+    ``dynamodbstreams``, or with a client made for this; that needs ``dynamodb:GetShardIterator`` and
+    ``dynamodb:GetRecords``. If the records of the batch cannot be determined, the document stays, and
+    ``everything=True`` runs the whole range, handled records included. The record of a truncated letter is read again
+    as well, from the shard that has it, which needs ``dynamodb:DescribeStream`` too.
 
-    Items keep their order among the `at_once` letters that are taken and sorted together, fewer if they are
-    large; a queue has to hide its messages for as long as that many take. With less than a second of
-    `seconds_left`, or once the ledger could not be read, nothing more starts. Failures go to `report`.
+    Items keep their order among the `at_once` letters that are received and sorted together, fewer if they are large;
+    a queue has to hide its messages for as long as that many take. With less than a second of `seconds_left`, or once
+    the ledger could not be read, nothing more starts. Failures go to `report`.
 
-    Fails with `Misuse` where `at_once` is less than 1, where there are keys and `unproved` is set, or where an argument
-    is none of what it should be, and raises what the source raises when it is read, but nothing for what a handler, a
-    letter, the stream or the ledger does.
+    Raises `Misuse` if `at_once` is less than 1, if there are keys and `unproved` is set, or if an argument has the
+    wrong type, and the exceptions of reading the source, but none of a handler, a letter, the stream or the ledger.
     """
     _check_types(process, source, ledger)
     if at_once < 1:
@@ -256,7 +255,7 @@ def redrive(
 
 @dataclass(frozen=True, slots=True)
 class Redrive(Generic[A, E]):
-    """Runs portions of what was received."""
+    """Runs portions of the received messages."""
 
     letters: Replay[A, E]
     documents: DocumentReplay[A, E]
@@ -287,7 +286,7 @@ class Redrive(Generic[A, E]):
         return redriven
 
     def _warn_without_scope(self, found: Found) -> None:
-        """Tell of a letter that an older version wrote outside of Lambda: others may share what the ledger knows."""
+        """Warn about a letter that an older version wrote outside of Lambda: its entries may be of any function."""
         if not found.stretch.scope and getattr(self.letters.ledger, "needs_scope", False) is True:
             _log.warning(
                 "%s names no function: what the ledger knows of it may be of any function without a scope",
@@ -296,12 +295,12 @@ class Redrive(Generic[A, E]):
 
 
 def _kind(found: Found) -> tuple[bool, str, str]:
-    """Put letters together that stand beside one another, and are of one scope and stream."""
+    """Key that groups adjacent letters of one scope and stream."""
     return isinstance(found, FoundLetter), found.stretch.scope, found.stretch.stream
 
 
 def _check_types(process: object, source: object, ledger: object) -> None:
-    """Tell those who work without a type checker what it would have told them."""
+    """Report argument errors to users without a type checker."""
     if not isinstance(process, Pipeline):
         raise Misuse(
             f"redrive() takes a pipeline first, got {kind_of(process)}: pass what pipeline() or router() made"

@@ -1,6 +1,6 @@
-"""Sources: the ways in to changes on which no Lambda function is called.
+"""Sources: readers of changes that do not come from Lambda.
 
-`StreamReader` reads a DynamoDB stream and calls a function with what it reads, as Lambda's event source mapping would.
+`StreamReader` reads a DynamoDB stream and calls a function with the records, as Lambda's event source mapping would.
 """
 
 from streamfn._aws import ReadStreamsClient as StreamsClient

@@ -1,4 +1,4 @@
-"""Checkpoints: positions in shards, kept in memory or in files."""
+"""Checkpoints: positions in shards, checkpoints in memory, locks on files, and checkpoints in files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing_extensions import override
 from streamfn._errors import Misuse, decoded, kind_of, read_json
 from streamfn._records import as_sequence_number, as_text, is_map
 
-# Positions: how far a shard is settled, which is what a checkpoint remembers of it.
+# Positions: the progress in a shard, as a checkpoint stores it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Nothing is settled yet, and what was written before this moment is not wanted: the reader began at the end.
+    """Nothing is settled yet, and records before this moment are not wanted: the reader started at the end.
 
-    The moment is five minutes before the reader began, since clocks differ. AWS refuses the requests of a machine whose
-    clock differs by more ("Troubleshooting Signature Version 4", AWS Identity and Access Management User Guide).
+    The moment is five minutes before the reader started, because clocks differ. AWS refuses the requests of a machine
+    whose clock differs by more ("Troubleshooting Signature Version 4", AWS Identity and Access Management User Guide).
     """
 
     moment: datetime
@@ -45,37 +45,37 @@ class Drained:
 
 
 Position: TypeAlias = After | Since | Drained
-"""How far a shard is settled. A shard without one is read from its oldest record on."""
+"""The progress in a shard. A shard without a position is read from its oldest record on."""
 
 
-# Checkpoints: where a reader remembers how far the shards of a stream are settled.
+# Checkpoints: the store of a reader's positions in the shards of a stream.
 
 
 class Checkpoints(Protocol):
-    """A place that remembers positions. One reader at a time uses it for a stream."""
+    """A store of positions. One reader at a time uses it for a stream."""
 
     def load(self, stream_arn: str, /) -> Mapping[str, Position] | None:
-        """Give the positions by shard that were last saved for a stream; None if none ever were.
+        """Return the positions by shard that were last saved for a stream; None if none were.
 
-        The reader asks once, when it begins. Whatever this raises ends it.
+        The reader calls this once, at its start. Any exception ends the reader.
         """
         ...
 
     def save(self, stream_arn: str, positions: Mapping[str, Position], /) -> None:
-        """Remember these positions in place of those before, and return when they will not be lost any more.
+        """Store these positions in place of the earlier ones, and return when they are durable.
 
-        Whatever this raises ends the reader. Nothing is lost by that: the records come again after the last positions
-        that were saved.
+        Any exception ends the reader. No record is lost by that: records come again after the last positions that were
+        saved.
         """
         ...
 
     def release(self, stream_arn: str, /) -> None:
-        """Let another reader have the stream; this one has ended."""
+        """Release the stream for another reader; this one has ended."""
         ...
 
 
 class MemoryCheckpoints:
-    """Remembers positions for as long as the process lives: for tests, and for looking in.
+    """Keeps positions for as long as the process lives: for tests, and for inspection.
 
     >>> from streamfn.sources import After
     >>> checkpoints = MemoryCheckpoints()
@@ -85,24 +85,22 @@ class MemoryCheckpoints:
     """
 
     def __init__(self) -> None:
-        """Remember nothing yet."""
         self._streams: dict[str, dict[str, Position]] = {}
 
     def load(self, stream_arn: str, /) -> Mapping[str, Position] | None:
-        """Give the positions of a stream's shards."""
+        """Return the positions of a stream's shards."""
         positions = self._streams.get(stream_arn)
         return None if positions is None else dict(positions)
 
     def save(self, stream_arn: str, positions: Mapping[str, Position], /) -> None:
-        """Remember these positions."""
+        """Store these positions."""
         self._streams[stream_arn] = dict(positions)
 
     def release(self, stream_arn: str, /) -> None:
-        """Do nothing: nobody else can reach it."""
+        """Do nothing: no other process can reach this object."""
 
 
-# Locks of the operating system on files: the system releases them when the process ends, however the process
-# ends.
+# Locks of the operating system on files: the system releases them when the process ends in any way.
 
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 """The errors of file systems that have no locks."""
@@ -156,7 +154,7 @@ def _lock_of_this_system() -> Callable[[int], None] | None:
     return None
 
 
-# Checkpoints in a file, for a reader that goes on where the process before it ended, however that ended.
+# Checkpoints in a file, for a reader that goes on after the end of an earlier process.
 
 _FORMAT: Final = "streamfn checkpoints"
 _VERSION: Final = 1
@@ -164,29 +162,29 @@ _DRAINED: Final = "drained"
 
 
 class NotACheckpoint(ValueError):
-    """The file holds no checkpoint of this stream; the message says what is wrong and what to do.
+    """The file holds no checkpoint of this stream; the message names the problem and gives advice.
 
-    It is raised rather than read as far as it goes: to begin anywhere else would skip records or repeat them.
+    The exception prevents a partial read: any other start would skip records or repeat them.
     """
 
 
 class CheckpointInUse(RuntimeError):
-    """Another reader has the file; one stream is read by one reader at a time."""
+    """Another reader uses the file; one stream is read by one reader at a time."""
 
 
 class FileCheckpoints:
-    """Remembers the positions of one stream in a JSON file.
+    """Keeps the positions of one stream in a JSON file.
 
-    A save writes another file beside it, has the disk keep that, and puts it in the place of the first, so that
-    whenever the process dies, the file is whole and either as before or as after. The folder has to exist. While a
-    reader uses the file, it holds a lock on ``<path>.lock``, which the system gives up when the process ends (some
-    network file systems have no locks: see to it yourself there that there is one reader).
+    A save writes another file beside it, syncs that to the disk, and renames it to the first, so that the file is
+    whole, old or new, at any death of the process. The folder has to exist. While a reader uses the file, it holds a
+    lock on ``<path>.lock``, which the system releases when the process ends (some network file systems have no locks:
+    make sure yourself that there is one reader).
 
-    `load` fails with `NotACheckpoint` and `CheckpointInUse`, and with what the file system raises.
+    `load` raises `NotACheckpoint` and `CheckpointInUse`, and the exceptions of the file system.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Take the file's path; it is made when something is first saved."""
+        """Store the file's path; the first save creates the file."""
         if not isinstance(cast("object", path), str | os.PathLike) or not os.fspath(path):
             raise Misuse(
                 f"FileCheckpoints takes the path of a file, got {kind_of(path) if path else 'an empty text'}"
@@ -195,16 +193,16 @@ class FileCheckpoints:
         self._lock: int | None = None
 
     def load(self, stream_arn: str, /) -> Mapping[str, Position] | None:
-        """Take the file for a reader, and give the positions of the stream's shards in it; None if it is not there."""
+        """Lock the file for a reader, and return its positions by shard; None if there is no file."""
         self._take()
         try:
             return self._loaded(stream_arn)
         except BaseException:
-            self.release(stream_arn)  # nobody is going to read on, and the file may be restored meanwhile
+            self.release(stream_arn)  # no reader follows, and the file may be restored meanwhile
             raise
 
     def save(self, stream_arn: str, positions: Mapping[str, Position], /) -> None:
-        """Replace the file. Fails with what the file system raises, and the file is as it was then."""
+        """Replace the file. Raises the exceptions of the file system, and leaves the file unchanged then."""
         told = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -225,7 +223,7 @@ class FileCheckpoints:
         self._keep_the_name()
 
     def release(self, stream_arn: str, /) -> None:  # noqa: ARG002 (the file is of one stream)
-        """Let another reader have the file."""
+        """Release the file for another reader."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -252,7 +250,7 @@ class FileCheckpoints:
         return self._read(text, stream_arn)
 
     def _keep_the_name(self) -> None:
-        """Have the disk keep the folder, too, or after a loss of power it might know the file as it was before."""
+        """Sync the folder as well, so that a loss of power does not restore the earlier file."""
         with suppress(OSError):  # Windows opens no folders
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
@@ -297,7 +295,7 @@ def _written(position: Position) -> object:
 
 
 def _position(told: object) -> Position | None:
-    """Read what `_written` wrote; None if it is anything else."""
+    """Parse a position that `_written` wrote; None for anything else."""
     if told == _DRAINED:
         return Drained()
     if not is_map(told) or len(told) != 1:
@@ -307,5 +305,5 @@ def _position(told: object) -> Position | None:
     try:
         moment = datetime.fromisoformat(as_text(told.get("since")) or "")
         return Since(moment.astimezone(UTC)) if moment.tzinfo is not None else None
-    except (ValueError, OverflowError):  # the first and the last hours that there are may be none in UTC
+    except (ValueError, OverflowError):  # the first and the last hours of datetime may not exist in UTC
         return None

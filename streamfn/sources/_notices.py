@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 
 from streamfn._delivery.plain import tell as tell_report
 
-# Notices: what a reader tells of its way, besides the records.
+# Notices: the messages of a reader, besides the records.
 #
 #     Notice
 #     ├── Reading       a shard is read from some place on
@@ -22,7 +22,7 @@ from streamfn._delivery.plain import tell as tell_report
 #     ├── TurnedAway    a request was not answered and is made again
 #     └── Trimmed       the stream has dropped records that may not have been read
 #
-# They carry identifiers alone, no data of an item. A report is a function of one notice; the default one logs.
+# Notices carry identifiers alone, no data of an item. A report is a function of one notice; the default one logs.
 
 _log: Final = logging.getLogger("streamfn.sources")
 
@@ -46,7 +46,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class NotSettled:
-    """So many records of a batch, from one on to its end, come again; `reason` says why, without data."""
+    """The last `count` records of a batch come again; `reason` says why, without data."""
 
     stream_arn: str
     shard_id: str
@@ -71,8 +71,8 @@ class TurnedAway:
 class Trimmed:
     """The stream has dropped records of a shard that may not have been read: DynamoDB keeps them for 24 hours.
 
-    Everything up to the sequence number had been read, and nothing if it is None. If more was written in that shard and
-    is older than 24 hours, it is lost; the oldest record that is still there comes next.
+    All records up to the sequence number had been read; none if it is None. Later records in that shard that are older
+    than 24 hours are lost; the oldest record that is still there comes next.
     """
 
     stream_arn: str
@@ -81,14 +81,14 @@ class Trimmed:
 
 
 Notice: TypeAlias = Reading | Finished | NotSettled | TurnedAway | Trimmed
-"""What a reader tells of its way."""
+"""A message of a reader."""
 
 Report: TypeAlias = Callable[[Notice], object]
-"""A function that is told of a notice; a coroutine function is awaited."""
+"""A function of a notice; a coroutine function is awaited."""
 
 
 def log_notice(notice: Notice) -> None:
-    """Log a notice to ``streamfn.sources``: what may be lost as an error, what is tried again as a warning."""
+    """Log a notice to ``streamfn.sources``: possible losses as errors, retries as warnings."""
     match notice:
         case Trimmed():
             level = logging.ERROR
@@ -102,15 +102,15 @@ def log_notice(notice: Notice) -> None:
 
 
 def tell(report: Report, notice: Notice) -> None:
-    """Tell a report of a notice, and log if it fails."""
+    """Pass a notice to a report, and log an exception of the report."""
     tell_report(report, notice, _log)
 
 
-# The time that a reader goes by, and its waits, which whoever stops it ends.
+# The clock of a reader, and its waits, which `wake` ends.
 
 
 class Clock(Protocol):
-    """Tells the time, and waits. A reader's is the machine's; a simulation has one of its own."""
+    """Tells the time, and waits. A reader has the machine's clock; a simulation has its own."""
 
     @property
     def now(self) -> datetime:
@@ -134,9 +134,9 @@ class MachineClock:
     """The clock of the machine that the reader runs on."""
 
     def __init__(self) -> None:
-        """Begin with nobody waking."""
-        # An Event is locked while it is waited for, and a handler of a signal would wait for that lock for ever. To put
-        # something into this queue is safe there, says its documentation.
+        """Start without a wake-up."""
+        # An Event is locked while a thread waits for it, and a handler of a signal would wait for that lock for ever.
+        # The documentation of this queue allows `put` in a signal handler.
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     @property

@@ -1,4 +1,4 @@
-"""The reader of a live stream: batches, rounds over the shards, and `StreamReader`."""
+"""The reader of a live stream: batches, the loop over the shards, and `StreamReader`."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ from streamfn.sources._shards import (
 
 
 class Payload(TypedDict):
-    """What Lambda would hand to a function: JSON, in Lambda's names, whatever boto3 made of the records."""
+    """The payload of a function on Lambda: JSON with Lambda's names, converted from the records of boto3."""
 
     Records: list[Mapping[str, object]]
 
 
 class Batch:
-    """Some records of a shard, the oldest that are not settled. `StreamReader.batches` gives them.
+    """Some records of a shard, the oldest that are not settled. `StreamReader.batches` yields batches.
 
-    `settle` says what became of it, before the next batch is asked for. A batch of which nothing is said comes again.
+    `settle` reports the outcome, before the next batch is requested. A batch without an outcome comes again.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Batch:
         numbers: Sequence[str],
         settled: Callable[[int, str], None],
     ) -> None:
-        """Take records with their sequence numbers, and whom to tell how many are settled and why no more."""
+        """Store records with their sequence numbers, and the function that receives the settled count and a reason."""
         self.stream_arn = stream_arn
         self.shard_id = shard_id
         self.records = records
@@ -90,15 +90,15 @@ class Batch:
 
     @property
     def payload(self) -> Payload:
-        """What Lambda would hand to a function: for a pipeline, or for what `lambda_handler` makes."""
+        """The payload for a pipeline, or for a function made by `lambda_handler`."""
         return {"Records": [dict(record) for record in self.records]}
 
     def settle(self, answer: object = None) -> int:
-        """Take an answer as Lambda does, and save the checkpoint; give how many records are settled by it.
+        """Read an answer as Lambda does, and save the checkpoint; return the number of records that are settled.
 
-        The answer is what a function gives to Lambda: `{"batchItemFailures": [...]}`, or None if all succeeded. The
-        rest comes again after a while. It raises what saving the checkpoint raises, and fails with `Misuse` if
-        something has been said of the batch before, or another one has been asked for.
+        The answer is a function's answer to Lambda: `{"batchItemFailures": [...]}`, or None if all succeeded. The rest
+        comes again after a while. Raises the exceptions of saving the checkpoint, and `Misuse` if the batch has an
+        outcome already, or another batch has been requested.
         """
         taken = settled_by(answer, self._numbers)
         count, reason = (taken, "the answer names it") if isinstance(taken, int) else (0, taken)
@@ -106,14 +106,14 @@ class Batch:
         return count
 
     def refuse(self, reason: str = "it was refused") -> None:
-        """Have all of it come again after a while; the reason is reported, and should hold no data.
+        """Let the whole batch come again after a while; the reason is reported, and should hold no data.
 
-        It fails with `Misuse` as `settle` does.
+        Raises `Misuse` as `settle` does.
         """
         self._close(0, reason)
 
     def give_up(self) -> None:
-        """Have it come again if nothing was said of it: the next batch is asked for."""
+        """Let the batch come again if it has no outcome: the next batch is requested."""
         if self._is_open:
             self._close(0, "nothing was said of it")
 
@@ -128,21 +128,22 @@ class Batch:
         return f"Batch({self.shard_id!r}, {len(self.records)} records from {self._numbers[0]} on)"
 
 
-# The rounds that a reader makes: shard by shard, one request or one batch each, until it is stopped.
+# The loop of a reader: shard by shard, one request or one batch each, until it is stopped.
 #
-# There is one loop and no thread. Batches are handed out one at a time, so records of an item are in order as
-# long as those of a shard are, and a parent's come before its children's. A shard that has to wait, because a
-# batch of it failed or a request was turned away, has a time when it is due again, and the others go on until
-# then.
+# There is one loop and no thread. Batches are yielded one at a time, so records of an item are in order as long as
+# those of a shard are, and a parent's come before its children's. A shard that has to wait, because a batch of it
+# failed or a request was not answered, has a time when it is due again, and the others go on until then.
 
 Start: TypeAlias = Literal["horizon", "latest"]
-"""Where a reader without a checkpoint begins: with the oldest records that there are, or after the newest."""
+"""The start of a reader without a checkpoint: the oldest records, or after the newest."""
 
 AT_MOST_EVERY: Final = 0.2
 """A shard may be read five times a second ("Reading and processing a stream", DynamoDB Developer Guide)."""
 
 LOOK_EVERY: Final = 30.0
-"""How often to look for new shards if nothing points to any, in seconds. DynamoDB says nothing of them."""
+"""The time between searches for new shards if nothing points to any, in seconds. DynamoDB does not announce new
+shards.
+"""
 
 
 class Rounds:
@@ -159,7 +160,7 @@ class Rounds:
         batch_size: int,
         poll: timedelta,
     ) -> None:
-        """Begin with what was saved for the stream. Fails with what loading it raises."""
+        """Start with the saved positions of the stream. Raises the exceptions of loading them."""
         self._requests = requests
         self._checkpoints = checkpoints
         self._report = report
@@ -181,7 +182,7 @@ class Rounds:
         self._looks = Backoff(SHORTEST, LONGEST)
 
     def batches(self, is_stopped: Callable[[], bool]) -> Iterator[Batch]:
-        """Give batches until somebody stops the reader, or the stream is switched off and all of it is settled."""
+        """Yield batches until the reader is stopped, or the stream is switched off and all of it is settled."""
         while not is_stopped():
             if self._look_at <= self._clock.monotonic():
                 self._look()
@@ -252,7 +253,7 @@ class Rounds:
             self._open(self._listing)
 
     def _save(self) -> None:
-        """Save all positions but those of drained shards that are no longer listed: no child will ask for them."""
+        """Save all positions except those of drained shards that are no longer listed: no child will need them."""
         listed = self._listing.shards if self._listing is not None else {}
         self._checkpoints.save(
             self._requests.stream,
@@ -302,13 +303,13 @@ class Rounds:
             shard.due = self._clock.monotonic() + self._poll
 
     def _dropped(self, shard: Shard) -> None:
-        """Say that records may be lost, and go on with those that are there."""
+        """Report a possible loss, and go on with the oldest records that are there."""
         self._tell(Trimmed(self._requests.stream, shard.name, shard.place))
         shard.forget()
         shard.due = self._clock.monotonic() + shard.requests.next()
 
     def _not_there(self, shard: Shard, reason: str) -> None:
-        """Find out whether a shard is gone for good. Fails with `NoStream` if the stream is."""
+        """Check whether a shard is gone for good. Raises `NoStream` if the stream is."""
         try:
             self._listing = self._requests.shards()
         except NotAnswered as error:
@@ -348,14 +349,13 @@ class Rounds:
         tell(self._report, notice)
 
 
-# The reader of a stream: what Lambda's event source mapping is in production, for development and small
-# workers.
+# The reader of a stream: takes the place of Lambda's event source mapping, for development and small workers.
 
 _ONE_PAGE: Final = 1_000
 
 
 class NamedTable(Protocol):
-    """What is asked of a `Table`: its name."""
+    """The attribute of a `Table` that is used here: its name."""
 
     @property
     def name(self) -> str:
@@ -364,19 +364,19 @@ class NamedTable(Protocol):
 
 
 class StreamReader:
-    """Reads all shards of a DynamoDB stream, and calls a function with what it reads, as Lambda does.
+    """Reads all shards of a DynamoDB stream, and calls a function with the records, as Lambda does.
 
-    The stream is named by its ARN, or by its table, whose newest stream it is then. Without a checkpoint the reader
-    begins at the horizon, with the oldest records that there are (those of 24 hours), or after the latest; with one it
-    goes on after what was settled. A batch has up to `batch_size` records of one shard, at most 1,000. An open shard in
-    which there was nothing new is read again after `poll`.
+    The stream is named by its ARN, or by its table, which means the table's newest stream. Without a checkpoint the
+    reader starts at the horizon, with the oldest records that there are (those of 24 hours), or after the latest; with
+    one it goes on after the settled records. A batch has up to `batch_size` records of one shard, at most 1,000. An
+    open shard without new records is read again after `poll`.
 
-    `client` and `tables` are boto3's clients of `dynamodbstreams` and `dynamodb`; without them they are made as the
-    environment says, `AWS_ENDPOINT_URL` for a local server included. `report` is told of what happens on the way, see
-    `Notice`. The clock is that of the machine, or a simulation's.
+    `client` and `tables` are boto3's clients of `dynamodbstreams` and `dynamodb`; by default they are made from the
+    environment, `AWS_ENDPOINT_URL` for a local server included. `report` receives notices, see `Notice`. The clock is
+    the machine's, or a simulation's.
 
-    Records are settled at least once, those of an item in order. While the function works on a batch, no other shard is
-    read. Fails with `Misuse` for arguments that cannot work.
+    Records are settled at least once, those of an item in order. While the function works on a batch, no other shard
+    is read. Raises `Misuse` for arguments that cannot work.
     """
 
     def __init__(
@@ -393,7 +393,7 @@ class StreamReader:
         report: Report = log_notice,
         clock: Clock | None = None,
     ) -> None:
-        """Take the stream's name and how to read it; nothing is asked of AWS before a batch is."""
+        """Store the stream's name and the settings; the first batch makes the first request to AWS."""
         if (stream_arn is None) == (table is None):
             raise Misuse("name either a stream by its ARN, or a table, whose newest stream is read")
         _check_names(stream_arn, table)
@@ -419,24 +419,24 @@ class StreamReader:
 
     @property
     def stream_arn(self) -> str:
-        """The stream's ARN, asked of the table if need be. Fails with `NoStream`, and with what boto3 raises."""
+        """The stream's ARN, requested from the table if need be. Raises `NoStream`, and the exceptions of boto3."""
         if self._stream_arn is None:
             self._stream_arn = self._newest_stream(self._table or "")
         return self._stream_arn
 
     def run(self, function: Callable[[object, None], object], /, *, signals: bool = True) -> None:
-        """Call a function with each batch, and settle it as the function answers.
+        """Call a function with each batch, and settle the batch as the function answers.
 
-        The function is what `lambda_handler` makes, or any other that Lambda could call: it answers with
-        `batchItemFailures`, of which the lowest sequence number and all after it come again, or with nothing. If it
-        raises, the whole batch comes again. Either way the shard waits a while, longer each time, and the others go on.
+        The function is one made by `lambda_handler`, or any other that Lambda could call: its answer has
+        `batchItemFailures`, of which the lowest sequence number and all after it come again, or is None. If the
+        function raises, the whole batch comes again. In both cases the shard waits a while, longer each time, and the
+        others go on.
 
-        Returns when `stop` is called, and, unless `signals` is false, on SIGTERM and SIGINT if it runs in the main
-        thread: what is under way is finished and saved. Returns also when the stream is switched off and all of it is
-        settled.
+        Returns when `stop` is called, and, unless `signals` is false, on SIGTERM and SIGINT in the main thread: the
+        current batch is finished and saved. Returns also when the stream is switched off and all of it is settled.
 
-        Fails with `Misuse` if the function cannot work here, with `NoStream`, with what the checkpoints raise, and with
-        what boto3 raises that waiting does not help. The checkpoint has not moved past what is not settled then.
+        Raises `Misuse` if the function cannot work here, `NoStream`, the exceptions of the checkpoints, and those of
+        boto3 that a retry cannot cure. The checkpoint has not moved past unsettled records then.
         """
         check_function(
             function, "what a reader runs", "StreamReader(table=cards).run(lambda_handler(process))"
@@ -458,10 +458,10 @@ class StreamReader:
                     batch.settle(answer)
 
     def batches(self) -> Generator[Batch]:
-        """Give batches one after the other: what `run` goes through, for who would rather do it themselves.
+        """Yield batches one after the other: the loop of `run`, for callers with a loop of their own.
 
-        Say what became of each with `Batch.settle` before asking for the next; what nothing is said of comes again. It
-        comes to an end, and fails, as `run` does; close it when you leave it before.
+        Report the outcome of each with `Batch.settle` before the next one; a batch without an outcome comes again. The
+        iterator ends, and raises, as `run` does; close it if you leave it before its end.
         """
         if self._is_stopped:
             return
@@ -481,9 +481,9 @@ class StreamReader:
             self._checkpoints.release(requests.stream)
 
     def stop(self) -> None:
-        """Have the reader end once it is done with the batch that it is at; it stays stopped.
+        """Let the reader end after the current batch; it stays stopped.
 
-        It may be called from other threads, from handlers of signals, and from the function itself.
+        Other threads, handlers of signals, and the function itself may call this.
         """
         self._is_stopped = True
         self._clock.wake()
@@ -508,7 +508,7 @@ class StreamReader:
 
 
 def _check_names(stream_arn: object, table: object) -> None:
-    """Check what names the stream. Fails with `Misuse`."""
+    """Check the names of a stream or a table. Raises `Misuse`."""
     if stream_arn is not None and not (isinstance(stream_arn, str) and "/stream/" in stream_arn):
         got = repr(stream_arn) if isinstance(stream_arn, str) else kind_of(stream_arn)
         raise Misuse(
@@ -520,8 +520,8 @@ def _check_names(stream_arn: object, table: object) -> None:
 
 
 def _check_settings(start: object, checkpoints: object, batch_size: object, poll: object) -> None:
-    """Tell those who work without a type checker what it would have told them."""
-    if start not in ("horizon", "latest"):  # a set asks for what can be hashed
+    """Report argument errors to users without a type checker."""
+    if start not in ("horizon", "latest"):  # a set would require a hashable value
         raise Misuse(f'start is "horizon" or "latest", got {start!r}')
     if checkpoints is not None and not has_methods(checkpoints, "load", "save", "release"):
         raise Misuse(

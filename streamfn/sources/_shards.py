@@ -1,4 +1,4 @@
-"""Shards: requests to a stream, the lineage of shards, and reading one."""
+"""Shards: requests to a stream, the lineage of shards, and reading one shard."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from streamfn._aws import (
 from streamfn._records import as_moment, as_sequence_number, as_text, member
 from streamfn.sources._checkpoints import After, Drained, Position, Since
 
-# Requests to a stream, with what it says to them sorted by what is to be done about it.
+# Requests to a stream, with errors sorted by their consequences.
 
 T = TypeVar("T")
 
 
 class NotAnswered(Exception):
-    """Raised where a request is to be made again later; says what was answered instead."""
+    """Raised if a request is to be made again later; names the answer."""
 
 
 class IteratorExpired(Exception):
-    """Raised where an iterator is too old, which it is after 15 minutes."""
+    """Raised if an iterator has expired, which happens after 15 minutes."""
 
 
 class RecordsDropped(Exception):
-    """Raised where the stream no longer has the records that were asked for, as after 24 hours."""
+    """Raised if the stream no longer has the requested records, as after 24 hours."""
 
 
 class NotThere(Exception):
-    """Raised where the stream no longer has the shard that was asked for, or is itself no longer there."""
+    """Raised if the stream no longer has the requested shard, or no longer exists."""
 
 
 class NoStream(LookupError):
-    """There is no such stream, or no stream of such a table; the message says what to do."""
+    """There is no such stream, or no stream of such a table; the message gives advice."""
 
 
 _SORTS: Final[dict[str | None, type[Exception]]] = {
@@ -78,14 +78,14 @@ class Page(NamedTuple):
 
 @dataclass(slots=True)
 class Requests:
-    """Asks a stream. All methods fail with `NotAnswered`, and with what else the client raises."""
+    """The requests to a stream. All methods raise `NotAnswered`, and the other exceptions of the client."""
 
     client: OnFirstUse[ReadStreamsClient]
     stream: str
     _was_reached: bool = False
 
     def shards(self) -> Listing:
-        """List all shards. Fails with `NoStream`."""
+        """List all shards. Raises `NoStream`."""
         shards: dict[str, Listed] = {}
         last: str | None = None
         while True:
@@ -97,7 +97,7 @@ class Requests:
                 return Listing(shards, description.get("StreamStatus") == "DISABLED")
 
     def iterator(self, shard: str, start: Literal["TRIM_HORIZON", "LATEST"] | None, number: str) -> str:
-        """Find a place in a shard, by default that after a record. Fails with `RecordsDropped` and `NotThere`."""
+        """Find a place in a shard, by default that after a record. Raises `RecordsDropped` and `NotThere`."""
         client = self.client()
         if start is None:
             answer = self._ask(
@@ -117,7 +117,7 @@ class Requests:
         return answer["ShardIterator"]
 
     def page(self, iterator: str) -> Page:
-        """Read a page. Fails with `IteratorExpired`, `RecordsDropped` and `NotThere`."""
+        """Read a page. Raises `IteratorExpired`, `RecordsDropped` and `NotThere`."""
         client = self.client()
         answer: ReadGetRecordsOutput = self._ask(lambda: client.get_records(ShardIterator=iterator))
         return Page(list(answer["Records"]), answer.get("NextShardIterator"))
@@ -139,9 +139,9 @@ class Requests:
         return answer["StreamDescription"]
 
     def _ask(self, request: Callable[[], T]) -> T:
-        """Make a request, and sort what is raised.
+        """Make a request, and sort its exceptions.
 
-        A connection that is lost will be found again. One that was never there is a mistake in the settings.
+        A lost connection will come back. A connection that was never there is a mistake in the settings.
         """
         try:
             answer = request()
@@ -163,21 +163,20 @@ def _listed(told: object) -> tuple[str, Listed]:
     return as_text(member(told, "ShardId")) or "", Listed(parent, closed_by is not None)
 
 
-# Lineage: in which order shards may be read, so that the changes of an item are seen in their order.
+# Lineage: the order in which shards may be read, so that the changes of an item come in their order.
 #
-# DynamoDB closes a shard after some hours, or when its partition is split, and goes on in shards that name the
-# closed one as their parent ("Working with DynamoDB Streams", Developer Guide). An item's records lie in one
-# line of descent.
+# DynamoDB closes a shard after some hours, or when its partition is split, and goes on in shards that name the closed
+# one as their parent ("Working with DynamoDB Streams", Developer Guide). An item's records lie in one line of descent.
 
 SKEW: Final = timedelta(minutes=5)
-"""How much clocks may differ; see `Since`."""
+"""The allowed difference of clocks; see `Since`."""
 
 
 def readable(listing: Listing, positions: Mapping[str, Position], reading: Collection[str]) -> Iterator[str]:
-    """Give the shards that nothing is known of and that may be read now: their parent is drained, or gone.
+    """Yield the shards without a position that may be read now: their parent is drained, or gone.
 
-    A parent that is still being read, because its last records have not been settled say, is not gone, though the
-    stream may no longer list it.
+    A parent that is still being read, for example because its last records have not been settled, is not gone,
+    although the stream may no longer list it.
     """
     for name, shard in listing.shards.items():
         if name in positions or name in reading:
@@ -189,15 +188,15 @@ def readable(listing: Listing, positions: Mapping[str, Position], reading: Colle
 
 
 def childless(listing: Listing, name: str) -> bool:
-    """Tell whether no shard that is listed goes on with this one."""
+    """Return whether no listed shard continues this one."""
     return all(shard.parent != name for shard in listing.shards.values())
 
 
 def at_the_end(listing: Listing, now: datetime) -> dict[str, Position]:
-    """Give the positions of a reader that begins at the end of a stream.
+    """Return the positions of a reader that starts at the end of a stream.
 
-    What is closed, or has children, is over. The others are read from their end on; shards that come later are children
-    of these, and are read from their beginning, or the records between would be lost.
+    Shards that are closed, or have children, are finished. The others are read from their end on; later shards are
+    children of these, and are read from their beginning, or the records between would be lost.
     """
     parents = {shard.parent for shard in listing.shards.values()}
     return {
@@ -206,7 +205,7 @@ def at_the_end(listing: Listing, now: datetime) -> dict[str, Position]:
     }
 
 
-# One shard while it is read: where its next page is, and the records that are read and not yet settled.
+# One shard while it is read: the position of its next page, and the records that are read and not yet settled.
 
 SHORTEST: Final = 0.1
 LONGEST: Final = 30.0
@@ -217,9 +216,9 @@ LONGEST: Final = 30.0
 class Shard:
     """A shard that is read, and whose parent is drained.
 
-    `place` is the sequence number after which to read, and None where that is the oldest record. `at_end` is set until
-    the end of a shard has been found from which it is to be read. `due` is when to go on with it, and `next_read` when
-    it may be read again, in seconds of a monotonic clock.
+    `place` is the sequence number after which to read, and None for the oldest record. `at_end` is set until the end
+    of the shard, where reading starts, has been found. `due` is the time of its next turn, and `next_read` the
+    earliest time of its next read, in seconds of a monotonic clock.
     """
 
     name: str
@@ -237,11 +236,11 @@ class Shard:
 
     @property
     def start(self) -> str:
-        """Say where the next page begins, as a notice does."""
+        """Return where the next page begins, as a notice does."""
         return "latest" if self.at_end else self.place or "horizon"
 
     def seek(self, requests: Requests) -> None:
-        """Find the place to read on from. Fails as `Requests.iterator` does."""
+        """Set the iterator to the place to read on from. Raises as `Requests.iterator` does."""
         if self.at_end:
             self.iterator = requests.iterator(self.name, "LATEST", "")
             self.at_end = False
@@ -251,7 +250,7 @@ class Shard:
             self.iterator = requests.iterator(self.name, None, self.place)
 
     def read(self, page: Page) -> None:
-        """Take a page."""
+        """Add the records of a page."""
         self.iterator = page.after
         self.is_ended = page.after is None
         if page.records:
@@ -259,11 +258,11 @@ class Shard:
         self.records += [record for record in page.records if self._is_wanted(record)]
 
     def forget(self) -> None:
-        """Begin with the oldest record that is still there."""
+        """Start again with the oldest record that is still there."""
         self.iterator, self.place, self.at_end = None, None, False
 
     def settle(self, count: int) -> Position:
-        """Drop the first records, one at least: they are settled. Give the position after them."""
+        """Drop the first records, one at least: they are settled. Return the position after them."""
         for _ in range(count - 1):
             self.records.popleft()
         self.position = After(number_of(self.records.popleft()))
@@ -282,7 +281,7 @@ def shard_at(name: str, position: Position | None) -> Shard:
 
 
 def number_of(record: Mapping[str, object]) -> str:
-    """Read the sequence number off a record. Fails with `ValueError` where a server sends none."""
+    """Read the sequence number off a record. Raises `ValueError` where a server sends none."""
     number = as_sequence_number(member(record.get("dynamodb"), "SequenceNumber"))
     if number is None:
         raise ValueError("GetRecords gave a record without a sequence number, by which a checkpoint would go")

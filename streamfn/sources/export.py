@@ -1,3 +1,3 @@
-"""The name under which earlier versions had `streamfn.exports`."""
+"""The former name of `streamfn.exports`."""
 
 raise ImportError("streamfn.sources.export is now streamfn.exports: write `from streamfn.exports import …`")

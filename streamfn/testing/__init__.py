@@ -1,6 +1,6 @@
-"""What a test of handlers needs: events of your own items, and the Results of a pipeline taken apart.
+"""Tools for tests of handlers: events of your own items, payloads, a simulated mapping, and the Results of a pipeline.
 
-Nothing here talks to AWS or reads a clock, and the same test makes the same events in every run.
+No function here talks to AWS or reads a clock, and the same test makes the same events in every run.
 """
 
 from streamfn.testing._events import (

@@ -1,4 +1,7 @@
-"""Events and records for tests."""
+"""Events and records for tests.
+
+In this order: attribute values as JSON, items as their table writes them, records as Lambda delivers them, and events.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from streamfn._records import (
 )
 from streamfn._tables import Table, tables_of, tables_of_dicts
 
-# Attribute values as a Lambda event carries them: in JSON, and counted as DynamoDB counts them.
+# Attribute values as a Lambda event carries them: as JSON, with the size that DynamoDB counts.
 
 _KEY_TAGS: Final = frozenset({"S", "N", "B"})
 
@@ -42,7 +45,7 @@ def as_json(image: Image) -> dict[str, AttributeValue]:
 
 
 def first_key(image: Image) -> dict[str, AttributeValue]:
-    """Take the first attribute that could be a key, text, a number or a binary; none if there is none."""
+    """Return the first attribute that could be a key (text, number or binary), as a dict; empty if none could."""
     return dict([each for each in image.items() if _KEY_TAGS >= each[1].keys()][:1])
 
 
@@ -96,8 +99,8 @@ def _number_size(number: str) -> int:
 
 # Items as their table writes them: the table's name, the item's attributes and its keys.
 #
-# A test gives an item and no table; the table is the one that was declared with the item's model. Where none
-# was, a handler can be tested all the same: the item is written as by a table of the model's name.
+# A test passes an item and no table; the table is the one declared with the item's model. Without such a table a
+# handler can be tested as well: the item is written as by a table with the model's name.
 
 T = TypeVar("T")
 
@@ -122,15 +125,16 @@ class Item(NamedTuple):
 
 
 def written(item: T, table: Table[T] | None) -> Item:
-    """Write an item as its table does; without a table, as the one that was declared with its model.
+    """Write an item as its table does; without a table, as the table that was declared with its model.
 
-    A model that marks no keys has the first attribute for its key that can be one.
+    For a model that marks no keys, the key is the first attribute that could be one.
 
-    An item of a subclass that adds no field counts as one of the model. A dict is one of each TypedDict whose keys it
-    has. Of several tables, those count that can write the item, as G[int] and not G[str] can write a G of 1.
+    An item of a subclass that adds no field counts as an item of the model. A dict counts as an item of each TypedDict
+    whose keys it has. Of several tables, only those count that can write the item: G[int], not G[str], writes a G of
+    1.
 
-    Fails with `Misuse` if several tables can write the item and do not write it alike, or if there is nothing in the
-    item that could be its key; and with `ValueError`, which names the field, for a value that DynamoDB does not store.
+    Raises `Misuse` if several tables can write the item and differ in the result, or if no attribute of the item could
+    be its key; and `ValueError`, which names the field, for a value that DynamoDB does not store.
     """
     if table is not None:
         if not isinstance(cast("object", table), Table):
@@ -150,7 +154,7 @@ def written(item: T, table: Table[T] | None) -> Item:
     for each in tables:
         try:
             found.append(_written_by(each, item))
-        except Exception as problem:  # noqa: BLE001 (a hook of the user's own raises whatever it likes for another model)
+        except Exception as problem:  # noqa: BLE001 (a hook of the user may raise any exception for another model)
             problems.append(problem)
     if not found:
         raise next((each for each in problems if isinstance(each, ValueError)), problems[0])
@@ -193,7 +197,7 @@ def _fits(keys: frozenset[str], model: Hint) -> bool:
 
 
 def _names(model: type) -> frozenset[str]:
-    """Name the fields of a dataclass or an attrs class, whatever their types are."""
+    """Return the names of the fields of a dataclass or an attrs class of any types."""
     fields: Mapping[str, object] | Sequence[Attribute] = getattr(
         model, "__attrs_attrs__", getattr(model, "__dataclass_fields__", {})
     )
@@ -222,26 +226,26 @@ def _unmarked_keys(item: object, image: Image) -> Image:
     )
 
 
-# Records for tests, in the shape in which Lambda hands those of a stream over.
+# Records for tests, in the shape in which Lambda delivers the records of a stream.
 #
-# The shape is that of the sample event in "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer
+# The shape is the one of the sample event in "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer
 # Guide: times are seconds since 1970, numbers and sequence numbers are text, binaries are base64.
 
 MOMENT: Final = datetime(2024, 1, 1, tzinfo=UTC)
-"""When a change was made of which no test says so."""
+"""The default time of a change."""
 
 REGION: Final = "eu-west-1"
 
 _changes: Final = count(1)
 _BEFORE_THE_FIRST: Final = 99_999_999_999_999_999_997
-"""Sequence numbers grow by a digit at the third record: whoever compares them as text is found out."""
+"""Sequence numbers grow by a digit at the third record, so that a comparison as text shows up in tests."""
 
 
 class Identity(TypedDict, total=False):
-    """What tells a record from others; a test gives what it wants to see again.
+    """The identifiers of a record; a test passes those that it compares.
 
-    `at` is when the change was made, by default at the start of 2024. `event_id` and `sequence_number` are
-    new for each event by default, and the sequence numbers ascend.
+    `at` is the time of the change, by default the start of 2024. `event_id` and `sequence_number` are new for each
+    event by default, and the sequence numbers ascend.
     """
 
     at: datetime
@@ -260,7 +264,7 @@ def record(
 ) -> StreamRecord:
     """Make the record of a change to an item, of a stream of the view type NEW_AND_OLD_IMAGES.
 
-    Fails with `ValueError` if the change is said to be made at a time without a time zone.
+    Raises `ValueError` if the change is said to be made at a time without a time zone.
     """
     at = identity.get("at", MOMENT)
     if at.tzinfo is None:
@@ -298,23 +302,22 @@ def _arn(table_name: str) -> str:
     return f"arn:aws:dynamodb:{REGION}:123456789012:table/{table_name}/stream/{MOMENT:%Y-%m-%dT%H:%M:%S}.000"
 
 
-# Events of a user's own items, as a handler's test needs them.
+# Events of a user's own items, for the tests of handlers.
 #
-# Each event bears the record that the stream would carry, so that it can go to a handler at once or, by
-# `lambda_event`, through a whole pipeline.
+# Each event carries the record of the stream, so that a test can pass it to a handler directly or, by `lambda_event`,
+# through a whole pipeline.
 
 K = TypeVar("K")
 
 
 def insert_event(item: T, *, table: Table[T] | None = None, **identity: Unpack[Identity]) -> InsertEvent[T]:
-    """Make the event of an item that comes into the table.
+    """Make the event of an item that is inserted into the table.
 
-    `table` is the one that was declared with the item's model; name it where there are several. `identity`
-    is what the record should be known by: see `Identity`.
+    `table` is the table that was declared with the item's model; pass it if there are several. `identity` holds the
+    identifiers of the record: see `Identity`.
 
-    Fails with `Misuse` if several tables were declared with the model and none is named, or if nothing in the
-    item could be its key; and with `ValueError`, which names the field, for a value that DynamoDB does not
-    store.
+    Raises `Misuse` if several tables were declared with the model and none is passed, or if no attribute of the item
+    could be its key; and `ValueError`, which names the field, for a value that DynamoDB does not store.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -333,7 +336,7 @@ def modify_event(
 ) -> ModifyEvent[T]:
     """Make the event of an item that changes from `old` to `new`; see `insert_event`.
 
-    Fails, besides, with `ValueError` if the two have different keys: to DynamoDB those are two items.
+    Raises `ValueError` besides if the keys differ: DynamoDB would see two items.
     """
     before, after = written(old, table), written(new, table)
     if before.keys != after.keys:
@@ -353,19 +356,19 @@ def remove_event(
 
 
 def upsert_event(item: T, *, table: Table[T] | None = None, **identity: Unpack[Identity]) -> UpsertEvent[T]:
-    """Make what an `on_upsert` handler gets, here of an item that comes into the table; see `insert_event`."""
+    """Make the event for an `on_upsert` handler, here of an inserted item; see `insert_event`."""
     new = written(item, table)
     return UpsertEvent(record("INSERT", new, identity, new_image=new.image), item)
 
 
 def keys_event(keys: K, *, table_name: str = "", **identity: Unpack[Identity]) -> KeysEvent[K]:
-    """Make what an `on_keys` handler gets, here of an item that comes into the table.
+    """Make the event for an `on_keys` handler, here of an inserted item.
 
-    `keys` is an instance of the model that the handler was registered with, and `table_name` by default that
-    of the table which has it for its model, or else the name of that model. `identity` is as for `insert_event`.
+    `keys` is an instance of the model that the handler was registered with. `table_name` is by default the name of the
+    table with this model, or else the name of the model. `identity` is as for `insert_event`.
 
-    For a whole pipeline, make the event of an item and send it with
-    ``lambda_event(…, view_type=StreamViewType.KEYS_ONLY)``.
+    For a whole pipeline, make the event of an item and send it with ``lambda_event(…,
+    view_type=StreamViewType.KEYS_ONLY)``.
     """
     item = written_bare(keys, table_name or table_name_of(keys))
     return KeysEvent(record("INSERT", item._replace(keys=item.image), identity), keys)

@@ -1,4 +1,7 @@
-"""Payloads and contexts for tests, and what Results hold."""
+"""Payloads for tests.
+
+In this order: the context of an invocation, the values and failures of Results, and payloads made of events.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from streamfn._failures import Failed, Handled
 from streamfn._records import RawRecord, StreamRecord, StreamViewType
 from streamfn.testing._events import REGION
 
-# The context that Lambda hands to a function, with a time that a test decides.
+# The context that Lambda passes to a function, with a remaining time that the test sets.
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -43,14 +46,14 @@ def lambda_context(remaining: timedelta = timedelta(minutes=1)) -> FixedTime:
     return FixedTime(remaining)
 
 
-# The Results of a pipeline, taken apart for a test to compare.
+# The Results of a pipeline, as values and failures that a test can compare.
 
 A = TypeVar("A")
 E = TypeVar("E")
 
 
 def values(results: Iterable[Result[Handled[A], Failed[E]]]) -> list[A]:
-    """Take what handlers succeeded with, in the order of the Results; failures are left out.
+    """Return the values of the successes, in the order of the Results; failures are left out.
 
     >>> values([])
     []
@@ -59,7 +62,7 @@ def values(results: Iterable[Result[Handled[A], Failed[E]]]) -> list[A]:
 
 
 def failures(results: Iterable[Result[Handled[A], Failed[E]]]) -> list[Failed[E]]:
-    """Take what failed, in the order of the Results: each with its record, its handler and the reason.
+    """Return the failures, in the order of the Results: each with its record, its handler and the reason.
 
     >>> failures([])
     []
@@ -67,7 +70,7 @@ def failures(results: Iterable[Result[Handled[A], Failed[E]]]) -> list[Failed[E]
     return [result.failure() for result in results if isinstance(result, Failure)]
 
 
-# The payloads that reach a function, made of events and, where a test wants any, of broken records.
+# The payloads of a function, made of events and, if the test passes any, of malformed records.
 
 _LEFT_OUT: Final[Mapping[StreamViewType, tuple[Literal["NewImage", "OldImage"], ...]]] = {
     StreamViewType.NEW_AND_OLD_IMAGES: (),
@@ -86,11 +89,11 @@ class LambdaEvent(TypedDict):
 def lambda_event(
     *events: Change | Mapping[str, object], view_type: StreamViewType = StreamViewType.NEW_AND_OLD_IMAGES
 ) -> LambdaEvent:
-    """Make what Lambda hands to a function of events, in their order.
+    """Make the payload that Lambda passes to a function, with the events in their order.
 
-    It is plain JSON, in the shape that Lambda sends: numbers are text and binaries are base64. `view_type` is
-    that of the stream, which leaves images out. An event that stands there twice is a record that was
-    delivered twice. In place of an event may stand a record as it is, a broken one say.
+    The payload is plain JSON, in Lambda's shape: numbers are text and binaries are base64. `view_type` is the view
+    type of the stream, which leaves images out. An event passed twice is a record that was delivered twice. A raw
+    record, such as a malformed one, may stand in place of an event.
 
     >>> from dataclasses import dataclass
     >>> from streamfn.testing import insert_event
@@ -105,14 +108,14 @@ def lambda_event(
         "Records": [
             _seen_by(each.record.raw, view_type)
             if isinstance(each, Change)
-            else cast("RawRecord", each)  # said to be as it is
+            else cast("RawRecord", each)  # passed on unchanged
             for each in events
         ]
     }
 
 
 Precision: TypeAlias = Literal["MILLISECOND", "MICROSECOND"]
-"""In which unit a record that goes through Kinesis tells its time."""
+"""The unit of time in a record that goes through Kinesis."""
 
 _PARTS_OF_A_SECOND: Final[Mapping[Precision, int]] = {"MILLISECOND": 1_000, "MICROSECOND": 1_000_000}
 
@@ -126,10 +129,10 @@ class KinesisEvent(TypedDict):
 def kinesis_event(
     *events: Change | Mapping[str, object], precision: Precision = "MILLISECOND"
 ) -> KinesisEvent:
-    """Make what Lambda hands to a function that is fed by a Kinesis stream, which carries the changes of tables.
+    """Make the payload of a function behind a Kinesis stream that carries the changes of tables.
 
-    Entries have the sequence numbers of the events. One that stands there twice is a change that was written twice,
-    and each time with the same number. In place of an event may stand an entry as it is, a broken one say.
+    Entries have the sequence numbers of the events. An event passed twice is a change that was written twice, with the
+    same number each time. A raw entry, such as a malformed one, may stand in place of an event.
 
     >>> from dataclasses import dataclass
     >>> from streamfn.testing import insert_event
@@ -148,7 +151,7 @@ def kinesis_event(
 
 
 def pipe_event(*events: Change | Mapping[str, object]) -> list[RawRecord]:
-    """Make what a pipe of EventBridge hands to a function: the records of a DynamoDB stream, in a bare list."""
+    """Make the payload of an EventBridge pipe: the records of a DynamoDB stream, in a bare list."""
     return lambda_event(*events)["Records"]
 
 

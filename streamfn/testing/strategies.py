@@ -1,7 +1,7 @@
-"""Hypothesis strategies: items of your own models, and their images, made up within DynamoDB's rules.
+"""Hypothesis strategies: items of your own models, and their images, within DynamoDB's rules.
 
-They need `hypothesis` to be installed, which `streamfn.testing` itself does not. For a type with hooks of your
-own, tell hypothesis how to make its values, with ``hypothesis.strategies.register_type_strategy``.
+This module needs `hypothesis`, which `streamfn.testing` itself does not. For a type with hooks of your own, tell
+hypothesis how to make its values, with ``hypothesis.strategies.register_type_strategy``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _DIGITS: Final = 10**38 - 1
 """DynamoDB's numbers have 38 significant digits, and magnitudes from 1E-130 to 9.9E+125."""
 
 _SIZE: Final = 5
-"""How many parts a container has at most; those within one another multiply."""
+"""The greatest number of parts in a container; nested containers multiply it."""
 
 
 def items(model: TypeForm[T]) -> SearchStrategy[T]:
@@ -136,7 +136,7 @@ def _container(hint: Hint, made: Made) -> SearchStrategy[object]:
 
 
 def _plain() -> SearchStrategy[object]:
-    """Make up what an untyped part may hold, in the form in which it is read."""
+    """Return a strategy for the values of an untyped field, in the form in which such a field is read."""
     scalars = st.none() | st.booleans() | st.text() | st.binary() | _decimals()
     sets = [st.frozensets(each, min_size=1) for each in (st.text(), st.binary(), _decimals())]
     return st.recursive(

@@ -20,7 +20,7 @@ from tests.benchmarks.tables import (
     running_table,
 )
 
-BEGIN: Final = "<!-- What follows is written by `make bench`, up to the next such comment. -->"
+BEGIN: Final = "<!-- The following is written by `make bench`, up to the next such comment. -->"
 END: Final = "<!-- Up to here it was written by `make bench`. -->"
 
 
@@ -51,7 +51,7 @@ def generated(runs: Sequence[Run]) -> str:
         "### The bounds",
         bounds_table(runs),
         "### Decoding",
-        "CPU time as a multiple of that by hand, with its spread over the rounds. What is to be known of some:",
+        "CPU time as a multiple of that by hand, with its spread over the rounds. Notes on some:",
         remarks(runs),
         *(part for load in runs[-1].decoding for part in _decoding(runs, load)),
         "### Running",

@@ -73,7 +73,7 @@ def bounds_table(runs: Sequence[Run]) -> str:
     """Show how each run stands to the bounds, and then what has none."""
     bounds = [[bound.title, bound.wanted, *(_verdict(bound, run) for run in runs)] for bound in BOUNDS]
     beside = [[title, "none", *(spread(measured(run)) for run in runs)] for title, measured in BESIDE.items()]
-    return table(["what", "bound", *(f"Python {run.version}" for run in runs)], [*bounds, *beside])
+    return table(["case", "bound", *(f"Python {run.version}" for run in runs)], [*bounds, *beside])
 
 
 def decoding_table(runs: Sequence[Run], load: str) -> str:

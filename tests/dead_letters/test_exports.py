@@ -15,7 +15,7 @@ def test_import_loads_neither_a_client_nor_what_reads_letters_back() -> None:
     program = (
         "import json, sys; from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters;"
         "SqsDeadLetters('https://sqs/letters', overflow=S3DeadLetters('bucket'));"
-        "unwanted = {'boto3', 'botocore', 'streamfn.dead_letters._redriving'};"
+        "unwanted = {'boto3', 'botocore', 'streamfn.redrive'};"
         "print(json.dumps(sorted(unwanted & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

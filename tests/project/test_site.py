@@ -42,7 +42,6 @@ MODULES = [
     "streamfn.mappings",
     "streamfn.redrive",
     "streamfn.sources",
-    "streamfn.exports",
     "streamfn.spark",
     "streamfn.testing",
     "streamfn.windows",

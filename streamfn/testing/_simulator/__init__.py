@@ -1,1 +1,1 @@
-"""A model of Lambda's event source mapping: what it delivers, how it takes answers, and what it remembers of both."""
+"""The simulator of Lambda's event source mapping: deliveries, answers, retries, and their history."""

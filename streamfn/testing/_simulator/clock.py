@@ -1,4 +1,4 @@
-"""A clock that moves when it is told to, and the ends that a process can come to meanwhile."""
+"""The simulated clock, and the ways in which a process can end while time passes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class ProcessDied(SystemExit):
-    """The function's process died, as the test wished.
+    """The function's process died, because the test asked for this.
 
-    It is a SystemExit, because what a handler raises is otherwise the pipeline's to keep.
+    The class is a SystemExit, because the pipeline catches other exceptions of a handler.
     """
 
 
@@ -25,21 +25,20 @@ class TimedOut(ProcessDied):
 
 
 class NothingFollows(BaseException):
-    """The process has ended in the middle of a handler: nothing that follows in the function ever happens.
+    """The process has ended in the middle of a handler: no later code of the function ever runs.
 
-    It is no Exception, which handlers catch, and no SystemExit, which ends the event loop if a task raises it.
+    The class is no Exception, which handlers catch, and no SystemExit, which would end the event loop.
     """
 
 
 class TimeIsUp(NothingFollows):
-    """The timeout has come while time was passing."""
+    """The timeout came while time was passing."""
 
 
 class SimulatedClock:
-    """The time of a simulation. Nothing waits: handlers say how long they take with `advance`."""
+    """The time of a simulation. No code waits: handlers say how long they take with `advance`."""
 
     def __init__(self, now: datetime = MOMENT) -> None:
-        """Begin at a moment."""
         self._now = now
         self._deadline: datetime | None = None
         self._process_ended = False
@@ -48,7 +47,7 @@ class SimulatedClock:
 
     @property
     def now(self) -> datetime:
-        """The time that it is."""
+        """The current time."""
         return self._now
 
     @property
@@ -70,7 +69,7 @@ class SimulatedClock:
     def advance(self, by: timedelta) -> None:
         """Let time pass. In a handler, the process ends there (`TimeIsUp`) if that reaches the function's timeout.
 
-        Fails with `ValueError` if the time is negative.
+        Raises `ValueError` if the time is negative.
         """
         if by < timedelta():
             raise ValueError(f"time does not run backwards: {by}")
@@ -82,10 +81,10 @@ class SimulatedClock:
             raise TimeIsUp("the function's timeout is reached")
 
     def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
-        """Call `ring` in so many seconds of this time, and give the function that calls it off.
+        """Call `ring` after this many simulated seconds, and return a function that cancels the alarm.
 
-        It rings in whoever lets the time pass, at its own moment, if that is before the timeout. One that is
-        overdue rings the next time that anybody lets time pass.
+        The code that lets the time pass calls `ring`, at the right moment, if that is before the timeout. An overdue
+        alarm rings the next time that any code lets time pass.
         """
         alarm = _Alarm(self._now + timedelta(seconds=seconds), ring)
         with self._lock:
@@ -102,23 +101,23 @@ class SimulatedClock:
         self._now = max(self._now, moment)
 
     def begin(self, timeout: timedelta) -> Context:
-        """Begin an invocation that has this long."""
+        """Start an invocation with this timeout."""
         self._deadline = self._now + timeout
         return Context(self, self._deadline)
 
     def end(self) -> None:
-        """End the invocation, and all that it would have been woken for."""
+        """End the invocation, and cancel its alarms."""
         self._deadline = None
         self._process_ended = False
         self.call_all_off()
 
     def call_all_off(self) -> None:
-        """Call all alarms off: a process that is dead has none."""
+        """Cancel all alarms: a dead process has none."""
         with self._lock:
             self._alarms.clear()
 
     def _pass(self, by: timedelta) -> tuple[_Alarm | None, timedelta]:
-        """Let time pass until the next alarm, and give that and the time which is left; at the timeout it stops."""
+        """Let time pass until the next alarm or the timeout, and return that alarm and the rest of the time."""
         with self._lock:
             end = self._deadline
             until = self._now + by if end is None else min(self._now + by, end)

@@ -1,4 +1,8 @@
-"""The history of a simulation: invocations, marks, the timeline and the page."""
+"""The history of a simulation.
+
+In this order: the events of a simulation, marks of success and repetition, chips and tables of the page, the fates of
+records, the style sheet, the page, the timeline, and `History`.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,23 @@ from typing import Final, Literal, TypeAlias
 
 from typing_extensions import override
 
-# What happens in a simulation: calls of handlers, dead letters, invocations, and records that Lambda gives up.
+# The events of a simulation: calls of handlers, dead letters, invocations, and records that Lambda discards.
 
 Effect: TypeAlias = Literal["succeeded", "failed", "died"]
-"""What came of a handler on one record; it died where its call did not end."""
+"""The outcome of a handler on one record; ``died`` if the call did not end."""
 
 Condition: TypeAlias = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Expired"]
-"""Why Lambda gave records up. Those that `Expired` the stream has forgotten; Lambda tells nobody of them."""
+"""The reason why Lambda discarded records. `Expired` records left the stream; Lambda reports these to nobody."""
 
 StoreFailure: TypeAlias = Literal[
     "ledger not read", "ledger not written", "ledger half written", "dead letters not stored"
 ]
-"""What a store of the delivery failed to do, because a test wished it or of its own accord."""
+"""The failure of a store of the delivery, whether the test asked for it or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class HandlerCall:
-    """A call of a handler: the identifiers of its events, and what came of each."""
+    """A call of a handler: the identifiers of its events, and the outcome of each."""
 
     handler: str
     event_ids: tuple[str, ...]
@@ -38,7 +42,7 @@ class HandlerCall:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter that was stored: who gave which record up, and the name of the reason.
+    """A dead letter that was stored: the handler, the record, and the name of the reason.
 
     The handler is empty for a record that reached none.
     """
@@ -52,11 +56,11 @@ class Letter:
 class Invocation:
     """One call of the function.
 
-    `attempt` counts, from 1, what MaximumRetryAttempts limits; what comes again after a split, or though it
-    was settled, uses none up. `answer` is what the function returned, and `error` says why Lambda took none:
-    an exception's type, a timeout, a dead process, a malformed answer. `settled` counts the records, from the
-    first on, that are done with; `outcome` says what becomes of the others. `letters` are the dead letters
-    that were stored, and `store_failures` says, each once, what the stores of the delivery failed to do.
+    `attempt` counts, from 1, the attempts that MaximumRetryAttempts limits; a batch that comes again after a split, or
+    although it was settled, uses none. `answer` is the return value of the function, and `error` is the reason why
+    Lambda took no answer: an exception's type, a timeout, a dead process, a malformed answer. `settled` counts the
+    settled records, from the first on; `outcome` describes the others. `letters` are the dead letters that were
+    stored, and `store_failures` lists the failures of the delivery's stores, each once.
     """
 
     number: int
@@ -76,7 +80,7 @@ class Invocation:
 
     @property
     def duration(self) -> timedelta:
-        """How long the function took, by the simulation's clock."""
+        """The duration of the function, by the simulation's clock."""
         return self.ended - self.began
 
 
@@ -89,10 +93,10 @@ class Discarded:
     after: int
 
 
-# What a timeline and a page show of each handler and record: how it went, and whether it had gone well before.
+# Marks of handlers and records for timeline and page: the outcome, and whether it was a success before.
 
 Mark: TypeAlias = Literal["succeeded", "repeated", "failed", "died"]
-"""What came of a handler on one record; `repeated` is a success where there had been one already."""
+"""The mark of a handler on one record; ``repeated`` is a success after an earlier success."""
 
 SIGNS: Final[Mapping[Mark, str]] = {"succeeded": "✓", "repeated": "✓✓", "failed": "✗", "died": "†"}
 MEANINGS: Final[Mapping[Mark, str]] = {
@@ -161,7 +165,7 @@ def short_names(records: Iterable[str]) -> dict[str, str]:
 
 
 def lane_names(invocations: Sequence[Invocation]) -> list[str]:
-    """Say in which shard and lane each invocation was, of both only what there are several of."""
+    """Name the shard and lane of each invocation; a part that is always the same is left out."""
     shards = len({each.shard for each in invocations}) > 1
     lanes = len({each.lane for each in invocations}) > 1
     return [
@@ -173,7 +177,7 @@ def lane_names(invocations: Sequence[Invocation]) -> list[str]:
 
 
 def elapsed(time: timedelta) -> str:
-    """Say how long something took.
+    """Return how long something took.
 
     >>> elapsed(timedelta(hours=1, seconds=2.5)), elapsed(timedelta())
     ('1 h 2.5 s', '0 s')
@@ -186,19 +190,19 @@ def elapsed(time: timedelta) -> str:
     return " ".join(parts) or "0 s"
 
 
-# What a page is made of: chips, tables of them, and the legend that explains them.
+# The parts of a page: chips, tables of chips, and the legend.
 
 GIVEN_UP: Final = "⊘"
 """The sign of a record that Lambda gave up."""
 
 
 def chip(kind: str, text: str, title: str) -> str:
-    """Draw a chip of a kind that the style sheet knows, and explain it where a mouse rests on it."""
+    """Draw a chip of a kind that the style sheet defines, with a tooltip that explains the chip."""
     return f'<span class="chip {kind}" title="{escape(title)}">{escape(text)}</span>'
 
 
 def mark_chip(mark: Mark, text: str, event_id: str) -> str:
-    """Draw what came of a handler on a record."""
+    """Draw the outcome of a handler on a record."""
     return chip(mark, f"{text} {SIGNS[mark]}".strip(), f"{event_id} {MEANINGS[mark]}")
 
 
@@ -236,7 +240,7 @@ def legend(counts: Mapping[Mark, int], letters: int, given_up: int) -> str:
     return f'<ul class="legend">{"".join(items)}{framed}</ul>\n'
 
 
-# What became of each record by the end: how often it was delivered, and what each handler made of it.
+# The fate of each record: how often it was delivered, and the outcome of each handler.
 
 
 def fates(
@@ -285,7 +289,7 @@ def _given_up_fate(gone: Discarded) -> str:
     return f"{chip('discarded', GIVEN_UP, gone.event_id)} {when}: {gone.condition}"
 
 
-# The style sheet of a history's page: light and dark, and told apart by shape and sign as much as by colour.
+# The style sheet of a history's page: light and dark, readable by shape and sign as well as by colour.
 
 STYLE: Final = """
 :root {
@@ -347,10 +351,10 @@ tr:has(.bar) > * { vertical-align: top; }
 """
 
 
-# A history as a page: a lane for each handler, a column for each invocation, a chip for each record.
+# The page: a lane for each handler, a column for each invocation, a chip for each record.
 
 _HUES: Final = (212, 285, 178, 32)
-"""Colours for shards and lanes, of which none says good or bad."""
+"""Colours for shards and lanes; none of them means good or bad."""
 
 
 def page(
@@ -412,13 +416,13 @@ def _cells(
     calls: Iterable[Sequence[MarkedCall]],
     names: Mapping[str, str],
 ) -> Iterator[str]:
-    """Show in each invocation what a handler did, and then what it gave up."""
+    """Show for each invocation the calls of a handler, and then its dead letters."""
     for invocation, made in zip(invocations, calls, strict=True):
         yield _calls(handler, made, names) + _letter_chips(handler, invocation.letters, names)
 
 
 def _calls(handler: str, calls: Iterable[MarkedCall], names: Mapping[str, str]) -> str:
-    """Show a handler's calls; the records of one that had several are held together by a frame."""
+    """Show a handler's calls; a frame surrounds the records of one call with several."""
     shown: list[str] = []
     for call in calls:
         if call.handler == handler:
@@ -437,7 +441,7 @@ def _letter_chips(handler: str, letters: Iterable[Letter], names: Mapping[str, s
 
 
 def _settled(each: Invocation) -> str:
-    """Show how much of the batch is done with, and say what becomes of the rest."""
+    """Show how much of the batch is settled, and the outcome of the rest."""
     share = 100 * each.settled // len(each.event_ids) if each.event_ids else 100
     errors = [*each.store_failures, *([each.error] if each.error else [])]
     told = "".join(f"{chip('error', error, '')}<br>" for error in errors)
@@ -453,7 +457,7 @@ def _given_up_chips(after: int, discarded: Iterable[Discarded], names: Mapping[s
     return "".join([*chips, *(f"<br>{each}" for each in dict.fromkeys(each.condition for each in gone))])
 
 
-# A history as text: one invocation after the other, with what its handlers did and what came of it.
+# The timeline: one invocation after the other as text, with the calls of its handlers and their outcomes.
 
 
 def timeline(
@@ -504,14 +508,14 @@ def _given_up_lines(after: int, discarded: Iterable[Discarded], names: Mapping[s
             yield f"given up: {names[each.event_id]} ({each.condition})"
 
 
-# The history of a simulation, to be asked and to be read.
+# `History`: all invocations, for queries and for reading.
 
 
 @dataclass(slots=True)
 class History:
-    """All that happened, in its order. `str` makes a timeline of it, and `html` a page.
+    """All events of a simulation, in their order. `str` returns a timeline, and `html` a page.
 
-    `records` says of each record by its identifier what kind of change it is, in the order of their arrival.
+    `records` maps the identifier of each record to its event name, in the order of arrival.
     """
 
     records: dict[str, str] = field(default_factory=dict[str, str])

@@ -1,4 +1,7 @@
-"""One invocation: probes, faults, stores that fail, and what was observed."""
+"""One invocation.
+
+In this order: faults, probes, stores that fail, watched handlers, observed functions, and the call itself.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,7 @@ from streamfn.testing._simulator.history import Effect, HandlerCall, Letter, Sto
 from streamfn.testing._simulator.queues import Batch, Lane, Settings, state_in, told
 from streamfn.windows import WindowFunction, WindowResponse
 
-# What goes wrong around a function: its process dies, an answer gets lost, a batch comes again, a store is
-# down.
+# Faults around a function: its process dies, an answer is lost, a batch comes again, a store is down.
 #
 # Invocations are counted from 1.
 
@@ -67,7 +69,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class StoreDown:
-    """A store of the function's delivery fails whatever it is asked for."""
+    """A store of the function's delivery fails on every call."""
 
     invocation: int
     store: Literal["ledger reads", "ledger writes", "dead letters"]
@@ -75,16 +77,16 @@ class StoreDown:
 
 @dataclass(frozen=True, slots=True)
 class HalfWritten:
-    """The ledger keeps the first half of what it is told, and then fails."""
+    """The ledger stores the first half of the entries, and then fails."""
 
     invocation: int
 
 
 Fault: TypeAlias = Crash | LostAnswer | Repeated | StoreDown | HalfWritten
-"""Something that goes wrong in one invocation."""
+"""A fault in one invocation."""
 
 
-# Probes: each sees what a process does in one invocation, and ends it where a test wishes.
+# Probes: each observes a process in one invocation, and ends it if the test asks for this.
 
 _DIED: Final[Effect] = "died"
 _FAILED: Final[Effect] = "failed"
@@ -92,7 +94,7 @@ _FAILED: Final[Effect] = "failed"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a probe has seen: the calls of handlers, the dead letters that were stored, and what stores failed to do."""
+    """The observations of a probe: calls of handlers, stored dead letters, and failures of stores."""
 
     calls: tuple[HandlerCall, ...] = ()
     letters: tuple[Letter, ...] = ()
@@ -106,7 +108,7 @@ class Probe:
     """
 
     def __init__(self, crash: Crash | None, clock: SimulatedClock) -> None:
-        """Begin with no call; the process also ends when that of `clock` does."""
+        """Start with no call; the process ends with the process of `clock`."""
         self._crash = crash
         self._clock = clock
         self._calls: list[HandlerCall] = []
@@ -118,14 +120,14 @@ class Probe:
         self._changed = Condition()
 
     def end(self) -> Seen:
-        """Let nothing begin any more, wait for what still runs, and tell what happened, calls as they began."""
+        """Refuse new calls, wait for running ones, and return the observations, calls in the order of their start."""
         with self._changed:
             self._dead = True
             self._changed.wait_for(lambda: self._running == 0)
             return Seen(tuple(self._calls), tuple(self._letters), tuple(self._store_failures))
 
     def begin(self, handler: str, events: Sequence[Change]) -> int:
-        """Note that a call begins. Fails with `ProcessDied` if the process is dead, or dies now."""
+        """Record the start of a call. Raises `ProcessDied` if the process is dead, or dies now."""
         with self._changed:
             self._die_if_due()
             self._running += 1
@@ -134,26 +136,26 @@ class Probe:
             return len(self._calls) - 1
 
     def returned(self, call: int, effects: Sequence[Effect]) -> None:
-        """Note what came of a call. Fails with `ProcessDied` if the process dies before anyone else learns of it."""
+        """Record the outcome of a call. Raises `ProcessDied` if the process dies before any other code sees it."""
         with self._changed:
             self._stop()
             self._ends(call, effects)
 
     def raised(self, call: int) -> None:
-        """Note that a call raised. Fails with `ProcessDied` where it did so because the process is dead."""
+        """Record that a call raised. Raises `ProcessDied` if the cause is the death of the process."""
         with self._changed:
             self._stop()
             self._die_if_due()
             self._ends(call, (_FAILED,) * len(self._calls[call].event_ids))
 
     def settle(self) -> None:
-        """Note that all calls have been made. Fails with `ProcessDied` if the process dies now."""
+        """Note that all calls have been made. Raises `ProcessDied` if the process dies now."""
         with self._changed:
             self._dead = self._dead or self._crash is not None
             self._die_if_due()
 
     def stay_alive(self) -> None:
-        """Fail with `ProcessDied` if the process is dead: it can do nothing any more."""
+        """Raise `ProcessDied` if the process is dead: a dead process does nothing."""
         with self._changed:
             self._die_if_due()
 
@@ -163,7 +165,7 @@ class Probe:
             self._letters.append(letter)
 
     def store_failed(self, failure: StoreFailure) -> None:
-        """Note what a store failed to do."""
+        """Record the failure of a store."""
         with self._changed:
             self._store_failures[failure] = None
 
@@ -187,8 +189,7 @@ class Probe:
         raise ProcessDied("the process died, as the test wished")
 
 
-# The stores of a delivery as a simulated process has them: they fail where a test wishes, and end with the
-# process.
+# The stores of a delivery in a simulated process: they fail if the test asks for this, and end with the process.
 
 
 class StoreIsDown(ConnectionError):
@@ -197,9 +198,9 @@ class StoreIsDown(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class UnreliableLedger:
-    """A ledger that fails as faults say, and tells a probe of it.
+    """A ledger with the failures that the faults ask for, which reports them to a probe.
 
-    A dead process can neither read nor write it.
+    A dead process can neither read nor write the ledger.
     """
 
     ledger: Ledger
@@ -226,9 +227,9 @@ class UnreliableLedger:
 
 @dataclass(frozen=True, slots=True)
 class UnreliableDeadLetters:
-    """A place for dead letters that fails as faults say, and tells a probe what it stores.
+    """A store of dead letters with the failures that the faults ask for, which reports stored letters to a probe.
 
-    A dead process cannot send it any.
+    A dead process cannot send any letter.
     """
 
     dead_letters: DeadLetters
@@ -250,7 +251,7 @@ class UnreliableDeadLetters:
 
 @contextmanager
 def _told(probe: Probe, failure: StoreFailure) -> Generator[None]:
-    """Let nobody in who is dead, and tell of what a store failed to do."""
+    """Refuse a dead process, and report the failure of a store."""
     probe.stay_alive()
     try:
         yield
@@ -264,19 +265,19 @@ def _fail_if_down(faults: Sequence[Fault], store: str) -> None:
         raise StoreIsDown(f"the {store} are down")
 
 
-# Handlers that are watched: they do what they did before, and a probe learns of it.
+# Watched handlers: they behave as before, and a probe observes them.
 
 _Function: TypeAlias = Callable[[object], object]
 
 
 def watched(routes: Sequence[Route], probe: Probe) -> tuple[Route, ...]:
-    """Have a probe watch all handlers of these routes."""
+    """Wrap all handlers of these routes, so that a probe observes them."""
     known: dict[str, object] = {}  # a function that is registered twice stays one
 
     def watch(handler: AnyHandler) -> AnyHandler:
         if handler.name not in known:
             known[handler.name] = _inside(handler, probe)
-        # It is called with what the handler's own function was called with.
+        # The arguments are those of the handler's own function.
         return replace(handler, function=cast("Callable[[Never], object]", known[handler.name]))
 
     return tuple(replace(route, handlers=tuple(map(watch, route.handlers))) for route in routes)
@@ -287,7 +288,7 @@ def _inside(handler: AnyHandler, probe: Probe) -> object:
     inner: object = handler.function
     if not isinstance(inner, Batched | BatchedEach):
         return _watched(handler, cast("_Function", inner), probe)
-    # isinstance drops the types, and a function that is watched returns what it returned before.
+    # isinstance drops the types, and a watched function returns the same as before.
     batched = cast("Batched[object, object, object]", inner)
     function = _watched(handler, cast("_Function", batched.function), probe)
     return replace(batched, function=cast("Callable[[Sequence[object]], Result[object, object]]", function))
@@ -322,7 +323,7 @@ def _watched(handler: AnyHandler, function: _Function, probe: Probe) -> _Functio
 
 @contextmanager
 def _telling(probe: Probe, call: int) -> Generator[None]:
-    """Tell that a call raised."""
+    """Report a call that raised."""
     try:
         yield
     except BaseException:
@@ -331,14 +332,14 @@ def _telling(probe: Probe, call: int) -> Generator[None]:
 
 
 def _effects(handler: AnyHandler, returned: object, count: int) -> list[Effect]:
-    """Read what came of a call as the pipeline will."""
+    """Read the outcome of a call in the same way as the pipeline."""
     each_has_its_own = isinstance(handler.function, BatchedEach)
     found = verdicts(returned, count) if each_has_its_own else verdict(returned)
     of_each = found if isinstance(found, list) else [found] * count
     return ["succeeded" if isinstance(each, Success) else "failed" for each in of_each]
 
 
-# Functions that are observed: a probe sees their handlers and their stores, and ends them where a test wishes.
+# Observed functions: a probe observes their handlers and stores, and ends them if the test asks for this.
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -417,18 +418,18 @@ def _with_unreliable_stores(
     )
 
 
-# Calling the function with a batch, and taking what comes of it as Lambda does.
+# The call of the function with a batch, and its answer as Lambda reads it.
 
 Function: TypeAlias = Callable[[object, LambdaContext], object]
-"""What Lambda calls: with an event and a context, for an answer that JSON can carry."""
+"""The function that Lambda calls: it takes an event and a context, and returns an answer that JSON can carry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of an invocation, as Lambda takes it: so many records are settled, the others are not.
+    """The result of an invocation, as Lambda reads it: `settled` records are settled, the others are not.
 
-    `died` says whether the process ended with it, so that the next invocation has another one. `state` is that of the
-    batch's window, if it has one and the answer was taken.
+    `died` says whether the process ended with the invocation, so that the next one has another process. `state` is the
+    state of the batch's window, if it has one and the answer was accepted.
     """
 
     settled: int
@@ -465,7 +466,7 @@ def invoke(
             raise TimedOut  # noqa: TRY301 (Lambda waits for no answer)
         if clock.process_ended:
             raise ProcessDied  # noqa: TRY301 (and gets none)
-    except (Exception, SystemExit, NothingFollows) as error:  # noqa: BLE001 (whatever a function raises, Lambda goes on)
+    except (Exception, SystemExit, NothingFollows) as error:  # noqa: BLE001 (Lambda goes on after any exception)
         kind = TimedOut if clock.is_up else ProcessDied if clock.process_ended else type(error)
         died = clock.process_ended or not isinstance(error, Exception)
         return Taken(0, probe.end(), error=kind.__name__, died=died)
@@ -488,7 +489,7 @@ def invoke(
 def _prepared(
     function: Function, probe: Probe, clock: SimulatedClock, faults: Sequence[Fault], process: ThisProcess
 ) -> Function:
-    """Have a probe look into a function, or at least end it."""
+    """Wrap a function, so that a probe observes it, or at least ends it."""
     # isinstance drops the types.
     if isinstance(function, LambdaFunction):
         return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults, process)
@@ -499,7 +500,7 @@ def _prepared(
 
 
 def _seen_from_outside(function: Function, probe: Probe) -> Function:
-    """Have a function whose handlers nobody knows die before its work, or after all of it."""
+    """Wrap a function with unknown handlers: it dies before its work, or after all of it."""
 
     def dying(event: object, context: LambdaContext) -> object:
         probe.stay_alive()

@@ -1,4 +1,7 @@
-"""`EventSourceMapping`: delivers, retries, bisects and discards."""
+"""`EventSourceMapping`.
+
+In this order: the consequences of an answer, OnFailure documents, and the mapping, which delivers and retries.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +33,17 @@ from streamfn.testing._simulator.queues import (
     spread,
 )
 
-# What Lambda does after an invocation: which records come again, and when, and which are given up.
+# The consequences of an invocation: which records come again, and when, and which are discarded.
 
 _FIRST_WAIT: Final = timedelta(seconds=1)
 _LONGEST_WAIT: Final = timedelta(minutes=5)
 _DOUBLINGS: Final = 9
-"""After so many doublings the wait is the longest."""
+"""The number of doublings after which the wait is the longest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What comes again, what is given up, and both in words."""
+    """The batches that come again, the records that are discarded, and a description of both."""
 
     outcome: str
     again: tuple[Batch, ...] = ()
@@ -50,7 +53,7 @@ class Consequence:
 def consequence(
     batch: Batch, taken: Taken, settings: Settings, now: datetime, *, repeated: bool
 ) -> Consequence:
-    """Say what follows for a batch. With `repeated`, what its answer settled comes again all the same."""
+    """Return the consequence for a batch. With `repeated`, the settled records come again as well."""
     rest = batch.records[taken.settled :]
     done = f"{taken.settled if rest else 'all'} settled" if taken.settled else ""
     if repeated and taken.settled:
@@ -72,10 +75,10 @@ def consequence(
 
 
 def _split(batch: Batch, taken: Taken, now: datetime) -> tuple[Batch, ...]:
-    """Split a batch where its answer says, or in the middle if it failed whole; that uses no attempt.
+    """Split a batch where its answer says, or in the middle if it failed whole; a split uses no attempt.
 
-    An answer that names the first record splits nothing off, and a record alone cannot be split: both use an
-    attempt, or they would come again for as long as the stream keeps them.
+    An answer that names the first record splits nothing off, and a single record cannot be split: both use an attempt,
+    or they would come again for as long as the stream keeps them.
     """
     place = taken.settled if taken.error is None else len(batch.records) // 2
     if not place:
@@ -89,18 +92,18 @@ def _joined(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-# What Lambda sends to an OnFailure destination of a batch that it gives up.
+# The document that Lambda sends to an OnFailure destination about a discarded batch.
 #
-# The shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
-# Developer Guide. A queue and a topic are told the range of the shard alone; a bucket gets the records as well.
-# What varies with the cause is as Lambda was seen to write it.
+# The shape is the one of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
+# Developer Guide. A queue and a topic receive the range of the shard alone; a bucket gets the records as well. The
+# parts that vary with the cause are as Lambda was observed to write them.
 
 _FUNCTION: Final = "arn:aws:lambda:eu-west-1:123456789012:function:function"
 
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Why records are given up, after which attempt, and whether the function failed in it instead of answering."""
+    """The reason for a discard, the attempt, and whether the function failed in it instead of answering."""
 
     condition: Condition
     attempt: int = 1
@@ -110,10 +113,10 @@ class Discard:
 def document(
     records: Sequence[Arrival], discard: Discard, *, shard: str, now: datetime, to: Destination
 ) -> dict[str, object]:
-    """Describe records that are given up.
+    """Describe discarded records.
 
-    Lambda tells of no response where records grew too old, and counts one invocation however many there were;
-    an answer that it took for a failure is no error of the function.
+    Lambda names no response for records that grew too old, and then always counts one invocation; an answer that
+    counts as a failure is no error of the function.
     """
     first, last = records[0], records[-1]
     described: dict[str, object] = {
@@ -143,17 +146,17 @@ def document(
             "functionError": error,
         }
     if to == "S3":
-        # As text it is no reference to what the simulation goes on with.
+        # A copy through JSON shares no object with the simulation.
         described["payload"] = json.loads(json.dumps({"Records": [each.record for each in records]}))
     return described
 
 
-# The event source mapping: it reads lanes, calls the function, and does what its answer asks for.
+# The event source mapping: reads lanes, calls the function, and follows its answers.
 #
-# Its rules are those of "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer Guide. What that
-# leaves open is decided here: the wait before a batch comes again (a second, doubled with each attempt up to
-# five minutes; none after a split), the order in which lanes take turns (the one that has waited longest), and
-# that one invocation ends before the next begins.
+# The rules are those of "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer Guide. The simulator
+# decides the points that the guide leaves open: the wait before a batch comes again (a second, doubled with each
+# attempt up to five minutes; none after a split), the order of the lanes (the longest waiting first), and that one
+# invocation ends before the next begins.
 
 
 class EventSourceMapping:
@@ -194,13 +197,13 @@ class EventSourceMapping:
     ) -> None:
         """Put a function behind a stream.
 
-        The settings are Lambda's own, with None for its -1; `shards` is how many the stream has, and
-        `timeout` is that of the function. Of a function that `lambda_handler` or `window_handler` has made, the
-        history tells what each handler or the fold did. Others are seen from outside, and of `faults` they know
-        those that concern whole invocations. With a `tumbling_window`, records belong to the window in which they
-        arrive.
+        The settings are Lambda's own, with None for its -1; `shards` is the number of shards of the stream, and
+        `timeout` is the timeout of the function. For a function made by `lambda_handler` or `window_handler`, the
+        history shows each handler or the fold. Other functions are observed from outside, and only those `faults`
+        apply to them that concern whole invocations. With a `tumbling_window`, records belong to the window in which
+        they arrive.
 
-        Fails with `Misuse` for a setting that Lambda does not allow.
+        Raises `Misuse` for a setting that Lambda does not allow.
         """
         if not callable(cast("object", function)) or isinstance(cast("object", function), Pipeline):
             raise Misuse(
@@ -228,7 +231,7 @@ class EventSourceMapping:
         self.clock: SimulatedClock = SimulatedClock()
         self.history: History = History()
         self.documents: list[dict[str, object]] = []
-        """What the OnFailure destination was sent."""
+        """The documents that the OnFailure destination received."""
 
     def deliver(self, *events: Change | Mapping[str, object]) -> History:
         """Write events to the stream, and deliver them until each is settled or given up."""
@@ -243,7 +246,7 @@ class EventSourceMapping:
     ) -> None:
         """Write events to the stream, for them to be there this long from now; see `lambda_event`.
 
-        An item goes to the same shard always. Fails with `ValueError` if their sequence numbers or times do
+        An item goes to the same shard always. Raises `ValueError` if their sequence numbers or times do
         not ascend within a shard: make events, and write them, in the order in which they happen.
         """
         at = self.clock.now + after
@@ -266,7 +269,7 @@ class EventSourceMapping:
             self.history.records[arrived.event_id] = str(record.get("eventName"))
 
     def run(self) -> History:
-        """Deliver until nothing is left. That ends: what cannot be settled, the stream forgets after 24 hours."""
+        """Deliver until nothing is left. The stream drops unsettled records after 24 hours, so that the loop ends."""
         while due := [
             (at, lane.shard, lane.number, lane)
             for lanes in self._lanes
@@ -290,7 +293,7 @@ class EventSourceMapping:
         self.clock.end_process()
 
     def _deliver(self, lane: Lane, batch: Batch) -> None:
-        """Invoke the function with a batch, and put back into the lane what has to come again."""
+        """Invoke the function with a batch, and put the records that have to come again back into the lane."""
         number = len(self.history.invocations) + 1
         faults = [fault for fault in self._faults if fault.invocation == number]
         began = self.clock.now
@@ -334,7 +337,7 @@ class EventSourceMapping:
         self._give_up(lane, then.given_up, discard)
 
     def _without_old(self, lane: Lane, batch: Batch) -> Batch:
-        """Give up what has grown too old, before anything is invoked with it."""
+        """Discard records that have grown too old, before any invocation with them."""
         expired, kept = parted(batch.records, self.clock.now, RETENTION)
         self._give_up(lane, expired, Discard("Expired"))
         if (age := self._settings.maximum_record_age) is not None:
@@ -343,7 +346,7 @@ class EventSourceMapping:
         return replace(batch, records=kept)
 
     def _is_to_end(self, batch: Batch) -> bool:
-        """Whether a batch without records ends a window, and has not failed to for as long as records are kept."""
+        """Return whether a batch without records ends a window, and has not failed for as long as records are kept."""
         if batch.part is None or not batch.part.ends:
             return False
         most = min(RETENTION, self._settings.maximum_record_age or RETENTION)
@@ -359,6 +362,6 @@ class EventSourceMapping:
 
 
 def _told(batch: Batch, taken: Taken, outcome: str) -> str:
-    """Say what becomes of a batch, and of its window if that ends."""
+    """Describe the consequence for a batch, and the end of its window, if any."""
     ends = batch.part is not None and batch.part.ends and taken.error is None
     return ", ".join(part for part in (outcome, "the window ends" if ends else "") if part)

@@ -1,4 +1,7 @@
-"""Settings of a mapping, the queues of its shards, windows and batches."""
+"""The queues of the simulator.
+
+In this order: the settings of a mapping, tumbling windows, and the lanes of a shard with their batches.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,16 @@ from zlib import crc32
 from streamfn._errors import Misuse
 from streamfn._records import RawRecord, as_sequence_number, as_text, is_map, magnitude
 
-# The settings of an event source mapping, within the bounds that Lambda sets them.
+# The settings of an event source mapping, within Lambda's bounds.
 
 Destination: TypeAlias = Literal["SQS", "SNS", "S3"]
-"""Where Lambda sends what it gives up: a queue and a topic get the range of the shard, a bucket the records as well."""
+"""The destination of discarded records: a queue and a topic get the range of the shard, a bucket the records as well.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What can be set, by Lambda's names; None is Lambda's -1, without a limit."""
+    """The settings by Lambda's names; None is Lambda's -1, without a limit."""
 
     batch_size: int
     maximum_batching_window: timedelta
@@ -62,13 +66,13 @@ def _check(name: str, value: int | timedelta, least: int | timedelta, most: int 
         raise Misuse(f"{name}={value} should be from {least} to {most}")
 
 
-# Tumbling windows: which one a record belongs to, and what an event says of it.
+# Tumbling windows: the window of a record, and the window's fields in an event.
 #
-# The shape is that of "Implementing stateful DynamoDB stream processing in Lambda" in the AWS Lambda Developer
-# Guide. What it leaves open is decided here: a record belongs to the window in which it arrives; windows begin
-# at whole multiples of their length since 1970; the last batch of a window ends it if it is delivered when the
-# window is over, and otherwise an invocation without records does. A state of more than 1 MB ends its window
-# early, with an invocation of its own.
+# The shape is the one of "Implementing stateful DynamoDB stream processing in Lambda" in the AWS Lambda Developer
+# Guide. The simulator decides the points that the guide leaves open: a record belongs to the window in which it
+# arrives; windows begin at whole multiples of their length since 1970; the last batch of a window ends it if it is
+# delivered when the window is over, and otherwise an invocation without records does. A state of more than 1 MB ends
+# its window early, with an invocation of its own.
 
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BYTES: Final = 1024 * 1024
@@ -83,13 +87,13 @@ class Span:
     end: datetime
 
     def holds(self, at: datetime) -> bool:
-        """Whether a moment lies in it."""
+        """Return whether a moment lies in it."""
         return self.start <= at < self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a batch is of its window: of which, whether the window ends with it, and whether before its time."""
+    """A batch's share of its window: the span, whether the window ends with the batch, and whether early."""
 
     span: Span
     ends: bool = False
@@ -97,13 +101,13 @@ class Part:
 
 
 def span_of(at: datetime, length: timedelta) -> Span:
-    """Find the window of a moment."""
+    """Return the window of a moment."""
     start = _BEGINNING + (at - _BEGINNING) // length * length
     return Span(start, start + length)
 
 
 def told(part: Part, state: Mapping[str, object], shard: str, record: object) -> Mapping[str, object]:
-    """Say in an event what it is of its window; the stream is that of a record, if there is one."""
+    """Return the window's fields of an event; the stream is the one of the record, if there is one."""
     arn = as_text(record.get("eventSourceARN")) if is_map(record) else None
     return {
         "window": {"start": _written(part.span.start), "end": _written(part.span.end)},
@@ -122,7 +126,7 @@ def state_in(answer: object) -> Mapping[str, object] | None:
 
 
 def is_too_large(state: Mapping[str, object]) -> bool:
-    """Whether Lambda does not keep a state."""
+    """Return whether Lambda does not keep a state."""
     return len(json.dumps(state).encode()) > _MOST_BYTES
 
 
@@ -132,16 +136,16 @@ def _written(moment: datetime) -> str:
 
 # Batches, and the lanes in which they wait: a shard's records in their order, or those of some of its items.
 #
-# A lane delivers one batch at a time. Until that is settled or discarded, nothing behind it moves.
+# A lane delivers one batch at a time. Until that batch is settled or discarded, no batch behind it is delivered.
 
 PAYLOAD: Final = 6 * 1024 * 1024
-"""The bytes that an event has at most."""
+"""The maximum size of an event, in bytes."""
 
 _AROUND: Final = len('{"Records":[]}')
 _BETWEEN: Final = len(",")
 
 RETENTION: Final = timedelta(hours=24)
-"""How long a stream keeps a record."""
+"""The time for which a stream keeps a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +159,18 @@ class Arrival:
 
     @property
     def event_id(self) -> str:
-        """What the record goes by."""
+        """The identifier of the record."""
         return self.record["eventID"]
 
     def follows(self, other: Arrival | None) -> bool:
-        """Whether it may come after another one in a shard; the first follows none."""
+        """Return whether this record may come after another one in a shard; the first record follows None."""
         return other is None or (
             magnitude(self.sequence_number) > magnitude(other.sequence_number) and self.at >= other.at
         )
 
 
 def arrival(record: RawRecord, at: datetime) -> Arrival:
-    """Put a record into a stream. Fails with `ValueError` if it has none of the identifiers that a stream gives it."""
+    """Put a record into a stream. Raises `ValueError` if an identifier that every stream record has is missing."""
     change: object = record.get("dynamodb")
     number = as_sequence_number(change.get("SequenceNumber")) if is_map(change) else None
     if number is None or as_text(record.get("eventID")) is None:
@@ -185,7 +189,7 @@ def spread(record: RawRecord, over: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that are delivered together, how often they have been, when they may be next, and their window if any."""
+    """Records delivered together, with the count of attempts, the earliest next delivery, and their window, if any."""
 
     records: tuple[Arrival, ...]
     attempts: int
@@ -194,7 +198,7 @@ class Batch:
 
     @property
     def sequence_numbers(self) -> list[str]:
-        """Those of its records, in their order."""
+        """The sequence numbers of the records, in order."""
         return [each.sequence_number for each in self.records]
 
 
@@ -208,11 +212,11 @@ class Lane:
     batches: deque[Batch] = field(default_factory=deque[Batch])
     span: Span | None = None
     latest: RawRecord | None = None
-    """What was written last to the lane, which tells the stream where a batch has no records."""
+    """The last record written to the lane, which names the stream of a batch without records."""
     state: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def due(self, settings: Settings) -> datetime | None:
-        """Say when the next batch is to be delivered; None if nothing is left."""
+        """Return the time of the next batch; None if nothing is left."""
         if self.batches:
             return self.batches[0].due
         if self._ended(self.arrivals) is not None:
@@ -228,7 +232,7 @@ class Lane:
         return min(closed, self.arrivals[full].at) if full < len(self.arrivals) else closed
 
     def take(self, now: datetime, settings: Settings) -> Batch:
-        """Take the batch that is due."""
+        """Remove and return the batch that is due."""
         if self.batches:
             return self.batches.popleft()
         if self._ended(self.arrivals) is not None and self.span is not None:
@@ -244,7 +248,7 @@ class Lane:
         )
 
     def answered(self, batch: Batch, state: Mapping[str, object], now: datetime) -> None:
-        """Keep what the function answered to a batch of a window as its state, or begin anew."""
+        """Store the function's answer to a batch of a window as the window's state, or start a new state."""
         part = batch.part
         if part is None or part.ends:
             self.state = {}
@@ -255,7 +259,7 @@ class Lane:
                 self.again(Batch((), 0, now, replace(part, ends=True, early=True)))
 
     def again(self, *batches: Batch) -> None:
-        """Have batches delivered before all others, in this order. Of the parts of a batch, the last ends a window."""
+        """Put batches in front of all others, in this order. Of the parts of a batch, only the last ends a window."""
         parted = [replace(each, part=each.part and replace(each.part, ends=False)) for each in batches[:-1]]
         self.batches.extendleft(reversed([*parted, *batches[-1:]]))
 
@@ -263,7 +267,7 @@ class Lane:
         return tuple(self.arrivals.popleft() for _ in range(count))
 
     def _ended(self, arrivals: Sequence[Arrival]) -> datetime | None:
-        """Say when the open window ends, if nothing more of it is to come."""
+        """Return when the open window ends, if nothing more of it is to come."""
         if self.span is None or (arrivals and self.span.holds(arrivals[0].at)):
             return None
         return self.span.end
