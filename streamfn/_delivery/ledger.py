@@ -593,13 +593,11 @@ class RetryWithLedger(Generic[E_contra]):
         """Run what is not settled, remember what came of it, report failures, and give those that stay open."""
         if not records:
             return []
-        if (namesakes := namesakes_among(records)) is not None:
-            raise BatchFailed(
-                f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
-            )
+        stretch = stretch_of(scope := self._scope(), records)
+        if len({*stretch.records}) < len(records):
+            _refuse_namesakes(records)
         if self.this_process is not None and not self.this_process.has_looked:
             self._tell_of_the_dead(self.this_process, deadline, clock)
-        stretch = stretch_of(scope := self._scope(), records)
         delivery = self
         if len({record.event_source_arn for record in records} - {None}) > 1:
             delivery = replace(self, ledger=parted(self.ledger, scope, records))
@@ -696,6 +694,14 @@ class RetryWithLedger(Generic[E_contra]):
         raise Misuse(
             "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
             'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
+        )
+
+
+def _refuse_namesakes(records: Sequence[Record]) -> None:
+    """Fail with `BatchFailed` where a ledger would take one record for another one."""
+    if (namesakes := namesakes_among(records)) is not None:
+        raise BatchFailed(
+            f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
         )
 
 

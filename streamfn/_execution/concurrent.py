@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
 
-# Key queues: what has to keep its order, a handler's tasks on one item, or all of those of a batched handler.
+# Key queues: one for a handler's tasks on one item, or for all tasks of a batched handler, whose order counts.
 
 
 class KeyQueue:
@@ -74,7 +74,7 @@ class KeyQueue:
         heappush(waiting, self)
 
     def advance(self, run: Run, *, beside_others: bool) -> HandlerCall | None:
-        """Prepare tasks until there is something to call, or nothing left; what is exclusive not beside others."""
+        """Prepare tasks until there is a call or no task left; an exclusive task waits until no other call runs."""
         while self._halves:
             if (call := self._halves.pop().release()) is not None:
                 return call
@@ -107,7 +107,7 @@ class KeyQueues:
         self.waiting: list[KeyQueue] = sorted(self._queues.values())
 
     def wait(self, run: Run) -> bool:
-        """Have what is to be tried again tried before what comes after it in its queue; say whether any queue waits."""
+        """Put due tasks in front of their queues; return whether any queue waits."""
         if run.policy.is_due:
             for task in reversed(run.due()):  # the first one comes first in its queue
                 self._queues[_key(task)].try_again(task, self.waiting)
@@ -124,7 +124,7 @@ def _key(task: Task) -> tuple[int, ItemKey | None]:
 # to the event loop and all others to threads.
 
 Completion: TypeAlias = "tuple[KeyQueue, HandlerCall, object]"
-"""A call that has ended, its queue, and what came of it."""
+"""A queue, its call that has ended, and the outcome."""
 
 
 class Concurrent:
@@ -133,7 +133,7 @@ class Concurrent:
     __slots__ = ("__weakref__", "make_queues", "make_threads", "workers")
 
     def __init__(self, workers: int) -> None:
-        """Take how many, and load what only this strategy needs, which is best done while the function starts."""
+        """Store how many, and load the threads of this strategy while the function starts."""
         from concurrent.futures import ThreadPoolExecutor
 
         self.make_queues: type[KeyQueues] = KeyQueues
@@ -183,7 +183,7 @@ class Concurrent:
                         exclusive = bool(queue.tasks)
                     if exclusive:
                         break
-            finally:  # what has begun is started, even where a `where` ends the process
+            finally:  # a call that has begun is started, even where a `where` ends the process
                 if awaited:
                     start(awaited)
             for queue, call, returned in _ended(completed) if running else ():
@@ -205,7 +205,7 @@ class _Job:
     __slots__ = ("_call", "_finish", "_taken")
 
     def __init__(self, call: HandlerCall, finish: Callable[[object], None]) -> None:
-        """Take a call, and what to tell what comes of it."""
+        """Store a call, and the function that takes its outcome."""
         self._call = call
         self._finish = finish
         self._taken = Lock()
@@ -216,7 +216,7 @@ class _Job:
             return
         try:
             returned = self._call.run()
-        except BaseException as error:  # noqa: BLE001 (whoever waits for the call would wait for good)
+        except BaseException as error:  # noqa: BLE001 (the waiting run would wait for good)
             returned = Raised(error)
         self._finish(returned)
 

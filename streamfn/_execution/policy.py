@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamfn.ledgers._protocol import Pair
 
 
-# Keys: what keeps records together whose order counts, for each handler by itself.
+# Keys: tasks with equal ordering keys keep the order of the stream.
 
 ItemKey: TypeAlias = frozenset[tuple[str, tuple[str, object]]]
 """The keys of an item, in a form that can be compared and hashed: they tell the items of one table apart."""
@@ -29,11 +29,11 @@ _UNKNOWN: Final[ItemKey] = frozenset()
 
 
 OrderingKey: TypeAlias = tuple[str, ItemKey]
-"""A handler's name and an item: of one ordering key, nothing overtakes what came before."""
+"""A handler's name and an item: no task overtakes an earlier one with the same ordering key."""
 
 
 def item_key(record: Record) -> ItemKey:
-    """Find which item of its table a record is about.
+    """Return the key of the item that a record is about.
 
     Records with keys that are no attribute values pass for records of one and the same item, so that they keep their
     order. A malformed record is about no item, and has nothing to wait for.
@@ -74,7 +74,7 @@ class Step:
     )
 
     def __init__(self, order: int, handler: AnyHandler, event: EventFactory) -> None:
-        """Take a handler, its order, and the function that makes its event of a record."""
+        """Store a handler, its order, and the function that makes its event of a record."""
         self.order: int = order
         self.place: int = 0
         self.name: str = handler.name
@@ -99,15 +99,15 @@ class CompiledRoute:
     """The steps of the records of one table and kind.
 
     `turns` has the steps of each strategy, by its index, in the order in which they are taken: the steps of single
-    events first. `singles` are the steps in that order as what is needed to pass them, or None where a step is batched.
-    `places` are for the Results of one record, and `images` for what is structured of one record, with none yet. A
-    route that leads to a choice has no steps, and `select` gives the route from there.
+    events first. `singles` has the parts of the steps in the order declared, or is None where a step is batched.
+    `places` has room for the Results of one record, and `images` for the structured images of one record. A route that
+    leads to a choice has no steps, and `select` returns the route from there.
     """
 
     __slots__ = ("images", "places", "select", "singles", "turns")
 
     def __init__(self, found: Sequence[tuple[int, Step]], images: int, select: Select | None = None) -> None:
-        """Take steps, each with the index of the strategy that runs it, and how many images the steps read."""
+        """Sort steps, each with the index of the strategy that runs it; the steps read so many images."""
         self.select: Select | None = select
         steps = sorted((step for _, step in found), key=_order)
         for place, step in enumerate(steps):
@@ -152,14 +152,14 @@ class Task:
     """A handler's work on a record of the batch.
 
     `position` is the record's index in the batch, and `name` the handler's, empty for a record that reaches no handler.
-    `result` is the place of the Result, `event` what the handler is called with, once it is made, and `pair` the name
-    of the task in a ledger, once a ledger has asked for it.
+    `result` is the place of the Result, `event` the argument of the handler, once it is made, and `pair` the name of
+    the task in a ledger, once a ledger has asked for it.
     """
 
     __slots__ = ("_item", "event", "images", "name", "pair", "position", "record", "result", "step")
 
     def __init__(self, position: int, record: Record, step: Step, images: Images, result: int) -> None:
-        """Take a record and its index, a step, what is structured of the record, and the place of the Result."""
+        """Store a record and its index, a step, the record's structured images, and the place of the Result."""
         self.position: int = position
         self.record: Record = record
         self.step: Step = step
@@ -202,7 +202,7 @@ class PlannedTasks:
     __slots__ = ("_records",)
 
     def __init__(self, records: Sequence[PlannedRecord]) -> None:
-        """Take records in the order of the batch."""
+        """Store records in the order of the batch."""
         self._records = records
 
     def __iter__(self) -> Iterator[Task]:
@@ -211,7 +211,7 @@ class PlannedTasks:
                 yield Task(position, record, step, images, first + step.place)
 
     def by_record(self) -> Iterator[tuple[StreamRecord, tuple[str, ...]]]:
-        """Give each record with the names of its handlers, without making tasks.
+        """Yield each record with the names of its handlers, without making tasks.
 
         The names of one route are the same object.
         """
@@ -222,7 +222,7 @@ class PlannedTasks:
             yield record, known
 
 
-# Policies: what a delivery decides in a run.
+# Policies: the decisions of a delivery in a run.
 #
 # A policy is made for one run and asked in one thread. The one here is that of a pipeline which is called without a
 # delivery, or with one that drops failures: everything runs, but for lack of time.
@@ -239,9 +239,9 @@ Skip: TypeAlias = Literal[_Skip.SKIP]
 
 
 class Policy:
-    """Says of each task whether it may start, and learns what came of it.
+    """Admits each task or says why it may not start, and learns the outcome.
 
-    A policy that does not `remember` is asked for no task of a single event in `series`: it lets start what has no
+    In `series`, a policy that does not `remember` is asked for no task of a single event: each one starts that has no
     position behind `stop_after`, for as long as there is time. `is_due` says that there are tasks to try again now.
     """
 
@@ -249,19 +249,19 @@ class Policy:
     is_due: bool = False
 
     def __init__(self, deadline: Deadline | None = None) -> None:
-        """Take a deadline, or let time have no end."""
+        """Store a deadline; without one, time has no end."""
         self.stop_after: int = maxsize
         self.deadline: Deadline = Deadline() if deadline is None else deadline
 
     def planned(self, tasks: PlannedTasks, /) -> None:
-        """Learn of tasks that are going to come."""
+        """Learn of tasks that have yet to come."""
 
     def is_settled(self, task: Task, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a task is settled already. For a record that reaches no handler, this is all that is asked."""
+        """Return whether a task is settled already: the only question about a record that reaches no handler."""
         return False
 
     def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
-        """Say why a task may not start, or None if it may.
+        """Return the reason why a task may not start, or None if it may.
 
         A task of a chunk is asked for twice: before its event is made, and before the chunk is called.
         """
@@ -297,46 +297,46 @@ class Policy:
         """Learn that something failed on the record at this position."""
 
     def unwanted(self, task: Task, /) -> Reason[Never] | None:  # noqa: ARG002 (for those that remember)
-        """Learn that `where` does not want a task; say why that is a failure, if it is one."""
+        """Learn that `where` does not want a task; return the reason if this is a failure."""
         return None
 
     # Chunks and calls side by side.
 
     def isolated(self, task: Task, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a task has a call of its own, and in its chunk nothing else."""
+        """Return whether a task has a call of its own, and its chunk nothing else."""
         return False
 
     def exclusive(self, task: Task, /) -> bool:
-        """Whether nothing runs beside the call that a task leads to."""
+        """Return whether no other call runs beside the call of a task."""
         return self.isolated(task)
 
     def should_flush(self, chunks: int, /) -> bool:
-        """Whether so many chunks should not wait for more events, because time runs short."""
+        """Return whether so many chunks should wait for no more events, because time runs short."""
         return self.deadline.hurries(chunks)
 
     def is_exhausted(self, task: Task, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a task of a batched handler has failed alone so often that its attempts are used up."""
+        """Return whether a task of a batched handler has used up its attempts by failing alone."""
         return False
 
     def answered(self, handler: str, /, *, succeeded: bool, exhausted: bool) -> None:
         """Learn whether a batched handler has succeeded, on one event at least, and if the task `is_exhausted`."""
 
     def isolates(self, handler: str, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a batched handler is called again, within the run, to find out which event of a chunk has failed."""
+        """Return whether a batched handler is called again, within the run, to find the event that fails a chunk."""
         return False
 
     def tries(self, task: Task, /) -> bool:  # noqa: ARG002 (for those that remember)
-        """Whether a batched handler is called with a chunk that begins with a task, or it waits for the next run."""
+        """Return whether a chunk that begins with a task is tried now, or waits for the next run."""
         return True
 
     # Tasks that are tried again within the run.
 
     def due(self) -> Sequence[Task]:
-        """Take the tasks that are to be tried again now, before any other of their ordering keys."""
+        """Return the tasks to try again now, before any other task with the same ordering key."""
         return ()
 
     def rests(self) -> bool:
-        """Learn that all tasks have been tried; say whether none is to be tried again."""
+        """Learn that all tasks have been tried; return whether none is to be tried again."""
         return True
 
 

@@ -54,7 +54,7 @@ from streamfn._records import MalformedRecord, Record, StreamRecord
 #
 # `Run.feed` takes record after record. Where handlers run in `series` and the policy remembers nothing, the handlers
 # of a record run as soon as the record is read, and no task is made of a single event. Anything else is planned first:
-# a ledger has to know what is going to come, and `concurrent` has to know what may run side by side.
+# a ledger has to know the tasks that have yet to come, and `concurrent` the tasks that may run side by side.
 
 Results: TypeAlias = list[HandlerResult | None]
 """The Results of a batch, with a place for each planned task: all have their places before any handler is called."""
@@ -65,7 +65,7 @@ _WAITS: Final = (HeldBack, OutOfTime, Stopped)
 
 @runtime_checkable
 class Strategy(Protocol):
-    """In which order handlers run, and how many at a time: `series`, or what `concurrent` makes."""
+    """The order of calls, and how many run at a time: `series`, or a strategy of `concurrent`."""
 
     def run(self, tasks: PlannedTasks, run: Run, /) -> None:
         """Run tasks, which come in the order of the batch, and settle each that is wanted."""
@@ -73,12 +73,12 @@ class Strategy(Protocol):
 
 
 class Run:
-    """One run of a pipeline on a batch; `results` are what it came to, in the order of records, then of handlers."""
+    """One run of a pipeline on a batch; `results` are in the order of the records, then of the handlers."""
 
     __slots__ = ("_chunks", "_declared", "_planned", "_reads", "_strategies", "policy", "results")
 
     def __init__(self, policy: Policy, strategies: Sequence[Strategy], declared: tuple[str, ...]) -> None:
-        """Begin with no record; `declared` names the tables that there are."""
+        """Begin with no record; `declared` names the tables of the pipeline."""
         self.policy: Policy = policy
         self.results: Results = []
         self._strategies = strategies
@@ -90,7 +90,7 @@ class Run:
 
     # Flat, because each call more would be paid for by each record and handler.
     def feed(self, position: int, record: Record, route: CompiledRoute | None) -> None:  # noqa: C901, PLR0912
-        """Take a record, its index in the batch, and its route; that is None for a malformed one."""
+        """Run or plan the handlers of a record at its index in the batch; a malformed record has no route."""
         if route is None or route is UNROUTED or not isinstance(record, StreamRecord):
             self._settle_unrouted(position, record)
             return
@@ -150,7 +150,7 @@ class Run:
                 self._planned.setdefault(strategy, []).append(planned)
 
     def finish(self) -> list[HandlerResult]:
-        """Run what has been planned, and what waits in chunks, and give the Results."""
+        """Run planned tasks and waiting chunks, and return the Results."""
         planned, policy = self._planned, self.policy
         if self._reads:
             self.end()
@@ -164,7 +164,7 @@ class Run:
         return [result for result in self.results if result is not None]
 
     def _settle_unrouted(self, position: int, record: Record) -> None:
-        """Say that a record reaches no handler, unless that is settled."""
+        """Add the failure of a record that reaches no handler, unless a ledger has settled the record."""
         task = unrouted_task(position, record)
         if self.policy.is_settled(task):
             return
@@ -188,7 +188,7 @@ class Run:
             self._run_again()
 
     def end(self) -> None:
-        """Call handlers with what waits, and with what is to be tried again."""
+        """Call handlers with the waiting chunks, and with the tasks that are tried again."""
         self._release_all(self._chunks)
         self._run_again()
         while not self.policy.rests():
@@ -199,9 +199,15 @@ class Run:
         if step.batched:
             self._gather(task, step, chunks)
         elif (event := self.prepare(task)) is not None:
-            self.policy.deadline.is_running = True
-            # An exception for the process is raised here, and leaves the handler running.
-            self.settle(task, verdict(call(step.function, event)))
+            policy = self.policy
+            policy.deadline.is_running = True
+            answer: Any = call(step.function, event)
+            if type(answer) is PLAIN and type(answer._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
+                policy.finished(task, None)
+                record: Any = task.record  # with a handler, no malformed one
+                self.results[task.result] = success(record, task.name, answer)
+            else:  # an exception for the process is raised here, and leaves the handler running
+                self.settle(task, verdict(answer))
 
     def _gather(self, task: Task, step: Step, chunks: dict[int, Chunk]) -> None:
         """Put a task into its handler's chunk, which is called before if it has no room, and after if it is full."""
@@ -215,7 +221,7 @@ class Run:
                 self._release(chunks.pop(order))
 
     def _run_again(self) -> None:
-        """Run what is to be tried again, and what that leads to."""
+        """Run the tasks that are tried again, and those that become due by that."""
         while self.policy.is_due:
             chunks: dict[int, Chunk] = {}
             for task in self.due():
@@ -283,7 +289,7 @@ class Run:
         self.results[task.result] = failure(record, task.name, reason, task.step.function)
 
     def due(self) -> Sequence[Task]:
-        """Take the tasks that are to be tried again. A failed one keeps its Result until another call has ended."""
+        """Return the tasks that are tried again now. A failed task keeps its Result until its next call has ended."""
         tasks = self.policy.due()
         for task in tasks:
             if _only_waited(self.results[task.result]):
@@ -292,17 +298,17 @@ class Run:
 
 
 def _only_waited(result: HandlerResult | None) -> bool:
-    """Whether a Result says of a task that it has not been tried."""
+    """Return whether a task has not been tried."""
     return not isinstance(result, Failure) or isinstance(result.failure().reason, _WAITS)
 
 
 def failure(record: StreamRecord, handler: str, reason: Reason[object], function: object) -> HandlerResult:
-    """Say that a handler has not succeeded on a record."""
+    """Make the Result of a handler that has no success on a record."""
     return Failure(Failed(record, handler, reason, location_for(reason, function)))
 
 
 def location_for(reason: Reason[object], function: object) -> str | None:
-    """Say where a handler begins, if it was called and failed."""
+    """Return the place in code where a handler begins, if the handler was called and failed."""
     if not isinstance(reason, Refused | Raised | TimedOut | ProcessDied):
         return None
     from streamfn._failures import place_of  # here, because a cold start would pay for it
@@ -319,31 +325,31 @@ class HandlerCall:
     __slots__ = ("_argument", "_run", "_step", "tasks")
 
     def __init__(self, step: Step, tasks: Sequence[Task], run: Run) -> None:
-        """Take the tasks, of which there is at least one, and whose events are made and wanted."""
+        """Store at least one task; the events of the tasks are made and wanted."""
         self._step = step
         self._run = run
         self._argument: object = tuple(task.event for task in tasks) if step.batched else tasks[0].event
         self.tasks: Sequence[Task] = tasks
 
     def run(self) -> object:
-        """Call the handler, and wait for it if it has to be awaited."""
+        """Call the handler, and await its answer if necessary."""
         return call(self._step.function, self._argument)
 
     def run_async(self) -> Coroutine[object, object, object]:
-        """Make the coroutine that calls the handler, for one that `is_async`."""
+        """Return the coroutine that calls a handler which `is_async`."""
         return call_async(self._step.function, self._argument)
 
     @property
     def is_async(self) -> bool:
-        """Whether the handler is a coroutine function, which can be called on the event loop itself."""
+        """Whether the handler is a coroutine function, which runs on the event loop itself."""
         return self._step.is_async
 
     def begin(self) -> None:
-        """Let the policy know that the handler is about to be called."""
+        """Tell the policy that the call begins."""
         self._run.policy.started(self.tasks)
 
     def settle(self, returned: object) -> Sequence[Half]:
-        """Give each task its Result, from what came of the call.
+        """Settle each task by the outcome of the call.
 
         Where a chunk has failed as a whole, the policy may want it halved: then nothing is settled, and the halves are
         returned.
@@ -351,7 +357,7 @@ class HandlerCall:
         step, tasks, run = self._step, self.tasks, self._run
         policy, count = run.policy, len(tasks)
         found = verdicts(returned, count) if step.answers_for_each else verdict(returned)
-        policy.ended(tasks)  # not before: what is meant for the process leaves the handler running
+        policy.ended(tasks)  # not before: an exception for the process leaves the handler running
         answers_for_each = isinstance(found, list)
         of_each = found if isinstance(found, list) else [found] * count
         if step.batched:
@@ -382,7 +388,7 @@ class Half:
     def __init__(
         self, step: Step, tasks: Sequence[Task], failure: Verdict, run: Run, *, is_second: bool
     ) -> None:
-        """Take the handler, its tasks, and what the whole chunk came to."""
+        """Store the handler, its tasks, and the failure of the whole chunk."""
         self._step = step
         self._tasks = tasks
         self._failure = failure
@@ -391,11 +397,11 @@ class Half:
 
     @property
     def place(self) -> int:
-        """The place of its first Result."""
+        """The place of the first Result."""
         return self._tasks[0].result
 
     def release(self) -> HandlerCall | None:
-        """Turn it into a call; where it may no longer start, the failure of the whole chunk is that of each event.
+        """Turn the half into a call; if that may no longer start, each event has the failure of the whole chunk.
 
         Where time has run out, the first event of a second half is isolated, so that the next run does not begin anew
         with the chunk that has failed.
@@ -424,13 +430,13 @@ class Chunk:
         self._is_isolated = False
 
     def takes(self, task: Task) -> bool:
-        """Whether there is room for a task: an item appears at most once, and an isolated task is alone."""
+        """Return whether there is room for a task: an item appears at most once, and an isolated task is alone."""
         if not self._tasks:
             return True
         return not (self.full or self._run.policy.isolated(task) or task.item in self._items)
 
     def add(self, task: Task, event: BaseEvent) -> None:
-        """Put a task and its event into the chunk."""
+        """Add a task and its event."""
         task.event = event
         self._tasks.append(task)
         self._items.add(task.item)
@@ -438,13 +444,13 @@ class Chunk:
 
     @property
     def full(self) -> bool:
-        """Whether it holds as many events as its handler takes at once."""
+        """Whether the chunk has as many events as its handler takes at once."""
         return self._is_isolated or len(self._tasks) == self._step.size
 
     def release(self) -> HandlerCall | None:
-        """Turn the chunk into a call, and into failures of what may no longer start.
+        """Turn the chunk into a call, and into failures of the tasks that may no longer start.
 
-        What has to be tried alone waits for the next delivery once enough calls have failed.
+        An isolated task waits for the next delivery once enough calls have failed.
         """
         run, policy = self._run, self._run.policy
         admitted: list[Task] = []
@@ -464,8 +470,8 @@ class Chunk:
 class Series:
     """One handler at a time; its one instance is `series`.
 
-    Batched handlers follow chunk by chunk, each time after the single handlers of the records in the chunk. It
-    is called when it is full, when its next event is of an item that it holds already, when time runs short, and
+    Batched handlers follow chunk by chunk, each time after the single handlers of the records in the chunk. A chunk
+    is released when it is full, when its next event is of an item that it holds already, when time runs short, and
     at the end of the batch.
     """
 

@@ -482,6 +482,6 @@ class ResumePolicy(_Recorder):
         line = _line_of(task.record)
         if (None, line) in self._due:  # it reached no handler then
             return False
-        if not task.name:  # it reaches none now, which is told to those that have not had it
+        if not task.name:  # it reaches none now, which counts for the handlers that have not run on it
             return not self._runs_all
         return task.name in self._known and (task.name, line) not in self._due

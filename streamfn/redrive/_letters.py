@@ -39,22 +39,21 @@ class Holds:
     """Remembers over a whole redrive the items on which a handler has failed, so that later records of them wait."""
 
     def __init__(self) -> None:
-        """Begin with nothing held back."""
         self._first: dict[tuple[str, OrderingKey], Position] = {}
 
     def add(self, scope: str, task: Task) -> None:
-        """Hold back what comes after a task, and the task itself: once is enough."""
+        """Block the records of an item from this one on."""
         key, position = (scope, task.ordering_key), _position(task)
         self._first[key] = min(position, self._first.get(key, position))
 
     def hold(self, scope: str, task: Task) -> bool:
-        """Whether a task has to wait."""
+        """Return whether a record has to wait."""
         first = self._first.get((scope, task.ordering_key))
         return first is not None and _position(task) >= first
 
 
 class RedrivePolicy(LedgerPolicy):
-    """Takes all pairs for settled but those that are due, which are all where `due` is None.
+    """Counts every record as settled except the due ones, which are all if `due` is None.
 
     Records named as due were given up one by one, so each runs alone: in a batched handler it would make its
     neighbours fail.
@@ -86,7 +85,7 @@ class RedrivePolicy(LedgerPolicy):
 
     @override
     def _puts_off(self, task: Task, entry: Entry) -> bool:
-        return False  # whoever redrives has as much time as that takes
+        return False  # a redrive has as much time as it needs
 
     @override
     def isolated(self, task: Task, /) -> bool:
@@ -94,7 +93,7 @@ class RedrivePolicy(LedgerPolicy):
 
     @override
     def tries(self, task: Task, /) -> bool:
-        return True  # nothing is given up here, and so what comes first would keep the rest waiting for good
+        return True  # nothing is given up here, so the first failure would block the rest for good
 
     @override
     def finished(

@@ -80,7 +80,7 @@ def test_a_record_goes_through_few_files() -> None:
     ("make", "most"),
     [
         (lambda: lambda_handler(pipeline(cards, on_insert(announce)), retry()), 8),
-        (lambda: lambda_handler(pipeline(cards, on_insert(announce)), retry(ledger=MemoryLedger())), 28),
+        (lambda: lambda_handler(pipeline(cards, on_insert(announce)), retry(ledger=MemoryLedger())), 25),
         (lambda: lambda_handler(pipeline(cards, on_remove(back_up)), retry()), 0),
     ],
     ids=["handled", "handled and remembered", "of a kind that nobody handles"],

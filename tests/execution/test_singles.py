@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import cast
+from typing import Never, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.io import IOFailure, IOSuccess
 from returns.result import Failure, Result, Success
+from typing_extensions import override
 
 from streamfn import (
     Event,
@@ -18,13 +19,14 @@ from streamfn import (
     Handler,
     Pipeline,
     Raised,
+    Reason,
     on_event,
     on_insert,
     on_upsert,
     pipeline,
     read,
 )
-from streamfn._execution.policy import Policy
+from streamfn._execution.policy import Policy, Skip, Task
 from tests import cards as wire
 from tests.cards import STREAM, Card, Json, cards
 
@@ -150,6 +152,45 @@ def test_it_comes_to_what_planned_tasks_come_to(batch: list[Json], chosen: Chose
     process = built(chosen)
     payload = wire.event(*batch)
     assert told(process(payload)) == told(process.run(read(payload), Planning()))
+
+
+class Asked(Planning):
+    """Keeps what it is asked, and what it is told."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        super().__init__()
+        self.said: list[tuple[str, str, int]] = []
+
+    @override
+    def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
+        self.said.append(("admit", task.name, task.position))
+        return super().admit(task)
+
+    @override
+    def finished(
+        self, task: Task, reason: Reason[object] | None, /, *, alone: bool = True, isolated: bool = False
+    ) -> None:
+        self.said.append(("finished", task.name, task.position))
+
+    @override
+    def unwanted(self, task: Task, /) -> None:
+        self.said.append(("unwanted", task.name, task.position))
+
+
+def test_a_policy_is_asked_once_for_each_handler_and_record_and_told_once() -> None:
+    process = built(
+        [(on_event, Success("yes"), None), (on_event, Failure("no"), None), (on_event, None, False)]
+    )
+    policy = Asked()
+    process.run(read(wire.event(wire.record(1), wire.record(2))), policy)
+    ends = ("finished", "finished", "unwanted")
+    assert policy.said == [
+        (said, f"handle_{number}", position)
+        for position in (0, 1)
+        for number, end in enumerate(ends)
+        for said in ("admit", end)
+    ]
 
 
 @pytest.mark.parametrize("exception", [KeyError("dynamodb"), TypeError("list indices")])
