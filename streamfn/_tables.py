@@ -354,11 +354,10 @@ class Table(Generic[T]):
         >>> cards.converter.unstructure(Card(1))
         {'M': {'id': {'N': '1'}}}
         """
-        if self._converter is None:
-            with _pairing:
-                if self._converter is None:
-                    self._converter = make_converter(forbid_extra_keys=self._compiled.hooks.forbid_extra_keys)
-        return self._converter
+        with _pairing:
+            if self._converter is None:
+                self._converter = make_converter(forbid_extra_keys=self._compiled.hooks.forbid_extra_keys)
+            return self._converter
 
     def structure(self, image: Image) -> Result[T, Undecodable]:
         """Return the item of an image, or an `Undecodable` with all its problems.
