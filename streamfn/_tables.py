@@ -166,9 +166,9 @@ _registry: Final[WeakKeyDictionary[type, WeakSet[Table[object]]]] = WeakKeyDicti
 class CompiledTable(Generic[T]):
     """The hooks, decoders, keys and pattern of a table, for the modules of this library.
 
-    `decode` returns the item of an image, and raises for an image that does not fit. Some images that fit have an unusual
-    form, for which it raises as well: `structure_detailed` decides then. `source` is the text of the decoder, see
-    `explain`. `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
+    `decode` returns the item of an image, and raises for an image that does not fit. Some images that fit have an
+    unusual form, for which `decode` raises as well: `structure_detailed` decides then. `source` is the text of the
+    decoder, see `explain`. `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
     """
 
     def __init__(
