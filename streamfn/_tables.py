@@ -50,8 +50,8 @@ class CompiledTable(Generic[T]):
     """The hooks, decoders, keys and pattern of a table, for the modules of this library.
 
     `decode` returns the item of an image, and raises for an image that does not fit. Some images that fit have an
-    unusual form, for which it raises as well: `structure_detailed` decides then. `source` is the text of the decoder,
-    see `explain`. `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
+    unusual form, for which `decode` raises as well: `structure_detailed` decides then. `source` is the text of the
+    decoder, see `explain`. `matcher` is None for a table without a pattern. `is_immutable`: handlers may share an item.
     """
 
     def __init__(
@@ -237,11 +237,10 @@ class Table(Generic[T]):
         >>> cards.converter.unstructure(Card(1))
         {'M': {'id': {'N': '1'}}}
         """
-        if self._converter is None:
-            with _pairing:
-                if self._converter is None:
-                    self._converter = make_converter(forbid_extra_keys=self._compiled.hooks.forbid_extra_keys)
-        return self._converter
+        with _pairing:
+            if self._converter is None:
+                self._converter = make_converter(forbid_extra_keys=self._compiled.hooks.forbid_extra_keys)
+            return self._converter
 
     def structure(self, image: Image) -> Result[T, Undecodable]:
         """Return the item of an image, or an `Undecodable` with all its problems.

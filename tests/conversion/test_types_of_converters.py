@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self, cast
 
 import pytest
+from cattrs import Converter
 
 from streamfn import AttributeValue, Image, Misuse, Table, explain, make_converter
 from streamfn._conversion.attribute_values import SCALARS, text_scalar
@@ -76,6 +77,12 @@ def test_a_converter_refuses_the_types_that_a_table_refuses(hint: type) -> None:
         Table("prod-Card", make_dataclass("Holder", [("value", hint)]), converter=converter)
     with pytest.raises(Misuse, match="is not supported"):
         converter.structure({"S": "a"}, hint)
+
+
+def test_a_path_is_refused_by_the_methods_of_cattrs_too() -> None:
+    """As where a class of the user's calls them by name."""
+    with pytest.raises(Misuse, match="Path is not supported"):
+        Converter.structure(make_converter(), {"S": "a"}, Path)
 
 
 def test_a_path_is_stored_by_a_hook_of_ones_own_alone() -> None:
