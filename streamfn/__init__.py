@@ -18,7 +18,7 @@ from streamfn._conversion.hints import (
 )
 from streamfn._delivery import acknowledge, retry
 from streamfn._delivery.plain import Delivery, log_failure, log_failures
-from streamfn._errors import Misuse, names_that_moved
+from streamfn._errors import ConfigurationError, names_that_moved
 from streamfn._events import Event, InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent, structure
 from streamfn._execution.concurrent import concurrent
 from streamfn._execution.run import Strategy, series
@@ -67,6 +67,7 @@ __all__ = [
     "BatchFailed",
     "BatchItemFailure",
     "BatchResponse",
+    "ConfigurationError",
     "Delivery",
     "EpochMilliseconds",
     "EpochSeconds",
@@ -84,7 +85,6 @@ __all__ = [
     "Malformed",
     "MalformedRecord",
     "MissingImage",
-    "Misuse",
     "ModifyEvent",
     "NotAStreamEvent",
     "OutOfTime",
@@ -139,6 +139,7 @@ if not TYPE_CHECKING:  # or a checker would believe that there is any name here
     __getattr__ = names_that_moved(
         __name__,
         {
+            "Misuse": "streamfn:ConfigurationError",
             "Filter": "streamfn.mappings",
             "FilterCriteria": "streamfn.mappings",
             "UnusableState": "streamfn.windows",

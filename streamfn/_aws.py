@@ -37,7 +37,7 @@ from typing import (
 
 from typing_extensions import ReadOnly, TypeVar
 
-from streamfn._errors import Misuse, error_code, kind_of, shown
+from streamfn._errors import ConfigurationError, error_code, kind_of, shown
 from streamfn._records import Image, KeyAttribute, KeyTag, StreamViewType
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def function_name() -> str | None:
 C = TypeVar("C")
 
 
-class OnFirstUse(Generic[C]):
+class LazyClient(Generic[C]):
     """Holds the client that it is given, or makes one when somebody asks for it, and keeps that.
 
     boto3 takes a good part of a cold start to load, and many invocations need no client.
     """
 
     def __init__(self, make: Callable[[], C], client: C | None) -> None:
-        """Take a client, or the way to make one. Fails with `Misuse` for what cannot be a client."""
+        """Take a client, or the way to make one. Fails with `ConfigurationError` for what cannot be a client."""
         check_client(client)
         self._make = make
         self._client = client
@@ -87,16 +87,16 @@ class OnFirstUse(Generic[C]):
 
 
 def check_client(client: object) -> None:
-    """Check that something may be a client of boto3, or stand in for one. Fails with `Misuse`."""
+    """Check that something may be a client of boto3, or stand in for one. Fails with `ConfigurationError`."""
     is_resource = type(client).__module__.startswith("boto3.resources.")
     if is_resource or isinstance(client, str | type | ModuleType | FunctionType | MethodType):
         kind = "resource of boto3" if is_resource else kind_of(client)
-        raise Misuse(
+        raise ConfigurationError(
             f"a client is one of boto3's, got {kind}: pass what boto3.client(…) gives, or leave the argument out"
         )
 
 
-def short_waits() -> Config:
+def client_config() -> Config:
     """Have a call give up within seconds, since an invocation that waits for it is running out of time.
 
     A request has one second to find the service and three to be answered. It is tried a second time, which
@@ -133,7 +133,11 @@ boto3 takes the status for the code where somebody on the way answers in the ser
 
 def error_name(error: BaseException) -> str:
     """Name what a call raised, without its text, which may quote what was sent."""
-    return error_code(error) or shown(type(error).__name__)
+    return error_code(error) or shown(_LOGGED_AS.get(name := type(error).__name__, name))
+
+
+_LOGGED_AS: Final = {"LedgerThrottled": "LedgerBusy"}
+"""How lines of the log name an exception: as the first versions did, for alarms that match them."""
 
 
 def retry_reason(error: Exception, *, reconnects: bool = False) -> str | None:
@@ -153,7 +157,7 @@ def retry_reason(error: Exception, *, reconnects: bool = False) -> str | None:
 
 # Waits between tries.
 
-Wait: TypeAlias = Callable[[float], None]
+Sleep: TypeAlias = Callable[[float], None]
 """Waits so many seconds: `time.sleep`, but in tests."""
 
 
@@ -290,7 +294,7 @@ def make_dynamodb() -> DynamoDBClient:
     """Make a client of DynamoDB, for the region and with the credentials that the environment names."""
     import boto3
 
-    return boto3.client("dynamodb", config=short_waits())
+    return boto3.client("dynamodb", config=client_config())
 
 
 # DynamoDB Streams: shards and their records, which are looked into with care, since local servers leave parts of
@@ -345,7 +349,7 @@ def make_streams() -> StreamsClient:
     """Make a client of DynamoDB Streams, for the region and with the credentials that the environment names."""
     import boto3
 
-    return boto3.client("dynamodbstreams", config=short_waits())
+    return boto3.client("dynamodbstreams", config=client_config())
 
 
 # SQS: dead letters in a queue.
@@ -409,7 +413,7 @@ def make_sqs() -> SqsClient:
     """Make a client of SQS, for the region and with the credentials that the environment names."""
     import boto3
 
-    return boto3.client("sqs", config=short_waits())
+    return boto3.client("sqs", config=client_config())
 
 
 # S3: dead letters in a bucket, exports, and the progress of replays.
@@ -486,7 +490,7 @@ def make_s3(*, patient: bool = False) -> S3Client:
     """
     import boto3
 
-    return boto3.client("s3") if patient else boto3.client("s3", config=short_waits())
+    return boto3.client("s3") if patient else boto3.client("s3", config=client_config())
 
 
 # STS: whose credentials these are.
@@ -524,7 +528,7 @@ def make_sts() -> CallerClient:
     """Make a client of STS, for the region and with the credentials that the environment names."""
     import boto3
 
-    made: CallerClient = boto3.client("sts", config=short_waits())  # named, for who has no types of STS
+    made: CallerClient = boto3.client("sts", config=client_config())  # named, for who has no types of STS
     return made
 
 

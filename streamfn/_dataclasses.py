@@ -89,7 +89,7 @@ def _compared(value: Value) -> tuple[object, ...]:
 _twins: Final[dict[type, Callable[[], Any]]] = {}
 
 
-def twin(cls: type) -> Callable[[], Any]:
+def unguarded(cls: type) -> Callable[[], Any]:
     """Return a class whose objects, once filled, can be assigned the class `cls`.
 
     The return type is Any, since the object has two types.
@@ -99,18 +99,18 @@ def twin(cls: type) -> Callable[[], Any]:
     ... class Point:
     ...     x: int
     ...     y: int
-    >>> point = twin(Point)()
+    >>> point = unguarded(Point)()
     >>> point.x, point.y = 1, 2
     >>> point.__class__ = Point
     >>> point == Point(1, 2), type(point) is Point
     (True, True)
     """
     if cls not in _twins:
-        _twins[cls] = new_twin(cls)
+        _twins[cls] = new_unguarded(cls)
     return _twins[cls]
 
 
-def new_twin(cls: type) -> Callable[[], Any]:
+def new_unguarded(cls: type) -> Callable[[], Any]:
     """Return a new unguarded subclass, for a class outside of this library: it lives as long as its caller."""
     unguarded = {
         "__slots__": (),
@@ -128,19 +128,19 @@ def new_twin(cls: type) -> Callable[[], Any]:
 
 V = TypeVar("V")
 
-success_twin: Final = twin(Success)
+unguarded_success: Final = unguarded(Success)
 
 
-def filled(value: V) -> Result[V, Never]:
+def fast_success(value: V) -> Result[V, Never]:
     """Make a Success by filling its slot."""
-    made: Any = success_twin()
+    made: Any = unguarded_success()
     made._inner_value = value  # noqa: SLF001 (as `Success.__init__` does)
     made.__class__ = Success
     finished: Result[V, Never] = made
     return finished
 
 
-def constructed(value: V) -> Result[V, Never]:
+def plain_success(value: V) -> Result[V, Never]:
     """Make a Success as one does."""
     return Success(value)
 
@@ -154,5 +154,5 @@ def slots_of(cls: type) -> set[str]:
 IS_AS_KNOWN: Final = slots_of(Success) == {"_inner_value", "_trace"}
 """Whether a Success has the slots that are known here; only a Failure has a trace."""
 
-success: Final = filled if IS_AS_KNOWN else constructed
+make_success: Final = fast_success if IS_AS_KNOWN else plain_success
 """Return a Success."""

@@ -1,6 +1,7 @@
 """Errors that are raised where a program is put together.
 
-In this order: `Misuse` and checks of arguments, names of tables, buckets and queues, and the encoding of text.
+In this order: `ConfigurationError` and checks of arguments, names of tables, buckets and queues, and the encoding of
+text.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing_extensions import TypeVar
 F = TypeVar("F", bound=Callable[..., object])
 
 
-class Misuse(TypeError):
+class ConfigurationError(TypeError):
     """A table, handler, pipeline or delivery that cannot work as it was put together; the message gives advice."""
 
 
@@ -62,27 +63,35 @@ def has_methods(value: object, *names: str) -> bool:
 
 
 def check_function(value: object, argument: str, example: str) -> None:
-    """Check that an argument can be called, and is no function of this library that makes one. Raises `Misuse`."""
+    """Check that an argument can be called, and is no function of this library that makes one.
+
+    Raises `ConfigurationError`.
+    """
     if not callable(value):
-        raise Misuse(
+        raise ConfigurationError(
             f"{argument} is a function, got {kind_of(value)}: pass the function itself, as in {example}"
         )
     name = getattr(value, "__name__", None)
     # The caller has imported the package.
     if isinstance(name, str) and vars(sys.modules["streamfn"]).get(name) is value:
-        raise Misuse(
+        raise ConfigurationError(
             f"{argument} is a function, got {name} of streamfn, which makes one: call it, as in {example}"
         )
 
 
 def check_flag(value: object, argument: str) -> None:
-    """Check that an argument is True or False: any text, "false" too, would count as True. Raises `Misuse`."""
+    """Check that an argument is True or False: any text, "false" too, would count as True.
+
+    Raises `ConfigurationError`.
+    """
     if not isinstance(value, bool):
-        raise Misuse(f"{argument} is True or False, got {kind_of(value)}")
+        raise ConfigurationError(f"{argument} is True or False, got {kind_of(value)}")
 
 
 def not_for_lambda(example: str) -> Callable[[F], F]:
-    """Return a decorator: a factory that Lambda calls itself, because a setting names it, raises `Misuse` with advice.
+    """Return a decorator.
+
+    A factory that Lambda calls itself, because a setting names it, raises `ConfigurationError` with advice.
 
     `example` makes the function that Lambda has to call.
     """
@@ -90,7 +99,7 @@ def not_for_lambda(example: str) -> Callable[[F], F]:
     def decorate(factory: F) -> F:
         def make(*arguments: object, **options: object) -> object:
             if len(arguments) == 2 and not options and _is_an_invocation(*arguments):
-                raise Misuse(
+                raise ConfigurationError(
                     f"Lambda has called {factory.__name__}() itself with an event: write {example} in a module app, "
                     "and set the function's handler to app.handler"
                 )
@@ -116,22 +125,23 @@ _AT_ENDS: Final = frozenset(_LETTERS)
 def checked_table_name(name: object, argument: str) -> str:
     """Check the name of a table; `argument` names its place in the user's code, such as ``Table``.
 
-    3 to 255 characters of a-z, A-Z, 0-9, _, - and . ("Naming rules" in the DynamoDB Developer Guide). Raises `Misuse`.
+    3 to 255 characters of a-z, A-Z, 0-9, _, - and . ("Naming rules" in the DynamoDB Developer Guide). Raises
+    `ConfigurationError`.
     """
     text = _text(name, argument, "the name of a table")
     if text.startswith("arn:"):
-        raise Misuse(
+        raise ConfigurationError(
             f"{argument} takes the name of a table, not an ARN: write the part after table/{_of_arn(text)}"
         )
     if not 3 <= len(text) <= 255 or not _IN_TABLES.issuperset(text):
-        raise Misuse(
+        raise ConfigurationError(
             f"{argument} takes the name of a table, 3 to 255 letters, digits and _ . - alone, got {_quoted(text)}"
         )
     return text
 
 
 def checked_ledger_name(name: object) -> str:
-    """Check the name of a ledger's table; requests accept the ARN of a table as well. Raises `Misuse`."""
+    """Check the name of a ledger's table; requests accept the ARN of a table as well. Raises `ConfigurationError`."""
     if isinstance(name, str) and name.startswith("arn:") and ":table/" in name and "/stream/" not in name:
         return name
     return checked_table_name(name, "DynamoDBLedger")
@@ -141,19 +151,21 @@ def checked_bucket(name: object) -> str:
     """Check the name of a bucket; requests accept the ARN of an access point as well.
 
     3 to 63 characters of a-z, 0-9, . and -, with a letter or a digit at both ends, no two dots in a row, and no IP
-    address ("General purpose bucket naming rules" in the Amazon S3 User Guide). Raises `Misuse`.
+    address ("General purpose bucket naming rules" in the Amazon S3 User Guide). Raises `ConfigurationError`.
     """
     text = _text(name, "S3DeadLetters", "the name of a bucket")
     if text.startswith("s3://"):
         bucket, _, prefix = text.removeprefix("s3://").partition("/")
         rest = f", prefix={prefix!r}" if prefix else ""
-        raise Misuse(
+        raise ConfigurationError(
             f"S3DeadLetters takes the name of a bucket, not an address: write S3DeadLetters({bucket!r}{rest})"
         )
     if text.startswith("arn:") and "accesspoint" in text:
         return text
     if text.startswith("arn:"):
-        raise Misuse("S3DeadLetters takes the name of a bucket, not its ARN: write the part after :::")
+        raise ConfigurationError(
+            "S3DeadLetters takes the name of a bucket, not its ARN: write the part after :::"
+        )
     is_sound = (
         3 <= len(text) <= 63
         and _IN_BUCKETS.issuperset(text)
@@ -162,7 +174,7 @@ def checked_bucket(name: object) -> str:
         and not _is_address(text)
     )
     if not is_sound:
-        raise Misuse(
+        raise ConfigurationError(
             "S3DeadLetters takes the name of a bucket, 3 to 63 small letters, digits, . and - with a letter or a digit "
             f"at both ends, got {_quoted(text)}"
         )
@@ -170,10 +182,10 @@ def checked_bucket(name: object) -> str:
 
 
 def checked_queue_url(url: object) -> str:
-    """Check the URL of a queue. Raises `Misuse`."""
+    """Check the URL of a queue. Raises `ConfigurationError`."""
     text = _text(url, "SqsDeadLetters", "the URL of a queue")
     if text.startswith("arn:"):
-        raise Misuse(
+        raise ConfigurationError(
             "SqsDeadLetters takes the URL of a queue, not its ARN: in a template, Ref gives the URL, GetAtt the ARN"
         )
     host, _, path = text.partition("://")[2].partition("/")
@@ -184,7 +196,7 @@ def checked_queue_url(url: object) -> str:
         or path.endswith("/")
         or any(each.isspace() or each in "?#" for each in text)
     ):
-        raise Misuse(
+        raise ConfigurationError(
             "SqsDeadLetters takes the URL of a queue, as https://sqs.eu-west-1.amazonaws.com/123456789012/letters is, "
             f"got {_quoted(text)}"
         )
@@ -193,9 +205,9 @@ def checked_queue_url(url: object) -> str:
 
 def _text(value: object, argument: str, what: str) -> str:
     if not isinstance(value, str):
-        raise Misuse(f"{argument} takes {what} as text, got {kind_of(value)}")
+        raise ConfigurationError(f"{argument} takes {what} as text, got {kind_of(value)}")
     if not value:
-        raise Misuse(
+        raise ConfigurationError(
             f"{argument} takes {what}, got an empty text: check the environment variable that it comes from"
         )
     return value

@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar, override
 
 from streamfn._conversion.models import is_immutable
-from streamfn._dataclasses import Value, twin
+from streamfn._dataclasses import Value, unguarded
 from streamfn._failures import MissingImage, Undecodable
 from streamfn._records import EVENT_NAMES, EventName, Image, ImageName, StreamRecord
 from streamfn._tables import Table, compiled_table
@@ -167,7 +167,7 @@ class ImageDecoder:
 
     def item(self, record: StreamRecord, images: Images) -> object:
         """Return the item of this part of a record, or an `Unstructured`; `images` keeps a shared item."""
-        image = record._raw["dynamodb"].get(self._name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (`peek`, uncalled)
+        image = record._raw["dynamodb"].get(self._name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (`raw_image`, uncalled)
         if image is None:
             item: object = Unstructured(MissingImage(self._name, record.view_type))
         else:
@@ -206,7 +206,7 @@ def event_factory(
 
 
 def _of_new_image(event: type[BaseEvent], handler: str, new: ImageDecoder) -> EventFactory:
-    blank, new_index = twin(event), new.index
+    blank, new_index = unguarded(event), new.index
 
     def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
         new_image = images[new_index]
@@ -226,7 +226,7 @@ def _of_new_image(event: type[BaseEvent], handler: str, new: ImageDecoder) -> Ev
 
 
 def _of_old_image(event: type[BaseEvent], handler: str, old: ImageDecoder) -> EventFactory:
-    blank, old_index = twin(event), old.index
+    blank, old_index = unguarded(event), old.index
 
     def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
         old_image = images[old_index]
@@ -246,7 +246,7 @@ def _of_old_image(event: type[BaseEvent], handler: str, old: ImageDecoder) -> Ev
 
 
 def _of_both(event: type[BaseEvent], handler: str, old: ImageDecoder, new: ImageDecoder) -> EventFactory:
-    blank, old_index, new_index = twin(event), old.index, new.index
+    blank, old_index, new_index = unguarded(event), old.index, new.index
 
     def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
         old_image = images[old_index]
@@ -272,7 +272,7 @@ def _of_both(event: type[BaseEvent], handler: str, old: ImageDecoder, new: Image
 
 
 def _of_keys(event: type[BaseEvent], handler: str, decoder: ImageDecoder) -> EventFactory:
-    blank, index = twin(event), decoder.index
+    blank, index = unguarded(event), decoder.index
 
     def make(record: StreamRecord, images: Images) -> BaseEvent | Unstructured:
         keys = images[index]

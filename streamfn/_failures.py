@@ -51,13 +51,13 @@ class Frame(NamedTuple):
         return f"{self.file}:{self.line} in {self.function}"
 
 
-def place_of(function: object) -> str | None:
+def function_location(function: object) -> str | None:
     """Return where a function begins, within wrappers and `chain`; None for functions without Python code.
 
     >>> def announce() -> None: ...
-    >>> place_of(announce)
+    >>> function_location(announce)
     '<doctest ...>:1 in announce'
-    >>> place_of(print) is None
+    >>> function_location(print) is None
     True
     """
     try:
@@ -120,7 +120,7 @@ def described(exception: BaseException, *, errors: bool = False) -> dict[str, ob
     try:
         return _described(exception, errors=errors, seen=set())
     except Exception:  # noqa: BLE001 (an attribute of the user's own exception may raise any exception)
-        return {"type": name_of_type(type(exception)), "frames": []}
+        return {"type": qualified_name(type(exception)), "frames": []}
 
 
 def traceback_of(exception: BaseException) -> str:
@@ -134,10 +134,10 @@ def traceback_of(exception: BaseException) -> str:
         traceback = TracebackException(type(exception), exception, first or whole)
         return "".join(traceback.format())
     except Exception as error:  # noqa: BLE001 (an attribute of the user's own exception may raise any exception)
-        return f"{name_of_type(type(exception))}, whose traceback raised {type(error).__name__}\n"
+        return f"{qualified_name(type(exception))}, whose traceback raised {type(error).__name__}\n"
 
 
-def text_of(value: object) -> str:
+def show_value(value: object) -> str:
     """Show a value by its `repr`, or by its fields where it has none of its own; this may show people's data."""
     try:
         if type(value).__repr__ is object.__repr__:
@@ -156,13 +156,13 @@ _LONGEST: Final = 10_000
 
 def _described(exception: BaseException, *, errors: bool, seen: set[int]) -> dict[str, object]:
     seen.add(id(exception))
-    told: dict[str, object] = {"type": name_of_type(type(exception))}
+    told: dict[str, object] = {"type": qualified_name(type(exception))}
     if (code := code_of(exception)) is not None:
         told["code"] = code
     if errors:
-        told["error"] = text_of(exception)
+        told["error"] = show_value(exception)
         if notes := getattr(exception, "__notes__", None):
-            told["notes"] = text_of(notes)
+            told["notes"] = show_value(notes)
     told["frames"] = [frame._asdict() for frame in frames_of(exception)]
     for relation, others in _related(exception):
         shown = [
@@ -194,11 +194,11 @@ def code_of(exception: BaseException) -> str | None:
     return error_code(exception)
 
 
-def name_of_type(kind: type) -> str:
+def qualified_name(kind: type) -> str:
     """Name a class, with its module unless it is built in.
 
     >>> from json import JSONDecodeError
-    >>> name_of_type(KeyError), name_of_type(JSONDecodeError)
+    >>> qualified_name(KeyError), qualified_name(JSONDecodeError)
     ('KeyError', 'json.decoder.JSONDecodeError')
     """
     return (

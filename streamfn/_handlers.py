@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import Value, Wrappable
-from streamfn._errors import Misuse, check_function, kind_of
+from streamfn._errors import ConfigurationError, check_function, kind_of
 from streamfn._events import Event, InsertEvent, KeysEvent, Kind, ModifyEvent, RemoveEvent, UpsertEvent
 from streamfn._failures import NotAResult
 
@@ -89,7 +89,7 @@ def batched(f: Callable[[Sequence[X]], Outcome[A, E]], /, size: int | None = Non
     `size` is the greatest number of events in a chunk; None is the whole batch. An item appears at most once in a
     chunk. A chunk's Result counts for each of its events: a failure fails all of them.
 
-    Raises `Misuse` if `size` is less than 1.
+    Raises `ConfigurationError` if `size` is less than 1.
 
     >>> from returns.result import Success
     >>> total = batched(lambda events: Success(sum(events)), size=2)
@@ -107,7 +107,7 @@ def batched_each(
     `size` is as in `batched`, and an item appears at most once in a chunk. A function that returns another number of
     Results than it has events has failed on all of them, with `Raised`: no Result could be assigned to its event.
 
-    Raises `Misuse` if `size` is less than 1.
+    Raises `ConfigurationError` if `size` is less than 1.
 
     >>> from returns.result import Success
     >>> doubled = batched_each(lambda events: [Success(2 * event) for event in events])
@@ -120,11 +120,13 @@ def batched_each(
 def _function(f: FunctionT, factory: str) -> FunctionT:
     check_function(f, f"the argument of {factory}()", f"{factory}(announce)")
     if isinstance(f, Batched | BatchedEach):
-        raise Misuse(
+        raise ConfigurationError(
             f"{factory}() takes a function of events, got one that is batched already: leave one of them out"
         )
     if isinstance(f, Wrappable):
-        raise Misuse(f"{factory}() takes a function of events, got {kind_of(f)}, which takes a payload")
+        raise ConfigurationError(
+            f"{factory}() takes a function of events, got {kind_of(f)}, which takes a payload"
+        )
     return f
 
 
@@ -132,9 +134,9 @@ def _checked_size(size: object) -> int | None:
     if size is None:
         return None
     if not isinstance(size, int) or isinstance(size, bool):
-        raise Misuse(f"size is a whole number or None, got {kind_of(size)}")
+        raise ConfigurationError(f"size is a whole number or None, got {kind_of(size)}")
     if size < 1:
-        raise Misuse(
+        raise ConfigurationError(
             f"a chunk holds at least one event: size={size} should be 1 or more, or None for no limit"
         )
     return size
@@ -148,24 +150,24 @@ async def _only(results: Awaitable[Sequence[Result[A, E]]]) -> Result[A, E]:
 # Names of handlers, as Results, reports and logs show them.
 
 
-def name_of(f: object) -> str:
+def callable_name(f: object) -> str:
     """Find the name of a function, through `batched` and `functools.partial`.
 
-    Raises `Misuse` for a callable that has none.
+    Raises `ConfigurationError` for a callable that has none.
 
-    >>> name_of(partial(print, "hello"))
+    >>> callable_name(partial(print, "hello"))
     'print'
     """
-    inner = unwrapped(f)
+    inner = unwrap_function(f)
     if isinstance(name := getattr(inner, "__name__", None), str):
         return name
-    raise Misuse(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
+    raise ConfigurationError(f"a handler of type {type(inner).__name__} has no name of its own: pass name=")
 
 
-def unwrapped(f: object) -> object:
+def unwrap_function(f: object) -> object:
     """Return the function within `batched`, `batched_each` and `functools.partial`.
 
-    >>> unwrapped(partial(print, "hello")) is print
+    >>> unwrap_function(partial(print, "hello")) is print
     True
     """
     inner = f
@@ -177,23 +179,29 @@ def unwrapped(f: object) -> object:
 
 
 def handler_name(f: object, name: object) -> str:
-    """Return the given name of a handler, or else its function's. Raises `Misuse` for arguments of other types.
+    """Return the given name of a handler, or else its function's.
+
+    Raises `ConfigurationError` for arguments of other types.
 
     >>> handler_name(print, None), handler_name(print, "announce")
     ('print', 'announce')
     """
     check_function(f, "a handler", "on_insert(announce)")
     if _takes_a_payload(f):
-        raise Misuse(f"a handler is a function of an event, got {kind_of(f)}, which takes a payload")
+        raise ConfigurationError(
+            f"a handler is a function of an event, got {kind_of(f)}, which takes a payload"
+        )
     if isinstance(f, type) and not f.__module__.startswith("returns."):
-        raise Misuse(
+        raise ConfigurationError(
             f"a handler is a function, got {kind_of(f)}: pass an instance of it, or the function itself"
         )
     if not isinstance(name, str | None):
-        raise Misuse(f'name is text, got {kind_of(name)}: write name="announce"')
+        raise ConfigurationError(f'name is text, got {kind_of(name)}: write name="announce"')
     if name == "":
-        raise Misuse('name is empty: write name="announce", or leave it out to have the function\'s own')
-    return name or name_of(f)
+        raise ConfigurationError(
+            'name is empty: write name="announce", or leave it out to have the function\'s own'
+        )
+    return name or callable_name(f)
 
 
 def _takes_a_payload(f: object) -> bool:
@@ -251,7 +259,7 @@ def on_insert(
 
     All ``on_…`` accept `batched` and `batched_each` functions too.
 
-    Raises `Misuse` if there is no name.
+    Raises `ConfigurationError` if there is no name.
 
     >>> from returns.result import Result, Success
     >>> def announce(event: InsertEvent[str]) -> Result[str, str]:
@@ -322,7 +330,7 @@ def on_keys(
     The handler works on every stream, those of the view type KEYS_ONLY included.
     """
     if _is_no_model(model):
-        raise Misuse(
+        raise ConfigurationError(
             f"on_keys() takes the model of the keys first, got {kind_of(model)}: write on_keys(CardKey, announce)"
         )
     return Handler(handler_name(f, name), "keys", f, _checked_where(where), model)
@@ -343,7 +351,9 @@ def changed(get: Callable[[T], object], /) -> Callable[[ModifyEvent[T]], bool]:
     """
     check_function(get, "the argument of changed()", "changed(lambda card: card.title)")
     if iscoroutinefunction(get):
-        raise Misuse("the argument of changed() is a coroutine function, and no coroutine equals another one")
+        raise ConfigurationError(
+            "the argument of changed() is a coroutine function, and no coroutine equals another one"
+        )
 
     def differs(event: ModifyEvent[T]) -> bool:
         return get(event.old_image) != get(event.new_image)
@@ -413,7 +423,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
     The first failure ends the chain. The result is a function like its parts, whose error type is the union of theirs,
     named after the first and the last of them.
 
-    Raises `Misuse` for values that are no functions, and for fewer than two functions.
+    Raises `ConfigurationError` for values that are no functions, and for fewer than two functions.
 
     >>> from returns.result import Failure, Result, Success
     >>> def parse(text: str) -> Result[int, str]:
@@ -425,14 +435,14 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
     [<Success: 4>, <Failure: odd>, <Failure: no number>]
     """
     if len(steps) < 2:
-        raise Misuse(f"chain() joins two functions or more, got {len(steps)}")
+        raise ConfigurationError(f"chain() joins two functions or more, got {len(steps)}")
     for step in steps:
         check_function(step, "a step of chain()", "chain(parse, announce)")
     for step in steps[:-1]:
         if iscoroutinefunction(step):
-            raise Misuse(
-                f"the step {name_of(step)} of chain() is a coroutine function, which the next step would not wait for: "
-                "await both in one handler"
+            raise ConfigurationError(
+                f"the step {callable_name(step)} of chain() is a coroutine function, "
+                "which the next step would not wait for: await both in one handler"
             )
 
     def chained(value: object) -> Result[object, object]:
@@ -450,7 +460,7 @@ def chain(*steps: Callable[[Never], Result[object, object]]) -> Callable[[Never]
             result = take(result.unwrap())
         return result
 
-    chained.__name__ = chained.__qualname__ = f"{name_of(steps[0])}_then_{name_of(steps[-1])}"
+    chained.__name__ = chained.__qualname__ = f"{callable_name(steps[0])}_then_{callable_name(steps[-1])}"
     chained.__dict__["steps"] = steps  # so that a failure can say where the first of them is
     return chained
 

@@ -16,12 +16,12 @@ from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import Value, Wrappable
 from streamfn._delivery import retry
-from streamfn._delivery.plain import Delivery, check_listener, tell
-from streamfn._errors import Misuse, has_methods, kind_of, not_for_lambda
+from streamfn._delivery.plain import Delivery, call_report, check_listener
+from streamfn._errors import ConfigurationError, has_methods, kind_of, not_for_lambda
 from streamfn._payloads import BatchFailed, BatchResponse, NotAStreamEvent, open_payload
 from streamfn._pipeline import Pipeline
 from streamfn._records import is_map
-from streamfn._time import MACHINE_CLOCK, Clock, Deadline
+from streamfn._time import MACHINE_CLOCK, AlarmClock, Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -60,7 +60,7 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
     process: Pipeline[A, E]
     delivery: Delivery[E]
     margin: timedelta
-    clock: Clock = MACHINE_CLOCK
+    clock: AlarmClock = MACHINE_CLOCK
     on_result: OnResult[A, E] | None = None
 
     def __call__(self, event: object, context: LambdaContext | None, /) -> BatchResponse:
@@ -88,7 +88,7 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
         results = self.process.run(records, policy)
         if self.on_result is not None:
             for result in results:
-                tell(self.on_result, result, who="on_result")
+                call_report(self.on_result, result, who="on_result")
         return results
 
     @override
@@ -126,31 +126,31 @@ def lambda_handler(
 
     The function fails with `NotAStreamEvent` if the event is none of a DynamoDB stream, and with
     `BatchFailed` if it was called with less than `margin` left or if no answer can say what has to come
-    again. Lambda then sends the whole batch again. `lambda_handler` itself fails with `Misuse` if the margin
-    is negative, or an argument is none of what it should be.
+    again. Lambda then sends the whole batch again. `lambda_handler` itself fails with `ConfigurationError` if the
+    margin is negative, or an argument is none of what it should be.
     """
     _check_types(process, delivery, margin)
     if on_result is not None:
         check_listener(on_result, "on_result", "count")
     if margin < timedelta():
-        raise Misuse(f"margin={margin} should not be negative")
+        raise ConfigurationError(f"margin={margin} should not be negative")
     return LambdaFunction(process, delivery, margin, on_result=on_result)
 
 
 def _check_types(process: object, delivery: object, margin: object) -> None:
     """Tell those who work without a type checker what it would have told them."""
     if not isinstance(process, Pipeline):
-        raise Misuse(
+        raise ConfigurationError(
             f"lambda_handler() takes a pipeline first, got {kind_of(process)}: make one, as in "
             "pipeline(table, on_insert(announce))"
         )
     if not has_methods(delivery, "deliver"):
-        raise Misuse(
+        raise ConfigurationError(
             f"lambda_handler() takes a delivery, got {kind_of(delivery)}: call retry() or acknowledge(), as in "
             "lambda_handler(process, retry())"
         )
     if not isinstance(margin, timedelta):
-        raise Misuse(f"margin is a timedelta, got {kind_of(margin)}: write timedelta(seconds=1)")
+        raise ConfigurationError(f"margin is a timedelta, got {kind_of(margin)}: write timedelta(seconds=1)")
 
 
 # Finding a pipeline by its name, ``app:process``, for processes that are started from elsewhere.
@@ -159,7 +159,7 @@ def _check_types(process: object, delivery: object, margin: object) -> None:
 # they run.
 
 
-class NotImported(Misuse):
+class NotImported(ConfigurationError):
     """The module of a pipeline could not be imported; what it raised is the cause, and the message says where."""
 
 
@@ -169,8 +169,8 @@ def load_pipeline(name: str) -> Pipeline[object, object]:
     A function that `lambda_handler` has made stands for its pipeline, also within decorators that keep it as
     ``__wrapped__``, as those of `functools.wraps` do. The module is looked for where Python looks for modules.
 
-    Fails with `Misuse` where there is no such module, no such name in it, or no pipeline by that name. What the
-    module itself raises when it is imported is the cause of that.
+    Fails with `ConfigurationError` where there is no such module, no such name in it, or no pipeline by that name. What
+    the module itself raises when it is imported is the cause of that.
     """
     found = load(name)
     return found.process if isinstance(found, LambdaFunction) else found
@@ -186,25 +186,27 @@ def load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]
     """Do the same, and give whichever of the two goes by the name."""
     module_name, separator, path = name.partition(":")
     if module_name.endswith(".py"):
-        raise Misuse(
+        raise ConfigurationError(
             f"expected a module, not its file: {module_name.removesuffix('.py')}:{path or 'process'}"
         )
     if not separator or not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
-        raise Misuse(f"expected a module and a name in it, as in app:process, got {name!r}")
+        raise ConfigurationError(f"expected a module and a name in it, as in app:process, got {name!r}")
     module = found = _module(module_name)
     for part in path.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             known = _listed(path, _names_in(module))
-            raise Misuse(
+            raise ConfigurationError(
                 f"{module_name} has no {path}: name a pipeline in it, as in app:process{known}"
             ) from None
     found = _unwrapped(found)
     if not isinstance(found, LambdaFunction | Pipeline):
         known = _listed(path, _names_in(module))
         kind = _article(type(found).__name__)
-        raise Misuse(f"{name} is {kind}: name what pipeline(), router() or lambda_handler() made{known}")
+        raise ConfigurationError(
+            f"{name} is {kind}: name what pipeline(), router() or lambda_handler() made{known}"
+        )
     # isinstance knows what it is, not of which types.
     return cast("LambdaFunction[object, object] | Pipeline[object, object]", found)
 
@@ -249,15 +251,15 @@ def _module(name: str) -> object:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            raise Misuse(
+            raise ConfigurationError(
                 f"there is no module {error.name}: call this from the folder that holds it{_similar(error.name)}"
             ) from None
         raise NotImported(
             f"{name} could not be imported: there is no module {error.name}, which it needs{_place(error)}"
         ) from error
-    except Misuse as error:
+    except ConfigurationError as error:
         raise NotImported(
-            f"{name} could not be imported: it raised Misuse: {error}{_place(error)}"
+            f"{name} could not be imported: it raised ConfigurationError: {error}{_place(error)}"
         ) from error
     except SystemExit as error:
         raise NotImported(

@@ -19,16 +19,16 @@ from streamfn._records import (
     RawRecord,
     Record,
     StreamRecord,
-    as_number,
-    as_sequence_number,
-    as_text,
+    get_member,
     is_map,
     is_one_change,
     json_type,
-    magnitude,
-    member,
-    record_of,
+    number_or_none,
+    parse_record,
+    sequence_number_or_none,
+    sequence_order,
     table_of,
+    text_or_none,
     unit_of,
 )
 
@@ -52,7 +52,7 @@ class NotAStreamEvent(ValueError):
     """
 
 
-def open_payload(payload: object) -> Payload:
+def open_payload(payload: object) -> IncomingPayload:
     """Find the entries of a payload. Fails with `NotAStreamEvent`, which names what the payload is instead."""
     if isinstance(payload, list):
         return _opened(PipeEvent, cast("object", payload))  # isinstance knows the list, not what is in it
@@ -73,10 +73,10 @@ def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None
 
 def is_of_a_window(document: Mapping[str, object]) -> bool:
     """Whether a document of an OnFailure destination is about a batch of a mapping with a tumbling window."""
-    return is_map(document.get("timeWindowInfo")) or is_map(member(document.get("payload"), "window"))
+    return is_map(document.get("timeWindowInfo")) or is_map(get_member(document.get("payload"), "window"))
 
 
-def _document(payload: Mapping[str, object]) -> Payload:
+def _document(payload: Mapping[str, object]) -> IncomingPayload:
     """Open a document, whose shape is that of "Adding an on-failure destination" in the AWS Lambda Developer Guide."""
     if about_a_batch(payload) is None:
         what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
@@ -104,7 +104,7 @@ def _document(payload: Mapping[str, object]) -> Payload:
     return _opened(OnFailureDocument, event["Records"])
 
 
-def _opened(shape: type[Payload], records: object) -> Payload:
+def _opened(shape: type[IncomingPayload], records: object) -> IncomingPayload:
     if not isinstance(records, list):
         raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {json_type(records)}")
     entries = cast("list[object]", records)  # isinstance knows the list, not what is in it
@@ -129,7 +129,7 @@ def _is_of_kinesis(entries: Iterable[object]) -> bool:
 
 def _source(entry: object) -> str | None:
     """The service that an entry names; some spell the key with a capital."""
-    return as_text(member(entry, "eventSource") or member(entry, "EventSource")) or None
+    return text_or_none(get_member(entry, "eventSource") or get_member(entry, "EventSource")) or None
 
 
 # Changes that come through Kinesis Data Streams: records within entries of Kinesis's own, taken out of them.
@@ -147,7 +147,7 @@ _UNITS: Final[Mapping[object, int]] = {
 """How many of them a second has, by the name that a record gives the precision of its time."""
 
 
-def records_of(entries: Iterable[object]) -> list[Record]:
+def parse_records(entries: Iterable[object]) -> list[Record]:
     """Take the records out of their entries, in the order of the batch, each of those that came twice once.
 
     A record came twice if its `eventID` did, with the same keys and images.
@@ -170,15 +170,15 @@ def records_of(entries: Iterable[object]) -> list[Record]:
 
 def _record_of(entry: object, position: int) -> Record:
     # Lambda's event has the members of Kinesis's record one level further down than the list of a pipe.
-    outer = nested if is_map(nested := member(entry, "kinesis")) else entry
-    number = as_sequence_number(member(outer, "sequenceNumber"))
-    told = _told(member(outer, "data"))
+    outer = nested if is_map(nested := get_member(entry, "kinesis")) else entry
+    number = sequence_number_or_none(get_member(outer, "sequenceNumber"))
+    told = _told(get_member(outer, "data"))
     if not is_map(outer) or not is_map(told) or not is_map(change := told.get("dynamodb")):
         return MalformedRecord(
             entry,
             position,
             "kinesis.data: expected a record of DynamoDB",
-            event_id=as_text(member(entry, "eventID")) or None,
+            event_id=text_or_none(get_member(entry, "eventID")) or None,
             sequence_number=number,
         )
     written = _seconds(
@@ -186,11 +186,11 @@ def _record_of(entry: object, position: int) -> Record:
     )
     inner = {
         **told,
-        "eventSourceARN": member(entry, "eventSourceARN"),
+        "eventSourceARN": get_member(entry, "eventSourceARN"),
         "kinesis": {name: value for name, value in outer.items() if name != "data"},
         "dynamodb": {**change, "SequenceNumber": number, "ApproximateCreationDateTime": written},
     }
-    return record_of(inner, position)
+    return parse_record(inner, position)
 
 
 def _told(data: object) -> object:
@@ -209,7 +209,7 @@ def _seconds(written: object, precision: object) -> object:
     >>> _seconds(1731924555370, None), _seconds(1731924555370500, None), _seconds(1731924555370, "MILLISECOND")
     (1731924555.37, 1731924555.3705, 1731924555.37)
     """
-    number = as_number(written)
+    number = number_or_none(written)
     if number is None:
         return written
     unit = _UNITS.get(precision) if isinstance(precision, str) else None
@@ -271,7 +271,7 @@ def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> No
         try:
             if entry["eventSourceARN"] != arn:
                 arn = entry["eventSourceARN"]
-                table = table_of(as_text(arn))
+                table = table_of(text_or_none(arn))
                 # without a table in the ARN, the record says which table it is of
                 routes = {} if table is None else lookup(table)
             route = routes[entry["eventName"]]
@@ -303,7 +303,7 @@ def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> No
             record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
             feed(position, record, route)
         else:
-            feed_records(lookup, [record_of(entry, position)], feed, position)
+            feed_records(lookup, [parse_record(entry, position)], feed, position)
 
 
 def _names() -> tuple[Callable[[object], object], object, object]:
@@ -322,7 +322,7 @@ def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], st
             continue
         raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
         if (named := raw.get("eventSourceARN")) != arn:
-            arn, table = named, table_of(as_text(named))
+            arn, table = named, table_of(text_or_none(named))
             routes = None if table is None else lookup(table)
         route = (lookup(record.table_name) if routes is None else routes)[raw["eventName"]]
         if route is not None and route.select is not None:
@@ -333,7 +333,7 @@ def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], st
 
 def _is_unwanted(record: MalformedRecord, lookup: Lookup[Routable]) -> bool:
     """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
-    name = member(record.raw, "eventName")
+    name = get_member(record.raw, "eventName")
     if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
         return False
     route = lookup(record.table_name)[name]
@@ -361,7 +361,7 @@ class BatchFailed(Exception):
     """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
 
 
-class Payload(Sequence[Record]):
+class IncomingPayload(Sequence[Record]):
     """The records of a payload, which are read when somebody asks for them.
 
     A pipeline that nobody has asked before reads and routes them in one go, and leaves out what no handler is there
@@ -404,7 +404,7 @@ class Payload(Sequence[Record]):
         if self._read is None:
             records: list[Record] = []
             if self._through_kinesis:
-                records = records_of(self.entries)
+                records = parse_records(self.entries)
             else:
                 _feed_entries(_anywhere, self.entries, lambda _, record, __: records.append(record))
             self._read = records
@@ -427,7 +427,7 @@ class Payload(Sequence[Record]):
         return iter(self.records)
 
 
-class StreamEvent(Payload):
+class StreamEvent(IncomingPayload):
     """The event of an event source mapping, of a DynamoDB stream or of a Kinesis stream.
 
     With ReportBatchItemFailures on the mapping, Lambda takes the lowest sequence number in the answer as its checkpoint
@@ -439,10 +439,10 @@ class StreamEvent(Payload):
 
     @override
     def _named(self, failures: Sequence[Failed[object]]) -> list[str]:
-        return [min(_numbers(failures), key=magnitude)]  # their lengths differ, so text would not do
+        return [min(_numbers(failures), key=sequence_order)]  # their lengths differ, so text would not do
 
 
-class PipeEvent(Payload):
+class PipeEvent(IncomingPayload):
     """The list of a pipe, which goes by the `eventID` of each record that has to come again.
 
     See "Amazon EventBridge Pipes batching and concurrency" in the Amazon EventBridge User Guide.
@@ -455,14 +455,14 @@ class PipeEvent(Payload):
         return _event_ids(failures)
 
 
-class OnFailureDocument(Payload):
+class OnFailureDocument(IncomingPayload):
     """The document of an OnFailure destination with its records. Its sender waits for no answer."""
 
     __slots__ = ()
 
     @override
     def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
-        fail_whole(failures)
+        fail_batch(failures)
         return ()  # as of no failures
 
 
@@ -487,7 +487,7 @@ def read(payload: object) -> list[Record]:
     return open_payload(payload).records
 
 
-def fail_whole(open_failures: Sequence[Failed[object]]) -> None:
+def fail_batch(open_failures: Sequence[Failed[object]]) -> None:
     """Have the whole batch come again if there are failures: fails with `BatchFailed` then."""
     if open_failures:
         raise BatchFailed(f"{len(open_failures)} failures; the first: {open_failures[0]!r}")
@@ -517,7 +517,7 @@ def _event_id(record: Record) -> str | None:
     raw = (
         record.raw if isinstance(record, MalformedRecord) else record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
     )
-    return as_text(member(member(raw, "kinesis"), "eventID")) or record.event_id
+    return text_or_none(get_member(get_member(raw, "kinesis"), "eventID")) or record.event_id
 
 
 # How Lambda takes the answer of a function: as a success, as a partial one, or as the failure of the whole
@@ -530,14 +530,14 @@ def _event_id(record: Record) -> str | None:
 # a failure.
 
 
-def settled_by(answer: object, numbers: Sequence[str]) -> int | str:
+def parse_batch_response(answer: object, numbers: Sequence[str]) -> int | str:
     """Count the records, from the first on, that an answer settles, or say why it fails the whole batch.
 
     `numbers` are the sequence numbers of the batch, in its order.
 
-    >>> settled_by({"batchItemFailures": [{"itemIdentifier": "8"}, {"itemIdentifier": "7"}]}, ["6", "7", "8"])
+    >>> parse_batch_response({"batchItemFailures": [{"itemIdentifier": "8"}, {"itemIdentifier": "7"}]}, ["6", "7", "8"])
     1
-    >>> settled_by({"batchItemFailures": [{"itemIdentifier": "9"}]}, ["6", "7", "8"])
+    >>> parse_batch_response({"batchItemFailures": [{"itemIdentifier": "9"}]}, ["6", "7", "8"])
     'the answer names a record that is not in the batch'
     """
     if answer is None or answer == []:

@@ -19,14 +19,14 @@ from returns.result import Result
 from typing_extensions import TypeVar, override
 
 from streamfn._dataclasses import Value, Wrappable
-from streamfn._errors import Misuse, kind_of, not_for_lambda
+from streamfn._errors import ConfigurationError, kind_of, not_for_lambda
 from streamfn._events import EVENTS, ImageDecoder, event_factory
 from streamfn._execution.calls import check_finished
 from streamfn._execution.policy import UNROUTED, CompiledRoute, Policy, Select, Step
 from streamfn._execution.run import Run, Strategy, series
 from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Handler
-from streamfn._payloads import Payload, feed_records, open_payload
+from streamfn._payloads import IncomingPayload, feed_records, open_payload
 from streamfn._records import EVENT_NAMES, EventName, ImageName, RawRecord, Record
 from streamfn._tables import Table, compiled_table
 
@@ -48,7 +48,7 @@ class Binding(NamedTuple):
     handler: AnyHandler
 
 
-ODD: Final = (RecursionError, ValueError, OverflowError)
+MATCH_ERRORS: Final = (RecursionError, ValueError, OverflowError)
 """What a matcher raises of a record that no stream has, nested thousands deep, say. Nobody's handlers lose it then."""
 
 Compile: TypeAlias = Callable[[Sequence[Binding]], CompiledRoute | None]
@@ -80,7 +80,7 @@ def _by_one(bindings: Sequence[Binding], matcher: Matcher, compile_steps: Compil
     def select(record: RawRecord) -> CompiledRoute | None:
         try:
             return all_of_them if matches(record) else others
-        except ODD:
+        except MATCH_ERRORS:
             return all_of_them
 
     return select
@@ -110,7 +110,7 @@ def may_match(matcher: Matcher, record: RawRecord) -> bool:
     """Whether a record matches a pattern, or is too odd to tell."""
     try:
         return matcher.matches(record)
-    except ODD:
+    except MATCH_ERRORS:
         return True
 
 
@@ -171,8 +171,8 @@ class RoutingTable:
     def __init__(self, routes: Sequence[Route]) -> None:
         """Sort the handlers of all routes by what they are for.
 
-        Fails with `Misuse` if two functions go by one name, or one function is registered twice for one kind
-        of record.
+        Fails with `ConfigurationError` if two functions go by one name, or one function is registered twice for one
+        kind of record.
         """
         orders = _orders(routes)
         self.strategies: tuple[Strategy, ...] = tuple(dict.fromkeys(route.strategy for route in routes))
@@ -237,10 +237,12 @@ def _orders(routes: Sequence[Route]) -> dict[str, int]:
             name = handler.name
             known_route, known = first.setdefault(name, (route, handler))
             if known.function != handler.function or known_route is not route:
-                raise Misuse(f"two handlers go by the name {name!r}: give one of them another with name=")
+                raise ConfigurationError(
+                    f"two handlers go by the name {name!r}: give one of them another with name="
+                )
             for event_name in EVENTS[handler.kind]:
                 if (name, event_name) in taken:
-                    raise Misuse(
+                    raise ConfigurationError(
                         f"the handler {name!r} is registered twice for {event_name}: join the two into one"
                     )
                 taken.add((name, event_name))
@@ -283,7 +285,7 @@ def _not_for_lambda(call: F) -> F:
 
     def checked(process: object, payload: object, *context: object) -> object:
         if context:
-            raise Misuse(
+            raise ConfigurationError(
                 "Lambda has called a pipeline itself, whose failures nobody would hear of: write "
                 "handler = lambda_handler(process) in a module app, and set the function's handler to app.handler"
             )
@@ -318,8 +320,8 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
         `payload` is the event that Lambda hands to a function. The Results are in the order of the records,
         and for one record in the order of the handlers. Everything runs, whatever fails.
 
-        Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, with `Misuse` if Lambda calls it,
-        with a context beside the payload, and with nothing else.
+        Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, with `ConfigurationError` if
+        Lambda calls it, with a context beside the payload, and with nothing else.
         """
         return self.run(open_payload(payload), Policy())
 
@@ -330,7 +332,7 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
         what nobody handles is not even checked.
         """
         run = Run(policy, self._routing.strategies, self._routing.declared)
-        if isinstance(records, Payload):
+        if isinstance(records, IncomingPayload):
             records.feed(self._routing.lookup, run.feed)
         else:
             feed_records(self._routing.lookup, records, run.feed)
@@ -341,21 +343,21 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
 def _check_types(table: object, handlers: Sequence[object], strategy: object) -> None:
     """Tell those who work without a type checker what it would have told them."""
     if not isinstance(table, Table):
-        raise Misuse(
+        raise ConfigurationError(
             f"pipeline() takes a Table first, got {kind_of(table)}: declare it, as in Table(name, model)"
         )
     for handler in handlers:
         if not isinstance(handler, Handler):
-            raise Misuse(
+            raise ConfigurationError(
                 f"pipeline() takes handlers, got {kind_of(handler)}: wrap the function, as in on_insert(announce)"
             )
     if not isinstance(strategy, Strategy):
-        raise Misuse(f"a strategy is series or concurrent(workers=…), got {kind_of(strategy)}")
+        raise ConfigurationError(f"a strategy is series or concurrent(workers=…), got {kind_of(strategy)}")
 
 
 def _routes_of(joined: object) -> tuple[Route, ...]:
     if not isinstance(joined, Pipeline):
-        raise Misuse(
+        raise ConfigurationError(
             f"router() takes pipelines, got {kind_of(joined)}: make one, as in pipeline(table, handler)"
         )
     return joined.routes
@@ -390,9 +392,9 @@ def pipeline(
     `strategy` is `series` or `concurrent(workers=…)`. A handler that fails never keeps another from the same
     record.
 
-    Fails with `Misuse` if two functions go by one name, if one is registered twice for one kind of record, if the
-    model that an `on_keys` handler asks for cannot be made of the table's keys, or if a handler's Success would hold
-    work that has not run, a coroutine say.
+    Fails with `ConfigurationError` if two functions go by one name, if one is registered twice for one kind of record,
+    if the model that an `on_keys` handler asks for cannot be made of the table's keys, or if a handler's Success would
+    hold work that has not run, a coroutine say.
     """
     handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
     _check_types(table, handlers, strategy)
@@ -428,7 +430,7 @@ def router(
     Several pipelines of one table all get its records. Those with the same strategy run as one would with all
     their handlers; strategies that differ run one after the other, each with its share of the time.
 
-    Fails with `Misuse` if two handlers, of whatever tables, go by one name.
+    Fails with `ConfigurationError` if two handlers, of whatever tables, go by one name.
     """
     pipelines = (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10)
     return Pipeline(tuple(route for each in pipelines for route in _routes_of(each)))

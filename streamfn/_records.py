@@ -127,11 +127,11 @@ _JSON_TYPES: Final[dict[type, str]] = {
 }
 
 
-def copied(value: T) -> T:
+def deep_copy(value: T) -> T:
     """Copy the objects and arrays of a payload, to any depth.
 
     >>> original = {"L": [{"S": "a"}]}
-    >>> copied(original)["L"].clear()
+    >>> deep_copy(original)["L"].clear()
     >>> original
     {'L': [{'S': 'a'}]}
     """
@@ -191,12 +191,12 @@ def flattened(value: object) -> list[str]:
     return told
 
 
-def as_text(value: object) -> str | None:
+def text_or_none(value: object) -> str | None:
     """Return a piece of a payload if it is text, otherwise None."""
     return value if isinstance(value, str) else None
 
 
-def as_sequence_number(value: object) -> str | None:
+def sequence_number_or_none(value: object) -> str | None:
     """Return a piece of a payload if it is a sequence number, decimal text of up to 128 digits, otherwise None.
 
     The numbers of DynamoDB have up to 40 digits (`StreamRecord` in the DynamoDB Streams API Reference), those of
@@ -207,29 +207,29 @@ def as_sequence_number(value: object) -> str | None:
     return None
 
 
-def magnitude(number: str) -> tuple[int, str]:
+def sequence_order(number: str) -> tuple[int, str]:
     """Return a sort key that orders decimal text of any length, with or without leading zeros, by its value.
 
-    >>> sorted(["100", "99", "007"], key=magnitude)
+    >>> sorted(["100", "99", "007"], key=sequence_order)
     ['007', '99', '100']
     """
     digits = number.lstrip("0")
     return len(digits), digits
 
 
-def as_moment(value: object) -> datetime | None:
+def to_datetime(value: object) -> datetime | None:
     """Return a piece of a payload as a time, or None if it is no time.
 
     Lambda writes the seconds since 1970, often with a fraction; boto3 converts them to a datetime. Others write
     milliseconds, microseconds or nanoseconds, which differ in magnitude (`unit_of`), and some write text: such a
     number, or ISO 8601.
 
-    >>> as_moment(1_700_000_000.5) == as_moment(1_700_000_000_500) == as_moment("2023-11-14T22:13:20.5Z")
+    >>> to_datetime(1_700_000_000.5) == to_datetime(1_700_000_000_500) == to_datetime("2023-11-14T22:13:20.5Z")
     True
-    >>> as_moment(1_700_000_000.5)
+    >>> to_datetime(1_700_000_000.5)
     datetime.datetime(2023, 11, 14, 22, 13, 20, 500000, tzinfo=datetime.timezone.utc)
     """
-    number = as_number(value)
+    number = number_or_none(value)
     try:
         if number is not None:
             return moment_of(number, unit_of(number))
@@ -257,10 +257,10 @@ def iso_moment(text: object) -> datetime | None:
         return None
 
 
-def as_number(value: object) -> int | float | None:
+def number_or_none(value: object) -> int | float | None:
     """Return a piece of a payload as a number, also from text, or None if it is no number.
 
-    >>> as_number(3), as_number("1.479499740E9"), as_number(True), as_number("now")
+    >>> number_or_none(3), number_or_none("1.479499740E9"), number_or_none(True), number_or_none("now")
     (3, 1479499740.0, None, None)
     """
     if isinstance(value, str):
@@ -332,47 +332,47 @@ class StreamRecord:
 
         For a record that came through Kinesis, this is the place in the Kinesis shard.
         """
-        return as_sequence_number(self._raw["dynamodb"].get("SequenceNumber"))
+        return sequence_number_or_none(self._raw["dynamodb"].get("SequenceNumber"))
 
     @property
     def event_source_arn(self) -> str | None:
         """The ARN of the stream, or of the Kinesis stream on the way; None in records of GetRecords."""
-        return as_text(self._raw.get("eventSourceARN"))
+        return text_or_none(self._raw.get("eventSourceARN"))
 
     @property
     def table_name(self) -> str | None:
         """The table's name: from the ARN of its stream, or else from the record; None if neither has one."""
-        return table_of(self.event_source_arn) or as_text(self._raw.get("tableName"))
+        return table_of(self.event_source_arn) or text_or_none(self._raw.get("tableName"))
 
     @property
     def region(self) -> str | None:
         """The AWS region in which the change was made."""
-        return as_text(self._raw.get("awsRegion"))
+        return text_or_none(self._raw.get("awsRegion"))
 
     @property
     def keys(self) -> Image:
         """The item's key attributes, as attribute values; streams of all view types carry them."""
-        return copied(self._raw["dynamodb"]["Keys"])
+        return deep_copy(self._raw["dynamodb"]["Keys"])
 
     @property
     def new_image(self) -> Image | None:
         """The item after the change, as attribute values; None if it was removed or the view type leaves it out."""
-        return copied(self.peek("NewImage"))
+        return deep_copy(self.raw_image("NewImage"))
 
     @property
     def old_image(self) -> Image | None:
         """The item before the change, as attribute values; None if it is new or the view type leaves it out."""
-        return copied(self.peek("OldImage"))
+        return deep_copy(self.raw_image("OldImage"))
 
     @property
     def view_type(self) -> StreamViewType | None:
         """The images that the stream carries; None if the record does not say, or names an unknown type."""
-        return _VIEW_TYPES.get(as_text(self._raw["dynamodb"].get("StreamViewType")) or "")
+        return _VIEW_TYPES.get(text_or_none(self._raw["dynamodb"].get("StreamViewType")) or "")
 
     @property
     def approximate_creation(self) -> datetime | None:
         """The time of the change, in UTC; None if the record has none."""
-        return as_moment(self._raw["dynamodb"].get("ApproximateCreationDateTime"))
+        return to_datetime(self._raw["dynamodb"].get("ApproximateCreationDateTime"))
 
     @property
     def size_bytes(self) -> int | None:
@@ -403,9 +403,9 @@ class StreamRecord:
     @property
     def raw(self) -> RawRecord:
         """A copy of the record as it was received."""
-        return copied(self._raw)
+        return deep_copy(self._raw)
 
-    def peek(self, image: ImageName) -> Image | None:
+    def raw_image(self, image: ImageName) -> Image | None:
         """Look at a part of the record without copying it: for reading only."""
         return self._raw["dynamodb"].get(image)
 
@@ -448,12 +448,12 @@ class MalformedRecord:
     @property
     def event_source_arn(self) -> str | None:
         """The stream's ARN; None if the entry has no usable one."""
-        return as_text(self.raw.get("eventSourceARN")) if is_map(self.raw) else None
+        return text_or_none(self.raw.get("eventSourceARN")) if is_map(self.raw) else None
 
     @property
     def table_name(self) -> str | None:
         """The table's name, if the entry has one; see `StreamRecord.table_name`."""
-        told = as_text(self.raw.get("tableName")) if is_map(self.raw) else None
+        told = text_or_none(self.raw.get("tableName")) if is_map(self.raw) else None
         return table_of(self.event_source_arn) or told
 
     @override
@@ -486,7 +486,7 @@ def is_one_change(one: Record, other: Record) -> bool:
         one.event_name == other.event_name
         and (one.event_source_arn, one.table_name) == (other.event_source_arn, other.table_name)
         and (one.sequence_number == other.sequence_number or (one.is_of_kinesis and other.is_of_kinesis))
-        and all(is_same(one.peek(part), other.peek(part)) for part in _PARTS)
+        and all(is_same(one.raw_image(part), other.raw_image(part)) for part in _PARTS)
     )
 
 
@@ -557,35 +557,35 @@ def _checked(value: object) -> object:
 # Entries of a batch: each is checked once, so that no property of a `StreamRecord` can fail later.
 
 
-def record_of(entry: object, position: int) -> Record:
+def parse_record(entry: object, position: int) -> Record:
     """Check one entry of a batch, at its index there; an entry that is no stream record becomes a `MalformedRecord`."""
     if is_map(entry) and is_map(entry.get("userIdentity")):
         entry = with_identity(entry)
-    if (problem := _problem(entry)) is None:
+    if (problem := _validation_error(entry)) is None:
         # _problem has just checked all that RawRecord promises.
         return stream_record(cast("RawRecord", entry))
     return MalformedRecord(
         entry,
         position,
         problem,
-        event_id=as_text(member(entry, "eventID")) or None,
-        sequence_number=as_sequence_number(member(member(entry, "dynamodb"), "SequenceNumber")),
+        event_id=text_or_none(get_member(entry, "eventID")) or None,
+        sequence_number=sequence_number_or_none(get_member(get_member(entry, "dynamodb"), "SequenceNumber")),
     )
 
 
-def member(value: object, name: str) -> object:
+def get_member(value: object, name: str) -> object:
     """Return a member of a piece of a payload, or None."""
     return value.get(name) if is_map(value) else None
 
 
-def _problem(entry: object) -> str | None:
+def _validation_error(entry: object) -> str | None:
     """Return why an entry is no stream record, or None if it is one. Names types, never values."""
     if not is_map(entry):
         return f"expected an object, got {json_type(entry)}"
     change = entry.get("dynamodb")
     if not is_map(change):
         return _expected("dynamodb", "an object", change)
-    if not as_text(entry.get("eventID")):
+    if not text_or_none(entry.get("eventID")):
         return _expected("eventID", "text", entry.get("eventID"))
     if (source := entry.get("eventSource")) is not None and source != EVENT_SOURCE:
         return f"eventSource: expected {EVENT_SOURCE}"

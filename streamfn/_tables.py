@@ -23,8 +23,8 @@ from streamfn._conversion.dispatch import LightConverter, model_fields, structur
 from streamfn._conversion.hints import Hint, is_model, is_typed_dict, origin, union_members, unwrap
 from streamfn._conversion.hooks import ConverterProtocol, Path, StructureHook, find_problems
 from streamfn._conversion.models import TableKeys, is_immutable, keys_of
-from streamfn._dataclasses import success
-from streamfn._errors import Misuse, check_flag, checked_table_name, has_methods, kind_of
+from streamfn._dataclasses import make_success
+from streamfn._errors import ConfigurationError, check_flag, checked_table_name, has_methods, kind_of
 from streamfn._failures import Undecodable
 from streamfn._records import AttributeValue, Image, KeyAttribute, StreamViewType
 
@@ -67,13 +67,13 @@ class CompiledTable(Generic[T]):
         self.hooks: ConverterProtocol = hooks
         self.matcher: Matcher | None = None
         if pattern is not None:
-            from streamfn._patterns.matching import compiled  # few tables have one
+            from streamfn._patterns.matching import compile_pattern  # few tables have one
 
-            self.matcher = compiled(pattern)
+            self.matcher = compile_pattern(pattern)
         self.models = [unwrap(member) for member in union_members(model)]
         for each in self.models:
             if not is_model(each):
-                raise Misuse(
+                raise ConfigurationError(
                     f"a table's model is a dataclass, an attrs class or a TypedDict, got {_shown(each)}"
                 )
         self._name = name
@@ -114,12 +114,12 @@ class CompiledTable(Generic[T]):
         return cast("Result[K, Undecodable]", self._by_hook(self._key_decoder(model), keys))
 
     def check_keys(self, model: Hint) -> None:
-        """Raise `Misuse`, naming the field, if the table's keys do not make this model."""
+        """Raise `ConfigurationError`, naming the field, if the table's keys do not make this model."""
         self._key_decoder(model)
         known = {key.name for key in self.keys.attributes}
         for field in model_fields(model, self.hooks):
             if known and field.required and field.attribute not in known:
-                raise Misuse(
+                raise ConfigurationError(
                     f"{model}.{field.name} is no key of {self._name}, whose keys are {', '.join(sorted(known))}"
                 )
 
@@ -132,7 +132,7 @@ class CompiledTable(Generic[T]):
         value = {"M": image}
         if problems := tuple(find_problems(decoder.hook, decoder.hint, value, self._place)):
             return Failure(Undecodable(problems))
-        return success(decoder.hook(value, decoder.hint))
+        return make_success(decoder.hook(value, decoder.hint))
 
     def _find_keys(self) -> TableKeys:
         """Return the marked keys. The models of a union have to agree, where they mark any.
@@ -145,14 +145,14 @@ class CompiledTable(Generic[T]):
         keyed = [(name, keys) for name, keys in marked if keys.attributes]
         for name, keys in keyed:
             if keys.attributes != keyed[0][1].attributes:
-                raise Misuse(
+                raise ConfigurationError(
                     f"the models of {self._name} mark different keys, {keyed[0][0]} and {name}: "
                     "a table has the same for all its items"
                 )
         expiring = [(name, keys.time_to_live) for name, keys in marked if keys.time_to_live is not None]
         for name, attribute in expiring:
             if attribute != expiring[0][1]:
-                raise Misuse(
+                raise ConfigurationError(
                     f"the models of {self._name} mark different attributes TimeToLive, {expiring[0][0]} and {name}: "
                     "a table has one, which need not be in each model"
                 )
@@ -185,25 +185,28 @@ class Table(Generic[T]):
         with `generated` False its hooks read them, to the same effect and slower. `pattern` is
         an EventBridge pattern of raw records: the table is taken for one of only those that match.
 
-        Raises `Misuse`, naming the field, for a model that attribute values cannot be made into; naming the place,
-        for a pattern that AWS would refuse or that no record of the table can match; and for a name that no table has.
+        Raises `ConfigurationError`, naming the field, for a model that attribute values cannot be made into; naming the
+        place, for a pattern that AWS would refuse or that no record of the table can match; and for a name that no
+        table has.
         """
         checked_table_name(name, "Table")
         check_flag(forbid_unknown_attributes, "forbid_unknown_attributes")
         check_flag(include_values, "include_values")
         check_flag(generated, "generated")
         if converter is not None and forbid_unknown_attributes:
-            raise Misuse(
+            raise ConfigurationError(
                 "forbid_unknown_attributes is for tables without a converter: pass forbid_extra_keys to yours"
             )
         self.name = name
         self.model = model
         if converter is not None and not has_methods(converter, "get_structure_hook", "get_unstructure_hook"):
-            raise Misuse(
+            raise ConfigurationError(
                 f"converter is one of cattrs, got {kind_of(converter)}: make it with make_converter()"
             )
         if converter is not None and not is_configured(converter):
-            raise Misuse("the converter does not know attribute values: make it with make_converter()")
+            raise ConfigurationError(
+                "the converter does not know attribute values: make it with make_converter()"
+            )
         self._converter = converter
         self._compiled: CompiledTable[T] = CompiledTable(
             name,
@@ -256,14 +259,14 @@ class Table(Generic[T]):
         '$.id: expected N, got S'
         """
         try:
-            return success(self._compiled.decode(image))
+            return make_success(self._compiled.decode(image))
         except Exception:  # noqa: BLE001 (the second pass finds the problems)
             return self._compiled.structure_detailed(image)
 
     def structure_keys(self, model: type[K], keys: Image) -> Result[K, Undecodable]:
         """Return an instance of another model, made of an item's keys; see `structure`."""
         try:
-            return success(self._compiled.key_decoder(model)(keys))
+            return make_success(self._compiled.key_decoder(model)(keys))
         except Exception:  # noqa: BLE001 (as in `structure`)
             return self._compiled.structure_keys_detailed(model, keys)
 
@@ -287,7 +290,7 @@ class Table(Generic[T]):
     def keys(self, item: T) -> dict[str, AttributeValue]:
         """Return the key attributes of an item: the ``Key`` that boto3's clients take.
 
-        Raises `Misuse` if the model marks no `PartitionKey`.
+        Raises `ConfigurationError` if the model marks no `PartitionKey`.
         """
         image = self.unstructure(item)
         return {key.name: image[key.name] for key in self._marked_keys()}
@@ -298,7 +301,7 @@ class Table(Generic[T]):
         The table is billed by request and has a stream of this view type. Both parts are typed as boto3's
         stubs type the calls: ``dynamodb.create_table(**cards.definition().create_table)`` passes mypy and
         pyright with boto3-stubs and with types-boto3. ``update_time_to_live`` is None for a model that marks
-        no `TimeToLive`. Raises `Misuse` if the model marks no `PartitionKey`.
+        no `TimeToLive`. Raises `ConfigurationError` if the model marks no `PartitionKey`.
         """
         keys = self._marked_keys()
         from streamfn._aws import definition_of  # a script makes tables, and a cold start pays for none
@@ -307,7 +310,9 @@ class Table(Generic[T]):
 
     def _marked_keys(self) -> tuple[KeyAttribute, ...]:
         if not self._compiled.keys.attributes:
-            raise Misuse(f"the model of {self.name} marks no key: write Annotated[…, PartitionKey] in it")
+            raise ConfigurationError(
+                f"the model of {self.name} marks no key: write Annotated[…, PartitionKey] in it"
+            )
         return self._compiled.keys.attributes
 
     @override
@@ -363,7 +368,7 @@ def explain(model: object, /) -> str:
     They are generated when the table is declared. Tracebacks and debuggers show their lines as well. The text is
     empty for a table with `generated` False, and for a model with a hook of your own.
 
-    Raises `Misuse` for a model that attribute values cannot be made into.
+    Raises `ConfigurationError` for a model that attribute values cannot be made into.
 
     >>> from dataclasses import dataclass
     >>> @dataclass

@@ -17,7 +17,7 @@ SecondsLeft: TypeAlias = Callable[[], float]
 """Returns, at each call, the seconds that are left for the work at hand; infinity without a limit."""
 
 
-class Clock(Protocol):
+class AlarmClock(Protocol):
     """Tells the time, and calls alarms. Lambda's clock is the machine's; a simulation has its own."""
 
     @property
@@ -47,10 +47,10 @@ class _MachineClock:
         return timer.cancel
 
 
-MACHINE_CLOCK: Final[Clock] = _MachineClock()
+MACHINE_CLOCK: Final[AlarmClock] = _MachineClock()
 
 
-def no_end() -> float:
+def unlimited() -> float:
     """Return infinity: the `SecondsLeft` without a known timeout."""
     return float("inf")
 
@@ -76,9 +76,9 @@ class Deadline:
         "is_running",
     )
 
-    def __init__(self, remaining: SecondsLeft = no_end, margin: float = 0.0) -> None:
+    def __init__(self, remaining: SecondsLeft = unlimited, margin: float = 0.0) -> None:
         """Store the time until the function is ended, and the margin to keep of it, both in seconds."""
-        self.is_endless: bool = remaining is no_end
+        self.is_endless: bool = remaining is unlimited
         # Whether a call has begun, by itself, when `reached` was asked last. The next reading of the clock ends it, so
         # that there is one reading a call.
         self.is_running: bool = False

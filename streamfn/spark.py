@@ -15,20 +15,20 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._lambda import load_pipeline
 from streamfn.exports import (
     DamagedExport,
     DataFile,
     NotProgress,
-    Outcome,
+    OutcomeRow,
     open_export,
     progress_at,
     replay_file,
 )
 from streamfn.exports._export import Location
-from streamfn.exports._progress import check_claim, claimed, usual_place
-from streamfn.exports._replay import Unfinished, Work, problem_of
+from streamfn.exports._progress import check_claim, claimed, default_progress
+from streamfn.exports._replay import Unfinished, WorkerJob, problem_of
 from streamfn.exports._running import CHUNK, MISSING, cover
 
 if TYPE_CHECKING:
@@ -51,13 +51,17 @@ _NOT_KEPT: Final = frozenset({DamagedExport.__name__, MISSING})
 _row: Final = attrgetter("data_file", "handler", "outcome", "detail", "line", "event_id", "count", "location")
 
 
-def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]:
+def run_file(work: WorkerJob, file: DataFile) -> list[OutcomeRow | ConfigurationError | NotProgress]:
     """Run a data file on an executor, and return only the outcomes that progress does not keep."""
     try:
         # Python keeps the module, so each worker of Spark has one pipeline for all of its tasks.
         process = load_pipeline(work.pipeline)
-    except Misuse as problem:
-        return [Misuse(f"on an executor, {problem}; ship it there, with --py-files or in its environment")]
+    except ConfigurationError as problem:
+        return [
+            ConfigurationError(
+                f"on an executor, {problem}; ship it there, with --py-files or in its environment"
+            )
+        ]
     outcomes = replay_file(
         work.export, file, process, work.progress, table_name=work.table_name, chunk=work.chunk
     )
@@ -66,10 +70,10 @@ def run_file(work: Work, file: DataFile) -> list[Outcome | Misuse | NotProgress]
     except NotProgress as problem:
         return [problem]
     except Exception as error:  # noqa: BLE001 (raised, it would have Spark run the handlers again, at once)
-        return [Outcome(file.name, None, Unfinished.__name__, problem_of(error))]
+        return [OutcomeRow(file.name, None, Unfinished.__name__, problem_of(error))]
 
 
-def rows_of(work: Work, told: tuple[DataFile, Sequence[Outcome]]) -> Iterator[tuple[object, ...]]:
+def rows_of(work: WorkerJob, told: tuple[DataFile, Sequence[OutcomeRow]]) -> Iterator[tuple[object, ...]]:
     """Yield the outcomes of a data file, as stored, and the problems that kept it from being finished."""
     file, problems = told
     chunks = work.progress.chunks(work.export, file)
@@ -106,34 +110,35 @@ def replay(
     for the handlers that failed. `table_name` is the name of the table in the pipeline, if the export is of a copy.
     Spark restarts a task whose process dies, and the task repeats up to `chunk` lines.
 
-    The rows have the fields of `streamfn.exports.Outcome`, and a data file is a partition: for each handler and chunk
-    a row with the `count` of ``"handled"`` records, and for each failure a row with its reason. A damaged file is a
-    row, ``"DamagedExport"``, and so is a file that could not run to its end, ``"Unfinished"``; the others run all the
+    The rows have the fields of `streamfn.exports.OutcomeRow`, and a data file is a partition: for each handler and
+    chunk a row with the `count` of ``"handled"`` records, and for each failure a row with its reason. A damaged file is
+    a row, ``"DamagedExport"``, and so is a file that could not run to its end, ``"Unfinished"``; the others run all the
     same. Each time that Spark evaluates the DataFrame, it reads the stored progress and runs no handler; so the
     DataFrame shows later runs as well, and fails once the progress is deleted.
 
     Lines whose progress is gone, although later lines have some, run again, and are a row ``"ProgressMissing"``.
 
     Raises `NotAnExport` and `DamagedExport` for manifests; `NotProgress`; `ProgressInUse` if another replay uses the
-    progress; `Misuse` for a name without a pipeline, here or on an executor, for a session of Spark Connect, which
-    cannot do this, and if Spark runs tasks twice at once (``spark.speculation``); and Spark's own errors.
+    progress; `ConfigurationError` for a name without a pipeline, here or on an executor, for a session of Spark
+    Connect, which cannot do this, and if Spark runs tasks twice at once (``spark.speculation``); and Spark's own
+    errors.
     """
     context = _context(spark)
     if chunk < 1:
-        raise Misuse(f"chunk={chunk} should be 1 or more")
+        raise ConfigurationError(f"chunk={chunk} should be 1 or more")
     load_pipeline(pipeline)
     export = open_export(_absolute(location))
-    store = usual_place(export, pipeline) if progress is None else progress_at(_absolute(progress))
+    store = default_progress(export, pipeline) if progress is None else progress_at(_absolute(progress))
     store = replace(store, pipeline=pipeline)
-    work = Work(export, pipeline, store, table_name, chunk)
+    work = WorkerJob(export, pipeline, store, table_name, chunk)
     files = sorted(export.files, key=lambda file: file.items, reverse=True)
     partitions = max(len(files), 1)
-    problems: dict[str, list[Outcome]] = {file.name: [] for file in files}
+    problems: dict[str, list[OutcomeRow]] = {file.name: [] for file in files}
     with claimed(store.place) as claim:
         found = context.parallelize(files, partitions).flatMap(partial(run_file, work)).collect()
         check_claim(claim, store.place)
     for problem in found:
-        if not isinstance(problem, Outcome):
+        if not isinstance(problem, OutcomeRow):
             raise problem
         problems[problem.data_file].append(problem)
     told = [(file, problems[file.name]) for file in files]
@@ -145,11 +150,11 @@ def _context(spark: SparkSession) -> SparkContext:
     try:
         context = spark.sparkContext
     except (AttributeError, NotImplementedError):
-        raise Misuse(
+        raise ConfigurationError(
             "a session of Spark Connect cannot replay: run this on the cluster, with spark-submit or as its job"
         ) from None
     if context.getConf().get("spark.speculation", "false").lower() == "true":
-        raise Misuse(
+        raise ConfigurationError(
             "spark.speculation runs a task twice at once, and handlers with it: start the session with it set to false"
         )
     return context

@@ -16,9 +16,9 @@ from returns.result import Failure, Result
 from typing_extensions import TypeVar, override
 
 from streamfn._conversion.models import is_frozen
-from streamfn._dataclasses import Value, Wrappable, success
-from streamfn._delivery.plain import Report, check_report, location_of, log_failure, send
-from streamfn._errors import Misuse, check_function, kind_of, not_for_lambda
+from streamfn._dataclasses import Value, Wrappable, make_success
+from streamfn._delivery.plain import Report, check_report, location_of, log_failure, report_failures
+from streamfn._errors import ConfigurationError, check_function, kind_of, not_for_lambda
 from streamfn._events import Event, Structure, structurer
 from streamfn._execution.calls import call, check_finished, verdict
 from streamfn._execution.run import location_for
@@ -28,11 +28,11 @@ from streamfn._lambda import LambdaContext
 from streamfn._payloads import (
     BatchFailed,
     BatchItemFailure,
+    IncomingPayload,
     NotAStreamEvent,
     OnFailureDocument,
-    Payload,
     PipeEvent,
-    fail_whole,
+    fail_batch,
     open_payload,
 )
 from streamfn._pipeline import may_match
@@ -43,12 +43,12 @@ from streamfn._records import (
     RawRecord,
     Record,
     as_json_value,
-    as_sequence_number,
-    as_text,
+    get_member,
     is_map,
     iso_moment,
-    magnitude,
-    member,
+    sequence_number_or_none,
+    sequence_order,
+    text_or_none,
 )
 from streamfn._tables import Table, compiled_table, unregister
 
@@ -87,7 +87,7 @@ class Window(Value):
 class WindowEvent(NamedTuple):
     """The contents of an invocation: records, window, the state as Lambda kept it, and whether the window ends."""
 
-    payload: Payload
+    payload: IncomingPayload
     window: Window
     state: Mapping[str, object]
     ends: bool
@@ -121,8 +121,8 @@ def window_event(event: object) -> WindowEvent:
     window = Window(
         start,
         end,
-        as_text(event.get("shardId")) or "",
-        as_text(event.get("eventSourceARN")) or "",
+        text_or_none(event.get("shardId")) or "",
+        text_or_none(event.get("eventSourceARN")) or "",
         terminated_early=early,
     )
     return WindowEvent(payload, window, state or {}, ends=early or event["isFinalInvokeForWindow"] is True)
@@ -135,10 +135,10 @@ def window_event(event: object) -> WindowEvent:
 
 S = TypeVar("S")
 
-MOST_BYTES: Final = 1024 * 1024
+MAX_STATE_BYTES: Final = 1024 * 1024
 """The size at which Lambda ends a window early: 1 MB a shard, says the Developer Guide."""
 
-FORM: Final = 1
+STATE_FORM: Final = 1
 """The version of a state's format. States of other versions are refused."""
 
 
@@ -160,24 +160,26 @@ class States(Generic[S]):
     """Converts states from the JSON that Lambda keeps, and to it."""
 
     def __init__(self, initial: S) -> None:
-        """Check and store the initial state. Raises `Misuse` for a state that cannot be kept."""
+        """Check and store the initial state. Raises `ConfigurationError` for a state that cannot be kept."""
         if not is_dataclass(initial) or not is_frozen(type(initial)):
-            raise Misuse(f"the state of a window is a frozen dataclass, got {type(initial).__name__}")
+            raise ConfigurationError(
+                f"the state of a window is a frozen dataclass, got {type(initial).__name__}"
+            )
         self._table: Table[S] = Table("state", type(initial))
         unregister(self._table)
         try:
             # The text, not the value: each window gets a new copy of mutable parts.
             self._initial = self.kept(Folded(initial, None))
         except ValueError as problem:
-            raise Misuse(f"the initial state cannot be kept: {problem}") from None
+            raise ConfigurationError(f"the initial state cannot be kept: {problem}") from None
         if self.read({}).state != initial:
-            raise Misuse("the initial state cannot be kept: it comes back as another one")
+            raise ConfigurationError("the initial state cannot be kept: it comes back as another one")
 
     def read(self, kept: Mapping[str, object]) -> Folded[S]:
         """Parse the JSON that Lambda kept; an empty map is the initial state. Raises `UnusableState`."""
         told = kept or self._initial
-        image, watermark = told.get("state"), as_sequence_number(told.get("watermark"))
-        if told.get("form") != FORM or not is_map(image):
+        image, watermark = told.get("state"), sequence_number_or_none(told.get("watermark"))
+        if told.get("form") != STATE_FORM or not is_map(image):
             raise UnusableState("the window's state was not written by window_handler(), or by a newer one")
         structured = self._table.structure(cast("Image", image))  # other values do not fit
         if isinstance(structured, Failure):
@@ -188,14 +190,18 @@ class States(Generic[S]):
 
     def kept(self, folded: Folded[S]) -> Mapping[str, object]:
         """Return a state as plain JSON for Lambda. Raises `ValueError` for values that DynamoDB would not store."""
-        told = {"form": FORM, "state": self._table.unstructure(folded.state), "watermark": folded.watermark}
+        told = {
+            "form": STATE_FORM,
+            "state": self._table.unstructure(folded.state),
+            "watermark": folded.watermark,
+        }
         plain: dict[str, object] = json.loads(json.dumps(told, default=as_json_value))
         return plain
 
 
 def is_too_large(kept: Mapping[str, object]) -> bool:
     """Whether Lambda would not keep a state."""
-    return len(json.dumps(kept).encode()) > MOST_BYTES
+    return len(json.dumps(kept).encode()) > MAX_STATE_BYTES
 
 
 # The function that Lambda calls for a mapping with a tumbling window: folds, and emits when the window ends.
@@ -271,7 +277,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
         numbers = [] if known is None else [known]
         for record in records:
             if (number := record.sequence_number) is not None:
-                if known is not None and magnitude(number) <= magnitude(known):
+                if known is not None and sequence_order(number) <= sequence_order(known):
                     continue
                 numbers.append(number)
             if self._is_wanted(record):
@@ -283,10 +289,10 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
                         break
                 else:
                     state = next_state.unwrap()
-        send(cast("Report[object]", self.report), failures)  # each reason is an error of the fold
+        report_failures(cast("Report[object]", self.report), failures)  # each reason is an error of the fold
         if self.on_failure == "raise":
-            fail_whole(failures)
-        return Folded(state, max(numbers, key=magnitude, default=None))
+            fail_batch(failures)
+        return Folded(state, max(numbers, key=sequence_order, default=None))
 
     def _with(self, state: S, record: Record, *, writes: bool) -> Result[S, Reason[object]]:
         """Fold one record."""
@@ -310,7 +316,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
                 self._states.kept(Folded(next_state, None))
             except ValueError as problem:
                 return Failure(Raised(problem))
-        return success(next_state)
+        return make_success(next_state)
 
     def _is_wanted(self, record: Record) -> bool:
         """Return whether the record matches the table's pattern, or, if malformed, may match it."""
@@ -319,7 +325,7 @@ class WindowFunction(Value, Wrappable, Generic[T, S, A, E, E2]):
             return True
         if not isinstance(record, MalformedRecord):
             raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
-        elif member(record.raw, "eventName") in EVENT_NAMES:
+        elif get_member(record.raw, "eventName") in EVENT_NAMES:
             raw = cast("RawRecord", record.raw)  # patterns accept any value
         else:
             return True
@@ -369,15 +375,15 @@ def window_handler(
     highest sequence number in it. (A change that Kinesis carries twice has two numbers, and counts twice unless both
     are in one batch.) `emit` may be called twice, if its answer is lost: `Window.idempotency_key` is then the same.
 
-    Raises `Misuse` if the initial state cannot be kept, if a function has no name, if an argument has the wrong type,
-    or if a function's Success would hold work that has not run, such as a coroutine.
+    Raises `ConfigurationError` if the initial state cannot be kept, if a function has no name, if an argument has the
+    wrong type, or if a function's Success would hold work that has not run, such as a coroutine.
     """
     _check_table(table)
     check_function(fold, "fold", "window_handler(table, fold, initial, emit)")
     check_function(emit, "emit", "window_handler(table, fold, initial, emit)")
     check_report(report, "log_failure")
     if cast("object", on_failure) not in ("raise", "skip"):  # a set would require a hashable value
-        raise Misuse(f'on_failure is "raise" or "skip", got {on_failure!r}')
+        raise ConfigurationError(f'on_failure is "raise" or "skip", got {on_failure!r}')
     name = handler_name(fold, None)
     check_finished(name, fold)
     check_finished("emit", emit)
@@ -388,6 +394,6 @@ def window_handler(
 
 def _check_table(table: object) -> None:
     if not isinstance(table, Table):
-        raise Misuse(
+        raise ConfigurationError(
             f"window_handler() takes a Table first, got {kind_of(table)}: declare it, as in Table(name, model)"
         )

@@ -11,11 +11,11 @@ from returns.result import Failure, Result, Success
 
 from streamfn import (
     BatchFailed,
+    ConfigurationError,
     Delivery,
     Failed,
     Handled,
     InsertEvent,
-    Misuse,
     NotAStreamEvent,
     OutOfTime,
     RemoveEvent,
@@ -153,7 +153,7 @@ def test_what_is_no_stream_event_fails_the_invocation() -> None:
 
 
 def test_a_margin_is_not_negative() -> None:
-    with pytest.raises(Misuse, match="margin=-1 day, 23:59:59 should not be negative"):
+    with pytest.raises(ConfigurationError, match="margin=-1 day, 23:59:59 should not be negative"):
         lambda_handler(pipeline(cards, on_insert(Clock(SECOND, SECOND).take)), margin=-SECOND)
 
 
@@ -301,13 +301,13 @@ def test_whoever_is_told_of_results_changes_nothing_by_raising(caplog: pytest.Lo
 def test_what_cannot_be_told_of_results_is_refused() -> None:
     clock = Clock(SECOND, SECOND)
     process = pipeline(cards, on_insert(clock.take))
-    with pytest.raises(Misuse, match="on_result=count"):
+    with pytest.raises(ConfigurationError, match="on_result=count"):
         lambda_handler(process, on_result=cast("Callable[[object], None]", "count"))
 
     def generator(_: object) -> Generator[None]:
         yield
 
-    with pytest.raises(Misuse, match="the on_result is a generator function"):
+    with pytest.raises(ConfigurationError, match="the on_result is a generator function"):
         lambda_handler(process, on_result=cast("Callable[[object], None]", generator))
 
 

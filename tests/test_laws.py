@@ -27,8 +27,8 @@ from streamfn import (
 )
 from streamfn._delivery.plain import Process
 from streamfn._execution.policy import Policy, StopAtFirstFailure
-from streamfn._records import Record, magnitude
-from streamfn._time import Clock, Deadline
+from streamfn._records import Record, sequence_order
+from streamfn._time import AlarmClock, Deadline
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Card, cards
 
@@ -86,7 +86,7 @@ class Broken:
     choose: Callable[[list[str]], str]
 
     def deliver(
-        self, _: Sequence[Record], process: Process[str], deadline: Deadline, __: Clock, /
+        self, _: Sequence[Record], process: Process[str], deadline: Deadline, __: AlarmClock, /
     ) -> list[Failed[str]]:
         """Have one of the failed records come again."""
         results = process(StopAtFirstFailure(deadline) if self.stops else Policy(deadline))
@@ -97,12 +97,12 @@ class Broken:
 
 def lowest(numbers: list[str]) -> str:
     """Choose as one should."""
-    return min(numbers, key=magnitude)
+    return min(numbers, key=sequence_order)
 
 
 def highest(numbers: list[str]) -> str:
     """Choose what would settle failed records."""
-    return max(numbers, key=magnitude)
+    return max(numbers, key=sequence_order)
 
 
 def first_as_text(numbers: list[str]) -> str:

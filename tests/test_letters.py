@@ -17,13 +17,13 @@ from examples.demo import ministack
 from streamfn import PartitionKey, StreamRecord, Table, read
 from streamfn._records import Record
 from streamfn.dead_letters._protocol import DeadLetter, NotADeadLetter, read_letter
-from streamfn.ledgers._protocol import Pair
+from streamfn.ledgers._protocol import Key
 from tests.cards import STREAM, Json, record
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 LETTER = DeadLetter(
     scope="follow-cards",
-    pair=Pair("announce", "id-1"),
+    pair=Key("announce", "id-1"),
     stream=STREAM,
     record=record(1),
     reason="Refused",
@@ -44,7 +44,7 @@ json_values = st.recursive(
 letters = st.builds(
     DeadLetter,
     scope=texts,
-    pair=st.builds(Pair, texts, texts),
+    pair=st.builds(Key, texts, texts),
     stream=texts,
     record=json_values,
     reason=texts,
@@ -79,7 +79,7 @@ def test_what_is_written_is_read(letter: DeadLetter) -> None:
 @given(st.tuples(texts, texts, texts), st.tuples(texts, texts, texts))
 def test_no_two_pairs_have_the_same_id(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     ids = [
-        replace(LETTER, scope=scope, pair=Pair(handler, identity)).id
+        replace(LETTER, scope=scope, pair=Key(handler, identity)).id
         for scope, handler, identity in (one, other)
     ]
     assert (ids[0] == ids[1]) == (one == other)
@@ -88,7 +88,7 @@ def test_no_two_pairs_have_the_same_id(one: tuple[str, str, str], other: tuple[s
 
 def test_slashes_do_not_make_pairs_alike() -> None:
     ids = {
-        replace(LETTER, scope=scope, pair=Pair(handler, identity)).id
+        replace(LETTER, scope=scope, pair=Key(handler, identity)).id
         for scope, handler, identity in [
             ("a/b", "c", "d"),
             ("a", "b/c", "d"),
@@ -101,7 +101,7 @@ def test_slashes_do_not_make_pairs_alike() -> None:
 
 def test_names_that_are_plain_stand_in_the_id_as_they_are() -> None:
     assert LETTER.id == "follow-cards/announce/id-1"
-    assert replace(LETTER, pair=Pair("", "id-1")).id == "follow-cards//id-1"
+    assert replace(LETTER, pair=Key("", "id-1")).id == "follow-cards//id-1"
 
 
 def test_a_letter_names_its_version_and_all_that_a_later_attempt_needs() -> None:

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from streamfn import LambdaFunction, Misuse, Pipeline
+from streamfn import ConfigurationError, LambdaFunction, Pipeline
 from streamfn._lambda import load_function, load_pipeline
 
 MODULE = """
@@ -86,14 +86,14 @@ def test_a_function_stands_for_its_pipeline_and_a_pipeline_for_a_function() -> N
     ],
 )
 def test_what_is_no_pipeline_is_told_in_one_sentence(name: str, message: str) -> None:
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         load_pipeline(name)
     assert message in str(raised.value)
     assert "somebody" not in str(raised.value)
 
 
 def test_an_integer_is_named_with_its_article() -> None:
-    with pytest.raises(Misuse, match="is an int: name what"):
+    with pytest.raises(ConfigurationError, match="is an int: name what"):
         load_pipeline("sys:maxsize")
 
 
@@ -103,28 +103,28 @@ def test_a_function_within_decorators_is_found() -> None:
 
 
 def test_names_that_are_near_and_all_others_are_told() -> None:
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         load_pipeline("cards_to_load:handlers")
     assert str(raised.value).endswith("did you mean handler? there is handler, process, traced")
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         load_pipeline("cards_to_load:announce")
     assert str(raised.value).endswith("; there is handler, process, traced")
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         load_pipeline("sys:nothing")
     assert str(raised.value) == "sys has no nothing: name a pipeline in it, as in app:process"
 
 
 def test_modules_that_are_near_are_told() -> None:
-    with pytest.raises(Misuse, match=r"did you mean cards_to_load\?$"):
+    with pytest.raises(ConfigurationError, match=r"did you mean cards_to_load\?$"):
         load_pipeline("cards_to_laod:process")
-    with pytest.raises(Misuse, match=r"did you mean json\.decoder\?$"):
+    with pytest.raises(ConfigurationError, match=r"did you mean json\.decoder\?$"):
         load_pipeline("json.decodre:process")
-    with pytest.raises(Misuse, match=r"call this from the folder that holds it$"):
+    with pytest.raises(ConfigurationError, match=r"call this from the folder that holds it$"):
         load_pipeline("no_such_parent.at_all:process")
 
 
 def test_a_module_that_raises_is_told_by_its_place(folder: Path) -> None:
     (folder / "breaks_twice.py").write_text("import breaks\n")
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         load_pipeline("breaks_twice:process")
     assert str(raised.value) == "breaks_twice could not be imported: it raised ValueError (breaks.py, line 1)"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamfn import MalformedRecord, NotAStreamEvent, StreamRecord, read
-from streamfn._records import EVENT_NAMES, record_of
+from streamfn._records import EVENT_NAMES, parse_record
 from tests.cards import STREAM, Json, event, record
 
 
@@ -121,7 +121,9 @@ def test_the_quick_look_at_an_entry_sees_what_the_thorough_one_sees(
 ) -> None:
     odd = record(2, event_name, change=change, without=without, **fields)
     batch: list[object] = [record(1), odd, record(3)]
-    assert repr(read(event(*batch))) == repr([record_of(entry, index) for index, entry in enumerate(batch)])
+    assert repr(read(event(*batch))) == repr(
+        [parse_record(entry, index) for index, entry in enumerate(batch)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,4 +194,4 @@ def test_a_malformed_record_shows_identifiers_and_hashes_by_them() -> None:
 
 def test_a_source_of_null_is_one_that_is_left_out() -> None:
     """As tools write it that turn each field of GetRecords' answer into JSON."""
-    assert isinstance(record_of(record(eventSource=None), 0), StreamRecord)
+    assert isinstance(parse_record(record(eventSource=None), 0), StreamRecord)

@@ -11,12 +11,12 @@ from returns.result import Failure, Result, Success
 
 from streamfn import (
     Attribute,
+    ConfigurationError,
     Event,
     Handler,
     InsertEvent,
     KeysEvent,
     Malformed,
-    Misuse,
     ModifyEvent,
     NotAStreamEvent,
     PartitionKey,
@@ -236,9 +236,9 @@ def test_routers_can_be_joined_again() -> None:
 
 def test_two_functions_of_one_name_are_refused() -> None:
     message = "two handlers go by the name 'announce': give one of them another with name="
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         pipeline(cards, on_insert(announce), on_remove(back_up, name="announce"))
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         router(pipeline(cards, on_insert(announce)), pipeline(decks, on_insert(shuffle, name="announce")))
 
 
@@ -246,12 +246,12 @@ def test_one_function_in_two_pipelines_of_a_router_needs_two_names() -> None:
     def seen(keys: KeysEvent[Deck]) -> Result[str, str]:
         return Success(keys.keys.name)
 
-    with pytest.raises(Misuse, match="two handlers go by the name 'seen'"):
+    with pytest.raises(ConfigurationError, match="two handlers go by the name 'seen'"):
         router(pipeline(decks, on_keys(Deck, seen)), pipeline(Table("test-Deck", Deck), on_keys(Deck, seen)))
 
 
 def test_one_function_registered_twice_for_one_kind_is_refused() -> None:
-    with pytest.raises(Misuse, match="the handler 'announce' is registered twice for INSERT"):
+    with pytest.raises(ConfigurationError, match="the handler 'announce' is registered twice for INSERT"):
         pipeline(cards, on_insert(announce), on_insert(announce, where=lambda event: event.record.expired))
 
 
@@ -284,7 +284,7 @@ HANDLER = on_insert(announce)
     ],
 )
 def test_what_does_not_belong_is_refused_with_what_to_do(build: Callable[[], object], message: str) -> None:
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         build()
 
 
@@ -300,7 +300,9 @@ def test_a_model_of_keys_that_the_keys_cannot_make_is_refused() -> None:
     def seen(_: KeysEvent[WholeCard]) -> Result[None, str]:
         return Success(None)
 
-    with pytest.raises(Misuse, match=r"WholeCard.*\.owner is no key of prod-Card, whose keys are id, title"):
+    with pytest.raises(
+        ConfigurationError, match=r"WholeCard.*\.owner is no key of prod-Card, whose keys are id, title"
+    ):
         pipeline(cards, on_keys(WholeCard, seen))
 
 

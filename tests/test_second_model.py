@@ -359,12 +359,14 @@ def splits_counted_as_attempts_by_the_second_model(patch: pytest.MonkeyPatch) ->
 
 
 def what_fails_given_up_one_attempt_late_by_the_simulator(patch: pytest.MonkeyPatch) -> None:
-    consequence = consequences.consequence
+    consequence = consequences.batch_outcome
 
-    def late(batch: batches.Batch, *given: Any, **more: Any) -> consequences.Consequence:  # as it is called
+    def late(
+        batch: batches.QueuedBatch, *given: Any, **more: Any
+    ) -> consequences.BatchOutcome:  # as it is called
         return consequence(replace(batch, attempts=batch.attempts - 1), *given, **more)
 
-    patch.setattr(mapping, "consequence", late)
+    patch.setattr(mapping, "batch_outcome", late)
 
 
 @pytest.mark.usefixtures("quiet")

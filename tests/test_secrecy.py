@@ -15,13 +15,13 @@ from returns.result import Failure, Result, Success, safe
 
 from streamfn import (
     BatchFailed,
+    ConfigurationError,
     Delivery,
     Event,
     Failed,
     InsertEvent,
     KeysEvent,
     MissingImage,
-    Misuse,
     RemoveEvent,
     Stopped,
     Table,
@@ -164,7 +164,7 @@ def test_an_expired_removal_is_told_from_another() -> None:
 
 def test_misuse_is_a_type_error() -> None:
     """So that those who expect Python's own find it."""
-    assert issubclass(Misuse, TypeError)
+    assert issubclass(ConfigurationError, TypeError)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import pytest
 from returns.primitives.exceptions import ImmutableStateError
 from returns.result import Result, Success
 
-from streamfn._dataclasses import constructed, filled, success
+from streamfn._dataclasses import fast_success, make_success, plain_success
 
 
 def test_a_success_is_filled_as_long_as_it_is_what_is_known_of_it() -> None:
-    assert success is filled
+    assert make_success is fast_success
 
 
-@pytest.mark.parametrize("make", [filled, constructed])
+@pytest.mark.parametrize("make", [fast_success, plain_success])
 def test_a_success_is_one_like_all_others(make: Callable[[str], Result[str, None]]) -> None:
     expected: Result[str, None] = Success("hello")
     made = make("hello")

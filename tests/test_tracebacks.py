@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from streamfn import Raised, chain
 from streamfn._execution.calls import call
-from streamfn._failures import described, frames_of, place_of, raised_at, text_of, traceback_of
+from streamfn._failures import described, frames_of, function_location, raised_at, show_value, traceback_of
 
 HERE: Final = "tests/test_tracebacks.py"
 SECRET: Final = "hunter2"  # noqa: S105 (it stands for a person's data)
@@ -97,13 +97,13 @@ def decorated(function: Callable[..., object]) -> Callable[..., object]:
     ids=["function", "partial", "decorated", "chain", "cached", "object", "method"],
 )
 def test_a_function_is_found_within_what_is_around_it(function: object, place: str) -> None:
-    assert f"{HERE}:{place}" == place_of(function)
+    assert f"{HERE}:{place}" == function_location(function)
 
 
 def test_what_has_no_code_has_no_place() -> None:
     circle = decorated(step)
     circle.__dict__["__wrapped__"] = circle
-    assert [None, None, None, None] == [place_of(each) for each in (len, 7, circle, Odd())]
+    assert [None, None, None, None] == [function_location(each) for each in (len, 7, circle, Odd())]
 
 
 def test_the_user_s_own_line_comes_first_and_what_raised_is_there_too() -> None:
@@ -215,9 +215,9 @@ class Loud:
 
 
 def test_an_error_is_shown_by_its_repr_or_its_fields() -> None:
-    assert "Plain(status=422)" == text_of(Plain(422))
-    assert "<Loud, whose repr raised ValueError>" == text_of(Loud())
-    assert 10_001 == len(text_of("a" * 20_000))
+    assert "Plain(status=422)" == show_value(Plain(422))
+    assert "<Loud, whose repr raised ValueError>" == show_value(Loud())
+    assert 10_001 == len(show_value("a" * 20_000))
 
 
 def test_a_traceback_is_python_s_own_without_the_frames_of_this_library() -> None:

@@ -43,8 +43,8 @@ def make_converter(*, forbid_extra_keys: bool = False) -> Converter:
 def configure_converter(converter: Converter) -> None:
     """Register the hooks of attribute values on a cattrs converter; register hooks of your own after that.
 
-    The converter then has hooks for all types that a model may have, and refuses any other type with `Misuse`. Its
-    class becomes a subclass of the class that it had, by which it finds those hooks.
+    The converter then has hooks for all types that a model may have, and refuses any other type with
+    `ConfigurationError`. Its class becomes a subclass of the class that it had, by which it finds those hooks.
     """
     from streamfn._conversion.converter import register_hooks, teach_models  # it loads cattrs
 

@@ -46,7 +46,7 @@ from streamfn._conversion.hooks import (
     unknown_attributes,
 )
 from streamfn._conversion.models import ModelField, Override
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._failures import Problem
 from streamfn._records import is_map, json_type
 
@@ -62,7 +62,7 @@ _EPOCHS: Final = (
 def epoch_scalar(hint: Hint) -> Scalar | None:
     """Return the row of a datetime that a marker stores as a number; None without a marker.
 
-    Raises `Misuse` for a marker on a type that cannot be stored so.
+    Raises `ConfigurationError` for a marker on a type that cannot be stored so.
     """
     metadata = metadata_of(hint)
     row = next((each for each in _EPOCHS if has_marker(metadata, each[0])), None)
@@ -74,7 +74,7 @@ def epoch_scalar(hint: Hint) -> Scalar | None:
         return scalar
     if marker is TimeToLive or inner is NoneType:  # an int may be a time to live as it is
         return None
-    raise Misuse(f"{marker.__name__} is for a datetime, not for {type_name(inner)}")
+    raise ConfigurationError(f"{marker.__name__} is for a datetime, not for {type_name(inner)}")
 
 
 # Enums and Literals, whose values differ by type tag and plain value.
@@ -90,7 +90,7 @@ class StructureChoice:
     __slots__ = ("_enum", "_flags", "_tags", "choices")
 
     def __init__(self, hint: Hint) -> None:
-        """Raise `Misuse` for a value that no scalar attribute value can hold."""
+        """Raise `ConfigurationError` for a value that no scalar attribute value can hold."""
         self.choices: Mapping[tuple[str, object], object] = {choice_key(each): each for each in _values(hint)}
         self._tags = frozenset(tag for tag, _ in self.choices)
         self._enum: Callable[[object], object] | None = (
@@ -163,7 +163,7 @@ def _missing_function(enum: object) -> object:
 
 
 def choice_key(choice: object) -> tuple[str, object]:
-    """Return the type tag and the plain value of a choice. Raises `Misuse` if it is stored as no scalar."""
+    """Return the type tag and the plain value of a choice. Raises `ConfigurationError` if it is stored as no scalar."""
     value: object = choice.value if isinstance(choice, Enum) else choice
     try:
         stored = unstructure_plain(value)
@@ -172,7 +172,7 @@ def choice_key(choice: object) -> tuple[str, object]:
             return tag, structure_plain(stored)
     except ValueError:
         pass
-    raise Misuse(f"{type(value).__name__} is not supported as a value of an Enum or a Literal")
+    raise ConfigurationError(f"{type(value).__name__} is not supported as a value of an Enum or a Literal")
 
 
 def unstructure_choice(value: object) -> object:
@@ -194,10 +194,13 @@ MAX_LEVELS: Final = 32
 
 
 def levels_over(*hooks: StructureHook) -> int:
-    """Return the levels of a list or map of such types. Raises `Misuse` for more levels than DynamoDB stores."""
+    """Return the levels of a list or map of such types.
+
+    Raises `ConfigurationError` for more levels than DynamoDB stores.
+    """
     levels = 1 + max((levels_of(hook) for hook in hooks), default=0)
     if levels > MAX_LEVELS:
-        raise Misuse(
+        raise ConfigurationError(
             f"a type nests lists or maps in more than {MAX_LEVELS} levels, and DynamoDB stores no more: "
             "declare what lies deeper as object, or store it as text"
         )
@@ -470,8 +473,8 @@ class UnstructureModel:
                     yield field.attribute, hook(content)
                 except ValueError as error:
                     raise UnstructureError(f"{self._name}.{field.name}: {error}") from None
-                except Misuse as misuse:
-                    raise Misuse(f"{self._name}.{field.name}: {misuse}") from None
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"{self._name}.{field.name}: {error}") from None
 
 
 def _get(value: object, name: str) -> object:

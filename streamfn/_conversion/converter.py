@@ -71,7 +71,7 @@ class ModelConverter(Converter):
 
     @override
     def get_structure_hook(self, type: Hint, cache_result: bool = True) -> StructureHook:
-        """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
+        """Return the hook that structures a type. Raises `ConfigurationError` for a type that is not supported."""
         try:
             hook = _structure_entries(type, super().get_structure_hook(type, cache_result))
         except RecursionError:  # the function of this model is being generated

@@ -38,7 +38,7 @@ from streamfn._conversion.unions import (
     StructureUnion,
     UnionMember,
 )
-from streamfn._dataclasses import new_twin
+from streamfn._dataclasses import new_unguarded
 from streamfn._errors import shown
 
 # The text of a module, and the objects that its names refer to.
@@ -519,7 +519,7 @@ def write_model(writer: ModuleWriter, model: StructureModel) -> None:
 def _write_assignments(writer: ModuleWriter, model: StructureModel) -> None:
     cls = model.cls
     meaning = f"has fields that can be set, and becomes {cls.__name__} once they are"
-    writer.line(f"made = {writer.name(f'Unguarded{cls.__name__}', new_twin(cls), meaning)}()")
+    writer.line(f"made = {writer.name(f'Unguarded{cls.__name__}', new_unguarded(cls), meaning)}()")
     for field in model.fields:
         _write_field(writer, field, f"made.{field.field.name}", cls)
     writer.line(f"made.__class__ = {writer.name(cls.__name__, cls)}")

@@ -61,7 +61,7 @@ from streamfn._conversion.hooks import (
 )
 from streamfn._conversion.models import ModelField, Override, fields_of
 from streamfn._conversion.unions import StructureUnion, UnionMember, unstructure_union
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 
 # Recursive type aliases, such as that of JSON: their hooks are set once they are built.
 
@@ -118,7 +118,7 @@ _MAX_DEPTH: Final = 16
 
 
 def structure_hook(hint: Hint, converter: ConverterProtocol) -> StructureHook:
-    """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
+    """Return the hook that structures a type. Raises `ConfigurationError` for a type that is not supported."""
     if (building := _building_structure.get((id(converter), hint))) is not None:
         if isinstance(building, StructureAlias):
             building.is_used = True
@@ -157,16 +157,16 @@ def is_builtin_hook(hook: StructureHook) -> bool:
     )
 
 
-def unsupported(hint: Hint) -> Misuse:
+def unsupported(hint: Hint) -> ConfigurationError:
     """Return the error for a type without a hook."""
-    return Misuse(
+    return ConfigurationError(
         f"{type_name(hint)} is not supported: use a supported type, or register hooks for it on a converter"
     )
 
 
-def no_unstructure_hook(hint: Hint) -> Misuse:
+def no_unstructure_hook(hint: Hint) -> ConfigurationError:
     """Return the error for a value of a type for which the user registered a structure hook alone."""
-    return Misuse(
+    return ConfigurationError(
         f"nothing says how {type_name(hint)} is written: register an unstructure hook for it on the converter"
     )
 
@@ -175,11 +175,11 @@ def no_unstructure_hook(hint: Hint) -> Misuse:
 
 
 def model_structure_factory(model: Hint, converter: ConverterProtocol) -> StructureHook:
-    """Return the hook that structures a model. Raises `Misuse` for an abstract class."""
+    """Return the hook that structures a model. Raises `ConfigurationError` for an abstract class."""
     key = (id(converter), model)
     cls = cast("type", origin(model))  # a model's origin is a class
     if abstract := sorted(cast("Iterable[str]", getattr(cls, "__abstractmethods__", ()))):
-        raise Misuse(
+        raise ConfigurationError(
             f"{cls.__name__} is abstract, nothing can be made of it without {', '.join(abstract)}: name the classes "
             "that have that, or a union of them"
         )
@@ -237,9 +237,14 @@ def alias_unstructure_factory(alias: Hint, converter: ConverterProtocol) -> Unst
 
 
 def _check_depth(hint: Hint, building: Mapping[tuple[int, Hint], object]) -> None:
-    """Raise `Misuse` for a generic type that holds itself with ever more arguments: its hooks would have no end."""
+    """Raise `ConfigurationError` for a generic type that holds itself with ever more arguments.
+
+    Its hooks would have no end.
+    """
     if sum(origin(each) == origin(hint) for _, each in building) >= _MAX_DEPTH:
-        raise Misuse(f"{getattr(origin(hint), '__name__', hint)} holds itself with ever longer arguments")
+        raise ConfigurationError(
+            f"{getattr(origin(hint), '__name__', hint)} holds itself with ever longer arguments"
+        )
 
 
 def _field_hook(model: Hint, field: ModelField, converter: ConverterProtocol) -> FieldHook:
@@ -247,8 +252,8 @@ def _field_hook(model: Hint, field: ModelField, converter: ConverterProtocol) ->
         optional = NoneType in map(unwrap, union_members(field.hint))
         hook = field.structure_hook or structure_hook(field.hint, converter)
         return FieldHook(field, hook, optional=optional)
-    except Misuse as misuse:
-        raise Misuse(f"{type_name(origin(model))}.{field.name}: {misuse}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{type_name(origin(model))}.{field.name}: {error}") from None
 
 
 def _union_members(hint: Hint, converter: ConverterProtocol) -> list[UnionMember]:
@@ -295,7 +300,7 @@ def _tuple_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> Unst
 def _set_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
     element = _arguments(hint)[0]
     if not tags_of(element) & KEY_TAGS:
-        raise Misuse(
+        raise ConfigurationError(
             f"{type_name(hint)} is not supported: DynamoDB's sets hold text, numbers or binary; use a tuple or list"
         )
     return StructureSet(element, structure_hook(element, converter), SETS[origin(hint)])
@@ -308,7 +313,7 @@ def _set_unstructure_factory(hint: Hint, converter: ConverterProtocol) -> Unstru
 def _map_structure_factory(hint: Hint, converter: ConverterProtocol) -> StructureHook:
     key, entry = get_args(hint) or (str, object)
     if tags_of(key) != frozenset({"S"}):
-        raise Misuse(f"{type_name(hint)} is not supported: the keys of a map are text")
+        raise ConfigurationError(f"{type_name(hint)} is not supported: the keys of a map are text")
     return StructureMap(key, structure_hook(key, converter), entry, structure_hook(entry, converter))
 
 
@@ -370,7 +375,10 @@ def _refusing_structure_factory(hint: Hint, _: ConverterProtocol) -> Never:
 
 
 def _refusing_unstructure_factory(hint: Hint, _: ConverterProtocol) -> UnstructureHook:
-    """Return a hook that raises `Misuse`: a type with a structure hook alone is supported until a value is stored."""
+    """Return a hook that raises `ConfigurationError`.
+
+    A type with a structure hook alone is supported until a value is stored.
+    """
 
     def refuse(_value: object) -> Never:
         raise no_unstructure_hook(hint)
@@ -427,7 +435,7 @@ class LightConverter:
         self._unstructure_hooks: dict[Hint, UnstructureHook] = {}
 
     def get_structure_hook(self, hint: Hint, /) -> StructureHook:
-        """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
+        """Return the hook that structures a type. Raises `ConfigurationError` for a type that is not supported."""
         if (scalar := scalar_of(hint)) is not None:
             return scalar.structure_hook
         hook = self._structure_hooks.get(hint)

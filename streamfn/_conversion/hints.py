@@ -38,7 +38,7 @@ from typing_extensions import is_typeddict as is_backported_typeddict
 
 from streamfn._conversion.attribute_values import TAGS, scalar_of
 from streamfn._dataclasses import Value
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 
 # Markers of a field, inside ``Annotated[…]``.
 #
@@ -109,14 +109,14 @@ def is_alias(hint: object) -> bool:
 def alias_value(hint: object) -> object:
     """Return the type of an alias, with the arguments of the alias.
 
-    Raises `Misuse`, naming the alias, for an alias of itself, and for a type that cannot be found.
+    Raises `ConfigurationError`, naming the alias, for an alias of itself, and for a type that cannot be found.
     """
     value, layers = _value_of(hint), 0
     within = [value]
     while within:  # unions, and aliases of unions
         each, layers = within.pop(), layers + 1
         if each == hint or layers > _LAYERS:
-            raise Misuse(f"the type alias {_alias(hint).__name__} stands for itself")
+            raise ConfigurationError(f"the type alias {_alias(hint).__name__} stands for itself")
         if is_alias(each):
             within.append(_value_of(each))
         elif get_origin(each) in {UnionType, typing.Union, Annotated}:  # pyright: ignore[reportDeprecated] (users write it)
@@ -138,11 +138,11 @@ def _value_of(hint: object) -> object:
         space = vars(sys.modules.get(alias.__module__, typing))
         value: object = get_type_hints(holder, {**space, **names}, include_extras=True)["value"]
     except (NameError, AttributeError) as error:
-        raise Misuse(
+        raise ConfigurationError(
             f"the type alias {alias.__name__} names the type {error.name!r}, which cannot be found"
         ) from None
     except Exception as error:  # noqa: BLE001 (the value is code of the user, and may raise anything)
-        raise Misuse(
+        raise ConfigurationError(
             f"the type alias {alias.__name__} stands for no type: evaluating it raises {type(error).__name__}"
         ) from None
     replacements = bind_variables(parameters, get_args(hint))
@@ -212,7 +212,8 @@ def substitute(hint: object, replacements: Mapping[object, object]) -> object:
 def fill_variables(hint: object, advice: str, *, is_free: bool = True) -> object:
     """Replace the remaining type variables of a type by their defaults or bounds.
 
-    Raises `Misuse`, which ends in the advice, for a variable without either, and for any variable unless `is_free`.
+    Raises `ConfigurationError`, which ends in the advice, for a variable without either, and for any variable unless
+    `is_free`.
     """
     replacements: dict[object, object] = {}
     for each in variables_in(hint):
@@ -220,7 +221,7 @@ def fill_variables(hint: object, advice: str, *, is_free: bool = True) -> object
         if replacement is NoDefault:
             replacement = getattr(each, "__bound__", None)
         if replacement is None:
-            raise Misuse(f"nothing is given for {getattr(each, '__name__', each)}; {advice}")
+            raise ConfigurationError(f"nothing is given for {getattr(each, '__name__', each)}; {advice}")
         replacements[each] = replacement
     return fill_variables(substitute(hint, replacements), advice) if replacements else hint
 

@@ -28,7 +28,7 @@ class ConverterProtocol(Protocol):
     forbid_extra_keys: bool
 
     def get_structure_hook(self, hint: object, /) -> StructureHook:
-        """Return the hook that structures a type. Raises `Misuse` for a type that is not supported."""
+        """Return the hook that structures a type. Raises `ConfigurationError` for a type that is not supported."""
         ...
 
     def get_unstructure_hook(self, hint: object, /) -> UnstructureHook:

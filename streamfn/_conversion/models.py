@@ -55,7 +55,7 @@ from streamfn._conversion.hints import (
     with_self,
 )
 from streamfn._conversion.hooks import StructureHook, UnstructureHook
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._records import KeyAttribute, KeyTag
 
 # Overrides: cattrs' ``override(…)`` in the type of a field, ``Annotated[int, override(rename="n")]``. cattrs supports
@@ -73,10 +73,13 @@ class Override(NamedTuple):
 
 
 def split_override(place: str, hint: Hint) -> tuple[Hint, Override]:
-    """Return the type of a field without its override, and the override. Raises `Misuse`, naming `place`, for two."""
+    """Return the type of a field without its override, and the override.
+
+    Raises `ConfigurationError`, naming `place`, for two.
+    """
     rest, overrides = _split_overrides(hint)
     if len(overrides) > 1:
-        raise Misuse(f"{place} has two overrides: write one")
+        raise ConfigurationError(f"{place} has two overrides: write one")
     return rest, overrides[0] if overrides else Override()
 
 
@@ -150,14 +153,16 @@ class _Default(NamedTuple):
 def fields_of(model: Hint) -> tuple[ModelField, ...]:
     """Return the fields of a model in the order of their declaration, without those of ``override(omit=True)``.
 
-    Raises `Misuse`, naming the field, if a type cannot be resolved or two fields have one attribute.
+    Raises `ConfigurationError`, naming the field, if a type cannot be resolved or two fields have one attribute.
     """
     cls = cast("type", origin(model))  # a model's origin is a class
     fields = tuple(_declared_fields(cls, _Hints(cls, model)))
     taken: dict[str, str] = {}
     for field in fields:
         if (other := taken.setdefault(field.attribute, field.name)) != field.name:
-            raise Misuse(f"{cls.__name__}.{field.name} and .{other} are both stored as {field.attribute!r}")
+            raise ConfigurationError(
+                f"{cls.__name__}.{field.name} and .{other} are both stored as {field.attribute!r}"
+            )
     return fields
 
 
@@ -181,8 +186,8 @@ class _Hints:
             is_free, advice = self._advice(hint)
             resolved = with_self(fill_variables(hint, advice, is_free=is_free), self._model)
             metadata_of(resolved)  # which evaluates its aliases
-        except Misuse as misuse:
-            raise Misuse(f"{self._cls.__name__}.{name}: {misuse}") from None
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self._cls.__name__}.{name}: {error}") from None
         return resolved
 
     def _advice(self, hint: Hint) -> tuple[bool, str]:
@@ -209,7 +214,7 @@ def _declared_fields(cls: type, hints: _Hints) -> Iterator[ModelField]:
     if is_dataclass(cls):
         for name in hints:
             if isinstance(hints.as_declared(name), dataclasses.InitVar):
-                raise Misuse(
+                raise ConfigurationError(
                     f"{cls.__name__}.{name} is an InitVar, which no attribute can give back: make it a field"
                 )
         for each in dataclasses.fields(cls):
@@ -248,19 +253,21 @@ def _field(cls: type, name: str, parameter: str, hint: Hint, default: _Default) 
     place = f"{cls.__name__}.{name}"
     if hint is Final:
         if default.value is default.missing or default.is_factory:
-            raise Misuse(f"{place} is Final of no type: write Final[…]")
+            raise ConfigurationError(f"{place} is Final of no type: write Final[…]")
         hint = type(default.value)
     hint, override = split_override(place, hint)
     if is_override_within(hint):
-        raise Misuse(
+        raise ConfigurationError(
             f"{place}: override(…) is for a field as a whole: write Annotated[…, override(…)] around its type"
         )
     is_required = default.value is default.missing
     if (override.omit or override.omit_if_default) and (key := _key_mark(hint)):
-        raise Misuse(f"{place} is marked {key}, and no item is without its keys: take its override(…) off")
+        raise ConfigurationError(
+            f"{place} is marked {key}, and no item is without its keys: take its override(…) off"
+        )
     if override.omit:
         if is_required:
-            raise Misuse(f"{place} is left out by override(omit=True), and has no default")
+            raise ConfigurationError(f"{place} is left out by override(omit=True), and has no default")
         return
     yield ModelField(
         name=name,
@@ -286,9 +293,13 @@ def _attribute(place: str, name: str, hint: Hint, override: Override) -> str:
     if override.rename is not None:
         names.append(override.rename)
     if "" in names:
-        raise Misuse(f"{place} has an empty name for its attribute: DynamoDB has none without a character")
+        raise ConfigurationError(
+            f"{place} has an empty name for its attribute: DynamoDB has none without a character"
+        )
     if len({*names}) > 1:
-        raise Misuse(f"{place} has two names for its attribute, {names[0]!r} and {names[1]!r}: write one")
+        raise ConfigurationError(
+            f"{place} has two names for its attribute, {names[0]!r} and {names[1]!r}: write one"
+        )
     return names[0] if names else name
 
 
@@ -299,7 +310,7 @@ def _omitted(place: str, default: _Default, override: Override) -> tuple[object,
         return ()
     if override.omit_if_default:
         if default.takes_self:
-            raise Misuse(
+            raise ConfigurationError(
                 f"{place}: override(omit_if_default=True) is for a default that is the same for all items"
             )
         return (cast("Callable[[], object]", value)() if default.is_factory else value,)
@@ -311,7 +322,7 @@ def _check_left_out(cls: type, name: str, hint: Hint) -> None:
     """Check a field with ``init=False``, which is neither structured nor unstructured."""
     _, override = split_override(f"{cls.__name__}.{name}", hint)
     if override.omit is False:
-        raise Misuse(
+        raise ConfigurationError(
             f"{cls.__name__}.{name} has init=False, so that it cannot be read: override(omit=False) is not supported"
         )
 
@@ -348,7 +359,7 @@ def _resolved(cls: type) -> Mapping[str, Hint]:
         raise _unresolved(cls, error) from None
 
 
-def _unresolved(cls: type, error: Exception) -> Misuse:
+def _unresolved(cls: type, error: Exception) -> ConfigurationError:
     """Return the error for annotations that cannot be evaluated, which names the field."""
     # Python 3.14 evaluates annotations at access. This format leaves names that cannot be found as they are.
     annotations: Mapping[str, object] = get_annotations(cls, format=Format.FORWARDREF)
@@ -362,7 +373,7 @@ def _unresolved(cls: type, error: Exception) -> Misuse:
     else:
         names = [name for name, annotation in annotations.items() if not _can_resolve(cls, annotation)]
         problem = f"its annotation is no type: evaluating it raises {type(error).__name__}"
-    return Misuse(f"{cls.__name__}.{names[0] if names else 'a field of a base'}: {problem}")
+    return ConfigurationError(f"{cls.__name__}.{names[0] if names else 'a field of a base'}: {problem}")
 
 
 def _can_resolve(cls: type, annotation: object) -> bool:
@@ -446,15 +457,18 @@ class TableKeys(NamedTuple):
 def keys_of(model: str, fields: Iterable[ModelField]) -> TableKeys:
     """Return the marked fields of a model.
 
-    Raises `Misuse`, naming the field, for a marker on two fields, or on a type that DynamoDB does not allow.
+    Raises `ConfigurationError`, naming the field, for a marker on two fields, or on a type that DynamoDB does not
+    allow.
     """
     fields = tuple(fields)
     partition, sort = (_key(model, fields, marker) for marker in (PartitionKey, SortKey))
     if sort is not None and partition is None:
-        raise Misuse(f"{model} marks a SortKey and no PartitionKey: a table has a partition key first")
+        raise ConfigurationError(
+            f"{model} marks a SortKey and no PartitionKey: a table has a partition key first"
+        )
     expiry = _marked(model, fields, TimeToLive)
     if expiry is not None and tags_of(expiry.hint) - {"NULL"} != frozenset({"N"}):
-        raise Misuse(f"{model}.{expiry.name} is marked TimeToLive: make it a datetime or an int")
+        raise ConfigurationError(f"{model}.{expiry.name} is marked TimeToLive: make it a datetime or an int")
     return TableKeys(partition, sort, expiry.attribute if expiry else None)
 
 
@@ -464,7 +478,7 @@ def _key(model: str, fields: Iterable[ModelField], marker: type) -> KeyAttribute
         return None
     tags = tags_of(field.hint)
     if len(tags & KEY_TAGS) != 1 or tags - KEY_TAGS:
-        raise Misuse(
+        raise ConfigurationError(
             f"{model}.{field.name} is marked {marker.__name__}: a key is text, a number or binary, and no other"
         )
     (tag,) = tags
@@ -474,7 +488,7 @@ def _key(model: str, fields: Iterable[ModelField], marker: type) -> KeyAttribute
 def _marked(model: str, fields: Iterable[ModelField], marker: type) -> ModelField | None:
     marked = [field for field in fields if has_marker(metadata_of(field.hint), marker)]
     if len(marked) > 1:
-        raise Misuse(
+        raise ConfigurationError(
             f"{model}.{marked[0].name} and .{marked[1].name} are both marked {marker.__name__}: mark one"
         )
     return marked[0] if marked else None
@@ -482,7 +496,7 @@ def _marked(model: str, fields: Iterable[ModelField], marker: type) -> ModelFiel
 
 # Instances of a dataclass without a call of its ``__init__``, which for a frozen one takes a third of all time.
 #
-# The fields of an instance of a `twin` are set, and the instance then becomes one of the class.
+# The fields of an instance of an `unguarded` are set, and the instance then becomes one of the class.
 
 
 def can_skip_init(cls: type) -> bool:

@@ -2,7 +2,7 @@
 
 A type tag selects the member. Models, which are all stored as M, are selected by a discriminator: a field that is a
 Literal in each of them, or else a required attribute that no other model has, or several of those in turn. Members that
-nothing distinguishes raise `Misuse` when the union is built.
+nothing distinguishes raise `ConfigurationError` when the union is built.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from streamfn._conversion.hints import (
 )
 from streamfn._conversion.hooks import Child, Composite, Path, StructureError, StructureHook, UnstructureHook
 from streamfn._conversion.models import ModelField
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._failures import Problem
 
 
@@ -57,7 +57,7 @@ class StructureUnion(Composite):
     __slots__ = ("by_tag", "choices", "levels", "models")
 
     def __init__(self, members: Sequence[UnionMember]) -> None:
-        """Raise `Misuse` for members that nothing distinguishes."""
+        """Raise `ConfigurationError` for members that nothing distinguishes."""
         self.levels = max((levels_of(member.structure_hook) for member in members), default=0)
         self.choices = [member for member in members if isinstance(member.structure_hook, StructureChoice)]
         models = [member for member in members if member.tags and is_model(unwrap(member.hint))]
@@ -65,7 +65,7 @@ class StructureUnion(Composite):
         self.by_tag: dict[str, UnionMember] = {}
         rest = [member for member in members if not member.tags or unwrap(member.hint) in UNTYPED]
         if len(rest) > 1:
-            raise Misuse(
+            raise ConfigurationError(
                 f"{rest[0].name} and {rest[1].name} cannot both be in a union: nothing tells what is meant for which"
             )
         apart = {*map(id, self.choices), *map(id, rest), *map(id, models if self.models else ())}
@@ -206,7 +206,7 @@ def _models_of(decision: Decision | None) -> Iterator[UnionMember]:
 
 
 def find_discriminator(models: Sequence[UnionMember]) -> Discriminator:
-    """Return the discriminator of models. Raises `Misuse` for models that nothing distinguishes."""
+    """Return the discriminator of models. Raises `ConfigurationError` for models that nothing distinguishes."""
     for attribute in (field.attribute for field in models[0].fields):
         if (by_value := _by_one_literal(attribute, models)) is not None:
             return by_value
@@ -221,7 +221,7 @@ def find_discriminator(models: Sequence[UnionMember]) -> Discriminator:
     if len(others) > 1:
         tree = _tree(models)
         if isinstance(tree, UnionMember | None):
-            raise Misuse(
+            raise ConfigurationError(
                 f"nothing tells {others[0].name} and {others[1].name} apart: give both a field of one name "
                 'and of the types Literal["…"], or each a required field of its own'
             )
@@ -404,5 +404,7 @@ def _is_typed_dict(value: Mapping[str, object], fields: Sequence[ModelField]) ->
     )
 
 
-def _indistinguishable(one: UnionMember, other: UnionMember, tag: str) -> Misuse:
-    return Misuse(f"{one.name} and {other.name} are both stored as {tag}: nothing tells them apart")
+def _indistinguishable(one: UnionMember, other: UnionMember, tag: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{one.name} and {other.name} are both stored as {tag}: nothing tells them apart"
+    )

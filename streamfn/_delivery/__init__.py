@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 from typing_extensions import TypeVar
 
 from streamfn._delivery.plain import Acknowledge, Delivery, Report, Retry, check_report, log_failure
-from streamfn._errors import Misuse, check_flag, has_methods, kind_of
+from streamfn._errors import ConfigurationError, check_flag, has_methods, kind_of
 
 if TYPE_CHECKING:
     from streamfn._delivery.ledger import Write
-    from streamfn._delivery.processes import Marks
+    from streamfn._delivery.processes import ProcessMarks
     from streamfn.dead_letters._protocol import DeadLetters
     from streamfn.ledgers._protocol import Ledger
 
@@ -65,27 +65,31 @@ def retry(
     ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
     the functions that share a ledger; by default it is the function's name. Outside of Lambda there is no such name: a
     ledger that outlives the process, such as `DynamoDBLedger`, needs a `scope` there, and the function fails with
-    `Misuse` without one, before anything runs.
+    `ConfigurationError` without one, before anything runs.
 
     The event source mapping needs ReportBatchItemFailures: without it Lambda takes every answer for a
     success. For a mapping that has to do without, ``whole_batch=True`` raises `BatchFailed` instead of
     answering.
 
-    Fails with `Misuse` for dead letters without a ledger, which is where attempts are counted, for limits
+    Fails with `ConfigurationError` for dead letters without a ledger, which is where attempts are counted, for limits
     that are none, and for arguments that are none of what they should be.
     """
     _check_stores(ledger, dead_letters)
     _check_settings(max_attempts, patience, outage, scope, whole_batch)
     check_report(report, "log_failure")
     if max_attempts < 1 or patience < timedelta():
-        raise Misuse(f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative")
+        raise ConfigurationError(
+            f"max_attempts={max_attempts} should be 1 or more, and patience={patience} not negative"
+        )
     if outage < timedelta():
-        raise Misuse(f"outage={outage} should not be negative")
+        raise ConfigurationError(f"outage={outage} should not be negative")
     if cast("object", write) not in ("failures", "always"):  # a set asks for what can be hashed
-        raise Misuse(f'write is "failures" or "always", got {write!r}')
+        raise ConfigurationError(f'write is "failures" or "always", got {write!r}')
     if ledger is None:
         if dead_letters is not None:
-            raise Misuse("dead letters need a ledger, which counts the attempts: pass ledger= as well")
+            raise ConfigurationError(
+                "dead letters need a ledger, which counts the attempts: pass ledger= as well"
+            )
         return Retry(report, whole_batch)
     # Here, because a function without a ledger would pay for it at every cold start.
     from streamfn._delivery.attempts import Limits
@@ -97,25 +101,25 @@ def retry(
     return RetryWithLedger(ledger, dead_letters, limits, write, scope, report, whole_batch, this_process)
 
 
-def _marks() -> Marks:
+def _marks() -> ProcessMarks:
     """Keep marks where Lambda keeps files when a process dies."""
     import os
 
     from streamfn._aws import function_name
-    from streamfn._delivery.processes import FileMarks, Marks
+    from streamfn._delivery.processes import FileMarks, ProcessMarks
 
-    return Marks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
+    return ProcessMarks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
 
 
 def _check_stores(ledger: object, dead_letters: object) -> None:
     """Tell those who work without a type checker what it would have told them."""
     if ledger is not None and not has_methods(ledger, "read", "write"):
-        raise Misuse(
+        raise ConfigurationError(
             f"ledger is a ledger, got {kind_of(ledger)}: make one, as in "
             f"ledger=DynamoDBLedger({ledger if isinstance(ledger, str) else 'card-ledger'!r})"
         )
     if dead_letters is not None and not has_methods(dead_letters, "send"):
-        raise Misuse(
+        raise ConfigurationError(
             f"dead_letters is a place for letters, got {kind_of(dead_letters)}: make one, as in "
             "dead_letters=SqsDeadLetters(queue_url)"
         )
@@ -125,15 +129,19 @@ def _check_settings(
     max_attempts: object, patience: object, outage: object, scope: object, whole_batch: object
 ) -> None:
     if not isinstance(max_attempts, int) or isinstance(max_attempts, bool):
-        raise Misuse(f"max_attempts is a whole number, got {kind_of(max_attempts)}")
+        raise ConfigurationError(f"max_attempts is a whole number, got {kind_of(max_attempts)}")
     if not isinstance(patience, timedelta):
-        raise Misuse(f"patience is a timedelta, got {kind_of(patience)}: write timedelta(minutes=5)")
+        raise ConfigurationError(
+            f"patience is a timedelta, got {kind_of(patience)}: write timedelta(minutes=5)"
+        )
     if not isinstance(outage, timedelta):
-        raise Misuse(f"outage is a timedelta, got {kind_of(outage)}: write timedelta(hours=2)")
+        raise ConfigurationError(f"outage is a timedelta, got {kind_of(outage)}: write timedelta(hours=2)")
     if scope is not None and not isinstance(scope, str):
-        raise Misuse(f'scope is text, got {kind_of(scope)}: name the function, as in scope="follow-cards"')
+        raise ConfigurationError(
+            f'scope is text, got {kind_of(scope)}: name the function, as in scope="follow-cards"'
+        )
     if scope == "":
-        raise Misuse(
+        raise ConfigurationError(
             'scope is empty: name the function, as in scope="follow-cards", or leave it out on Lambda'
         )
     check_flag(whole_batch, "whole_batch")

@@ -11,11 +11,11 @@ from itertools import islice
 from threading import Lock
 from typing import Final, NamedTuple
 
-from streamfn._delivery.session import Book, UnderWay, key_of
+from streamfn._delivery.session import InFlight, LedgerSession, key_of
 from streamfn._execution.policy import OrderingKey, Task
 from streamfn._failures import Reason
 from streamfn._records import MalformedRecord, Record
-from streamfn._time import Clock
+from streamfn._time import AlarmClock
 from streamfn.ledgers._protocol import Entry
 
 # Limits: when a pair has been tried often and long enough to be given up.
@@ -170,12 +170,14 @@ class _Standing(NamedTuple):
 
 
 class Standings:
-    """Judges by the book of a run, and by what its process knows of handlers from other batches."""
+    """Judges by the session of a run, and by what its process knows of handlers from other batches."""
 
-    def __init__(self, book: Book, under_way: UnderWay, limits: Limits, health: Health, clock: Clock) -> None:
+    def __init__(
+        self, session: LedgerSession, in_flight: InFlight, limits: Limits, health: Health, clock: AlarmClock
+    ) -> None:
         """Begin with no handler judged."""
-        self._book = book
-        self._under_way = under_way
+        self._session = session
+        self._in_flight = in_flight
         self._limits = limits
         self._health = health
         self._clock = clock
@@ -186,7 +188,7 @@ class Standings:
 
     def failed(self, task: Task) -> None:
         """Take note that a handler has failed."""
-        self._down.setdefault(task.name, self._book[key_of(task)].since or self._clock.now)
+        self._down.setdefault(task.name, self._session[key_of(task)].since or self._clock.now)
 
     def succeeded(self, task: Task) -> None:
         """Take note that a handler has succeeded."""
@@ -215,7 +217,7 @@ class Standings:
         return self._are_reached(task, self._wait(task, entry.since))
 
     def _are_reached(self, task: Task, wait: timedelta) -> bool:
-        entry = self._book[key_of(task)]
+        entry = self._session[key_of(task)]
         # What is known from other batches of a handler that has worked in this one is over.
         down_since = None if task.name in self._worked else self._health.down_since(task.name)
         if wait == self._limits.longest and down_since is not None and entry.since is not None:
@@ -238,15 +240,15 @@ class Standings:
     def _judged(self, handler: str) -> _Standing:
         failing: list[tuple[int, str]] = []
         last_success = -1
-        for task in self._under_way.expected:
-            if task.name == handler and (entry := self._book.known(key_of(task))) is not None:
+        for task in self._in_flight.expected:
+            if task.name == handler and (entry := self._session.known(key_of(task))) is not None:
                 if entry.state == "handled":
                     last_success = max(last_success, task.position)
                 elif entry.since is not None and not entry.settled:
                     failing.append((task.position, entry.pair.record))
         behind = frozenset(record for position, record in failing if position > last_success)
         elsewhere = frozenset[str]() if handler in self._worked else self._health.failing(handler)
-        return _Standing(last_success, behind, len(behind | elsewhere), self._book.has_handled(handler))
+        return _Standing(last_success, behind, len(behind | elsewhere), self._session.has_handled(handler))
 
 
 # Tasks that are tried again within a run: a handler that works for other records is asked once more.

@@ -20,12 +20,27 @@ from streamfn._delivery.plain import (
     exception_of,
     failures_among,
     location_of,
-    send,
+    report_failures,
     what_raised,
 )
-from streamfn._delivery.processes import EndedNote, Marks, Notes, ThisProcess, ends_of, entries_of
-from streamfn._delivery.session import Book, Outbox, UnderWay, Writing, at_once, key_of, parted
-from streamfn._errors import Misuse
+from streamfn._delivery.processes import (
+    EndedNote,
+    Notes,
+    ProcessMarks,
+    ThisProcess,
+    ends_of,
+    entries_of_dead_process,
+)
+from streamfn._delivery.session import (
+    InFlight,
+    LedgerSession,
+    LedgerWriter,
+    LetterBuffer,
+    at_once,
+    key_of,
+    split_by_stream,
+)
+from streamfn._errors import ConfigurationError
 from streamfn._execution.policy import SKIP, OrderingKey, PlannedTasks, Policy, Skip, Task
 from streamfn._execution.run import location_for
 from streamfn._failures import (
@@ -45,19 +60,19 @@ from streamfn._failures import (
     Unrouted,
     Unwanted,
 )
-from streamfn._payloads import BatchFailed, fail_whole
+from streamfn._payloads import BatchFailed, fail_batch
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline
+from streamfn._time import AlarmClock, Deadline
 from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
 from streamfn.ledgers._protocol import (
     Entry,
+    Key,
     Ledger,
-    Pair,
-    Stretch,
-    identity_of,
+    SequenceRange,
     namesakes_among,
-    pair_of,
-    stretch_of,
+    range_of,
+    record_id,
+    record_key,
 )
 
 if TYPE_CHECKING:
@@ -83,15 +98,15 @@ _ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """The ground that a policy stands on: the stretch of the batch, the ledger that is told, and the clock it goes by.
+class LedgerContext:
+    """The ground that a policy stands on: the range of the batch, the ledger that is told, and the clock it goes by.
 
     `records` is how many there are in the batch, and `health` what is known of handlers from other batches.
     """
 
-    stretch: Stretch
+    sequence_range: SequenceRange
     ledger: Ledger
-    clock: Clock
+    clock: AlarmClock
     limits: Limits
     writes_always: bool
     records: int
@@ -110,36 +125,42 @@ class LedgerPolicy(Policy):
 
     remembers = True
 
-    def __init__(self, deadline: Deadline, ground: Ground, book: Book, outbox: Outbox | None) -> None:
-        """Begin a run with what the ledger knows of its pairs; without an outbox nothing is given up."""
+    def __init__(
+        self,
+        deadline: Deadline,
+        context: LedgerContext,
+        session: LedgerSession,
+        letter_buffer: LetterBuffer | None,
+    ) -> None:
+        """Begin a run with what the ledger knows of its pairs; without a letter buffer nothing is given up."""
         super().__init__(deadline)
-        self._ground = ground
-        self._book = book
-        self._outbox = outbox
+        self._context = context
+        self._session = session
+        self._letter_buffer = letter_buffer
         self._held: set[OrderingKey] = set()
         self._again = Again()
-        self._watches = outbox is not None and bool(ground.health.watched)
+        self._watches = letter_buffer is not None and bool(context.health.watched)
         # What hung before comes last, and each task is put off once.
         self._last: list[Task] = []
         self._put_off: set[Task] = set()
         self._has_news = False
-        self._under_way = UnderWay()
-        self._standings = Standings(book, self._under_way, ground.limits, ground.health, ground.clock)
-        self._writing = Writing(book, ground.ledger, ground.stretch)
-        self._counted: set[Pair] = set()
+        self._in_flight = InFlight()
+        self._standings = Standings(session, self._in_flight, context.limits, context.health, context.clock)
+        self._writing = LedgerWriter(session, context.ledger, context.sequence_range)
+        self._counted: set[Key] = set()
         self._notes: Notes | None = None
         self._process: ThisProcess | None = None
-        self._marks = Marks()
+        self._marks = ProcessMarks()
         self._careful = False
-        self._noted: set[Pair] = set()
+        self._noted: set[Key] = set()
         self._cut_short = False
         self._finished = False
         # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
         # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
-        self._most_in_a_row = ground.records.bit_length() + 2
-        self._is_clean = book.is_empty and not ground.writes_always and not self._watches
+        self._most_in_a_row = context.records.bit_length() + 2
+        self._is_clean = session.is_empty and not context.writes_always and not self._watches
         self._handled: list[Task] = []  # while the run is clean
         self._lock = RLock()
 
@@ -147,27 +168,27 @@ class LedgerPolicy(Policy):
         """Find out whether a process has died of this batch, or else note that this one begins its first."""
         with self._lock:
             self._process, self._marks = process, process.marks
-            process.marks.begin((process.name, self._ground.stretch, ends_of(records)))
-            notes = self._notes = Notes(process, self._book, records)
+            process.marks.begin((process.name, self._context.sequence_range, ends_of(records)))
+            notes = self._notes = Notes(process, self._session, records)
             self._careful = notes.careful
             if notes.careful:
                 self._is_clean = False
                 self._has_news = True
             elif not process.has_noted:
-                notes.note_batch(records, self._ground.clock.now)
+                notes.note_batch(records, self._context.clock.now)
                 if self._writing.write(at_once):
                     process.noted()
 
     @override
     def planned(self, tasks: PlannedTasks, /) -> None:
-        self._under_way.expect(tasks)
+        self._in_flight.expect(tasks)
 
     @override
     def is_settled(self, task: Task, /) -> bool:
-        self._under_way.prepared = None
-        if self._outbox is not None and task.name and self._outbox.holds(task):
-            self._send(self._outbox)
-        return self._book.settled(key_of(task))
+        self._in_flight.prepared = None
+        if self._letter_buffer is not None and task.name and self._letter_buffer.holds(task):
+            self._send(self._letter_buffer)
+        return self._session.settled(key_of(task))
 
     @override
     def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
@@ -181,13 +202,13 @@ class LedgerPolicy(Policy):
                 return OutOfTime()
             if not self._is_clean and (refusal := self._refusal(task)) is not None:
                 return refusal
-            self._under_way.prepared = task
+            self._in_flight.prepared = task
             return None
 
     def _refusal(self, task: Task) -> Reason[Never] | None:
         """Say why a task may not start though there is time, from what is known of it."""
         # What failed is tried once more after its patience is over; what hangs would only hang once more.
-        entry = self._book.known(key_of(task))
+        entry = self._session.known(key_of(task))
         if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
             if self._standings.gives_up(task, entry) and self._passes_over(entry):
                 return given_up(entry.attempts)
@@ -208,7 +229,7 @@ class LedgerPolicy(Policy):
     def isolated(self, task: Task, /) -> bool:
         if self._is_clean:
             return False
-        entry = self._book.known(key_of(task))
+        entry = self._session.known(key_of(task))
         return entry is not None and entry.alone and not entry.settled
 
     @override
@@ -217,7 +238,7 @@ class LedgerPolicy(Policy):
 
     @override
     def is_exhausted(self, task: Task, /) -> bool:
-        return self.isolated(task) and self._book[key_of(task)].attempts >= self._ground.limits.attempts
+        return self.isolated(task) and self._session[key_of(task)].attempts >= self._context.limits.attempts
 
     @override
     def answered(self, handler: str, /, *, succeeded: bool, exhausted: bool) -> None:
@@ -241,13 +262,13 @@ class LedgerPolicy(Policy):
         with self._lock:
             if self._careful:
                 self._note(tasks)
-            self._under_way.begin(id(tasks), tasks)
+            self._in_flight.begin(id(tasks), tasks)
         super().started(tasks)
 
     @override
     def ended(self, tasks: Sequence[Task], /) -> None:
         with self._lock:
-            self._under_way.end(id(tasks))
+            self._in_flight.end(id(tasks))
         super().ended(tasks)
 
     @override
@@ -256,7 +277,7 @@ class LedgerPolicy(Policy):
     ) -> None:
         if reason is None:
             with self._lock:
-                self._under_way.prepared = None
+                self._in_flight.prepared = None
                 if self._is_clean:
                     self._handled.append(task)
                 else:
@@ -268,63 +289,63 @@ class LedgerPolicy(Policy):
         pair = key_of(task)
         if self._careful:
             self._noted.discard(pair)
-        if self._book.settle(pair, "handled"):
+        if self._session.settle(pair, "handled"):
             self._has_news = True
         if self._watches:
             self._note_success(task)
         else:
             self._again.worked(task.name)
-        if self._ground.writes_always:
+        if self._context.writes_always:
             self._end_call()
             self._writing.write_success()
 
     def _failed(self, task: Task, reason: Reason[object], *, alone: bool, isolated: bool) -> None:
         with self._lock:
-            self._under_way.prepared = None
+            self._in_flight.prepared = None
             self._enter_handled()
             pair, name = key_of(task), type(reason).__name__
             if self._careful:
                 self._noted.discard(pair)
             self._cut_short = self._cut_short or isinstance(reason, OutOfTime | HeldBack | Stopped)
             if isinstance(reason, Unwanted):
-                self._book.settle(pair, "dropped")
+                self._session.settle(pair, "dropped")
                 return
             if isinstance(reason, Refused | Raised):
                 self._enter_failure(pair, name, alone=alone, isolated=isolated)
             else:
-                self._book.waits(pair, name)
+                self._session.add_pending(pair, name)
             hopeless = isinstance(
                 reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut | ProcessDied
             )
             # A chunk that failed says nothing of the pair itself, which may have been sound for long.
             tried = alone and isinstance(reason, Refused | Raised)
             gives_up = hopeless or (tried and self._standings.waited_longest(task))
-            if self._outbox is not None and gives_up:
-                self._outbox.put(task, self._letter(task, reason))
+            if self._letter_buffer is not None and gives_up:
+                self._letter_buffer.put(task, self._letter(task, reason))
             else:
                 self._hold(task)
                 self._note_failure(task, reason, tried=tried)
-        if self._outbox is not None and self._outbox.full:
-            self._send(self._outbox)
+        if self._letter_buffer is not None and self._letter_buffer.full:
+            self._send(self._letter_buffer)
 
     def _enter_handled(self) -> None:
         """Enter what has succeeded in a run that is clean no longer."""
         if self._is_clean:
             self._is_clean = False
             for task in self._handled:
-                self._book.settle(key_of(task), "handled")
+                self._session.settle(key_of(task), "handled")
                 self._again.worked(task.name)
             self._handled.clear()
 
     @override
     def unwanted(self, task: Task, /) -> Unwanted | None:
         with self._lock:
-            self._under_way.prepared = None
+            self._in_flight.prepared = None
             if self._is_clean:
                 return None
             if self._watches:
                 self._let_go(task)
-            entry = self._book[key_of(task)]
+            entry = self._session[key_of(task)]
             failed = (
                 entry.attempts or entry.alone or entry.since is not None or entry.reason in _FAILED_UNTRIED
             )
@@ -337,17 +358,17 @@ class LedgerPolicy(Policy):
         the pair again. `failures` are those of the run. A record that reaches no handler at all is told by them.
         """
         with self._lock:
-            owed = self._book.owed
+            owed = self._session.owed
             if not owed:  # as in nearly every run
                 return []
-            answered = {key_of(task) for task in self._under_way.expected}
+            answered = {key_of(task) for task in self._in_flight.expected}
             reached = {pair.record for pair in answered}
-            stray = {identity_of(failed.record) for failed in failures if failed.handler is None}
+            stray = {record_id(failed.record) for failed in failures if failed.handler is None}
             here = {
                 identity: record
                 for record in records
-                if (identity := identity_of(record)) not in stray
-                and not self._book.settled(Pair("", identity))
+                if (identity := record_id(record)) not in stray
+                and not self._session.settled(Key("", identity))
             }
             # The pair of a record that reached no handler is answered for by all handlers that the record reaches now.
             gone = [
@@ -358,7 +379,7 @@ class LedgerPolicy(Policy):
                 and (pair.handler or pair.record not in reached)
             ]
             for pair in gone:
-                self._book.settle(pair, "dropped")
+                self._session.settle(pair, "dropped")
             return [Failed(here[pair.record], pair.handler or None, Unwanted()) for pair in gone]
 
     def time_is_up(self) -> None:
@@ -378,16 +399,16 @@ class LedgerPolicy(Policy):
             if self._finished:  # the alarm was late: Lambda may have had the process frozen
                 return
             self._enter_handled()
-            calls = self._under_way.calls
-            under_way = [key_of(task) for tasks in calls for task in tasks]
-            for pair in under_way:
-                if len(under_way) == 1:
+            calls = self._in_flight.calls
+            in_flight = [key_of(task) for tasks in calls for task in tasks]
+            for pair in in_flight:
+                if len(in_flight) == 1:
                     self._enter_failure(pair, reason)
                 else:
-                    since = self._ground.clock.now if len(calls) == 1 else None
-                    self._book.suspected(pair, reason, since)
+                    since = self._context.clock.now if len(calls) == 1 else None
+                    self._session.isolate(pair, reason, since)
                 self._counted.add(pair)
-            self._book.all_wait(self._under_way.by_record(), OutOfTime.__name__)
+            self._session.all_wait(self._in_flight.by_record(), OutOfTime.__name__)
             if self._notes is not None:
                 self._notes.close(whole=False)
             if self._writing.write(self.deadline.seconds_for_stores):
@@ -399,17 +420,17 @@ class LedgerPolicy(Policy):
         That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
         answer.
         """
-        self._under_way.prepared = None
-        if self._outbox is not None:
+        self._in_flight.prepared = None
+        if self._letter_buffer is not None:
             self._standings.end()
             for failed in self._again.left():
-                if self._standings.gives_up(failed.task, self._book[key_of(failed.task)]):
-                    self._outbox.put(failed.task, self._letter(failed.task, failed.reason))
-            self._send(self._outbox)
+                if self._standings.gives_up(failed.task, self._session[key_of(failed.task)]):
+                    self._letter_buffer.put(failed.task, self._letter(failed.task, failed.reason))
+            self._send(self._letter_buffer)
             self._standings.tell()
         with self._lock:
-            given_up = any(entry.state in {"dead", "dropped"} for entry in self._book.news())
-            if self._has_news or given_up or (self._ground.writes_always and self._book.news()):
+            given_up = any(entry.state in {"dead", "dropped"} for entry in self._session.pending())
+            if self._has_news or given_up or (self._context.writes_always and self._session.pending()):
                 if self._notes is not None:
                     self._notes.close(whole=not self._cut_short)
                 self._writing.write(self.deadline.seconds_for_stores)
@@ -418,30 +439,32 @@ class LedgerPolicy(Policy):
             process = self._process
             if process is not None and process.has_noted and self._notes is not None:
                 process.ended(
-                    EndedNote(self._ground.stretch, tuple(self._notes.of_batch), self._ground.clock.now)
+                    EndedNote(
+                        self._context.sequence_range, tuple(self._notes.of_batch), self._context.clock.now
+                    )
                 )
 
     def is_open(self, failed: Failed[object]) -> bool:
         """Whether a failure of this run has to come again."""
-        return not self._book.settled(pair_of(failed.handler, failed.record))
+        return not self._session.settled(record_key(failed.handler, failed.record))
 
-    def _enter_failure(self, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False) -> None:
-        now = self._ground.clock.now
+    def _enter_failure(self, pair: Key, name: str, *, alone: bool = True, isolated: bool = False) -> None:
+        now = self._context.clock.now
         if not alone:
-            self._book.failed_with_others(pair, name, now, isolated=isolated)
+            self._session.failed_with_others(pair, name, now, isolated=isolated)
         elif pair in self._counted:  # the alarm was first
             return
         elif name == ProcessDied.__name__:
-            self._book.died(pair, now)
+            self._session.died(pair, now)
         else:
-            self._book.attempted(pair, name, now, isolated=isolated)
+            self._session.attempted(pair, name, now, isolated=isolated)
 
     def _passes_over(self, entry: Entry) -> bool:
         """Whether a pair that takes the rest of the run along, and has reached its limits, is not called in this run.
 
         Without dead letters every other run calls it, since another version of the function may bear it.
         """
-        return self._outbox is not None or (self._notes is not None and self._notes.passes_over(entry))
+        return self._letter_buffer is not None or (self._notes is not None and self._notes.passes_over(entry))
 
     def _hold(self, task: Task) -> None:
         self._has_news = True
@@ -452,25 +475,25 @@ class LedgerPolicy(Policy):
         if isinstance(reason, HeldBack):
             if task not in self._last:
                 self._again.held(task)
-        elif self._outbox is not None and isinstance(reason, Refused | Raised):
+        elif self._letter_buffer is not None and isinstance(reason, Refused | Raised):
             self._watches = True
             self._standings.failed(task)
             if tried:
-                attempts = self._book[key_of(task)].attempts
-                self._again.failed(task, reason, is_last=attempts >= self._ground.limits.attempts)
-                self._give_up(task.name, self._outbox)
+                attempts = self._session[key_of(task)].attempts
+                self._again.failed(task, reason, is_last=attempts >= self._context.limits.attempts)
+                self._give_up(task.name, self._letter_buffer)
 
     def _note_success(self, task: Task) -> None:
         """Have tasks tried again, and give up what has no attempt left: its handler works, and refuses it."""
         self._standings.succeeded(task)
         self._again.succeeded(task.name)
-        if self._outbox is not None:
-            self._give_up(task.name, self._outbox)
+        if self._letter_buffer is not None:
+            self._give_up(task.name, self._letter_buffer)
         self._let_go(task)
 
-    def _give_up(self, handler: str, outbox: Outbox) -> None:
+    def _give_up(self, handler: str, letter_buffer: LetterBuffer) -> None:
         for failed in self._again.refused(handler):
-            outbox.put(failed.task, self._letter(failed.task, failed.reason))
+            letter_buffer.put(failed.task, self._letter(failed.task, failed.reason))
         self.is_due = self._again.is_due
 
     def _let_go(self, task: Task) -> None:
@@ -494,8 +517,8 @@ class LedgerPolicy(Policy):
 
     @override
     def rests(self) -> bool:
-        if self._outbox is not None and self._again.waits(self._outbox.keys):
-            self._send(self._outbox)
+        if self._letter_buffer is not None and self._again.waits(self._letter_buffer.keys):
+            self._send(self._letter_buffer)
         if not self.is_due and self._last:
             self._again.ready(self._last)
             self._last, self.is_due = [], True
@@ -506,31 +529,31 @@ class LedgerPolicy(Policy):
         if self.deadline.is_running:
             self.deadline.returned()
 
-    def _send(self, outbox: Outbox) -> None:
+    def _send(self, letter_buffer: LetterBuffer) -> None:
         self._end_call()
-        sent = outbox.empty(self.deadline.seconds_for_stores)
+        sent = letter_buffer.empty(self.deadline.seconds_for_stores)
         with self._lock:
             for task, letter, stored in sent:
                 if not stored:
                     self._hold(task)
                     continue
-                self._book.settle(letter.pair, "dead", letter.digest)
+                self._session.settle(letter.pair, "dead", letter.digest)
                 self._let_go(task)
 
     def _letter(self, task: Task, reason: Reason[object]) -> DeadLetter:
         pair = key_of(task)
-        entry = self._book[pair]
+        entry = self._session[pair]
         location = location_for(reason, task.step.function)
         return DeadLetter(
-            scope=self._ground.stretch.scope,
+            scope=self._context.sequence_range.scope,
             pair=pair,
-            stream=task.record.event_source_arn or self._ground.stretch.stream,
+            stream=task.record.event_source_arn or self._context.sequence_range.stream,
             record=task.record.raw,
             reason=type(reason).__name__,
             detail=detail_of(reason),
             attempts=entry.attempts,
             since=entry.since,
-            at=self._ground.clock.now,
+            at=self._context.clock.now,
             location=location_of(reason, location),
             exception=exception_of(reason),
         )
@@ -548,7 +571,7 @@ class LedgerPolicy(Policy):
         """Note which pairs a handler is called for, with all that is known by now."""
         pairs = [key_of(task) for task in tasks]
         if self._notes is not None and not self._writing.pauses:
-            self._notes.note_call(pairs, self._ground.clock.now)
+            self._notes.note_call(pairs, self._context.clock.now)
             self._writing.write(self.deadline.seconds_left)
 
 
@@ -588,29 +611,31 @@ class RetryWithLedger(Generic[E_contra]):
     health: Health = field(default_factory=Health, compare=False, repr=False)
 
     def deliver(
-        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         """Run what is not settled, remember what came of it, report failures, and give those that stay open."""
         if not records:
             return []
-        stretch = stretch_of(scope := self._scope(), records)
-        if len({*stretch.records}) < len(records):
+        sequence_range = range_of(scope := self._scope(), records)
+        if len({*sequence_range.records}) < len(records):
             _refuse_namesakes(records)
         if self.this_process is not None and not self.this_process.has_looked:
             self._tell_of_the_dead(self.this_process, deadline, clock)
         delivery = self
         if len({record.event_source_arn for record in records} - {None}) > 1:
-            delivery = replace(self, ledger=parted(self.ledger, scope, records))
-        entries = delivery._read(stretch, deadline)  # noqa: SLF001 (its own)
+            delivery = replace(self, ledger=split_by_stream(self.ledger, scope, records))
+        entries = delivery._read(sequence_range, deadline)  # noqa: SLF001 (its own)
         if entries is None:
             failures = failures_among(process(RefuseAll(deadline)))
             return self._reported(failures, failures, deadline)
-        outbox = None if self.dead_letters is None else Outbox(self.dead_letters)
+        letter_buffer = None if self.dead_letters is None else LetterBuffer(self.dead_letters)
         always = self.write == "always"
-        ground = Ground(stretch, delivery.ledger, clock, self.limits, always, len(records), self.health)
-        policy = LedgerPolicy(deadline, ground, Book(entries, self.limits.attempts), outbox)
+        context = LedgerContext(
+            sequence_range, delivery.ledger, clock, self.limits, always, len(records), self.health
+        )
+        policy = LedgerPolicy(deadline, context, LedgerSession(entries, self.limits.attempts), letter_buffer)
         with_end = math.isfinite(seconds := deadline.seconds_left())
-        call_off = clock.alarm(seconds, policy.time_is_up) if with_end else None
+        cancel = clock.alarm(seconds, policy.time_is_up) if with_end else None
         try:
             if self.this_process is not None:
                 policy.begins(records, self.this_process)
@@ -621,15 +646,15 @@ class RetryWithLedger(Generic[E_contra]):
             policy.process_ends()
             raise
         finally:
-            if call_off is not None:
-                call_off()
+            if cancel is not None:
+                cancel()
         if self.this_process is not None and not deadline.reached:
             self.this_process.settle_ended(self.ledger, clock.now)
         still_open = [failed for failed in failures if policy.is_open(failed)]
         return self._reported([*failures, *dropped], still_open, deadline)
 
     def check(self) -> None:
-        """Check that the function has a scope here. Fails with `Misuse` if not; see `retry`."""
+        """Check that the function has a scope here. Fails with `ConfigurationError` if not; see `retry`."""
         self._scope()
 
     @property
@@ -662,36 +687,39 @@ class RetryWithLedger(Generic[E_contra]):
     def _reported(
         self, failures: Sequence[Failed[E_contra]], still_open: Sequence[Failed[object]], deadline: Deadline
     ) -> Sequence[Failed[object]]:
-        send(self.report, failures, deadline.seconds_for_stores)
+        report_failures(self.report, failures, deadline.seconds_for_stores)
         if self.whole_batch:
-            fail_whole(still_open)
+            fail_batch(still_open)
         return still_open
 
-    def _tell_of_the_dead(self, this_process: ThisProcess, deadline: Deadline, clock: Clock) -> None:
+    def _tell_of_the_dead(self, this_process: ThisProcess, deadline: Deadline, clock: AlarmClock) -> None:
         """Note in the ledger what processes in the place of this one have died of."""
         this_process.looked()
         left = this_process.marks.left(this_process.name)
         try:
             for batch in left:
-                self.ledger.write(batch[1], entries_of(batch, clock.now), deadline.seconds_left)
+                self.ledger.write(batch[1], entries_of_dead_process(batch, clock.now), deadline.seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
             _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
         this_process.marks.forget(this_process.name)
 
-    def _read(self, stretch: Stretch, deadline: Deadline) -> list[Entry] | None:
+    def _read(self, sequence_range: SequenceRange, deadline: Deadline) -> list[Entry] | None:
         try:
-            return list(self.ledger.read(stretch, deadline.seconds_left))
+            return list(self.ledger.read(sequence_range, deadline.seconds_left))
         except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
             told = "the ledger could not be read, nothing is started: %s"
             _log.error(told, what_raised(error))
             return None
 
     def _scope(self) -> str:
-        """What was given, or else the function's name. Fails with `Misuse` where a shared ledger finds neither."""
+        """What was given, or else the function's name.
+
+        Fails with `ConfigurationError` where a shared ledger finds neither.
+        """
         scope = function_name() if self.scope is None else self.scope
         if scope or not is_shared(self.ledger):
             return scope or ""
-        raise Misuse(
+        raise ConfigurationError(
             "outside of Lambda a function has no name that tells its entries in the ledger from those of others: "
             'name it, as in retry(ledger=…, scope="cards-worker"), or set AWS_LAMBDA_FUNCTION_NAME to act for one'
         )

@@ -13,7 +13,7 @@ from returns.result import Result, Success
 from typing_extensions import TypeVar
 
 from streamfn._dataclasses import Value
-from streamfn._errors import Misuse, check_flag, check_function, shown
+from streamfn._errors import ConfigurationError, check_flag, check_function, shown
 from streamfn._execution.calls import call, check_finished, shortcoming
 from streamfn._execution.policy import Policy, StopAtFirstFailure
 from streamfn._failures import (
@@ -33,9 +33,9 @@ from streamfn._failures import (
     Unrouted,
     name_of_exception,
 )
-from streamfn._payloads import fail_whole
+from streamfn._payloads import fail_batch
 from streamfn._records import Record, StreamRecord
-from streamfn._time import Clock, Deadline, SecondsLeft, no_end
+from streamfn._time import AlarmClock, Deadline, SecondsLeft, unlimited
 
 if TYPE_CHECKING:
     from streamfn._delivery.descriptions import DeliveryDescription, MappingNeeds
@@ -93,9 +93,9 @@ def identifiers(failed: Failed[object], *, errors: bool = False) -> dict[str, ob
         described |= {"eventName": record.event_name, "eventSourceARN": record.event_source_arn}
     described |= places_in(reason, failed.location, errors=errors)
     if errors and isinstance(reason, Refused | Raised):
-        from streamfn._failures import text_of  # here, because a cold start would pay for it
+        from streamfn._failures import show_value  # here, because a cold start would pay for it
 
-        described["error"] = text_of(reason.error if isinstance(reason, Refused) else reason.exception)
+        described["error"] = show_value(reason.error if isinstance(reason, Refused) else reason.exception)
     return described
 
 
@@ -140,7 +140,10 @@ def raised_in(reason: Reason[object]) -> BaseException | None:
 
 
 def check_report(report: object, name: str) -> None:
-    """Check that something can be told of failures. Fails with `Misuse` for what is no function or never runs."""
+    """Check that something can be told of failures.
+
+    Fails with `ConfigurationError` for what is no function or never runs.
+    """
     if report is not log_failure:
         check_listener(report, "report", name)
 
@@ -150,23 +153,30 @@ def check_listener(listener: object, argument: str, name: str) -> None:
     check_function(listener, argument, f"{argument}={name}")
     check_finished("", listener, argument)
     if isgeneratorfunction(listener) or isasyncgenfunction(listener):
-        raise Misuse(f"the {argument} is a generator function, which nobody runs: leave out yield")
+        raise ConfigurationError(
+            f"the {argument} is a generator function, which nobody runs: leave out yield"
+        )
 
 
-def tell(
-    report: Callable[[Told], object], about: Told, log: logging.Logger = _log, *, who: str = "the report"
+def call_report(
+    report: Callable[[Told], object],
+    about: Told,
+    log: logging.Logger = _log,
+    *,
+    who: str = "the report",
+    describe: Callable[[Told], str] = repr,
 ) -> None:
     """Call a report and wait for it; that it raised or returned a Failure is logged, and changes nothing else.
 
-    `who` is how messages name the report. Fails with the KeyboardInterrupt or SystemExit that it raised.
+    `who` is how messages name the report, and `describe` writes `about` into them. Fails with the KeyboardInterrupt or SystemExit that it raised.
     """
     returned = call(cast("Callable[[object], object]", report), about)  # `call` takes any argument
     if (reason := shortcoming(returned, who)) is None:
         return
-    on = f" on: {about!r}"
+    on = f" on: {describe(about)}"
     match reason:
         case Raised(NotAResult() as problem):
-            log.error("%s (told of %s)", shown(str(problem)), shown(repr(about)))
+            log.error("%s (told of %s)", shown(str(problem)), shown(describe(about)))
         case Raised(exception):
             log.error("%s raised %s", who, what_raised(exception, on))
         case Refused(error):
@@ -184,8 +194,10 @@ _A_LINE: Final = 100
 """How many failures that there was no time to report are named in a line of the log."""
 
 
-def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = no_end) -> None:
-    """Tell a report of failures, one after the other; see `tell`.
+def report_failures(
+    report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = unlimited
+) -> None:
+    """Tell a report of failures, one after the other; see `call_report`.
 
     What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That time ran out,
     or that the ledger is unavailable, keeps many from starting, and is told once each. What there is no time to
@@ -203,7 +215,7 @@ def send(report: Report[E], failures: Iterable[Failed[E]], seconds_left: Seconds
                     untold,
                 )
             return
-        tell(report, failed)
+        call_report(report, failed)
 
 
 def _shortly(failed: Failed[object]) -> str:
@@ -281,7 +293,7 @@ class Delivery(Protocol[E_contra]):
     """
 
     def deliver(
-        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         """Run handlers on records, report failures, and give those whose records have to come again.
 
@@ -297,7 +309,10 @@ def failures_among(results: Iterable[Result[Handled[object], Failed[E]]]) -> lis
 
 
 def check_delivery(delivery: object) -> None:
-    """Have a delivery check whether it can work in this process, if it knows how to. Fails with `Misuse`."""
+    """Have a delivery check whether it can work in this process, if it knows how to.
+
+    Fails with `ConfigurationError`.
+    """
     check: object = getattr(delivery, "check", None)
     if callable(check):
         check()
@@ -313,11 +328,11 @@ class Acknowledge(Value, Generic[E_contra]):
     report: Report[E_contra]
 
     def deliver(
-        self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
+        self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         """Run everything and report all failures; only what was not started for lack of time comes again."""
         failures = failures_among(process(Policy(deadline)))
-        send(self.report, failures, deadline.seconds_for_stores)
+        report_failures(self.report, failures, deadline.seconds_for_stores)
         return [failed for failed in failures if isinstance(failed.reason, OutOfTime)]
 
     @property
@@ -344,13 +359,13 @@ class Retry(Value, Generic[E_contra]):
     whole_batch: bool
 
     def deliver(
-        self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: Clock, /
+        self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         """Run up to the first failure, and report all; none of them is settled."""
         failures = failures_among(process(StopAtFirstFailure(deadline)))
-        send(self.report, failures, deadline.seconds_for_stores)
+        report_failures(self.report, failures, deadline.seconds_for_stores)
         if self.whole_batch:
-            fail_whole(failures)
+            fail_batch(failures)
         return failures
 
     @property

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from typing_extensions import override
 
-from streamfn._delivery.session import DIED, Book
+from streamfn._delivery.session import DIED, LedgerSession
 from streamfn._records import Record
-from streamfn.ledgers._protocol import NOTE, Entry, Ledger, Pair, Stretch, identity_of, is_note
+from streamfn.ledgers._protocol import NOTE, Entry, Key, Ledger, SequenceRange, is_note, record_id
 
 # Marks: what a process keeps of the batch that it has begun where its successor finds it, and no request is
 # needed.
@@ -27,11 +27,11 @@ from streamfn.ledgers._protocol import NOTE, Entry, Ledger, Pair, Stretch, ident
 _PREFIX: Final = "streamfn-begun-"
 
 
-Begun: TypeAlias = tuple[str, Stretch, Sequence[str]]
-"""A batch that a process has begun: the process' name, the stretch, and the identities of its first and last record."""
+Begun: TypeAlias = tuple[str, SequenceRange, Sequence[str]]
+"""A batch that a process has begun: the process' name, the range, and the identities of its first and last record."""
 
 
-class Marks:
+class ProcessMarks:
     """Keeps the mark of the batch that a process has begun for the process after it.
 
     This one keeps none: outside of Lambda nobody knows where a successor would look.
@@ -51,7 +51,7 @@ class Marks:
         """Take away the marks of these."""
 
 
-class FileMarks(Marks):
+class FileMarks(ProcessMarks):
     """Keeps a small file for each process; a folder that cannot be written costs the marks and nothing else."""
 
     def __init__(self, folder: str) -> None:
@@ -60,8 +60,14 @@ class FileMarks(Marks):
 
     @override
     def begin(self, batch: Begun, /) -> None:
-        process, stretch, ends = batch
-        text = json.dumps([process, [stretch.scope, stretch.stream, stretch.lowest, stretch.highest], ends])
+        process, sequence_range, ends = batch
+        text = json.dumps(
+            [
+                process,
+                [sequence_range.scope, sequence_range.stream, sequence_range.lowest, sequence_range.highest],
+                ends,
+            ]
+        )
         with suppress(OSError), open(self._path, "w", encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded)
             file.write(text)
 
@@ -114,7 +120,7 @@ def _read(path: str) -> Begun | None:
             process, (scope, stream, lowest, highest), ends = json.load(file)
     except (OSError, ValueError, TypeError):
         return None
-    return process, Stretch(scope, stream, lowest, highest), ends
+    return process, SequenceRange(scope, stream, lowest, highest), ends
 
 
 # The process that a delivery runs in, as a ledger knows it: by a name that no other process has.
@@ -127,8 +133,8 @@ a process that is started for a moment, does not pay for taking it away."""
 class EndedNote(NamedTuple):
     """The note of a batch that has ended well, which a ledger still has, and since when it says nothing any more."""
 
-    stretch: Stretch
-    pairs: Sequence[Pair]
+    sequence_range: SequenceRange
+    pairs: Sequence[Key]
     since: datetime
 
 
@@ -137,9 +143,9 @@ class ThisProcess:
 
     __slots__ = ("_count", "_ended", "_has_looked", "_has_noted", "_name", "_pid", "marks")
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: ProcessMarks) -> None:
         """Begin without a name: the process that asks for one may be a fork of this one."""
-        self.marks: Marks = marks
+        self.marks: ProcessMarks = marks
         self._pid = 0
         self._name = ""
         self._count = 0
@@ -177,7 +183,7 @@ class ThisProcess:
             return
         self._ended = None
         try:
-            ledger.write(ended.stretch, [Entry(pair, "handled") for pair in ended.pairs], lambda: 0.0)
+            ledger.write(ended.sequence_range, [Entry(pair, "handled") for pair in ended.pairs], lambda: 0.0)
         except Exception:  # noqa: BLE001 (whatever it is, nothing is repeated for it)
             self._ended = ended._replace(since=now)
 
@@ -218,21 +224,21 @@ class Notes:
     died of it, or the ledger knows a pair of the batch that a process died of.
     """
 
-    def __init__(self, process: ThisProcess, book: Book, records: Sequence[Record]) -> None:
-        """Read what the book knows, and enter in it which calls other processes have died of."""
+    def __init__(self, process: ThisProcess, session: LedgerSession, records: Sequence[Record]) -> None:
+        """Read what the session knows, and enter in it which calls other processes have died of."""
         self._process = process
-        self._book = book
-        self._of_batch: list[Pair] = []
-        self._of_call: list[Pair] = []
-        self._of_others: list[Pair] = []
-        self._pairs: Sequence[Pair] = ()
+        self._session = session
+        self._of_batch: list[Key] = []
+        self._of_call: list[Key] = []
+        self._of_others: list[Key] = []
+        self._pairs: Sequence[Key] = ()
         self.careful: bool = self._read(records)
 
     def note_batch(self, records: Sequence[Record], now: datetime) -> None:
         """Enter that this process begins with a batch."""
-        self._of_batch = self._enter([Pair("", end) for end in ends_of(records)], now, alone=False)
+        self._of_batch = self._enter([Key("", end) for end in ends_of(records)], now, alone=False)
 
-    def note_call(self, pairs: Sequence[Pair], now: datetime) -> None:
+    def note_call(self, pairs: Sequence[Key], now: datetime) -> None:
         """Enter that this process calls a handler for these pairs. The call before has ended."""
         if pairs != self._pairs:
             self._settle(self._of_call)
@@ -240,17 +246,17 @@ class Notes:
             self._of_call = self._enter(pairs, now, alone=len(pairs) == 1)
 
     @property
-    def of_batch(self) -> Sequence[Pair]:
+    def of_batch(self) -> Sequence[Key]:
         """The note of this run's batch, where it has entered one and not settled it."""
         return self._of_batch
 
     def passes_over(self, entry: Entry) -> bool:
         """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
         handler, record = entry.pair
-        passed = Pair(handler, f"{NOTE}passed-{entry.attempts}/{record}")
-        if self._book.settled(passed):
+        passed = Key(handler, f"{NOTE}passed-{entry.attempts}/{record}")
+        if self._session.settled(passed):
             return False
-        self._book.settle(passed, "handled")
+        self._session.settle(passed, "handled")
         return True
 
     def close(self, *, whole: bool) -> None:
@@ -263,11 +269,11 @@ class Notes:
 
     def _read(self, records: Sequence[Record]) -> bool:
         """Find out whether the run has to be careful."""
-        book = self._book
-        found = [pair for pair in book.owed if is_note(pair) or book[pair].reason == DIED]
+        session = self._session
+        found = [pair for pair in session.owed if is_note(pair) or session[pair].reason == DIED]
         if not found:  # as in nearly every run
             return False
-        here = {identity_of(record) for record in records}
+        here = {record_id(record) for record in records}
         own, careful = f"{NOTE}{self._process.name}.", False
         for pair in found:
             note, _, record = pair.record.partition("/")
@@ -277,51 +283,51 @@ class Notes:
                 continue
             elif note.startswith(own):  # it lives
                 if pair.handler:
-                    book.settle(pair, "handled")
+                    session.settle(pair, "handled")
             elif not pair.handler:
                 self._of_others.append(pair)
                 careful = True
             else:
-                self._enter_death(pair, Pair(pair.handler, record))
+                self._enter_death(pair, Key(pair.handler, record))
                 careful = True
         return careful
 
-    def _enter_death(self, note: Pair, pair: Pair) -> None:
+    def _enter_death(self, note: Key, pair: Key) -> None:
         """Enter that a process died while it called a handler for a pair, alone or together with others."""
-        entry = self._book[note]
-        self._book.settle(note, "handled")
+        entry = self._session[note]
+        self._session.settle(note, "handled")
         # What the call came to may be written, and not that it has ended: nothing is counted twice.
-        if self._book.settled(pair) or self._book[pair].attempts > entry.attempts:
+        if self._session.settled(pair) or self._session[pair].attempts > entry.attempts:
             return
         if entry.alone:
-            self._book.died(pair, entry.since)
+            self._session.died(pair, entry.since)
         else:
-            self._book.suspected(pair, DIED, entry.since)
+            self._session.isolate(pair, DIED, entry.since)
 
-    def _enter(self, pairs: Sequence[Pair], now: datetime, *, alone: bool) -> list[Pair]:
+    def _enter(self, pairs: Sequence[Key], now: datetime, *, alone: bool) -> list[Key]:
         note = self._process.new_note()
         noted = [_noted(note, pair) for pair in pairs]
         for each, pair in zip(noted, pairs, strict=True):
-            attempts = self._book[pair].attempts
-            self._book.enter(Entry(each, "open", attempts, now, _REASON, alone))
+            attempts = self._session[pair].attempts
+            self._session.enter(Entry(each, "open", attempts, now, _REASON, alone))
         return noted
 
-    def _settle(self, noted: list[Pair]) -> None:
+    def _settle(self, noted: list[Key]) -> None:
         for pair in noted:
-            self._book.settle(pair, "handled")
+            self._session.settle(pair, "handled")
         noted.clear()
 
 
-def entries_of(batch: Begun, now: datetime) -> list[Entry]:
+def entries_of_dead_process(batch: Begun, now: datetime) -> list[Entry]:
     """Make the note of a batch that another process has died of."""
     process, _, ends = batch
-    return [Entry(_noted(f"{process}.0", Pair("", end)), "open", since=now, reason=_REASON) for end in ends]
+    return [Entry(_noted(f"{process}.0", Key("", end)), "open", since=now, reason=_REASON) for end in ends]
 
 
 def ends_of(records: Sequence[Record]) -> Sequence[str]:
     """Name the first record of a batch and the last, which may be one."""
-    return list(dict.fromkeys(identity_of(record) for record in (records[0], records[-1])))
+    return list(dict.fromkeys(record_id(record) for record in (records[0], records[-1])))
 
 
-def _noted(note: str, pair: Pair) -> Pair:
-    return Pair(pair.handler, f"{NOTE}{note}/{pair.record}")
+def _noted(note: str, pair: Key) -> Key:
+    return Key(pair.handler, f"{NOTE}{note}/{pair.record}")

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Final, Literal, TypeAlias, cast
 
-from streamfn._dataclasses import twin
+from streamfn._dataclasses import unguarded
 from streamfn._delivery.plain import what_raised
 from streamfn._errors import kind_of
 from streamfn._execution.policy import OrderingKey, PlannedTasks, Task
@@ -20,27 +20,27 @@ from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
 from streamfn.ledgers._protocol import (
     Entry,
+    Key,
     Ledger,
-    Pair,
-    Stretch,
+    SequenceRange,
     Waiting,
-    identity_of,
-    merged,
+    merge,
+    range_of,
+    record_id,
     record_meant,
-    stretch_of,
 )
 
-# The book of a batch: what a ledger knows of its pairs, and what this invocation adds.
+# The session of a batch: what a ledger knows of its pairs, and what this invocation adds.
 
-Settled: TypeAlias = Literal["handled", "dead", "dropped"]
+FinalState: TypeAlias = Literal["handled", "dead", "dropped"]
 
 DIED: Final = ProcessDied.__name__
 """The reason of a pair that a process died of, or may have died of."""
 
-_entry: Final = twin(Entry)
+_entry: Final = unguarded(Entry)
 
 
-class Book:
+class LedgerSession:
     """Keeps the entries of a batch's pairs, and apart from them those that the ledger does not have yet.
 
     Attempts are counted up to `most`, and an entry that says nothing new is none: a record that fails for
@@ -48,10 +48,10 @@ class Book:
     """
 
     def __init__(self, entries: Iterable[Entry], most: int) -> None:
-        """Open the book with what the ledger knows."""
-        self._known = merged(entries)
-        self.owed: tuple[Pair, ...] = tuple(pair for pair, entry in self._known.items() if not entry.settled)
-        self._news: dict[Pair, Entry] = {}
+        """Open the session with what the ledger knows."""
+        self._known = merge(entries)
+        self.owed: tuple[Key, ...] = tuple(pair for pair, entry in self._known.items() if not entry.settled)
+        self._news: dict[Key, Entry] = {}
         # The handlers that wait for a record, nothing else being known of the pairs; see `all_wait`.
         self._waiting: dict[str, tuple[str, ...]] = {}
         self._waiting_for = ""
@@ -63,18 +63,18 @@ class Book:
         """Whether nothing is known of any pair."""
         return not self._known
 
-    def __getitem__(self, pair: Pair) -> Entry:
+    def __getitem__(self, pair: Key) -> Entry:
         """Look a pair up; one that nothing is known of is open."""
         return self.known(pair) or Entry(pair, "open")
 
-    def known(self, pair: Pair) -> Entry | None:
+    def known(self, pair: Key) -> Entry | None:
         """Look a pair up, if there is an entry of it."""
         entry = self._known.get(pair)
         if entry is None and self._waiting and pair.handler in self._waiting.get(pair.record, ()):
             return Entry(pair, "open", reason=self._waiting_for)
         return entry
 
-    def settled(self, pair: Pair) -> bool:
+    def settled(self, pair: Key) -> bool:
         """Whether a pair is settled, by an earlier invocation or by this one."""
         entry = self._known.get(pair)
         return entry is not None and entry.settled
@@ -85,7 +85,7 @@ class Book:
             pair.handler == handler and entry.state == "handled" for pair, entry in self._known.items()
         )
 
-    def settle(self, pair: Pair, state: Settled, letter: str = "") -> bool:
+    def settle(self, pair: Key, state: FinalState, letter: str = "") -> bool:
         """Enter that a pair is settled, and the digest of its letter; say whether anything was known of it."""
         entry = self._known.get(pair)
         if entry is None and self._waiting:  # as only where time is up
@@ -96,10 +96,10 @@ class Book:
         self.enter(replace(entry, state=state, letter=letter))
         return True
 
-    def attempted(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
+    def attempted(self, pair: Key, reason: str, now: datetime, *, isolated: bool = False) -> None:
         """Enter that a pair was tried alone, and failed; one that was `isolated` from a chunk stays alone.
 
-        Once all attempts are used up, only a reason is news that `merged` would keep: that it hangs by now, say.
+        Once all attempts are used up, only a reason is news that `merge` would keep: that it hangs by now, say.
         """
         entry = self[pair]
         attempts = min(entry.attempts + 1, max(self._most, entry.attempts))
@@ -108,7 +108,7 @@ class Book:
             since = entry.since or now
             self.enter(replace(entry, attempts=attempts, since=since, reason=reason, alone=alone))
 
-    def died(self, pair: Pair, since: datetime | None) -> None:
+    def died(self, pair: Key, since: datetime | None) -> None:
         """Enter that a process died of a pair, which is to be tried alone.
 
         This counts beyond the most attempts: that a pair which has failed so often ends the process by now is news.
@@ -118,7 +118,7 @@ class Book:
             replace(entry, attempts=entry.attempts + 1, since=entry.since or since, reason=DIED, alone=True)
         )
 
-    def failed_with_others(self, pair: Pair, reason: str, now: datetime, *, isolated: bool = False) -> None:
+    def failed_with_others(self, pair: Key, reason: str, now: datetime, *, isolated: bool = False) -> None:
         """Enter that a pair failed in a chunk, which is no attempt of its own; one that is `isolated` stays alone."""
         entry = self[pair]
         alone = entry.alone or isolated
@@ -128,13 +128,13 @@ class Book:
                 replace(entry, since=since, reason=entry.reason if entry.since else reason, alone=alone)
             )
 
-    def suspected(self, pair: Pair, reason: str, since: datetime | None) -> None:
+    def isolate(self, pair: Key, reason: str, since: datetime | None) -> None:
         """Enter that a pair was running when time was up, with others: it is to be tried alone, and has not failed."""
         entry = self[pair]
         if not entry.alone:
             self.enter(replace(entry, since=entry.since or since, reason=entry.reason or reason, alone=True))
 
-    def waits(self, pair: Pair, reason: str) -> None:
+    def add_pending(self, pair: Key, reason: str) -> None:
         """Enter that a pair is open, for whoever looks for open ones; what is known of it stays."""
         if self.known(pair) is None:
             self.enter(Entry(pair, "open", reason=reason))
@@ -146,8 +146,9 @@ class Book:
     def all_wait(self, records: Iterable[tuple[str, tuple[str, ...]]], reason: str) -> None:
         """Enter that pairs of records with handlers are open, of whichever nothing is known.
 
-        `waits` does the same with each, at many times the cost. A large batch has tens of thousands of them when time
-        is up, and the CPU of a small function is a tenth of a core. Entries are made only of those that are asked for.
+        `add_pending` does the same with each, at many times the cost. A large batch has tens of thousands of them when
+        time is up, and the CPU of a small function is a tenth of a core. Entries are made only of those that are asked
+        for.
         """
         known, waiting = self._known, self._waiting
         for record, handlers in records:
@@ -158,18 +159,18 @@ class Book:
         self._waiting_for = reason
         self._tells_of_waiting = bool(waiting)
 
-    def news(self) -> Sequence[Entry]:
+    def pending(self) -> Sequence[Entry]:
         """List the entries that the ledger does not have yet."""
         entries = list(self._news.values())
         return Waiting(entries, self._waiting, self._waiting_for) if self._tells_of_waiting else entries
 
-    def written(self) -> None:
+    def mark_written(self) -> None:
         """Take note that the ledger has all news now."""
         self._news.clear()
         self._tells_of_waiting = False
 
 
-def _settled(pair: Pair, state: Settled, letter: str) -> Entry:
+def _settled(pair: Key, state: FinalState, letter: str) -> Entry:
     """Make the entry of a pair that nothing was known of: the one that nearly each pair gets."""
     entry = _entry()
     entry.pair = pair
@@ -184,21 +185,21 @@ def _settled(pair: Pair, state: Settled, letter: str) -> Entry:
     return finished
 
 
-def key_of(task: Task) -> Pair:
+def key_of(task: Task) -> Key:
     """Name a task's pair, once for all that is asked about it."""
     if task.pair is None:
-        task.pair = Pair._make((task.name, identity_of(task.record)))  # the quickest way to a pair
+        task.pair = Key._make((task.name, record_id(task.record)))  # the quickest way to a pair
     return task.pair
 
 
-# What is under way in a run: what an alarm finds begun and not ended, and what it finds not begun.
+# What is in flight in a run: what an alarm finds begun and not ended, and what it finds not begun.
 
 
-class UnderWay:
+class InFlight:
     """Follows the tasks of a run: expected, `prepared` for a call or called by itself, and in a call that runs."""
 
     def __init__(self) -> None:
-        """Begin with nothing under way."""
+        """Begin with nothing in flight."""
         self._expected: list[PlannedTasks] = []
         self.prepared: Task | None = None
         self._running: dict[int, tuple[Task, ...]] = {}
@@ -212,7 +213,7 @@ class UnderWay:
         """Name each record of the run, and the handlers that have a task on it, whatever has become of that."""
         for tasks in self._expected:
             for record, handlers in tasks.by_record():
-                yield identity_of(record), handlers
+                yield record_id(record), handlers
 
     @property
     def calls(self) -> list[tuple[Task, ...]]:
@@ -235,7 +236,7 @@ class UnderWay:
         del self._running[call]
 
 
-# The outbox: dead letters that wait to be sent, a few together.
+# The letter buffer: dead letters that wait to be sent, a few together.
 
 _TOGETHER: Final = 10
 """How many letters an SQS batch takes ("SendMessageBatch" in the Amazon SQS API Reference)."""
@@ -243,7 +244,7 @@ _TOGETHER: Final = 10
 _log: Final = logging.getLogger("streamfn")
 
 
-class Outbox:
+class LetterBuffer:
     """Holds letters back until there are enough of them, or until it matters whether they are stored."""
 
     def __init__(self, dead_letters: DeadLetters) -> None:
@@ -315,20 +316,20 @@ def _told(letter: DeadLetter) -> dict[str, object]:
     }
 
 
-# Writing: what the book of a run has for the ledger, and how often a ledger is asked that does not take it.
+# Writing: what the session of a run has for the ledger, and how often a ledger is asked that does not take it.
 
 _LONGER: Final = 4
 """By how much the pause after a failed write grows."""
 
 
-class Writing:
-    """Writes the news of a book. A failure is logged, and the batch goes on."""
+class LedgerWriter:
+    """Writes the news of a session. A failure is logged, and the batch goes on."""
 
-    def __init__(self, book: Book, ledger: Ledger, stretch: Stretch) -> None:
+    def __init__(self, session: LedgerSession, ledger: Ledger, sequence_range: SequenceRange) -> None:
         """Begin with a ledger that takes what it is told."""
-        self._book = book
+        self._session = session
         self._ledger = ledger
-        self._stretch = stretch
+        self._sequence_range = sequence_range
         # How many successes pass without a write, and how many have yet to.
         self._pause = self._to_pass = 0
 
@@ -350,18 +351,18 @@ class Writing:
 
     def write(self, seconds_left: SecondsLeft) -> bool:
         """Write what the ledger does not have yet, and say whether it has all of it now."""
-        entries = self._book.news()
+        entries = self._session.pending()
         if not entries:
             return True
         try:
-            self._ledger.write(self._stretch, entries, seconds_left)
+            self._ledger.write(self._sequence_range, entries, seconds_left)
         except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
             self._pause = self._to_pass = self._pause * _LONGER or 1
             told = "the ledger could not be written, what succeeded may be repeated: %s"
             _log.error(told, what_raised(error))
             return False
         self._pause = 0
-        self._book.written()
+        self._session.mark_written()
         return True
 
 
@@ -374,7 +375,7 @@ def at_once() -> float:
 # own.
 
 
-def parted(ledger: Ledger, scope: str, records: Sequence[Record]) -> Ledger:
+def split_by_stream(ledger: Ledger, scope: str, records: Sequence[Record]) -> Ledger:
     """Have a ledger know each record of a batch under its own stream; one that names none is of the first.
 
     Whoever joins streams (a test of two tables, a worker of one's own) may part them otherwise the next time, and
@@ -386,27 +387,28 @@ def parted(ledger: Ledger, scope: str, records: Sequence[Record]) -> Ledger:
         parts.setdefault(record.event_source_arn or first, []).append(record)
     return _Apart(
         ledger,
-        [
-            (stretch_of(scope, part), frozenset(identity_of(record) for record in part))
-            for part in parts.values()
-        ],
+        [(range_of(scope, part), frozenset(record_id(record) for record in part)) for part in parts.values()],
     )
 
 
 class _Apart:
-    """Reads and writes a ledger stretch by stretch, each with the identities of the records that are of it."""
+    """Reads and writes a ledger range by range, each with the identities of the records that are of it."""
 
-    def __init__(self, ledger: Ledger, parts: Sequence[tuple[Stretch, frozenset[str]]]) -> None:
+    def __init__(self, ledger: Ledger, parts: Sequence[tuple[SequenceRange, frozenset[str]]]) -> None:
         """Take the ledger and the parts of the batch."""
         self._ledger = ledger
         self._parts = parts
 
-    def read(self, _: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
+    def read(self, _: SequenceRange, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
         """Give what is known of each part."""
-        return [entry for stretch, _ in self._parts for entry in self._ledger.read(stretch, seconds_left)]
+        return [
+            entry
+            for sequence_range, _ in self._parts
+            for entry in self._ledger.read(sequence_range, seconds_left)
+        ]
 
-    def write(self, _: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        """Keep the entries of each part under its own stretch."""
-        for stretch, identities in self._parts:
+    def write(self, _: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        """Keep the entries of each part under its own range."""
+        for sequence_range, identities in self._parts:
             if of_it := [entry for entry in entries if record_meant(entry.pair) in identities]:
-                self._ledger.write(stretch, of_it, seconds_left)
+                self._ledger.write(sequence_range, of_it, seconds_left)

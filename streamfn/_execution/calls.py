@@ -31,11 +31,11 @@ from typing import (
 
 from returns.result import Failure, Result, Success
 
-from streamfn._dataclasses import IS_AS_KNOWN, success_twin, twin
-from streamfn._errors import Misuse
+from streamfn._dataclasses import IS_AS_KNOWN, unguarded, unguarded_success
+from streamfn._errors import ConfigurationError
 from streamfn._execution.event_loop import CANNOT_START, submit
 from streamfn._failures import Failed, Handled, NotAResult, Raised, Refused
-from streamfn._handlers import unwrapped
+from streamfn._handlers import unwrap_function
 from streamfn._records import StreamRecord
 
 if TYPE_CHECKING:
@@ -92,27 +92,29 @@ def unfinished(value: object) -> str | None:
 def check_finished(name: str, function: object, kind: str = "handler") -> None:
     """Refuse a function of which it can be told that its Success would hold something unfinished.
 
-    Fails with `Misuse`, which names the kind of function and its name.
+    Fails with `ConfigurationError`, which names the kind of function and its name.
     """
     _check(f"the {kind} {name}".rstrip(), function)
 
 
 def _check(who: str, function: object, *, ends: bool = True) -> None:
     """Check a function; one that `ends` no chain may hand to the next what is not finished, an iterator say."""
-    function = unwrapped(function)
+    function = unwrap_function(function)
     if isfunction(called := getattr(type(function), "__call__", None)):  # noqa: B004 (it is looked into)
         function = called  # of an object that can be called
     layer = function
     while (wrapped := getattr(layer, "__wrapped__", None)) is not None:
         made_by = getattr(layer, "__globals__", {}).get("__name__")
         if made_by in _DECORATORS and iscoroutinefunction(wrapped):
-            raise Misuse(f"{who} would return a Success of a coroutine, which nobody awaits: {_AWAIT}")
+            raise ConfigurationError(
+                f"{who} would return a Success of a coroutine, which nobody awaits: {_AWAIT}"
+            )
         is_made = ends and made_by in {"returns.future", *_DECORATORS}
         if is_made and (found := _of_wrapped(wrapped)) is not None:
-            raise Misuse(f"{who} would return a Success of {found}")
+            raise ConfigurationError(f"{who} would return a Success of {found}")
         layer = wrapped
     if ends and (found := _of_answer(_return_hint(function))) is not None:
-        raise Misuse(f"{who} is annotated to return a Success of {found}")
+        raise ConfigurationError(f"{who} is annotated to return a Success of {found}")
     steps: object = getattr(function, "steps", None)  # of a chain
     if not isinstance(steps, tuple) or getattr(function, "__module__", None) != "streamfn._handlers":
         return
@@ -436,7 +438,7 @@ def _without_io(returned: object) -> object:
 HandlerResult: TypeAlias = Result[Handled[object], Failed[object]]
 """What a pipeline gathers, before it is given the types of its handlers again."""
 
-handled_twin: Final = twin(Handled)
+handled_twin: Final = unguarded(Handled)
 
 
 def filled(record: StreamRecord, handler: str, answer: object) -> HandlerResult:
@@ -447,7 +449,7 @@ def filled(record: StreamRecord, handler: str, answer: object) -> HandlerResult:
     handled.handler = handler
     handled.value = given._inner_value  # noqa: SLF001 (the slot that is filled below)
     handled.__class__ = Handled
-    made = success_twin()
+    made = unguarded_success()
     made._inner_value = handled  # noqa: SLF001 (as in `streamfn._successes`)
     made.__class__ = Success
     finished: HandlerResult = made

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from typing_extensions import override
 
-from streamfn._errors import Misuse, kind_of
+from streamfn._errors import ConfigurationError, kind_of
 from streamfn._execution.event_loop import Awaited, start
 from streamfn._execution.policy import ItemKey, PlannedTasks, Task
 from streamfn._execution.run import Chunk, Half, HandlerCall, Run
@@ -150,7 +150,7 @@ class Concurrent:
         A call that the policy wants to be exclusive has nothing beside it.
         """
         if getattr(_worker, "strategy", None) == id(self):
-            raise Misuse(
+            raise ConfigurationError(
                 "a handler runs a pipeline with its own strategy, and would wait for itself: make another"
             )
         from queue import SimpleQueue
@@ -246,12 +246,14 @@ def concurrent(*, workers: int = 8) -> Concurrent:
     next, up to `workers` calls at a time in all. For one handler, records of one item never overtake each
     other, nor do the chunks of a batched handler. The list of Results is in the same order as in `series`.
 
-    Fails with `Misuse` if `workers` is less than 1.
+    Fails with `ConfigurationError` if `workers` is less than 1.
     """
     if not isinstance(cast("object", workers), int) or isinstance(workers, bool):
-        raise Misuse(f"workers is a whole number, got {kind_of(workers)}: write concurrent(workers=8)")
+        raise ConfigurationError(
+            f"workers is a whole number, got {kind_of(workers)}: write concurrent(workers=8)"
+        )
     if workers < 1:
-        raise Misuse(f"workers={workers} should be 1 or more")
+        raise ConfigurationError(f"workers={workers} should be 1 or more")
     return Concurrent(workers)
 
 

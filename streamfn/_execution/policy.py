@@ -17,7 +17,7 @@ from streamfn._records import RawRecord, Record, StreamRecord, is_map
 from streamfn._time import Deadline
 
 if TYPE_CHECKING:
-    from streamfn.ledgers._protocol import Pair
+    from streamfn.ledgers._protocol import Key
 
 
 # Keys: tasks with equal ordering keys keep the order of the stream.
@@ -40,7 +40,7 @@ def item_key(record: Record) -> ItemKey:
     """
     if not isinstance(record, StreamRecord):
         return _UNKNOWN
-    keys: Mapping[str, object] = record.peek("Keys") or {}
+    keys: Mapping[str, object] = record.raw_image("Keys") or {}
     try:
         return frozenset(
             [(name, tagged) for name, value in keys.items() if is_map(value) for tagged in value.items()]
@@ -167,7 +167,7 @@ class Task:
         self.images: Images = images
         self.result: int = result
         self.event: BaseEvent | None = None
-        self.pair: Pair | None = None
+        self.pair: Key | None = None
         self._item: ItemKey | None = None
 
     @property

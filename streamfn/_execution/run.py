@@ -311,9 +311,9 @@ def location_for(reason: Reason[object], function: object) -> str | None:
     """Return the place in code where a handler begins, if the handler was called and failed."""
     if not isinstance(reason, Refused | Raised | TimedOut | ProcessDied):
         return None
-    from streamfn._failures import place_of  # here, because a cold start would pay for it
+    from streamfn._failures import function_location  # here, because a cold start would pay for it
 
-    return place_of(function)
+    return function_location(function)
 
 
 # Calls of more than a single event in series: with chunks, with their halves, and beside others.

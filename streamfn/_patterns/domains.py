@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperati
 from json import dumps
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from streamfn._patterns.syntax import IGNORE_CASE, LARGEST, comparable, is_array, wanted_by
+from streamfn._patterns.syntax import IGNORE_CASE, MAX_NUMBER, comparable, is_array, parse_conditions
 from streamfn._records import EVENT_NAMES, EVENT_SOURCE, EventName, ImageName, StreamViewType, is_map
 
 # Domains: the values that a field of a stream record can have, and the elements of an array that one of them
@@ -80,7 +80,7 @@ class Domain(NamedTuple):
 
     def _satisfies(self, operator: str, operand: object) -> bool:
         if self.values:
-            wanted = wanted_by("$", [{operator: operand}])
+            wanted = parse_conditions("$", [{operator: operand}])
             return operator == "exists" or any(wanted.holds(comparable(value)) for value in self.values)
         if operator in {"anything-but", "exists"}:
             return True
@@ -124,7 +124,7 @@ def _excluded(operand: object) -> list[object]:
 
 def _is_met(operand: object, step: Decimal) -> bool:
     """Return whether a well-formed range contains a number from 0 on that is a multiple of the step."""
-    least, most = Decimal(0), LARGEST / step
+    least, most = Decimal(0), MAX_NUMBER / step
     bounds = operand if is_array(operand) else []
     for relation, bound in zip(bounds[::2], bounds[1::2], strict=True):
         steps = Decimal(str(bound)) / step
@@ -200,13 +200,13 @@ NUMBER: Final = text_like(
 BINARY: Final = text_like("base64 text", _is_base64, lambda part: _IN_BASE64.fullmatch(part) is not None)
 KEY_BINARY: Final = BINARY._replace(told="base64 text that is not empty", has=_is_base64_of_some)
 
-TAGS: Final[Mapping[str, Domain]] = {
+TAG_DOMAINS: Final[Mapping[str, Domain]] = {
     "S": TEXT, "N": NUMBER, "B": BINARY, "BOOL": one_of(*(True, False)), "NULL": one_of(*(True,)),
     "SS": TEXT, "NS": NUMBER, "BS": BINARY,
 }  # fmt: skip
 """The value at the end of a path within an image, by its type tag; for a set, its members."""
 
-KEY_TAGS: Final[Mapping[str, Domain]] = {"S": KEY_TEXT, "N": NUMBER, "B": KEY_BINARY}
+KEY_TAG_DOMAINS: Final[Mapping[str, Domain]] = {"S": KEY_TEXT, "N": NUMBER, "B": KEY_BINARY}
 """The values of a key attribute, which cannot be empty ("Constraints" in the same guide)."""
 
 
@@ -218,10 +218,10 @@ KEY_TAGS: Final[Mapping[str, Domain]] = {"S": KEY_TEXT, "N": NUMBER, "B": KEY_BI
 # has a member `tableName` and no view type, and `kinesis` holds the fields of its entry; a record of an export has a
 # `tableName` too, and neither number nor size.
 
-Way: TypeAlias = Literal["stream", "kinesis", "export", "data"]
+Transport: TypeAlias = Literal["stream", "kinesis", "export", "data"]
 """The source of a record; `data` is a record through Kinesis as the filter of a mapping sees it, without its entry."""
 
-WAYS: Final[tuple[Way, ...]] = ("stream", "kinesis", "export")
+TRANSPORTS: Final[tuple[Transport, ...]] = ("stream", "kinesis", "export")
 """The ways that the pattern of a table is checked for."""
 
 DATA: Final = "data"
@@ -239,12 +239,12 @@ class Leaf(NamedTuple):
     """
 
     domain: Domain
-    ways: tuple[Way, ...] = (*WAYS, "data")
-    always: tuple[Way, ...] = ()
-    nothing: tuple[Way, ...] = ()
+    ways: tuple[Transport, ...] = (*TRANSPORTS, "data")
+    always: tuple[Transport, ...] = ()
+    nothing: tuple[Transport, ...] = ()
 
 
-class Attributes(NamedTuple):
+class ItemAttributes(NamedTuple):
     """A field with attributes of the item."""
 
     part: ImageName
@@ -257,13 +257,13 @@ class Fields(NamedTuple):
     leaf: Leaf | None = None
 
 
-Node: TypeAlias = Leaf | Attributes | Fields
+Node: TypeAlias = Leaf | ItemAttributes | Fields
 
 
 class Variant(NamedTuple):
     """A kind of record: the source, the event name, and the images."""
 
-    way: Way
+    way: Transport
     event_name: EventName
     view: StreamViewType | None
     parts: frozenset[ImageName]
@@ -298,13 +298,13 @@ def variants() -> Iterator[Variant]:
         yield Variant("export", event_name, None, _OF_EVENT[event_name])
 
 
-_S: Final[tuple[Way, ...]] = ("stream",)
-_D: Final[tuple[Way, ...]] = ("kinesis", "data")
-_K: Final[tuple[Way, ...]] = ("kinesis",)
-_SK: Final[tuple[Way, ...]] = ("stream", "kinesis")
-_SD: Final[tuple[Way, ...]] = ("stream", "kinesis", "data")
-_DE: Final[tuple[Way, ...]] = ("kinesis", "data", "export")
-_ALL: Final[tuple[Way, ...]] = (*WAYS, "data")
+_S: Final[tuple[Transport, ...]] = ("stream",)
+_D: Final[tuple[Transport, ...]] = ("kinesis", "data")
+_K: Final[tuple[Transport, ...]] = ("kinesis",)
+_SK: Final[tuple[Transport, ...]] = ("stream", "kinesis")
+_SD: Final[tuple[Transport, ...]] = ("stream", "kinesis", "data")
+_DE: Final[tuple[Transport, ...]] = ("kinesis", "data", "export")
+_ALL: Final[tuple[Transport, ...]] = (*TRANSPORTS, "data")
 
 EVENT_NAME: Final = Leaf(one_of(*EVENT_NAMES), always=_ALL)
 BY_TIME_TO_LIVE: Final = Leaf(TEXT, ("stream", "kinesis", "data"))
@@ -335,9 +335,9 @@ _ENTRY: Final[Mapping[str, Node]] = {
 """The fields of an entry beside its data that a filter sees ("Using event filtering" with Kinesis in that guide)."""
 
 DYNAMODB: Final[Mapping[str, Node]] = {
-    "Keys": Attributes("Keys"),
-    "NewImage": Attributes("NewImage"),
-    "OldImage": Attributes("OldImage"),
+    "Keys": ItemAttributes("Keys"),
+    "NewImage": ItemAttributes("NewImage"),
+    "OldImage": ItemAttributes("OldImage"),
     "SequenceNumber": Leaf(DIGITS, _SK, _S),
     "StreamViewType": VIEW_TYPE,
     "SizeBytes": Leaf(COUNT, _SD),
@@ -346,29 +346,29 @@ DYNAMODB: Final[Mapping[str, Node]] = {
 }
 
 
-def record_of(table_names: Sequence[str], ways: Collection[Way]) -> Fields:
+def record_fields(table_names: Sequence[str], ways: Collection[Transport]) -> Fields:
     """List the fields that a record of one of these tables has on some of these ways."""
-    return _on(ways, Fields(_record_of(table_names)))
+    return _on(ways, Fields(_record_fields(table_names)))
 
 
-def entry_of(record: Fields) -> Fields:
+def kinesis_entry_fields(record: Fields) -> Fields:
     """List the fields that an entry of Kinesis has, as the filter of a mapping sees it, with a record in its data."""
     return Fields({DATA: record, **_ENTRY})
 
 
-def _on(ways: Collection[Way], whole: Fields) -> Fields:
+def _on(ways: Collection[Transport], whole: Fields) -> Fields:
     fields: dict[str, Node] = {}
     for name, node in whole.fields.items():
         if isinstance(node, Fields):
             if (within := _on(ways, node)).fields:
                 fields[name] = within
-        elif isinstance(node, Attributes) or any(way in ways for way in node.ways):
+        elif isinstance(node, ItemAttributes) or any(way in ways for way in node.ways):
             fields[name] = node
     leaf = whole.leaf
     return Fields(fields, leaf if leaf is not None and any(way in ways for way in leaf.ways) else None)
 
 
-def _record_of(table_names: Sequence[str]) -> Mapping[str, Node]:
+def _record_fields(table_names: Sequence[str]) -> Mapping[str, Node]:
     return {
         "eventID": Leaf(TEXT, always=_ALL),
         "eventName": EVENT_NAME,

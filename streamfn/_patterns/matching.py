@@ -9,11 +9,11 @@ from typing import Final, NamedTuple, TypeAlias, cast
 from streamfn._patterns.syntax import (
     Alternative,
     Comparable,
-    Wanted,
+    FieldMatcher,
     alternatives_of,
     comparable,
     is_array,
-    plain,
+    to_json,
 )
 from streamfn._records import is_map
 
@@ -24,51 +24,51 @@ from streamfn._records import is_map
 # the order of their paths, and a field that must be absent must be so in the elements that the fields before it leave
 # open.
 
-Record: TypeAlias = Mapping[str, object]
+JsonRecord: TypeAlias = Mapping[str, object]
 
-Place: TypeAlias = tuple[str | int, ...]
+ArrayPath: TypeAlias = tuple[str | int, ...]
 """The path of an array in the record: names and indices from the top."""
 
-Elements: TypeAlias = Mapping[Place, int]
+ArrayIndices: TypeAlias = Mapping[ArrayPath, int]
 """The element of each array in which a value lies."""
 
 Steps: TypeAlias = Sequence[Sequence[tuple[str, int]]]
 """At each part of a path, the names that an object may go on by, and the part after each: a name may have dots."""
 
 
-class Field(NamedTuple):
+class SearchField(NamedTuple):
     """A field that is wanted."""
 
     steps: Steps
-    wanted: Wanted
+    wanted: FieldMatcher
 
 
-class Found(NamedTuple):
+class FieldMatches(NamedTuple):
     """The elements with values of a field, those with values that satisfy it, and whether absence does."""
 
-    anywhere: Sequence[Elements]
-    satisfied: Sequence[Elements]
+    anywhere: Sequence[ArrayIndices]
+    satisfied: Sequence[ArrayIndices]
     absent: bool
 
 
-class Search:
+class SearchMatcher:
     """Searches the fields of one alternative."""
 
     def __init__(self, alternative: Alternative) -> None:
         """Prepare the fields, in the order in which Java sorts their paths."""
         in_order = sorted(alternative, key=lambda path: path.encode("utf-16-be", "surrogatepass"))
-        self._fields = [Field(_steps(path), alternative[path]) for path in in_order]
+        self._fields = [SearchField(_steps(path), alternative[path]) for path in in_order]
 
-    def __call__(self, record: Record) -> bool:
+    def __call__(self, record: JsonRecord) -> bool:
         """Return whether a record satisfies the alternative."""
-        found: list[Found] = []
+        found: list[FieldMatches] = []
         for field in self._fields:
             values = list(_values(record, field.steps, 0, (), {}))
             satisfied = [elements for value, elements in values if field.wanted.holds(value)]
             if not satisfied and not field.wanted.absent:
                 return False
             found.append(
-                Found(
+                FieldMatches(
                     _each_once(elements for _, elements in values), _each_once(satisfied), field.wanted.absent
                 )
             )
@@ -82,8 +82,8 @@ def _steps(path: str) -> Steps:
 
 
 def _values(
-    part: object, steps: Steps, at: int, place: Place, elements: Elements
-) -> Iterator[tuple[Comparable, Elements]]:
+    part: object, steps: Steps, at: int, place: ArrayPath, elements: ArrayIndices
+) -> Iterator[tuple[Comparable, ArrayIndices]]:
     """Find the values at the end of a path, each with the elements of arrays that it is in."""
     if is_map(part):
         for name, after in steps[at] if at < len(steps) else ():
@@ -99,11 +99,11 @@ def _values(
         yield comparable(part), elements
 
 
-def _each_once(places: Iterable[Elements]) -> list[Elements]:
+def _each_once(places: Iterable[ArrayIndices]) -> list[ArrayIndices]:
     return list({frozenset(elements.items()): elements for elements in places}.values())
 
 
-def _agree(found: Sequence[Found], so_far: Elements) -> bool:
+def _agree(found: Sequence[FieldMatches], so_far: ArrayIndices) -> bool:
     """Return whether values in the same elements can satisfy the fields, together with the elements chosen so far."""
     if not found:
         return True
@@ -114,7 +114,7 @@ def _agree(found: Sequence[Found], so_far: Elements) -> bool:
     return any(elements is not None and _agree(others, elements) for elements in joined)
 
 
-def _joined(so_far: Elements, elements: Elements) -> Elements | None:
+def _joined(so_far: ArrayIndices, elements: ArrayIndices) -> ArrayIndices | None:
     """Add these elements to the chosen ones; None if they are other elements of the same arrays."""
     for place, index in elements.items():
         if so_far.get(place, index) != index:
@@ -127,7 +127,7 @@ def _joined(so_far: Elements, elements: Elements) -> Elements | None:
 # These follow the names without type checks, and compare text in its plain form. Unusual values on the way (an array,
 # or no object) are left to the search. A missing value raises no exception.
 
-Matches: TypeAlias = Callable[[Record], bool]
+Matches: TypeAlias = Callable[[JsonRecord], bool]
 
 Tree: TypeAlias = dict[str, "Tree | int"]
 """The names to follow from an object, and at the end of each path the number of its field."""
@@ -145,7 +145,7 @@ _ALWAYS_THERE: Final = (("dynamodb",), ("dynamodb", "Keys"))
 _NOTHING: Final = object()
 
 
-class Texts(NamedTuple):
+class TextConditions(NamedTuple):
     """Texts that are wanted, and how text may begin or end."""
 
     values: frozenset[str]
@@ -153,7 +153,7 @@ class Texts(NamedTuple):
     ends: tuple[str, ...]
 
 
-def quick(alternative: Alternative, search: Matches) -> Matches | None:
+def compile_short(alternative: Alternative, search: Matches) -> Matches | None:
     """Write a function for an alternative, unless it has to be searched for."""
     tree: Tree = {}
     names: dict[str, object] = {"search": search, "empty": {}, "nothing": _NOTHING}
@@ -175,16 +175,16 @@ def quick(alternative: Alternative, search: Matches) -> Matches | None:
     )  # of a record, and it tells whether
 
 
-def text_at(steps: Sequence[str]) -> Callable[[Record], str | None]:
+def text_at(steps: Sequence[str]) -> Callable[[JsonRecord], str | None]:
     """Write a function for the text at the end of a path, by which to choose among patterns; nothing, if none is."""
     tree: Tree = {}
     _put(tree, steps, 0)
     *lines, _ = _lines(tree, (), {}, "None")
     lines.append("return value if isinstance(value, str) else None")
-    return cast("Callable[[Record], str | None]", _function(lines, "None", {}))  # see its lines
+    return cast("Callable[[JsonRecord], str | None]", _function(lines, "None", {}))  # see its lines
 
 
-def texts_at(steps: Sequence[str], wanted: Wanted) -> Texts | None:
+def texts_at(steps: Sequence[str], wanted: FieldMatcher) -> TextConditions | None:
     """Return the wanted texts at the end of a path; None if other values are wanted as well.
 
     If a beginning ends with the quote around text, or an end starts with it, only a comparison in JSON form sees that
@@ -197,7 +197,7 @@ def texts_at(steps: Sequence[str], wanted: Wanted) -> Texts | None:
         return None
     if any(start.endswith('"') for start in starts) or any(end.startswith('"') for end in ends):
         return None
-    return Texts(values, starts, ends) if len(steps) <= _DEEPEST else None
+    return TextConditions(values, starts, ends) if len(steps) <= _DEEPEST else None
 
 
 def _put(tree: Tree, steps: Sequence[str], number: int) -> bool:
@@ -242,7 +242,7 @@ def _chain(steps: tuple[str, ...]) -> str:
     return f"{''.join(way)}.get({steps[-1]!r}, nothing)"
 
 
-def _check(wanted: Wanted) -> Callable[[object], bool]:
+def _check(wanted: FieldMatcher) -> Callable[[object], bool]:
     """Return a function that tests the value at the end of a path."""
 
     def holds(value: object) -> bool:
@@ -284,19 +284,19 @@ class Matcher:
     path: tuple[str, ...] | None = None
     values: frozenset[str] = frozenset()
 
-    def __call__(self, record: Record) -> bool:
+    def __call__(self, record: JsonRecord) -> bool:
         """Return whether a record matches."""
         return self.matches(record)
 
 
-def compiled(pattern: Mapping[str, object]) -> Matcher:
-    """Compile a pattern; raise `Misuse`, with the place and the reason, for one that Lambda would refuse.
+def compile_pattern(pattern: Mapping[str, object]) -> Matcher:
+    """Compile a pattern; raise `ConfigurationError`, with the place and the reason, for one that Lambda would refuse.
 
-    >>> cards = compiled({"dynamodb": {"Keys": {"PK": {"S": [{"prefix": "CARD#"}]}}}})
+    >>> cards = compile_pattern({"dynamodb": {"Keys": {"PK": {"S": [{"prefix": "CARD#"}]}}}})
     >>> cards({"eventName": "INSERT", "dynamodb": {"Keys": {"PK": {"S": "CARD#7"}}}})
     True
     """
-    copy = plain("$", pattern)
+    copy = to_json("$", pattern)
     alternatives = alternatives_of(copy)
     matches = _any_of([_matches(alternative) for alternative in alternatives])
     path, values = _choice(alternatives)
@@ -304,15 +304,15 @@ def compiled(pattern: Mapping[str, object]) -> Matcher:
 
 
 def _matches(alternative: Alternative) -> Matches:
-    search = Search(alternative)
-    return quick(alternative, search) or search
+    search = SearchMatcher(alternative)
+    return compile_short(alternative, search) or search
 
 
 def _any_of(choices: list[Matches]) -> Matches:
     if len(choices) == 1:
         return choices[0]
 
-    def matches(record: Record) -> bool:
+    def matches(record: JsonRecord) -> bool:
         for choice in choices:  # noqa: SIM110 (a generator would take longer than the choices)
             if choice(record):
                 return True

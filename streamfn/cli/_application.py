@@ -12,31 +12,31 @@ from typing import Annotated, Final
 
 import typer
 
-from streamfn.cli._common import alone_on_output, attempt, say
-from streamfn.cli.check_mapping import check_mapping
-from streamfn.cli.filter import filter_records
-from streamfn.cli.graph import graph
-from streamfn.cli.invoke import invoke
-from streamfn.cli.model import model
-from streamfn.cli.redrive import redrive
-from streamfn.cli.replay import replay
-from streamfn.cli.tail import tail
+from streamfn.cli._common import alone_on_output, print_line, run_command
+from streamfn.cli.check_mapping import check_mapping_command
+from streamfn.cli.filter import filter_command
+from streamfn.cli.graph import graph_command
+from streamfn.cli.invoke import invoke_command
+from streamfn.cli.model import model_command
+from streamfn.cli.redrive import redrive_command
+from streamfn.cli.replay import replay_command
+from streamfn.cli.tail import tail_command
 
 _ABOUT: Final = "Typed handlers for AWS Lambda functions fed by a DynamoDB stream."
 
 COMMANDS: Final[Mapping[str, Callable[..., int]]] = {
-    "invoke": invoke,
-    "tail": tail,
-    "replay": replay,
-    "redrive": redrive,
-    "filter": filter_records,
-    "check-mapping": check_mapping,
-    "graph": graph,
-    "model": model,
+    "invoke": invoke_command,
+    "tail": tail_command,
+    "replay": replay_command,
+    "redrive": redrive_command,
+    "filter": filter_command,
+    "check-mapping": check_mapping_command,
+    "graph": graph_command,
+    "model": model_command,
 }
 
 
-_FOR_MACHINES: Final = (filter_records, graph)
+_FOR_MACHINES: Final = (filter_command, graph_command)
 """The commands that print nothing but a document, whether as JSON or not, and load modules that may print as well."""
 
 
@@ -60,7 +60,7 @@ def exiting(command: Callable[..., int]) -> Callable[..., None]:
 
     def run_it(*arguments: object, **options: object) -> None:
         with alone_on_output() if options.get("as_json") or command in _FOR_MACHINES else nullcontext():
-            code = attempt(lambda: command(*arguments, **options))
+            code = run_command(lambda: command(*arguments, **options))
         raise typer.Exit(code)
 
     update_wrapper(run_it, command)  # typer reads the arguments off it
@@ -81,7 +81,7 @@ def line_of(command: Callable[..., int]) -> str:
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 (typer passes it by position)
     if wanted:
-        say(f"streamfn {version('streamfn')}")
+        print_line(f"streamfn {version('streamfn')}")
         raise typer.Exit
 
 

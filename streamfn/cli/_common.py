@@ -20,7 +20,7 @@ from returns.result import Result, Success
 
 from streamfn._aws import error_name
 from streamfn._delivery.plain import detail_of, exception_of, location_of, raised_in
-from streamfn._errors import Misuse, shown
+from streamfn._errors import ConfigurationError, shown
 from streamfn._failures import Failed, Handled, Raised, Reason, Refused
 from streamfn._payloads import NotAStreamEvent
 from streamfn._records import Record, StreamRecord
@@ -136,7 +136,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> No
     with printer.capture() as captured:
         printer.print(table)
     for line in captured.get().splitlines():
-        say(line.rstrip())
+        print_line(line.rstrip())
 
 
 def _least_widths(
@@ -151,7 +151,7 @@ def _least_widths(
     return longest if taken <= width else [None] * len(longest)
 
 
-def say(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """Print a line."""
     write(f"{text}\n")
 
@@ -163,12 +163,12 @@ def write(text: str) -> None:
 
 def print_json(document: object) -> None:
     """Print a document of JSON for machines, laid out for people all the same."""
-    say(json.dumps(document, indent=2))
+    print_line(json.dumps(document, indent=2))
 
 
 def print_json_line(document: object) -> None:
     """Print a document of JSON on a line of its own."""
-    say(json.dumps(document))
+    print_line(json.dumps(document))
     output().flush()
 
 
@@ -207,18 +207,18 @@ class ExitCode(IntEnum):
     """The shell's convention: 128 plus the number of the signal."""
 
 
-def attempt(command: Callable[[], int]) -> int:
+def run_command(command: Callable[[], int]) -> int:
     """Run a command and return its exit code; print errors that the user can correct as one line on standard error."""
     try:
         return command()
     except KeyboardInterrupt:
-        return complain("interrupted", ExitCode.INTERRUPTED)
-    except (Misuse, NotAStreamEvent) as error:
-        return complain(f"{error}{_why(error)}")
+        return print_error("interrupted", ExitCode.INTERRUPTED)
+    except (ConfigurationError, NotAStreamEvent) as error:
+        return print_error(f"{error}{_why(error)}")
     except Exception as error:
         if (said := _of_aws(error)) is None:
             raise
-        return complain(said)
+        return print_error(said)
 
 
 def say_ending() -> None:
@@ -231,7 +231,7 @@ def say_ending() -> None:
         sys.stderr.flush()
 
 
-def complain(said: str, code: ExitCode = ExitCode.MISUSE) -> int:
+def print_error(said: str, code: ExitCode = ExitCode.MISUSE) -> int:
     """Print the reason of an error as one line on standard error, and return the exit code."""
     sys.stderr.write(f"streamfn: {shown(' '.join(said.split()))}\n")
     return code
@@ -244,7 +244,7 @@ def _why(error: Exception) -> str:
     cause = error.__cause__ if isinstance(error, NotImported) else None
     if cause is None or isinstance(cause, ModuleNotFoundError | SystemExit):
         return ""
-    quoted = "" if isinstance(cause, Misuse) or not (text := _quoted(cause)) else f": {text}"
+    quoted = "" if isinstance(cause, ConfigurationError) or not (text := _quoted(cause)) else f": {text}"
     while (
         cause := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     ) is not None:
@@ -319,7 +319,7 @@ def _told(error: ClientError) -> str:
 
 EndpointUrl: TypeAlias = Annotated[
     str | None,
-    typer.Option("--endpoint-url", metavar="URL", help="Where AWS is; a local stand-in for it, say."),
+    typer.Option("--endpoint-url", metavar="URL", help="Where AWS is; a local stand-in for it, print_line."),
 ]
 Region: TypeAlias = Annotated[str | None, typer.Option("--region", metavar="NAME", help="The AWS region.")]
 Profile: TypeAlias = Annotated[
@@ -356,7 +356,7 @@ def use_account(
 def client(service: Literal["dynamodb", "dynamodbstreams", "lambda", "s3"]) -> object:
     """Return boto3's client of a service; the caller knows the protocol that it needs.
 
-    Raises the exceptions of botocore, which `attempt` prints as one line.
+    Raises the exceptions of botocore, which `run_command` prints as one line.
     """
     import boto3
 
@@ -375,7 +375,7 @@ Name: TypeAlias = Annotated[
 
 
 def pipeline_named(name: str) -> Pipeline[object, object]:
-    """Import a pipeline by its name. Raises `Misuse`."""
+    """Import a pipeline by its name. Raises `ConfigurationError`."""
     from streamfn._lambda import load_pipeline
 
     look_here()
@@ -383,7 +383,7 @@ def pipeline_named(name: str) -> Pipeline[object, object]:
 
 
 def function_named(name: str) -> LambdaFunction[object, object]:
-    """Import a function that Lambda calls, by its name. Raises `Misuse`."""
+    """Import a function that Lambda calls, by its name. Raises `ConfigurationError`."""
     from streamfn._lambda import load_function
 
     look_here()
@@ -397,7 +397,7 @@ def look_here() -> None:
 
 
 def load_named(name: str) -> tuple[Pipeline[object, object], LambdaFunction[object, object] | None]:
-    """Import a pipeline, and the function made of it if the name is a function's. Raises `Misuse`."""
+    """Import a pipeline, and the function made of it if the name is a function's. Raises `ConfigurationError`."""
     from streamfn._lambda import LambdaFunction, load
 
     look_here()
@@ -481,9 +481,9 @@ def print_tracebacks(results: Sequence[Shown]) -> None:
     """Print exceptions as Python prints uncaught ones."""
     for each in results:
         if each.traceback is not None:
-            say(shown(f"{each.handler} on {each.record.event_id}:"))
+            print_line(shown(f"{each.handler} on {each.record.event_id}:"))
             for line in each.traceback.split("\n"):
-                say(shown(line))
+                print_line(shown(line))
 
 
 def print_results(results: Sequence[Shown], *, values: bool) -> None:
@@ -553,11 +553,11 @@ def _traceback(reason: Reason[object]) -> str | None:
 
 
 def _value(reason: Reason[object]) -> str | None:
-    from streamfn._failures import text_of
+    from streamfn._failures import show_value
 
     match reason:
         case Refused(error) | Raised(error):
-            return text_of(error)
+            return show_value(error)
         case _:
             return None
 

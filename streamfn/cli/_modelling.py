@@ -26,7 +26,7 @@ from streamfn._conversion.attribute_values import (
 )
 from streamfn._conversion.composites import MAX_LEVELS
 from streamfn._conversion.hooks import StructureError
-from streamfn._errors import Misuse, encoding_of
+from streamfn._errors import ConfigurationError, encoding_of
 from streamfn._records import AttributeValue, Image, is_map
 
 # Names of fields, which may differ from the names of their attributes, and names of classes.
@@ -139,7 +139,7 @@ class _Described(TypedDict):
     AttributeDefinitions: ReadOnly[Sequence[_AttributeDefinition]]
 
 
-class DescribeTableOutput(TypedDict):
+class DescribeTableKeysOutput(TypedDict):
     """The part of DescribeTable's answer that is read here."""
 
     Table: ReadOnly[_Described]
@@ -166,7 +166,7 @@ class ScanOutput(TypedDict):
 class TableClient(Protocol):
     """The methods of boto3's DynamoDB client that are used here."""
 
-    def describe_table(self, *, TableName: str) -> DescribeTableOutput:  # noqa: N803 (AWS's own)
+    def describe_table(self, *, TableName: str) -> DescribeTableKeysOutput:  # noqa: N803 (AWS's own)
         """Describe a table."""
         ...
 
@@ -186,7 +186,7 @@ class TableClient(Protocol):
 
 
 @dataclass(frozen=True)
-class Keys:
+class TableAttributes:
     """The attributes that a table knows of; the type tags of its keys, where they are known."""
 
     partition: str | None
@@ -200,14 +200,14 @@ class Keys:
         return [name for name in (self.partition, self.sort) if name is not None]
 
 
-def keys_of(client: TableClient, table: str) -> Keys:
+def fetch_table_attributes(client: TableClient, table: str) -> TableAttributes:
     """Ask DynamoDB for a table's keys and its time to live."""
     described = client.describe_table(TableName=table)["Table"]
     by_type = {each["KeyType"]: each["AttributeName"] for each in described["KeySchema"]}
     told = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     expires = told.get("AttributeName") if told.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} else None
     tags = {each["AttributeName"]: each["AttributeType"] for each in described["AttributeDefinitions"]}
-    return Keys(by_type.get("HASH"), by_type.get("RANGE"), expires, tags)
+    return TableAttributes(by_type.get("HASH"), by_type.get("RANGE"), expires, tags)
 
 
 def scanned(client: TableClient, table: str, limit: int) -> list[Image]:
@@ -224,7 +224,7 @@ def scanned(client: TableClient, table: str, limit: int) -> list[Image]:
 def read_items(path: Path, limit: int) -> list[Image]:
     """Read up to so many items of a file with one a line, in DynamoDB's JSON, as exports have them.
 
-    Raises `Misuse`, which names the line and quotes nothing of it.
+    Raises `ConfigurationError`, which names the line and quotes nothing of it.
     """
     try:
         with path.open("rb") as file:
@@ -232,9 +232,9 @@ def read_items(path: Path, limit: int) -> list[Image]:
         with path.open(encoding=encoding) as lines:
             return list(islice(_items(lines, path.name), limit))
     except OSError as error:
-        raise Misuse(f"{path} could not be read: {error.strerror}") from None
+        raise ConfigurationError(f"{path} could not be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Misuse(f"{path} is no text in UTF-8 or UTF-16") from None
+        raise ConfigurationError(f"{path} is no text in UTF-8 or UTF-16") from None
 
 
 def _items(lines: Iterator[str], name: str) -> Iterator[Image]:
@@ -242,7 +242,7 @@ def _items(lines: Iterator[str], name: str) -> Iterator[Image]:
         if line.strip():
             item = _item(line)
             if item is None:
-                raise Misuse(
+                raise ConfigurationError(
                     f'{name}, line {number}: expected an item in DynamoDB\'s JSON, as in {{"id": {{"N": "1"}}}}'
                 )
             yield item
@@ -290,7 +290,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
-class Scalar:
+class ScalarShape:
     """A type that its name denotes."""
 
     name: str
@@ -305,21 +305,21 @@ class CollectionShape:
 
 
 @dataclass(frozen=True)
-class Dictionary:
+class DictionaryShape:
     """A map whose keys are data."""
 
     values: Shape | None
 
 
 @dataclass(frozen=True)
-class Attributes:
+class StructShape:
     """A map, or an item, whose keys are names, each with its shape and whether all samples have it."""
 
-    fields: Mapping[str, Field]
+    fields: Mapping[str, AttributeShape]
 
 
 @dataclass(frozen=True)
-class Field:
+class AttributeShape:
     """The shape of an attribute, and whether every sample has the attribute."""
 
     shape: Shape
@@ -330,29 +330,32 @@ class Field:
 class Shape:
     """The type of an attribute: members with different type tags; `nullable` adds None."""
 
-    members: tuple[Member, ...]
+    members: tuple[ShapeMember, ...]
     nullable: bool
 
 
-Member: TypeAlias = Scalar | CollectionShape | Dictionary | Attributes
+ShapeMember: TypeAlias = ScalarShape | CollectionShape | DictionaryShape | StructShape
 
-INT: Final = Scalar("int")
-DECIMAL: Final = Scalar("Decimal")
-TEXT: Final = Scalar("str")
-MOMENT: Final = Scalar("datetime")
-BINARY: Final = Scalar("bytes")
+INT: Final = ScalarShape("int")
+DECIMAL: Final = ScalarShape("Decimal")
+STR: Final = ScalarShape("str")
+DATETIME: Final = ScalarShape("datetime")
+BYTES: Final = ScalarShape("bytes")
 
-_PLAIN: Final[Mapping[str, Scalar]] = {"BOOL": Scalar("bool"), "B": BINARY}
+_PLAIN: Final[Mapping[str, ScalarShape]] = {"BOOL": ScalarShape("bool"), "B": BYTES}
 
 
-def attributes_of(images: Sequence[Image]) -> Attributes:
+def attributes_of(images: Sequence[Image]) -> StructShape:
     """Return the attributes of items, or of maps in the same place of them."""
     found: dict[str, list[AttributeValue]] = {}
     for image in images:
         for name, value in image.items():
             found.setdefault(name, []).append(value)
-    return Attributes(
-        {name: Field(shape_of(values), len(values) == len(images)) for name, values in sorted(found.items())}
+    return StructShape(
+        {
+            name: AttributeShape(shape_of(values), len(values) == len(images))
+            for name, values in sorted(found.items())
+        }
     )
 
 
@@ -366,16 +369,16 @@ def shape_of(values: Iterable[AttributeValue]) -> Shape:
     return Shape(tuple(_member(tag, held) for tag, held in sorted(by_tag.items())), nullable)
 
 
-def _member(tag: str, held: Sequence[object]) -> Member:
+def _member(tag: str, held: Sequence[object]) -> ShapeMember:
     """Return the type for the contents of attribute values that share a tag."""
     match tag:
         case "S":
-            return MOMENT if all(map(_is_timestamp, held)) else TEXT
+            return DATETIME if all(map(_is_timestamp, held)) else STR
         case "N":
             return _number(held)
         case "SS" | "NS" | "BS":
             elements = [element for each in held for element in cast("Sequence[object]", each)]
-            scalars = {"SS": TEXT, "NS": _number(elements), "BS": BINARY}
+            scalars = {"SS": STR, "NS": _number(elements), "BS": BYTES}
             return CollectionShape("frozenset", Shape((scalars[tag],), nullable=False))
         case "L":
             # The elements of a list are attribute values.
@@ -387,7 +390,7 @@ def _member(tag: str, held: Sequence[object]) -> Member:
             return _PLAIN[tag]
 
 
-def _number(held: Iterable[object]) -> Scalar:
+def _number(held: Iterable[object]) -> ScalarShape:
     return INT if all(map(_is_whole, held)) else DECIMAL
 
 
@@ -409,11 +412,11 @@ def _is_timestamp(text: object) -> bool:
     return True
 
 
-def _map(maps: Sequence[Image]) -> Attributes | Dictionary:
+def _map(maps: Sequence[Image]) -> StructShape | DictionaryShape:
     if _are_alike(maps):
         return attributes_of(maps)
     values = [value for each in maps for value in each.values()]
-    return Dictionary(shape_of(values) if values else None)
+    return DictionaryShape(shape_of(values) if values else None)
 
 
 def _are_alike(maps: Sequence[Image]) -> bool:
@@ -452,7 +455,7 @@ class Proposal:
 
     table: str
     model: str
-    attributes: Attributes
+    attributes: StructShape
     markers: Mapping[str, str]
     samples: str
 
@@ -480,7 +483,7 @@ class _Writer:
     names: set[str] = field(default_factory=set)
     uses: set[str] = field(default_factory=set)
 
-    def write(self, name: str, attributes: Attributes, markers: Mapping[str, str]) -> str:
+    def write(self, name: str, attributes: StructShape, markers: Mapping[str, str]) -> str:
         """Write the class for these attributes, after the classes that its fields need, and return its name."""
         name = unused(name, self.names | RESERVED | set(attributes.fields))
         self.names.add(name)
@@ -502,14 +505,14 @@ class _Writer:
         return name
 
     @staticmethod
-    def _order(attribute: str, found: Field, markers: Mapping[str, str]) -> tuple[bool, int]:
+    def _order(attribute: str, found: AttributeShape, markers: Mapping[str, str]) -> tuple[bool, int]:
         """Put fields without a default first, the keys first among them; the rest goes by name."""
         keys = ("PartitionKey", "SortKey")
         marker = markers.get(attribute, "")
         return not _is_required(found), keys.index(marker) if marker in keys else len(keys)
 
     def _declared(
-        self, attribute: str, name: str, found: Field, written: str, markers: Mapping[str, str]
+        self, attribute: str, name: str, found: AttributeShape, written: str, markers: Mapping[str, str]
     ) -> str:
         said = [markers[attribute]] if attribute in markers else []
         if name != attribute:
@@ -536,29 +539,29 @@ class _Writer:
             return _UNKNOWN
         return self._type(shape, attribute, parent, of_many=of_many) + (" | None" if shape.nullable else "")
 
-    def _member(self, member: Member, attribute: str, parent: str, *, of_many: bool) -> str:
+    def _member(self, member: ShapeMember, attribute: str, parent: str, *, of_many: bool) -> str:
         match member:
-            case Scalar(name):
+            case ScalarShape(name):
                 self.uses.add(name)
                 return name
             case CollectionShape("tuple", elements):
                 return f"tuple[{self._inner(elements, attribute, parent)}, ...]"
             case CollectionShape(name, elements):
                 return f"{name}[{self._inner(elements, attribute, parent)}]"
-            case Dictionary(values):
+            case DictionaryShape(values):
                 return f"dict[str, {self._inner(values, attribute, parent)}]"
-            case Attributes():
+            case StructShape():
                 name = class_name(attribute, of_many=of_many)
                 return self.write(f"{parent}{name}" if name in self.names else name, member, {})
             case _:
                 assert_never(member)
 
 
-def _is_required(found: Field) -> bool:
+def _is_required(found: AttributeShape) -> bool:
     return found.always and not found.shape.nullable
 
 
-def _is_set(found: Field) -> bool:
+def _is_set(found: AttributeShape) -> bool:
     match found.shape:
         case Shape((CollectionShape("frozenset", _),), nullable=False):
             return True
@@ -588,24 +591,24 @@ def _escaped(text: str) -> Iterator[str]:
 _TABLE: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 """A table's name ("Naming rules" in the Amazon DynamoDB Developer Guide, which has it longer than two)."""
 
-_KEYS: Final[Mapping[str, Scalar]] = {"S": TEXT, "N": DECIMAL, "B": BINARY}
+_KEYS: Final[Mapping[str, ScalarShape]] = {"S": STR, "N": DECIMAL, "B": BYTES}
 """The types of keys that no sample shows."""
 
 _ENDS: Final = 253_402_300_800
 """The first second, counted from 1970, that no `datetime` reaches."""
 
 
-def proposed(table: str, items: Sequence[Image], keys: Keys, model: str | None = None) -> Proposal:
+def proposed(table: str, items: Sequence[Image], keys: TableAttributes, model: str | None = None) -> Proposal:
     """Propose a model for a table of which these items were sampled; `model` is its name, if not made of the table's.
 
-    Raises `Misuse` where an item lacks a key, or for a name that no table or class has.
+    Raises `ConfigurationError` where an item lacks a key, or for a name that no table or class has.
     """
     if _TABLE.fullmatch(table) is None:
-        raise Misuse(
+        raise ConfigurationError(
             "a table's name has letters, digits, hyphens, dots and underscores, and no other characters"
         )
     if model is not None and not (model.isidentifier() and class_name(model) == model):
-        raise Misuse(f"expected the name of a class, as in Card, got {model!r}")
+        raise ConfigurationError(f"expected the name of a class, as in Card, got {model!r}")
     found = dict(attributes_of(items).fields)
     markers: dict[str, str] = dict(zip(keys.names, ("PartitionKey", "SortKey"), strict=False))
     for name in keys.names:
@@ -616,21 +619,23 @@ def proposed(table: str, items: Sequence[Image], keys: Keys, model: str | None =
         if field.shape.members in ((INT,), (DECIMAL,)):  # no set: a shape may be unhashable
             markers[expires] = "TimeToLive"
         if field.shape.members == (INT,) and all(map(_is_epoch, _values(items, expires))):
-            found[expires] = replace(field, shape=replace(field.shape, members=(MOMENT,)))
-    return Proposal(table, model or _model(table), Attributes(found), markers, _count(len(items)))
+            found[expires] = replace(field, shape=replace(field.shape, members=(DATETIME,)))
+    return Proposal(table, model or _model(table), StructShape(found), markers, _count(len(items)))
 
 
-def _key(name: str, field: Field | None, tag: str | None, *, has_items: bool) -> Field:
+def _key(name: str, field: AttributeShape | None, tag: str | None, *, has_items: bool) -> AttributeShape:
     """Return the field of a key: text stays text, because a key is looked up in its written form."""
     if field is None and not has_items:
-        return Field(Shape((_KEYS.get(tag or "S", TEXT),), nullable=False), always=True)
+        return AttributeShape(Shape((_KEYS.get(tag or "S", STR),), nullable=False), always=True)
     if field is None or not field.always or field.shape.nullable:
-        raise Misuse(f"{name} is no key of these items: one of them is without it")
+        raise ConfigurationError(f"{name} is no key of these items: one of them is without it")
     (member, *others) = field.shape.members
-    if member == MOMENT and not others:
-        return replace(field, shape=replace(field.shape, members=(TEXT,)))
-    if others or member not in (TEXT, INT, DECIMAL, BINARY):
-        raise Misuse(f"{name} is no key of these items: a key is text, a number or binary in all of them")
+    if member == DATETIME and not others:
+        return replace(field, shape=replace(field.shape, members=(STR,)))
+    if others or member not in (STR, INT, DECIMAL, BYTES):
+        raise ConfigurationError(
+            f"{name} is no key of these items: a key is text, a number or binary in all of them"
+        )
     return field
 
 

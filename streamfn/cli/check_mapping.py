@@ -20,8 +20,8 @@ from streamfn.cli._common import (
     counted,
     function_named,
     print_json,
+    print_line,
     print_table,
-    say,
     use_account,
 )
 
@@ -36,7 +36,7 @@ _COLUMNS: Final = (
 )
 
 
-def check_mapping(
+def check_mapping_command(
     function: Annotated[
         str,
         typer.Argument(
@@ -84,10 +84,10 @@ def check_mapping(
         print_json({"findings": [asdict(each) for each in findings]})
     elif findings:
         for mapping, group in groupby(findings, key=lambda each: each.mapping):
-            say("The function:" if mapping is None else f"The mapping {shown(mapping)}:")
+            print_line("The function:" if mapping is None else f"The mapping {shown(mapping)}:")
             print_table(_COLUMNS, [[each.setting, each.found, each.wanted, each.why] for each in group])
-            say()
-        say(f"{counted(len(findings), 'finding')} in {function}")
+            print_line()
+        print_line(f"{counted(len(findings), 'finding')} in {function}")
     else:
-        say(f"The mappings of {function} fit.")
+        print_line(f"The mappings of {function} fit.")
     return ExitCode.FAILED if findings else ExitCode.FINE

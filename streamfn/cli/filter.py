@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from streamfn.cli._common import AsJson, ExitCode, Name, counted, on_terminal, pipeline_named, say
+from streamfn.cli._common import AsJson, ExitCode, Name, counted, on_terminal, pipeline_named, print_line
 
 
-def filter_records(
+def filter_command(
     pipeline: Name,
     *,
     table: Annotated[
@@ -53,13 +53,15 @@ def filter_records(
     criteria = filter_criteria(
         process, table=table, through_kinesis=through_kinesis, through_pipe=through_pipe, most=most
     )
-    say(json.dumps(criteria))
+    print_line(json.dumps(criteria))
     if on_terminal() and not as_json:
         filters = criteria["Filters"]
         if filters:
-            say(f"\n{counted(len(filters), 'filter')}; a record passes if one of them matches. To apply:")
-            say("  aws lambda update-event-source-mapping --uuid UUID \\")
-            say(f'    --filter-criteria "$(streamfn filter {pipeline})"')
+            print_line(
+                f"\n{counted(len(filters), 'filter')}; a record passes if one of them matches. To apply:"
+            )
+            print_line("  aws lambda update-event-source-mapping --uuid UUID \\")
+            print_line(f'    --filter-criteria "$(streamfn filter {pipeline})"')
         else:
-            say("\nNo filters: every record is wanted.")
+            print_line("\nNo filters: every record is wanted.")
     return ExitCode.FINE

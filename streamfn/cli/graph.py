@@ -14,7 +14,7 @@ from streamfn._execution.run import Series, Strategy
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaFunction
 from streamfn._pipeline import Pipeline, Route
-from streamfn._records import as_text
+from streamfn._records import text_or_none
 from streamfn._tables import compiled_table
 from streamfn.cli._common import AsJson, ExitCode, Name, counted, load_named, print_json, write
 
@@ -124,7 +124,7 @@ def _outlined_delivery(delivery: object) -> OutlinedDelivery:
 
 def _location(store: object) -> str | None:
     """Name where a store is kept; one that does not say so goes by its type."""
-    return None if store is None else as_text(getattr(store, "location", None)) or type(store).__name__
+    return None if store is None else text_or_none(getattr(store, "location", None)) or type(store).__name__
 
 
 # The flowchart in Mermaid's language.
@@ -215,7 +215,7 @@ def _escaped(character: str) -> str:
 # The command ``streamfn graph``.
 
 
-def graph(pipeline: Name, *, as_json: AsJson = False) -> int:
+def graph_command(pipeline: Name, *, as_json: AsJson = False) -> int:
     """Draw a pipeline as a flowchart: tables, models, handlers and delivery.
 
     The output is text in Mermaid's language, which GitHub and many sites draw within a

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamfn._errors import Misuse, decoded, read_json
+from streamfn._errors import ConfigurationError, decoded, read_json
 from streamfn.cli._common import (
     AnyResult,
     AsJson,
@@ -27,9 +27,9 @@ from streamfn.cli._common import (
     overheard,
     pipeline_named,
     print_json,
+    print_line,
     print_results,
     print_tracebacks,
-    say,
     shown_results,
     use_account,
 )
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT: Final = "-"
 
 
-def invoke(
+def invoke_command(
     pipeline: Name,
     payload: Annotated[
         str,
@@ -50,7 +50,8 @@ def invoke(
     answer: Annotated[
         bool,
         typer.Option(
-            "--answer", help="Run the function that Lambda calls, ledger and all, and show its answer."
+            "--answer",
+            help="InvokeOutcome the function that Lambda calls, ledger and all, and show its answer.",
         ),
     ] = False,
     show_values: ShowValues = False,
@@ -89,7 +90,11 @@ def invoke(
     """
     use_account(endpoint_url, region, profile)
     read = read_payload(payload)
-    run = run_function(function_named(pipeline), read) if answer else Run(pipeline_named(pipeline)(read))
+    run = (
+        run_function(function_named(pipeline), read)
+        if answer
+        else InvokeOutcome(pipeline_named(pipeline)(read))
+    )
     told = shown_results(run.results, values=show_values, tracebacks=traceback)
     handled = sum(each.outcome == "handled" for each in told)
     failed = len(told) - handled
@@ -100,16 +105,16 @@ def invoke(
     else:
         if told:
             print_results(told, values=show_values)
-            say()
+            print_line()
         print_tracebacks(told)
-        say(f"{counted(handled, 'success', 'successes')}, {counted(failed, 'failure')}")
+        print_line(f"{counted(handled, 'success', 'successes')}, {counted(failed, 'failure')}")
         if answer:
-            say(f"The answer to Lambda: {json.dumps(run.answer)}")
+            print_line(f"The answer to Lambda: {json.dumps(run.answer)}")
     return ExitCode.FAILED if failed or run.raised else ExitCode.FINE
 
 
 @dataclass(frozen=True)
-class Run:
+class InvokeOutcome:
     """The outcome of a payload: the Results, and the answer to Lambda or the exception raised instead."""
 
     results: Sequence[AnyResult]
@@ -117,29 +122,29 @@ class Run:
     raised: bool = False
 
 
-def run_function(function: LambdaFunction[object, object], payload: object) -> Run:
+def run_function(function: LambdaFunction[object, object], payload: object) -> InvokeOutcome:
     """Run a function as Lambda does, with time enough."""
     from streamfn._payloads import BatchFailed
 
     results: list[AnyResult] = []
     try:
-        return Run(results, overheard(function, results.append)(payload, None))
+        return InvokeOutcome(results, overheard(function, results.append)(payload, None))
     except BatchFailed as error:
-        return Run(results, {"errorType": "BatchFailed", "errorMessage": str(error)}, raised=True)
+        return InvokeOutcome(results, {"errorType": "BatchFailed", "errorMessage": str(error)}, raised=True)
 
 
 def read_payload(name: str) -> object:
-    """Read a payload from a file, or from standard input. Raises `Misuse` where there is no JSON."""
+    """Read a payload from a file, or from standard input. Raises `ConfigurationError` where there is no JSON."""
     try:
         content = _standard_input() if name == STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:
-        raise Misuse(f"{name} could not be read: {error.strerror}") from None
+        raise ConfigurationError(f"{name} could not be read: {error.strerror}") from None
     try:
         return read_json(content if isinstance(content, str) else decoded(content))
     except UnicodeDecodeError:
-        raise Misuse(f"{name} is no text in UTF-8 or UTF-16") from None
+        raise ConfigurationError(f"{name} is no text in UTF-8 or UTF-16") from None
     except (ValueError, RecursionError) as error:
-        raise Misuse(f"{name} is no JSON{_place(error)}") from None
+        raise ConfigurationError(f"{name} is no JSON{_place(error)}") from None
 
 
 def _standard_input() -> str | bytes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streamfn.cli._modelling import TableClient
 
 
-def model(
+def model_command(
     *,
     table: Annotated[str, typer.Option("--table", metavar="NAME", help="The table's name.")],
     limit: Annotated[
@@ -71,20 +71,27 @@ def model(
       0  a model was proposed
       2  the call was wrong, or AWS refused; standard error says why
     """
-    from streamfn._errors import Misuse
-    from streamfn.cli._modelling import Keys, keys_of, module_of, proposed, read_items, scanned
+    from streamfn._errors import ConfigurationError
+    from streamfn.cli._modelling import (
+        TableAttributes,
+        fetch_table_attributes,
+        module_of,
+        proposed,
+        read_items,
+        scanned,
+    )
 
     use_account(endpoint_url, region, profile)
     told = (partition_key, sort_key, time_to_live)
     if file is not None:
-        items, keys = read_items(file, limit), Keys(*told, {})
+        items, keys = read_items(file, limit), TableAttributes(*told, {})
         if not items:
-            raise Misuse(f"{file} holds no items")
+            raise ConfigurationError(f"{file} holds no items")
     elif any(each is not None for each in told):
-        raise Misuse("the table itself says what its keys are: name them only with --file")
+        raise ConfigurationError("the table itself says what its keys are: name them only with --file")
     else:
         dynamodb = cast("TableClient", client("dynamodb"))  # boto3 makes it from data; it has those calls
-        items, keys = scanned(dynamodb, table, limit), keys_of(dynamodb, table)
+        items, keys = scanned(dynamodb, table, limit), fetch_table_attributes(dynamodb, table)
     proposal = proposed(table, items, keys, name)
     source = module_of(proposal)
     if as_json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._time import stopped_by_signals
 from streamfn.cli._common import (
     AsJson,
@@ -24,8 +24,8 @@ from streamfn.cli._common import (
     function_named,
     places,
     print_json,
+    print_line,
     print_table,
-    say,
     say_ending,
     use_account,
     with_place,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetters | SqsDeadLetters:
     """Return the queue or bucket of a name; the function's own store, if that store has the name.
 
-    Raises `Misuse` for a name that is neither a queue's nor a bucket's.
+    Raises `ConfigurationError` for a name that is neither a queue's nor a bucket's.
     """
     from streamfn._delivery.descriptions import description_of
     from streamfn.dead_letters import SqsDeadLetters
@@ -51,17 +51,17 @@ def source_of(name: str, delivery: object, overflow: str | None) -> S3DeadLetter
     if name.startswith("s3://"):
         return _bucket(name)
     if not name.startswith(("https://", "http://")):
-        raise Misuse(f"expected the URL of a queue, or s3://bucket/prefix, got {name!r}")
+        raise ConfigurationError(f"expected the URL of a queue, or s3://bucket/prefix, got {name!r}")
     own = description_of(delivery).dead_letters
     if overflow is None and isinstance(own, SqsDeadLetters) and own.queue_url == name:
         return own
     return SqsDeadLetters(name, overflow=None if overflow is None else _bucket(overflow))
 
 
-def keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | None:
+def signing_keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | None:
     """Return the keys of letters: from variables of the environment, as UTF-8, or else from the delivery.
 
-    Raises `Misuse` for a variable that is not set.
+    Raises `ConfigurationError` for a variable that is not set.
     """
     from streamfn._delivery.descriptions import description_of
     from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
@@ -73,7 +73,9 @@ def keys_of(delivery: object, variables: Sequence[str] | None) -> SigningKeys | 
     keys: list[bytes] = []
     for variable in variables:
         if not (key := os.environ.get(variable)):
-            raise Misuse(f"--key-from takes a variable of the environment, and {variable} is not set")
+            raise ConfigurationError(
+                f"--key-from takes a variable of the environment, and {variable} is not set"
+            )
         keys.append(key.encode())
     return keys
 
@@ -83,12 +85,15 @@ def _bucket(name: str) -> S3DeadLetters:
 
     bucket, _, prefix = name.removeprefix("s3://").partition("/")
     if not name.startswith("s3://") or not bucket:
-        raise Misuse(f"expected s3://bucket/prefix, got {name!r}")
+        raise ConfigurationError(f"expected s3://bucket/prefix, got {name!r}")
     return S3DeadLetters(bucket, prefix=prefix)
 
 
 def ledger_of(delivery: object, table: str | None) -> Ledger:
-    """Return the ledger: the one of this table, or else the delivery's. Raises `Misuse` if there is none."""
+    """Return the ledger: the one of this table, or else the delivery's.
+
+    Raises `ConfigurationError` if there is none.
+    """
     from streamfn._delivery.descriptions import description_of
     from streamfn.ledgers import DynamoDBLedger
 
@@ -96,7 +101,7 @@ def ledger_of(delivery: object, table: str | None) -> Ledger:
         return DynamoDBLedger(table)
     if (ledger := description_of(delivery).ledger) is not None:
         return ledger
-    raise Misuse(
+    raise ConfigurationError(
         "a redrive needs the ledger: name the function that has one, as in app:handler, or its table with --ledger"
     )
 
@@ -114,7 +119,7 @@ _FINE: Final = frozenset({"handled", "skipped", "another function"})
 """The outcomes that leave no work for this function."""
 
 
-def redrive(
+def redrive_command(
     pipeline: Name,
     source: Annotated[
         str,
@@ -222,7 +227,7 @@ def redrive(
             function=function,
             everything=everything,
             stream_arns=stream or None,
-            keys=keys_of(loaded.delivery, key_from),
+            keys=signing_keys_of(loaded.delivery, key_from),
             unproved=unproved,
             seconds_left=lambda: (
                 0.0
@@ -244,7 +249,7 @@ def redrive(
         )
     else:
         _print(redriven)
-        say(
+        print_line(
             ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.items())
             or "Nothing was received."
         )
@@ -313,4 +318,4 @@ def _print(redriven: Sequence[Redriven[object]]) -> None:
             for each in redriven
         ],
     )
-    say()
+    print_line()

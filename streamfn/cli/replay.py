@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn.cli._common import (
     AsJson,
     Column,
@@ -23,19 +23,19 @@ from streamfn.cli._common import (
     Name,
     Profile,
     Region,
-    complain,
     counted,
     look_here,
+    print_error,
     print_json,
+    print_line,
     print_table,
-    say,
     say_ending,
     use_account,
     with_place,
 )
 
 if TYPE_CHECKING:
-    from streamfn.exports import Outcome, Progress
+    from streamfn.exports import OutcomeRow, Progress
 
 
 # The progress of a replay, as a bar on a terminal.
@@ -77,7 +77,7 @@ class Summary:
 
     handled: dict[str, int]
     failed: dict[tuple[str | None, str], int]
-    failures: list[Outcome]
+    failures: list[OutcomeRow]
     unfinished: dict[str, str]
     interrupted: bool
     progress_missing: dict[str, str] = field(default_factory=dict[str, str])
@@ -97,10 +97,10 @@ class Summary:
         }
 
 
-def summed(outcomes: Iterable[Outcome], failures: int) -> Summary:
+def summed(outcomes: Iterable[OutcomeRow], failures: int) -> Summary:
     """Sum outcomes up as they come."""
     handled, failed = Counter[str](), Counter[tuple[str | None, str]]()
-    first: list[Outcome] = []
+    first: list[OutcomeRow] = []
     unfinished: dict[str, str] = {}
     missing: dict[str, str] = {}
     for each in outcomes:
@@ -124,7 +124,7 @@ def show(summary: Summary) -> None:
     counts += [[handler or "", outcome, f"{count:,}"] for (handler, outcome), count in summary.failed.items()]
     if counts:
         print_table([Column("Handler"), Column("Outcome"), Column("Records")], counts)
-        say()
+        print_line()
     if summary.failures:
         print_table(
             [
@@ -146,41 +146,41 @@ def show(summary: Summary) -> None:
             ],
         )
         rest = sum(summary.failed.values()) - len(summary.failures)
-        say(f"… and {counted(rest, 'more failure')}\n" if rest else "")
+        print_line(f"… and {counted(rest, 'more failure')}\n" if rest else "")
     if summary.progress_missing:
         print_table(
             [Column("File", folds=True), Column("Had no progress, and run again", folds=True)],
             [[name, lines] for name, lines in summary.progress_missing.items()],
         )
-        say()
+        print_line()
     if summary.unfinished:
         print_table(
             [Column("File", folds=True), Column("Could not be run to its end", folds=True)],
             [[name, why] for name, why in summary.unfinished.items()],
         )
-        say()
+        print_line()
     handled, failed = sum(summary.handled.values()), sum(summary.failed.values())
     told = [counted(handled, "success", "successes"), counted(failed, "failure")]
     if summary.unfinished:
         told.append(counted(len(summary.unfinished), "unfinished file"))
-    say(", ".join(told))
+    print_line(", ".join(told))
     if summary.interrupted:
-        say("It was interrupted: call it again, and it goes on from there.")
+        print_line("It was interrupted: call it again, and it goes on from there.")
 
 
 # A replay on Spark, in the current session or in a session on this machine.
 
 
 def on_spark(pipeline: str, location: str, progress: str | None, table: str | None, failures: int) -> Summary:
-    """Run a replay on Spark. Raises `Misuse` where Spark is missing."""
+    """Run a replay on Spark. Raises `ConfigurationError` where Spark is missing."""
     try:
         from pyspark.sql import SparkSession  # pyright: ignore[reportMissingModuleSource] (only types are here)
     except ImportError:
-        raise Misuse(
+        raise ConfigurationError(
             "there is no Spark here: install streamfn[spark], or call this where there is, by spark-submit say"
         ) from None
     from streamfn import spark
-    from streamfn.exports import Outcome
+    from streamfn.exports import OutcomeRow
 
     prepare_workers()
     frame = spark.replay(
@@ -188,7 +188,7 @@ def on_spark(pipeline: str, location: str, progress: str | None, table: str | No
     )
     # A row has the fields of an Outcome; a partition of them is fetched at a time.
     rows = (cast("tuple[str, str | None, str]", row) for row in frame.toLocalIterator())
-    return summed((Outcome(*row) for row in rows), failures)
+    return summed((OutcomeRow(*row) for row in rows), failures)
 
 
 def prepare_workers(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -202,7 +202,7 @@ def prepare_workers(environment: MutableMapping[str, str] = os.environ) -> None:
 # The command ``streamfn replay``.
 
 
-def replay(
+def replay_command(
     pipeline: Name,
     location: Annotated[
         str,
@@ -275,17 +275,21 @@ def replay(
     try:
         if spark:
             if processes is not None:
-                raise Misuse("on Spark, its own settings say how many tasks there are: leave --processes out")
+                raise ConfigurationError(
+                    "on Spark, its own settings say how many tasks there are: leave --processes out"
+                )
             summary = on_spark(pipeline, location, progress, table, failures)
         else:
             with bar(shown=not as_json) as advance:
                 summary = on_this_machine(pipeline, location, progress, processes, table, failures, advance)
     except ProgressInUse as error:
-        return complain(str(error), ExitCode.IN_USE)
+        return print_error(str(error), ExitCode.IN_USE)
     except (DamagedExport, NotAnExport, NotProgress) as error:
-        raise Misuse(str(error)) from None
+        raise ConfigurationError(str(error)) from None
     except OSError as error:
-        raise Misuse(f"{error.filename or location}: {error.strerror or type(error).__name__}") from None
+        raise ConfigurationError(
+            f"{error.filename or location}: {error.strerror or type(error).__name__}"
+        ) from None
     if as_json:
         print_json(summary.document())
     else:

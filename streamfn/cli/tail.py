@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, assert_never
 import typer
 from returns.result import Success
 
-from streamfn._errors import Misuse, shown
+from streamfn._errors import ConfigurationError, shown
 from streamfn.cli._common import (
     AnyResult,
     AsJson,
@@ -23,12 +23,12 @@ from streamfn.cli._common import (
     Region,
     Shown,
     ShowValues,
-    complain,
     console,
     counted,
     load_named,
     output,
     overheard,
+    print_error,
     print_json_line,
     shown_results,
     use_account,
@@ -83,24 +83,24 @@ def lines_for(process: Pipeline[object, object]) -> Callable[[Sequence[Shown]], 
     return show
 
 
-def tell(notice: Notice) -> None:
+def print_notice(notice: Notice) -> None:
     """Print a notice on standard error."""
-    sys.stderr.write(f"streamfn: {shown(said(notice))}\n")
+    sys.stderr.write(f"streamfn: {shown(describe_notice(notice))}\n")
 
 
-def said(notice: Notice) -> str:
+def describe_notice(notice: Notice) -> str:
     """Return the text of a notice."""
-    from streamfn.sources import Finished, NotSettled, Reading, Trimmed, TurnedAway
+    from streamfn.sources import NotSettled, RequestThrottled, ShardFinished, ShardStarted, Trimmed
 
     match notice:
-        case Reading():
+        case ShardStarted():
             return f"reading {notice.shard_id} from {notice.start}"
-        case Finished():
+        case ShardFinished():
             return f"{notice.shard_id} has ended, and all of it is settled"
         case NotSettled():
             records = f"{counted(notice.count, 'record')} from {notice.sequence_number} on"
             return f"to come again: {records} ({notice.reason})"
-        case TurnedAway():
+        case RequestThrottled():
             return f"a request will be made again: {notice.reason}"
         case Trimmed():
             after = notice.sequence_number
@@ -115,14 +115,24 @@ def said(notice: Notice) -> str:
 # The command ``streamfn tail``.
 
 
-class Start(Enum):
+class StartOption(Enum):
     """The place where reading starts."""
 
-    HORIZON = "horizon"
+    TRIM_HORIZON = "trim_horizon"
     LATEST = "latest"
 
 
-def tail(
+def start_option(text: str) -> StartOption:
+    """Read where to begin. Fails with `typer.BadParameter`, which names the word that took the place of an old one."""
+    names = [each.value for each in StartOption]
+    if text in names:
+        return StartOption(text)
+    if text == "horizon":
+        raise typer.BadParameter("horizon is now trim_horizon: write --start trim_horizon")
+    raise typer.BadParameter(f"{shown(text)!r} is not one of {', '.join(names)}")
+
+
+def tail_command(
     pipeline: Name,
     *,
     table: Annotated[
@@ -137,11 +147,13 @@ def tail(
         str | None, typer.Option("--stream", metavar="ARN", help="The stream, rather than a table's newest.")
     ] = None,
     start: Annotated[
-        Start | None,
+        StartOption | None,
         typer.Option(
             "--start",
             help="Where to begin: with the oldest records, of 24 hours, or after the latest. By default after the "
-            "latest, but with a checkpoint that is yet to be made at the horizon, so that none is skipped.",
+            "latest, but with a checkpoint that is yet to be made with the oldest, so that none is skipped.",
+            metavar="[trim_horizon|latest]",
+            parser=start_option,
         ),
     ] = None,
     checkpoint: Annotated[
@@ -167,7 +179,7 @@ def tail(
 
     Examples:
       streamfn tail app:process --table prod-Card
-      streamfn tail app:handler --start horizon --checkpoint cards.json --json
+      streamfn tail app:handler --start trim_horizon --checkpoint cards.json --json
 
     With --json, a document a line, for each Result:
       {"eventName", "eventID", "sequenceNumber", "table", "handler", "detail",
@@ -191,7 +203,7 @@ def tail(
         table=table,
         start=(start or beginning(checkpoint)).value,
         checkpoints=None if checkpoint is None else FileCheckpoints(checkpoint),
-        report=tell,
+        report=print_notice,
     )
     show = json_lines(values=show_values) if as_json else lines_for(process)
     following = Following(reader, lambda results: show(shown_results(results, values=show_values)))
@@ -199,25 +211,25 @@ def tail(
     try:
         reader.run(followed)
     except CheckpointInUse as error:
-        return complain(str(error), ExitCode.IN_USE)
+        return print_error(str(error), ExitCode.IN_USE)
     except (NoStream, NotACheckpoint) as error:
-        raise Misuse(str(error)) from None
+        raise ConfigurationError(str(error)) from None
     except OSError as error:
-        raise Misuse(f"{checkpoint} could not be used: {error.strerror}") from None
+        raise ConfigurationError(f"{checkpoint} could not be used: {error.strerror}") from None
     return ExitCode.FAILED if following.failed else ExitCode.FINE
 
 
 def only_table(process: Pipeline[object, object]) -> str:
-    """Return the table of a pipeline. Raises `Misuse` if there are several."""
+    """Return the table of a pipeline. Raises `ConfigurationError` if there are several."""
     names = list(dict.fromkeys(route.table.name for route in process.routes))
     if len(names) != 1:
-        raise Misuse(f"the pipeline is for {', '.join(names)}: say which one with --table")
+        raise ConfigurationError(f"the pipeline is for {', '.join(names)}: say which one with --table")
     return names[0]
 
 
-def beginning(checkpoint: Path | None) -> Start:
+def beginning(checkpoint: Path | None) -> StartOption:
     """Return where to begin if nobody does."""
-    return Start.LATEST if checkpoint is None else Start.HORIZON
+    return StartOption.LATEST if checkpoint is None else StartOption.TRIM_HORIZON
 
 
 def followed_function(

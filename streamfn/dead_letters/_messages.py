@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, cast
 
 from typing_extensions import override
 
-from streamfn._errors import Misuse, kind_of, read_json, read_json_object
-from streamfn._records import as_text, is_map
+from streamfn._errors import ConfigurationError, kind_of, read_json, read_json_object
+from streamfn._records import is_map, text_or_none
 from streamfn.dead_letters._protocol import DeadLetter
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ class Signer:
     """Signs letters, and checks signatures; its `repr` shows no key."""
 
     def __init__(self, keys: SigningKeys) -> None:
-        """Check and store the keys. Raises `Misuse` for values that are no keys, and for a key that is too short."""
+        """Check and store the keys.
+
+        Raises `ConfigurationError` for values that are no keys, and for a key that is too short.
+        """
         self.keys: Final = keys
         if not callable(keys):
             _checked(keys)
@@ -66,16 +69,20 @@ class Signer:
 
 def _checked(keys: object) -> Sequence[bytes]:
     if isinstance(keys, str) or not isinstance(keys, bytes | Sequence):
-        raise Misuse(f"keys are bytes, got {kind_of(keys)}: encode text, as in os.environ[name].encode()")
+        raise ConfigurationError(
+            f"keys are bytes, got {kind_of(keys)}: encode text, as in os.environ[name].encode()"
+        )
     found: list[object] = [keys] if isinstance(keys, bytes) else [*keys]
     if not found:
-        raise Misuse("keys are at least one, got none")
+        raise ConfigurationError("keys are at least one, got none")
     checked: list[bytes] = []
     for key in found:
         if not isinstance(key, bytes):
-            raise Misuse(f"a key is bytes, got {kind_of(key)}: encode text, as in os.environ[name].encode()")
+            raise ConfigurationError(
+                f"a key is bytes, got {kind_of(key)}: encode text, as in os.environ[name].encode()"
+            )
         if len(key) < _SHORTEST:
-            raise Misuse(
+            raise ConfigurationError(
                 f"a key has {_SHORTEST} bytes or more, got {len(key)}: make one with secrets.token_bytes(32)"
             )
         checked.append(key)
@@ -84,7 +91,7 @@ def _checked(keys: object) -> Sequence[bytes]:
 
 def _problem_of(text: str, keys: Sequence[bytes]) -> str | None:
     told = read_json(text)
-    found = as_text(told.get(_MEMBER)) if is_map(told) else None
+    found = text_or_none(told.get(_MEMBER)) if is_map(told) else None
     if not is_map(told) or found is None:
         return "the letter is not signed"
     body = {name: value for name, value in told.items() if name != _MEMBER}
@@ -101,7 +108,7 @@ def _signature(key: bytes, told: object) -> str:
 
 # Bodies of a queue other than letters: SNS's envelope around a letter, and the pointer to a large letter.
 
-VERSION: Final = 1
+POINTER_VERSION: Final = 1
 """The version of a pointer. A reader that does not know the version leaves the pointer in the queue."""
 
 
@@ -115,7 +122,7 @@ class Pointer:
 
     def to_json(self) -> str:
         """Write the pointer as a line of JSON, with its version."""
-        return json.dumps({"pointer": VERSION, "id": self.id, "bucket": self.bucket, "key": self.key})
+        return json.dumps({"pointer": POINTER_VERSION, "id": self.id, "bucket": self.bucket, "key": self.key})
 
 
 def read_pointer(body: str) -> Pointer | None:
@@ -125,34 +132,34 @@ def read_pointer(body: str) -> Pointer | None:
     Pointer(id='follow-cards/announce/id-1', bucket='letters', key='id-1.json')
     """
     told = read_json_object(body) or {}
-    letter, bucket, key = (as_text(told.get(name)) for name in ("id", "bucket", "key"))
-    if told.get("pointer") != VERSION or letter is None or bucket is None or key is None:
+    letter, bucket, key = (text_or_none(told.get(name)) for name in ("id", "bucket", "key"))
+    if told.get("pointer") != POINTER_VERSION or letter is None or bucket is None or key is None:
         return None
     return Pointer(letter, bucket, key)
 
 
-def unwrapped(body: str) -> str:
+def unwrap_sns(body: str) -> str:
     """Return the message inside SNS's envelope for queues; any other text is returned unchanged.
 
     A subscription without raw delivery has one ("Amazon SNS raw message delivery" in the Amazon SNS Developer Guide).
 
-    >>> unwrapped('{"Type": "Notification", "MessageId": "1", "Message": "hello"}')
+    >>> unwrap_sns('{"Type": "Notification", "MessageId": "1", "Message": "hello"}')
     'hello'
     """
     told = read_json_object(body) or {}
-    message = as_text(told.get("Message"))
+    message = text_or_none(told.get("Message"))
     return message if told.get("Type") == "Notification" and message is not None else body
 
 
 # Messages to a queue: their size, and their batches.
 
-MOST: Final = 10
+MAX_BATCH_MESSAGES: Final = 10
 """The number of messages in a batch ("Amazon SQS message quotas" in the Amazon SQS Developer Guide)."""
 
-LARGEST: Final = 1_048_576
+MAX_MESSAGE_BYTES: Final = 1_048_576
 """The greatest size of a message in a queue without a lower limit, in bytes (the same)."""
 
-SURE: Final = 262_144
+SAFE_MESSAGE_BYTES: Final = 262_144
 """The size that nearly any queue accepts, in bytes: until 2025 it was the highest limit, and the default."""
 
 _LONGEST: Final = 128
@@ -162,25 +169,25 @@ _ATTRIBUTE: Final = "id"
 _TYPE: Final = "String"
 
 
-class Attribute(TypedDict):
+class MessageAttribute(TypedDict):
     """A message attribute that is text."""
 
     DataType: str
     StringValue: str
 
 
-class Entry(TypedDict):
+class MessageEntry(TypedDict):
     """An entry of a batch, as SendMessageBatch takes it."""
 
     Id: str
     MessageBody: str
-    MessageAttributes: dict[str, Attribute]
+    MessageAttributes: dict[str, MessageAttribute]
     MessageGroupId: NotRequired[str]
     MessageDeduplicationId: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Outgoing:
+class QueueMessage:
     """A message for a letter, whose id is its attribute. `group` and `digest` are for FIFO queues, else empty.
 
     `letter` is the whole letter, before any part was left out; None in a pointer, which has no smaller substitute.
@@ -202,9 +209,9 @@ class Outgoing:
         """
         return sum(len(part.encode()) for part in (self.body, _ATTRIBUTE, _TYPE, self.letter_id))
 
-    def entry(self, number: int) -> Entry:
+    def entry(self, number: int) -> MessageEntry:
         """Make the entry of a batch that goes by this number there."""
-        entry: Entry = {
+        entry: MessageEntry = {
             "Id": str(number),
             "MessageBody": self.body,
             "MessageAttributes": {_ATTRIBUTE: {"DataType": _TYPE, "StringValue": self.letter_id}},
@@ -215,14 +222,14 @@ class Outgoing:
         return entry
 
 
-def outgoing(
+def queue_message(
     letter: DeadLetter,
     body: str | None = None,
     *,
     fifo: bool,
     level: int = 0,
     signer: Signer | None = None,
-) -> Outgoing:
+) -> QueueMessage:
     """Return the message for a letter, signed if there is a signer, or with another body in its place.
 
     In a FIFO queue, the letters of one handler are a group and so keep their order: a handler relies on that order,
@@ -234,27 +241,27 @@ def outgoing(
         text = (letter.truncated(level) if level else letter).to_json()
         body = text if signer is None else signer.signed(text)
     if not fifo:
-        return Outgoing(letter.id, body, letter=carried, level=level)
+        return QueueMessage(letter.id, body, letter=carried, level=level)
     group = letter.id.rpartition("/")[0]
     digest = _digest(f"{letter.id} {letter.at.isoformat()}")
-    return Outgoing(
+    return QueueMessage(
         letter.id, body, group if len(group) <= _LONGEST else _digest(group), digest, carried, level
     )
 
 
-def batches(messages: Iterable[Outgoing], max_bytes: int) -> Iterator[list[Outgoing]]:
+def batches(messages: Iterable[QueueMessage], max_bytes: int) -> Iterator[list[QueueMessage]]:
     """Put messages together, in their order, up to ten and up to so many bytes in all.
 
-    >>> small, large = Outgoing("id-1", "-" * 40), Outgoing("id-2", "-" * 60)
+    >>> small, large = QueueMessage("id-1", "-" * 40), QueueMessage("id-2", "-" * 60)
     >>> [[message.letter_id for message in batch] for batch in batches([small, small, large], 140)]
     [['id-1', 'id-1'], ['id-2']]
     >>> list(batches([], 140))
     []
     """
-    batch: list[Outgoing] = []
+    batch: list[QueueMessage] = []
     size = 0
     for message in messages:
-        if batch and (len(batch) == MOST or size + message.size > max_bytes):
+        if batch and (len(batch) == MAX_BATCH_MESSAGES or size + message.size > max_bytes):
             yield batch
             batch, size = [], 0
         batch.append(message)

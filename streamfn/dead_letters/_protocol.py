@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from streamfn._records import as_text, is_map, iso_moment, json_type, member
+from streamfn._records import get_member, is_map, iso_moment, json_type, text_or_none
 from streamfn._time import MACHINE_CLOCK, SecondsLeft
-from streamfn.ledgers._protocol import Pair
+from streamfn.ledgers._protocol import Key
 
 # Truncated records: the part of a record that a dead letter keeps if no store accepts the whole.
 #
@@ -57,7 +57,7 @@ def truncated(raw: object, level: int) -> dict[str, object]:
     {'eventID': 'a', 'dynamodb': {'SequenceNumber': '7'}}
     """
     is_last = level >= LAST
-    change = member(raw, "dynamodb")
+    change = get_member(raw, "dynamodb")
     kept: dict[str, object] = _short(raw, _PLACE_AROUND if is_last else _AROUND)
     within: dict[str, object] = _short(change, _PLACE_WITHIN if is_last else _WITHIN)
     if not is_last and is_map(keys := _keys(change)):
@@ -65,13 +65,15 @@ def truncated(raw: object, level: int) -> dict[str, object]:
     return {**kept, "dynamodb": within} if within else kept
 
 
-def place_of(raw: object) -> tuple[str | None, str | None]:
+def stream_position(raw: object) -> tuple[str | None, str | None]:
     """Return the ARN of a raw record's stream and its sequence number, each None if the record has none."""
-    return as_text(member(raw, "eventSourceARN")), as_text(member(member(raw, "dynamodb"), "SequenceNumber"))
+    return text_or_none(get_member(raw, "eventSourceARN")), text_or_none(
+        get_member(get_member(raw, "dynamodb"), "SequenceNumber")
+    )
 
 
 def _short(whole: object, names: tuple[str, ...]) -> dict[str, object]:
-    return {name: value for name in names if _is_short(value := member(whole, name))}
+    return {name: value for name in names if _is_short(value := get_member(whole, name))}
 
 
 def _is_short(value: object) -> bool:
@@ -85,7 +87,7 @@ def _keys(change: object) -> object:
     from streamfn._records import as_json_value
 
     try:
-        text = json.dumps(member(change, "Keys"), default=as_json_value)
+        text = json.dumps(get_member(change, "Keys"), default=as_json_value)
         return json.loads(text) if len(text) <= _LARGEST else None
     except (LookupError, TypeError, ValueError, RecursionError):
         return None
@@ -93,10 +95,10 @@ def _keys(change: object) -> object:
 
 # Dead letters: records that cannot succeed, stored with all data for a later attempt.
 
-VERSION: Final = 1
+LETTER_VERSION: Final = 1
 """The version of a letter's JSON. A reader refuses an unknown version, and leaves the letter in its store."""
 
-TRUNCATED: Final = 2
+TRUNCATED_LETTER_VERSION: Final = 2
 """The version of a truncated letter: a reader without this version would run a handler on half a record."""
 
 
@@ -120,7 +122,7 @@ class DeadLetter:
     """
 
     scope: str
-    pair: Pair
+    pair: Key
     stream: str
     record: object
     reason: str
@@ -180,7 +182,7 @@ class DeadLetter:
     def _json(self) -> str:
         return json.dumps(
             {
-                "version": TRUNCATED if self.is_truncated else VERSION,
+                "version": TRUNCATED_LETTER_VERSION if self.is_truncated else LETTER_VERSION,
                 "id": self.id,
                 "scope": self.scope,
                 "handler": self.pair.handler,
@@ -231,28 +233,30 @@ def read_letter(text: str) -> DeadLetter:
         raise NotADeadLetter("expected JSON") from None
     if not is_map(told):
         raise NotADeadLetter(f"expected an object, got {json_type(told)}")
-    if (version := _count(told.get("version"))) not in {VERSION, TRUNCATED}:
+    if (version := _count(told.get("version"))) not in {LETTER_VERSION, TRUNCATED_LETTER_VERSION}:
         got = "something else" if version is None else version
-        raise NotADeadLetter(f"expected a dead letter of version {VERSION} or {TRUNCATED}, got {got}")
+        raise NotADeadLetter(
+            f"expected a dead letter of version {LETTER_VERSION} or {TRUNCATED_LETTER_VERSION}, got {got}"
+        )
     names = ("scope", "handler", "identity", "stream", "reason")
-    texts = {name: found for name in names if (found := as_text(told.get(name))) is not None}
+    texts = {name: found for name in names if (found := text_or_none(told.get(name))) is not None}
     exception = told.get("exception")
     attempts, at = _count(told.get("attempts")), iso_moment(told.get("at"))
     if len(texts) < len(names) or attempts is None or at is None or "record" not in told:
         raise NotADeadLetter("a part of the letter is missing, or is not what it should be")
     return DeadLetter(
         scope=texts["scope"],
-        pair=Pair(texts["handler"], texts["identity"]),
+        pair=Key(texts["handler"], texts["identity"]),
         stream=texts["stream"],
         record=told["record"],
         reason=texts["reason"],
-        detail=as_text(told.get("detail")),
+        detail=text_or_none(told.get("detail")),
         attempts=attempts,
         since=iso_moment(told.get("since")),
         at=at,
-        location=as_text(told.get("location")),
+        location=text_or_none(told.get("location")),
         exception=exception if is_map(exception) else None,
-        is_truncated=version == TRUNCATED,
+        is_truncated=version == TRUNCATED_LETTER_VERSION,
     )
 
 
@@ -323,11 +327,11 @@ class MemoryDeadLetters:
     The object stores JSON, as a queue or a bucket would: later changes of a record have no effect here.
 
     >>> from datetime import UTC, datetime
-    >>> from streamfn._time import no_end
-    >>> from streamfn.ledgers import Pair
-    >>> pair, now = Pair("announce", "id-1"), datetime(2030, 1, 1, tzinfo=UTC)
+    >>> from streamfn._time import unlimited
+    >>> from streamfn.ledgers import Key
+    >>> pair, now = Key("announce", "id-1"), datetime(2030, 1, 1, tzinfo=UTC)
     >>> dead = MemoryDeadLetters()
-    >>> dead.send([DeadLetter("follow-cards", pair, "", {}, "Refused", None, 3, None, now)], no_end)
+    >>> dead.send([DeadLetter("follow-cards", pair, "", {}, "Refused", None, 3, None, now)], unlimited)
     {'follow-cards/announce/id-1'}
     >>> dead.letters
     (DeadLetter('follow-cards/announce/id-1', reason='Refused', attempts=3),)

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from streamfn._aws import OnFirstUse, S3Client, error_name, keys_under, make_s3
-from streamfn._errors import Misuse, checked_bucket, decoded, error_code, kind_of, shown
+from streamfn._aws import LazyClient, S3Client, error_name, keys_under, make_s3
+from streamfn._errors import ConfigurationError, checked_bucket, decoded, error_code, kind_of, shown
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, Received, SigningKeys
 
@@ -50,19 +50,22 @@ class S3DeadLetters:
         keys: SigningKeys | None = None,
         client: S3Client | None = None,
     ) -> None:
-        """Check the arguments; nothing is called yet. Raises `Misuse` for an invalid name, prefix or key."""
+        """Check the arguments; nothing is called yet.
+
+        Raises `ConfigurationError` for an invalid name, prefix or key.
+        """
         self.bucket: Final = checked_bucket(bucket)
         if not isinstance(cast("object", prefix), str):
-            raise Misuse(f"prefix is text, got {kind_of(prefix)}")
+            raise ConfigurationError(f"prefix is text, got {kind_of(prefix)}")
         self.prefix: Final = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
         if len(self.prefix.encode(errors="surrogatepass")) > _LONGEST_PREFIX:
-            raise Misuse(
+            raise ConfigurationError(
                 f"prefix leaves no room in a key for a letter: give it up to {_LONGEST_PREFIX} bytes"
             )
         if any("\ud800" <= each <= "\udfff" for each in prefix):
-            raise Misuse("prefix holds half of a surrogate pair, which no key of S3 has")
+            raise ConfigurationError("prefix holds half of a surrogate pair, which no key of S3 has")
         self.signer: Final = signer_of(keys)
-        self._client = OnFirstUse(make_s3, client)
+        self._client = LazyClient(make_s3, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
         """Store letters one by one as long as there is time, and return the ids of the stored ones.
@@ -148,7 +151,7 @@ class S3DeadLetters:
 
 
 def signer_of(keys: SigningKeys | None) -> Signer | None:
-    """Return a signer with these keys, if there are any. Raises `Misuse`."""
+    """Return a signer with these keys, if there are any. Raises `ConfigurationError`."""
     if keys is None:
         return None
     from streamfn.dead_letters._messages import Signer  # few have keys, and each cold start would pay for it

@@ -10,23 +10,23 @@ from typing import Final, cast
 
 from typing_extensions import override
 
-from streamfn._aws import Message, OnFirstUse, SqsClient, error_name, make_sqs
-from streamfn._errors import Misuse, checked_queue_url, error_code, kind_of
-from streamfn._records import as_text, member
+from streamfn._aws import LazyClient, Message, SqsClient, error_name, make_sqs
+from streamfn._errors import ConfigurationError, checked_queue_url, error_code, kind_of
+from streamfn._records import get_member, text_or_none
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._messages import (
-    LARGEST,
-    MOST,
-    SURE,
-    Outgoing,
+    MAX_BATCH_MESSAGES,
+    MAX_MESSAGE_BYTES,
+    SAFE_MESSAGE_BYTES,
     Pointer,
+    QueueMessage,
     Signer,
     batches,
-    outgoing,
+    queue_message,
     read_pointer,
-    unwrapped,
+    unwrap_sns,
 )
-from streamfn.dead_letters._protocol import LAST, DeadLetter, Received, SigningKeys, place_of
+from streamfn.dead_letters._protocol import LAST, DeadLetter, Received, SigningKeys, stream_position
 from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
 
 # Letters that are too large for a queue: a bucket stores them, and the queue has a pointer to each.
@@ -47,7 +47,7 @@ class Overflow:
         """Whether there is a bucket."""
         return self._place is not None
 
-    def move(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> dict[str, Pointer]:
+    def store(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> dict[str, Pointer]:
         """Store letters, and return the pointers to the stored ones, by their ids.
 
         The reason why one is not stored is logged. Raises the exception of the client if it kept all from being
@@ -63,7 +63,7 @@ class Overflow:
             if letter.id in stored
         }
 
-    def follow(self, body: str) -> Received | None:
+    def load(self, body: str) -> Received | None:
         """Return the letter that a message's body points to; None, and a line in the log, if that fails.
 
         No object outside of the bucket's folder for letters is read or later removed: otherwise, any sender to the
@@ -112,40 +112,40 @@ class Substitutes:
         self._overflow = overflow
         self._signer = signer
         self._fifo = fifo
-        self._tries = max_bytes or (SURE if overflow.is_given else LARGEST)
+        self._tries = max_bytes or (SAFE_MESSAGE_BYTES if overflow.is_given else MAX_MESSAGE_BYTES)
 
     def messages(
         self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, errors: list[Exception]
-    ) -> list[Outgoing]:
+    ) -> list[QueueMessage]:
         """Return the messages of letters, after large letters were stored in the bucket, or truncated."""
-        whole = [outgoing(letter, fifo=self._fifo, signer=self._signer) for letter in letters]
+        whole = [queue_message(letter, fifo=self._fifo, signer=self._signer) for letter in letters]
         return self._fitting(whole, self._tries, seconds_left, errors)
 
     def instead_of(
-        self, refused: Sequence[Outgoing], seconds_left: SecondsLeft, errors: list[Exception]
-    ) -> list[Outgoing]:
+        self, refused: Sequence[QueueMessage], seconds_left: SecondsLeft, errors: list[Exception]
+    ) -> list[QueueMessage]:
         """Return substitutes for messages that the queue refuses for good; a letter without one is logged."""
         return self._fitting(refused, 0, seconds_left, errors)
 
     def _fitting(
-        self, messages: Sequence[Outgoing], most: int, seconds_left: SecondsLeft, errors: list[Exception]
-    ) -> list[Outgoing]:
+        self, messages: Sequence[QueueMessage], most: int, seconds_left: SecondsLeft, errors: list[Exception]
+    ) -> list[QueueMessage]:
         large = [
             letter for message in messages if message.size > most and (letter := message.letter) is not None
         ]
-        pointers: dict[str, Outgoing] = {}
+        pointers: dict[str, QueueMessage] = {}
         if self._overflow.is_given:
             try:
-                moved = self._overflow.move(large, seconds_left)
+                moved = self._overflow.store(large, seconds_left)
             except Exception as error:  # noqa: BLE001 (the bucket logs it, and smaller letters can be sent)
                 errors.append(error)
                 moved = {}
             pointers = {
-                letter.id: outgoing(letter, moved[letter.id].to_json(), fifo=self._fifo)
+                letter.id: queue_message(letter, moved[letter.id].to_json(), fifo=self._fifo)
                 for letter in large
                 if letter.id in moved
             }
-        fitting: list[Outgoing] = []
+        fitting: list[QueueMessage] = []
         for message in messages:
             if message.size <= most:
                 fitting.append(message)
@@ -155,12 +155,12 @@ class Substitutes:
                 fitting += self._truncated(message)
         return fitting
 
-    def _truncated(self, message: Outgoing) -> list[Outgoing]:
+    def _truncated(self, message: QueueMessage) -> list[QueueMessage]:
         """Leave out more of a letter, as much as makes it fit."""
         letter, level = message.letter, message.level
         while letter is not None and level < LAST:
             level += 1
-            smaller = outgoing(letter, fifo=self._fifo, level=level, signer=self._signer)
+            smaller = queue_message(letter, fifo=self._fifo, level=level, signer=self._signer)
             if smaller.size < message.size and smaller.size <= self._tries:
                 return [smaller]
         _log.error(
@@ -181,10 +181,10 @@ def refuses_for_good(error: Exception) -> bool:
     return is_refusal_for_good(error_code(error))
 
 
-def tell_of(truncated: Outgoing) -> None:
+def tell_of(truncated: QueueMessage) -> None:
     """Log the place of the record of a letter that was stored without its images."""
     if truncated.letter is not None and truncated.level:
-        stream, number = place_of(truncated.letter.record)
+        stream, number = stream_position(truncated.letter.record)
         _log.warning(
             "dead letter %s was stored without the images of its record, which the queue does not take: redrive it "
             "while the stream remembers the record, for 24 hours (stream %s, sequence number %s), and give "
@@ -236,25 +236,28 @@ class SqsDeadLetters:
         keys: SigningKeys | None = None,
         client: SqsClient | None = None,
     ) -> None:
-        """Name the queue; nothing is called yet. Raises `Misuse` for an invalid URL, and for an impossible limit."""
+        """Name the queue; nothing is called yet.
+
+        Raises `ConfigurationError` for an invalid URL, and for an impossible limit.
+        """
         checked_queue_url(queue_url)
         if overflow is not None and not isinstance(cast("object", overflow), S3DeadLetters):
-            raise Misuse(
+            raise ConfigurationError(
                 f"overflow is a place in S3, got {kind_of(overflow)}: write overflow=S3DeadLetters(bucket)"
             )
         if max_bytes is not None and not isinstance(cast("object", max_bytes), int):
-            raise Misuse(f"max_bytes is a whole number, got {kind_of(max_bytes)}")
-        if max_bytes is not None and not 1_024 <= max_bytes <= LARGEST:
-            raise Misuse(
+            raise ConfigurationError(f"max_bytes is a whole number, got {kind_of(max_bytes)}")
+        if max_bytes is not None and not 1_024 <= max_bytes <= MAX_MESSAGE_BYTES:
+            raise ConfigurationError(
                 f"a queue takes from 1,024 to 1,048,576 bytes: max_bytes={max_bytes} is not among them"
             )
         self.queue_url: Final = queue_url
         self.signer: Final = signer_of(keys)
         self._overflow = Overflow(overflow, self.signer)
         self.fifo: Final = queue_url.endswith(".fifo")
-        self._together = max_bytes or SURE
+        self._together = max_bytes or SAFE_MESSAGE_BYTES
         self._substitutes = Substitutes(self._overflow, max_bytes, self.signer, fifo=self.fifo)
-        self._client = OnFirstUse(make_sqs, client)
+        self._client = LazyClient(make_sqs, client)
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> set[str]:
         """Store letters as long as there is time, and return the ids of the stored ones.
@@ -302,17 +305,17 @@ class SqsDeadLetters:
 
     def _send(
         self,
-        messages: Sequence[Outgoing],
+        messages: Sequence[QueueMessage],
         seconds_left: SecondsLeft,
         stored: set[str],
         errors: list[Exception],
-    ) -> list[Outgoing]:
+    ) -> list[QueueMessage]:
         """Send messages, record the stored ones and the exceptions, and return the messages to send now.
 
         These are the messages that SQS itself failed on, and smaller substitutes for those that it refuses for good.
         """
-        again: list[Outgoing] = []
-        refused: list[Outgoing] = []
+        again: list[QueueMessage] = []
+        refused: list[QueueMessage] = []
         waiting = list(batches(messages, self._together))
         while waiting and seconds_left() > 0:
             batch = waiting.pop(0)
@@ -348,7 +351,7 @@ class SqsDeadLetters:
         """
         received = self._client().receive_message(
             QueueUrl=self.queue_url,
-            MaxNumberOfMessages=MOST,
+            MaxNumberOfMessages=MAX_BATCH_MESSAGES,
             WaitTimeSeconds=POLL,
             AttributeNames=["SentTimestamp"],  # the name that each boto3 knows, older ones too
         )
@@ -361,8 +364,8 @@ class SqsDeadLetters:
         return new
 
     def _received(self, message: Message, receipts: dict[str, str]) -> Received:
-        name, body = message.get("MessageId", ""), unwrapped(message.get("Body", ""))
-        letter = self._overflow.follow(body)
+        name, body = message.get("MessageId", ""), unwrap_sns(message.get("Body", ""))
+        letter = self._overflow.load(body)
 
         def remove() -> None:
             self._client().delete_message(QueueUrl=self.queue_url, ReceiptHandle=receipts[name])
@@ -374,7 +377,7 @@ class SqsDeadLetters:
 
 def _sent(message: Message) -> datetime | None:
     """Read when SQS took a message, in milliseconds ("ReceiveMessage" in the Amazon SQS API Reference)."""
-    told = as_text(member(message.get("Attributes"), "SentTimestamp"))
+    told = text_or_none(get_member(message.get("Attributes"), "SentTimestamp"))
     try:
         return None if told is None else datetime.fromtimestamp(int(told) / 1_000, UTC)
     except (ValueError, OverflowError, OSError):

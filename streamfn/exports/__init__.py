@@ -4,7 +4,10 @@
 on all of it, in processes on all cores, and resumes an interrupted run; `streamfn.spark` does so on a cluster.
 """
 
+from typing import TYPE_CHECKING
+
 from streamfn._aws import S3Client
+from streamfn._errors import names_that_moved
 from streamfn.exports._export import (
     DamagedExport,
     DataFile,
@@ -16,7 +19,7 @@ from streamfn.exports._export import (
 )
 from streamfn.exports._progress import (
     NotProgress,
-    Outcome,
+    OutcomeRow,
     ProgressInUse,
     ProgressNotKept,
     ProgressStore,
@@ -31,7 +34,7 @@ __all__ = [
     "Export",
     "NotAnExport",
     "NotProgress",
-    "Outcome",
+    "OutcomeRow",
     "Progress",
     "ProgressInUse",
     "ProgressNotKept",
@@ -45,3 +48,11 @@ __all__ = [
     "replay",
     "replay_file",
 ]
+
+if not TYPE_CHECKING:  # or a checker would believe that there is any name here
+    __getattr__ = names_that_moved(
+        __name__,
+        {
+            "Outcome": "streamfn.exports:OutcomeRow",
+        },
+    )

@@ -25,9 +25,9 @@ from typing import Final, Literal, TypeAlias, cast
 from returns.result import Failure, Result
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import OnFirstUse, S3Client, keys_under, make_s3
-from streamfn._dataclasses import success
-from streamfn._errors import Misuse, decoded, encoding_of, error_code, read_json_object
+from streamfn._aws import LazyClient, S3Client, keys_under, make_s3
+from streamfn._dataclasses import make_success
+from streamfn._errors import ConfigurationError, decoded, encoding_of, error_code, read_json_object
 from streamfn._events import Event, structurer
 from streamfn._failures import Failed, Malformed, MissingImage, Undecodable
 from streamfn._records import (
@@ -35,9 +35,9 @@ from streamfn._records import (
     MalformedRecord,
     Record,
     StreamViewType,
-    as_text,
     is_map,
-    record_of,
+    parse_record,
+    text_or_none,
 )
 from streamfn._tables import Table, compiled_table
 from streamfn.sources._checkpoints import put_in_place
@@ -112,7 +112,7 @@ class Bucket:
 
     name: str
     prefix: str
-    client: OnFirstUse[S3Client] = field(default_factory=lambda: _s3(None), compare=False, repr=False)
+    client: LazyClient[S3Client] = field(default_factory=lambda: _s3(None), compare=False, repr=False)
 
     def read(self, name: str, /) -> bytes | None:
         """Return the content of an object, or None if there is none."""
@@ -171,21 +171,21 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}".rstrip("/")
 
 
-def _s3(client: S3Client | None) -> OnFirstUse[S3Client]:
-    return OnFirstUse(partial(make_s3, patient=True), client)
+def _s3(client: S3Client | None) -> LazyClient[S3Client]:
+    return LazyClient(partial(make_s3, patient=True), client)
 
 
-Place: TypeAlias = Folder | Bucket
+Storage: TypeAlias = Folder | Bucket
 """Files by their names, in which slashes make folders."""
 
 Location: TypeAlias = str | os.PathLike[str]
 """A folder, or a prefix of a bucket as ``s3://bucket/prefix``."""
 
 
-def place_at(location: Location, client: S3Client | None = None) -> Place:
-    """Find the place that a location names. Raises `Misuse` for one of another file system.
+def storage_at(location: Location, client: S3Client | None = None) -> Storage:
+    """Find the place that a location names. Raises `ConfigurationError` for one of another file system.
 
-    >>> place_at("s3://backups/2024/")
+    >>> storage_at("s3://backups/2024/")
     Bucket(name='backups', prefix='2024/')
     """
     text = os.fspath(location)
@@ -196,7 +196,9 @@ def place_at(location: Location, client: S3Client | None = None) -> Place:
             return Bucket(bucket, f"{prefix}/" if prefix else "", _s3(client))
     path = text.removeprefix("file://")
     if "://" in path:
-        raise Misuse(f"a location is a folder or s3://bucket/prefix, got {path.partition('://')[0]}://…")
+        raise ConfigurationError(
+            f"a location is a folder or s3://bucket/prefix, got {path.partition('://')[0]}://…"
+        )
     return Folder(Path(path))
 
 
@@ -206,10 +208,10 @@ def place_at(location: Location, client: S3Client | None = None) -> Place:
 # list of data files with their number of items and their checksum, and beside each of these a file with its own
 # checksum.
 
-Kind: TypeAlias = Literal["full", "incremental"]
+ExportKind: TypeAlias = Literal["full", "incremental"]
 """The content of an export: the whole table, or its changes in a span of time."""
 
-_KINDS: Final[Mapping[object, Kind]] = {
+_KINDS: Final[Mapping[object, ExportKind]] = {
     "FULL_EXPORT": "full",
     "INCREMENTAL_EXPORT": "incremental",
     None: "full",
@@ -251,8 +253,8 @@ class Export:
     """
 
     id: str
-    place: Place
-    kind: Kind
+    place: Storage
+    kind: ExportKind
     table_name: str
     region: str
     view: StreamViewType | None
@@ -275,7 +277,7 @@ def open_export(location: Location, *, client: S3Client | None = None) -> Export
     Raises `NotAnExport` for a location without an export, for an export in Amazon Ion and for one in an unknown form,
     and `DamagedExport` if a manifest differs from its checksum.
     """
-    place = _exports_place(place_at(location, client))
+    place = _exports_place(storage_at(location, client))
     summary = _json(_checked(place, _SUMMARY), f"{_SUMMARY}.json")
     output = summary.get("outputFormat", "DYNAMODB_JSON")
     if output != "DYNAMODB_JSON":
@@ -283,8 +285,8 @@ def open_export(location: Location, *, client: S3Client | None = None) -> Export
         raise NotAnExport(f"the export {place} is in {written}: export the table again, as DYNAMODB_JSON")
     if summary.get("version") != "2020-06-30":
         raise NotAnExport(f"the manifest in {place} is of a version that is not known here")
-    kind = _KINDS.get(as_text(summary.get("exportType")))
-    arn = _TABLE_ARN.match(as_text(summary.get("tableArn")) or "")
+    kind = _KINDS.get(text_or_none(summary.get("exportType")))
+    arn = _TABLE_ARN.match(text_or_none(summary.get("tableArn")) or "")
     if kind is None or arn is None:
         raise NotAnExport(f"the manifest in {place} does not name its table, or what kind of export it is")
     files = _files(place, _checked(place, _FILES))
@@ -294,14 +296,14 @@ def open_export(location: Location, *, client: S3Client | None = None) -> Export
         _check_that_all_are_listed(place, files, kind)
     elif isinstance(told, bool) or told != count:
         raise DamagedExport(f"the manifest in {place} tells of {told} items, and its files of {count}")
-    export_arn = as_text(summary.get("exportArn")) or ""
+    export_arn = text_or_none(summary.get("exportArn")) or ""
     return Export(
         id=export_arn.rpartition("/")[2] or str(place).rpartition("/")[2],
         place=place,
         kind=kind,
         table_name=arn["name"],
         region=arn["region"],
-        view=_VIEWS.get(as_text(summary.get("outputView")) or ""),
+        view=_VIEWS.get(text_or_none(summary.get("outputView")) or ""),
         item_count=count,
         files=files,
     )
@@ -312,7 +314,7 @@ def digest(content: bytes) -> str:
     return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
-def _exports_place(place: Place) -> Place:
+def _exports_place(place: Storage) -> Storage:
     """Return the one export in a folder, or the folder itself if it is the export."""
     if place.read(f"{_SUMMARY}.json") is not None:
         return place
@@ -327,7 +329,7 @@ def _exports_place(place: Place) -> Place:
     raise NotAnExport(f"there is no export at {place}: no {_SUMMARY}.json is there")
 
 
-def _checked(place: Place, name: str) -> bytes:
+def _checked(place: Storage, name: str) -> bytes:
     content = place.read(f"{name}.json")
     if content is None:
         raise DamagedExport(f"the export {place} has no {name}.json")
@@ -342,12 +344,12 @@ def _digests(content: bytes) -> set[str]:
     return {digest(content), hashlib.md5(content, usedforsecurity=False).hexdigest()}
 
 
-def _files(place: Place, manifest: bytes) -> tuple[DataFile, ...]:
+def _files(place: Storage, manifest: bytes) -> tuple[DataFile, ...]:
     found: list[DataFile] = []
     for line in _text(manifest, f"{_FILES}.json").split("\n"):
         if line.strip():
             told = _json(line, f"{_FILES}.json")
-            key, items = as_text(told.get("dataFileS3Key")), told.get("itemCount")
+            key, items = text_or_none(told.get("dataFileS3Key")), told.get("itemCount")
             if key is None or not isinstance(items, int) or isinstance(items, bool) or items < 0:
                 raise NotAnExport(
                     f"{_FILES}.json of the export {place} does not say which file, or how many items"
@@ -356,7 +358,9 @@ def _files(place: Place, manifest: bytes) -> tuple[DataFile, ...]:
             if name in {"", ".", ".."}:
                 raise NotAnExport(f"{_FILES}.json of the export {place} names a folder for a file")
             found.append(
-                DataFile(name, items, as_text(told.get("md5Checksum")), key, as_text(told.get("etag")))
+                DataFile(
+                    name, items, text_or_none(told.get("md5Checksum")), key, text_or_none(told.get("etag"))
+                )
             )
     names = [file.name for file in found]
     if len(set(names)) < len(names):
@@ -368,7 +372,7 @@ def _name_of(key: str) -> str:
     return key.rpartition("/")[2].removesuffix(".gz").removesuffix(".json")
 
 
-def _check_that_all_are_listed(place: Place, files: Sequence[DataFile], kind: Kind) -> None:
+def _check_that_all_are_listed(place: Storage, files: Sequence[DataFile], kind: ExportKind) -> None:
     """Check that no entry is missing in a list of files whose summary does not count the items.
 
     The data files of incremental exports lie in a folder that all exports share, so the folder proves nothing there.
@@ -476,7 +480,7 @@ def record_of_line(
     name, parts = change
     if export.view is not None:
         parts["StreamViewType"] = export.view.value
-    return record_of(
+    return parse_record(
         {
             "eventID": event_id,
             "eventName": name,
@@ -586,5 +590,5 @@ def events_of(
         yield (
             Failure(Failed(record, None, event.failure()))
             if isinstance(event, Failure)
-            else success(event.unwrap())
+            else make_success(event.unwrap())
         )

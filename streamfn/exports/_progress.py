@@ -20,16 +20,16 @@ from uuid import uuid4
 from typing_extensions import override
 
 from streamfn._aws import GetObjectOutput, S3Client, error_name
-from streamfn._errors import Misuse, error_code, read_json_object
-from streamfn._records import as_text, is_map, member
-from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Place, place_at
+from streamfn._errors import ConfigurationError, error_code, read_json_object
+from streamfn._records import get_member, is_map, text_or_none
+from streamfn.exports._export import Bucket, DataFile, Export, Folder, Location, Storage, storage_at
 from streamfn.sources._checkpoints import lock_file
 
 # Outcomes of a replay, as rows with identifiers only.
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class OutcomeRow:
     """The outcome of records of a data file: the number that a handler handled, or one failure.
 
     `outcome` is ``"handled"``, or the name of the reason of a failure, such as ``Refused``; `detail` describes the
@@ -55,8 +55,8 @@ class Outcome:
 # replay that ends at any moment, and is started again, repeats at most the current chunk of each of its workers. A
 # chunk names its lines, and the content of its data file, so that no other lines can be mistaken for them.
 
-VERSION: Final = 1
-INTERRUPTED: Final = 2
+PROGRESS_VERSION: Final = 1
+INTERRUPTED_PROGRESS_VERSION: Final = 2
 """The version of a chunk with due pairs, which a release that reads only version 1 would take for done."""
 
 HANDLED: Final = "handled"
@@ -70,12 +70,12 @@ class ProgressNotKept(RuntimeError):
     """Progress could not be kept, for example on a full disk; the replay stops."""
 
 
-Due: TypeAlias = tuple[str, int]
+PendingCall: TypeAlias = tuple[str, int]
 """A handler's name, and the line of a record that the handler has not been called with yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ProgressChunk:
     """Lines of a data file that have run, from `first` to `last`.
 
     `handlers` are the pipeline's handlers of then. `handled` counts the successes of each, `failures` are all other
@@ -87,14 +87,14 @@ class Chunk:
     last: int
     handlers: frozenset[str]
     handled: Mapping[str, int]
-    failures: tuple[Outcome, ...]
-    due: tuple[Due, ...] = ()
+    failures: tuple[OutcomeRow, ...]
+    due: tuple[PendingCall, ...] = ()
     ends: bool = False
 
-    def outcomes(self, file: DataFile) -> Iterator[Outcome]:
+    def outcomes(self, file: DataFile) -> Iterator[OutcomeRow]:
         """Yield the outcomes of the chunk."""
         for handler, count in self.handled.items():
-            yield Outcome(file.name, handler, HANDLED, count=count)
+            yield OutcomeRow(file.name, handler, HANDLED, count=count)
         yield from self.failures
 
     def is_done_for(self, handlers: frozenset[str]) -> bool:
@@ -128,30 +128,30 @@ class ProgressStore:
     `pipeline` is the name of the pipeline that the progress belongs to, if it has one.
     """
 
-    place: Place
+    place: Storage
     pipeline: str | None = None
 
-    def chunks(self, export: Export, file: DataFile) -> list[Chunk]:
+    def chunks(self, export: Export, file: DataFile) -> list[ProgressChunk]:
         """Return the chunks of a data file that have run, in their order. Raises `NotProgress`.
 
         Of two chunks that share lines, the first counts: the other is left over from a replay that died between two
         writes.
         """
-        chunks: list[Chunk] = []
+        chunks: list[ProgressChunk] = []
         for name in self.place.names(file.name):
             content = self.place.read(name)
             if content is not None:
                 chunks.append(self._read(name, content, export, file))
-        apart: list[Chunk] = []
+        apart: list[ProgressChunk] = []
         for chunk in sorted(chunks, key=lambda chunk: chunk.first):
             if not apart or chunk.first > apart[-1].last:
                 apart.append(chunk)
         return apart
 
-    def keep(self, export: Export, file: DataFile, chunk: Chunk) -> None:
+    def keep(self, export: Export, file: DataFile, chunk: ProgressChunk) -> None:
         """Store a chunk, in place of the earlier chunk of the same lines. Raises `ProgressNotKept`."""
         told: dict[str, object] = {
-            "version": INTERRUPTED if chunk.due else VERSION,
+            "version": INTERRUPTED_PROGRESS_VERSION if chunk.due else PROGRESS_VERSION,
             "pipeline": self.pipeline,
             "export": export.id,
             "file": file.name,
@@ -177,10 +177,10 @@ class ProgressStore:
                 f"progress could not be kept at {self.place}: {why or error_name(error)}"
             ) from error
 
-    def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> Chunk:
+    def _read(self, name: str, content: bytes, export: Export, file: DataFile) -> ProgressChunk:
         told = read_json_object(content) or {}
         place = f"{self.place}/{name}"
-        if told.get("version") not in {VERSION, INTERRUPTED}:
+        if told.get("version") not in {PROGRESS_VERSION, INTERRUPTED_PROGRESS_VERSION}:
             raise NotProgress(
                 f"{place} is no progress of a replay that this release reads, or is damaged: name another place, or "
                 "restore the file, or remove it to have its lines run again"
@@ -196,13 +196,13 @@ class ProgressStore:
 
     def _check_whose(self, told: Mapping[str, object], export: Export, file: DataFile) -> None:
         """Check that it is the progress of this pipeline, export and file; earlier releases say but the export."""
-        kept = as_text(told.get("pipeline"))
+        kept = text_or_none(told.get("pipeline"))
         if told.get("export") != export.id:
-            whose = f"the export {as_text(told.get('export'))}"
+            whose = f"the export {text_or_none(told.get('export'))}"
         elif kept is not None and self.pipeline not in {None, kept}:
             whose = f"the pipeline {kept}"
         elif told.get("file", file.name) != file.name:
-            whose = f"the file {as_text(told.get('file'))} where that of {file.name} should be"
+            whose = f"the file {text_or_none(told.get('file'))} where that of {file.name} should be"
         elif not _is_of_this_content(told, file):
             whose = f"another version of the file {file.name}"
         else:
@@ -223,7 +223,7 @@ def _is_of_this_content(told: Mapping[str, object], file: DataFile) -> bool:
     return told.get("items") in {None, file.items}
 
 
-def _chunk(told: Mapping[str, object], file: DataFile) -> Chunk | None:
+def _chunk(told: Mapping[str, object], file: DataFile) -> ProgressChunk | None:
     """Parse a stored chunk; None if the content is invalid."""
     first, last = told.get("first"), told.get("last")
     handlers, handled, due = told.get("handlers"), told.get("handled"), told.get("due", ())
@@ -245,7 +245,7 @@ def _chunk(told: Mapping[str, object], file: DataFile) -> Chunk | None:
     counts = {handler: count for handler, count in handled.items() if _is_count(count)}
     if None in outcomes or None in waiting or len(names) < len(handlers) or len(counts) < len(handled):
         return None
-    return Chunk(
+    return ProgressChunk(
         first,
         last,
         frozenset(names),
@@ -256,7 +256,7 @@ def _chunk(told: Mapping[str, object], file: DataFile) -> Chunk | None:
     )
 
 
-def _failure(told: object, location: object, file: DataFile, lines: range) -> Outcome | None:
+def _failure(told: object, location: object, file: DataFile, lines: range) -> OutcomeRow | None:
     if not _is_list(told) or len(told) != 5:
         return None
     handler, outcome, detail, line, event_id = told
@@ -264,10 +264,10 @@ def _failure(told: object, location: object, file: DataFile, lines: range) -> Ou
         return None
     if not (_is_count(line) and line in lines and _is_text(event_id) and _is_text(location)):
         return None
-    return Outcome(file.name, handler, outcome, detail, line, event_id, location=location)
+    return OutcomeRow(file.name, handler, outcome, detail, line, event_id, location=location)
 
 
-def _due(told: object, lines: range) -> Due | None:
+def _due(told: object, lines: range) -> PendingCall | None:
     if not _is_list(told) or len(told) != 2:
         return None
     handler, line = told
@@ -288,10 +288,10 @@ def _is_text(told: object) -> TypeGuard[str | None]:
 
 def progress_at(location: Location, client: S3Client | None = None) -> ProgressStore:
     """Keep progress in a folder, or under a prefix of a bucket, ``s3://bucket/prefix``."""
-    return ProgressStore(place_at(location, client))
+    return ProgressStore(storage_at(location, client))
 
 
-def usual_place(export: Export, pipeline: str) -> ProgressStore:
+def default_progress(export: Export, pipeline: str) -> ProgressStore:
     """Keep the progress of a pipeline beside the manifest."""
     return ProgressStore(export.place.within(f"streamfn-{pipeline.replace(':', '-')}"))
 
@@ -341,18 +341,18 @@ class Claim(Protocol):
 
 
 @contextmanager
-def claimed(place: Place) -> Generator[Claim]:
+def claimed(place: Storage) -> Generator[Claim]:
     """Claim the progress in a folder or bucket for as long as the block lasts.
 
     If the file system, or a service like S3, has neither locks nor conditional writes, nothing is claimed. Raises
-    `ProgressInUse` if another replay uses the progress, Misuse for a boto3 without conditional writes, and the
-    exceptions of the file system and of boto3.
+    `ProgressInUse` if another replay uses the progress, ConfigurationError for a boto3 without conditional writes, and
+    the exceptions of the file system and of boto3.
     """
     with _claimed_folder(place) if isinstance(place, Folder) else _leased(place) as claim:
         yield claim
 
 
-def check_claim(claim: Claim, place: Place) -> None:
+def check_claim(claim: Claim, place: Storage) -> None:
     """Raise `ProgressInUse` for a lost claim."""
     if claim.lost():
         raise ProgressInUse(
@@ -470,7 +470,7 @@ class _Lease:
             if error_code(error) in _UNKNOWN:
                 return False
             if type(error).__name__ == "ParamValidationError":
-                raise Misuse(
+                raise ConfigurationError(
                     "progress in a bucket is claimed with conditional writes, which boto3 knows from 1.36 on: "
                     'install "boto3>=1.36", or keep the progress in a folder'
                 ) from None
@@ -531,7 +531,7 @@ class _Lease:
             if error_code(error) in _REFUSED:
                 return False
             raise
-        self._etag, self._renewed = as_text(member(answer, "ETag")) or "", began
+        self._etag, self._renewed = text_or_none(get_member(answer, "ETag")) or "", began
         return True
 
     def _found(self) -> _Found | None:
@@ -543,7 +543,7 @@ class _Lease:
             raise
         told = read_json_object(answer["Body"].read()) or {}
         is_free = told.get("held") is False or _age(answer) > LEASE
-        return _Found(as_text(member(answer, "ETag")) or "", told.get("token"), is_free)
+        return _Found(text_or_none(get_member(answer, "ETag")) or "", told.get("token"), is_free)
 
 
 def _now() -> float:
@@ -558,7 +558,7 @@ def _now() -> float:
 def _age(answer: GetObjectOutput) -> float:
     """Return the age of an object, by the clock of S3, in seconds; 0 if the answer has no times."""
     written = answer.get("LastModified")
-    date = as_text(member(member(member(answer, "ResponseMetadata"), "HTTPHeaders"), "date"))
+    date = text_or_none(get_member(get_member(get_member(answer, "ResponseMetadata"), "HTTPHeaders"), "date"))
     if written is None or date is None:
         return 0.0
     return (parsedate_to_datetime(date) - written).total_seconds()

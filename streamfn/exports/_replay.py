@@ -20,23 +20,23 @@ from types import FrameType
 from typing import Final, Protocol, cast
 
 from streamfn._aws import S3Client, error_name
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._lambda import load_pipeline
 from streamfn._pipeline import Pipeline
 from streamfn._time import stopped_by_signals
 from streamfn.exports._export import DamagedExport, DataFile, Export, Location, open_export
 from streamfn.exports._progress import (
-    Chunk,
     Claim,
     Gap,
     NotProgress,
-    Outcome,
+    OutcomeRow,
+    ProgressChunk,
     ProgressNotKept,
     ProgressStore,
     check_claim,
     claimed,
+    default_progress,
     progress_at,
-    usual_place,
 )
 from streamfn.exports._running import CHUNK, chunks_of
 
@@ -55,7 +55,7 @@ _ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkerJob:
     """The job of all workers: run this pipeline on files of this export."""
 
     export: Export
@@ -66,7 +66,7 @@ class Work:
 
     def run(
         self, file: DataFile, process: Pipeline[object, object], stop: Callable[[], bool]
-    ) -> Iterator[Chunk | Gap]:
+    ) -> Iterator[ProgressChunk | Gap]:
         """Run a file, and yield its chunks and gaps. Raises as `chunks_of` does."""
         return chunks_of(
             self.export,
@@ -92,15 +92,15 @@ class Unfinished:
 LISTENER: Final = "streamfn-replay-listener"
 """The name of the thread in which a worker waits for the signal to stop."""
 
-News = Chunk | Gap | Unfinished | None
+WorkerMessage = ProgressChunk | Gap | Unfinished | None
 """A message of a worker: lines, a file that could not be finished, or None if the worker is ready for the next file."""
 
 
 def run_files(
-    work: Work,
+    work: WorkerJob,
     files: Sequence[DataFile],
     processes: int,
-    tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
+    tell: Callable[[DataFile, ProgressChunk | Gap | Unfinished], None],
     stopped: Callable[[], bool],
     claim: object = None,
 ) -> None:
@@ -116,10 +116,10 @@ class _Workers:
 
     def __init__(
         self,
-        work: Work,
+        work: WorkerJob,
         claim: object,
         due: deque[DataFile],
-        tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
+        tell: Callable[[DataFile, ProgressChunk | Gap | Unfinished], None],
     ) -> None:
         self._work = work
         self._claim = claim
@@ -154,13 +154,13 @@ class _Workers:
         self._workers.remove(worker)
         self._in_vain = 0 if worker.has_begun else self._in_vain + 1
         if self._in_vain > _ATTEMPTS:
-            raise Misuse(
+            raise ConfigurationError(
                 "processes are killed before they can begin: see to it that there is memory for them"
             )
         if self._due:  # or this process would have taken the next file
             self._begin()
 
-    def _tell(self, file: DataFile, news: Chunk | Gap | Unfinished) -> None:
+    def _tell(self, file: DataFile, news: ProgressChunk | Gap | Unfinished) -> None:
         if isinstance(news, Unfinished) and news.ends:
             self._stop()
         self._tell_on(file, news)
@@ -179,7 +179,7 @@ class _Worker:
     dead process could hold.
     """
 
-    def __init__(self, work: Work, claim: object) -> None:
+    def __init__(self, work: WorkerJob, claim: object) -> None:
         self.file: DataFile | None = None
         self.has_begun = False
         self.connection, theirs = _SPAWN.Pipe()
@@ -198,11 +198,11 @@ class _Worker:
         self._until_stopped.close()
 
     def goes_on(
-        self, due: deque[DataFile], tell: Callable[[DataFile, Chunk | Gap | Unfinished], None]
+        self, due: deque[DataFile], tell: Callable[[DataFile, ProgressChunk | Gap | Unfinished], None]
     ) -> bool:
         """Receive a message, and send the next file to a ready process; return False once the process has ended."""
         try:
-            news = cast("News", self.connection.recv())  # the messages of `_work`
+            news = cast("WorkerMessage", self.connection.recv())  # the messages of `_work`
         except (EOFError, OSError):
             self._process.join()
             self._end_without_news(tell)
@@ -222,7 +222,7 @@ class _Worker:
         if self.file is not None:
             tell(self.file, Unfinished(self.file.name, "the process that ran it ended"))
         elif not (self.has_begun or self._is_stopped or (self._process.exitcode or 0) < 0):
-            raise Misuse(
+            raise ConfigurationError(
                 "a process could not begin: what calls replay() in a script belongs under "
                 '`if __name__ == "__main__":`, and the module of the pipeline has to be importable'
             ) from None
@@ -254,7 +254,7 @@ class Wire(Protocol):
 
 def _work(
     connection: Wire,
-    work: Work,
+    work: WorkerJob,
     stop: Connection,
     claim: object = None,  # noqa: ARG001 (the process only holds it: its end releases the claim)
 ) -> None:
@@ -295,7 +295,7 @@ def _listen(stop: Connection, stopped: threading.Event, over: Connection) -> Non
         stopped.set()
 
 
-def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
+def _work_on(connection: Wire, work: WorkerJob, stop: Callable[[], bool]) -> None:
     process = load_pipeline(work.pipeline)
     connection.send(None)
     while (file := cast("DataFile | None", connection.recv())) is not None:  # the messages of `takes`
@@ -303,18 +303,18 @@ def _work_on(connection: Wire, work: Work, stop: Callable[[], bool]) -> None:
             for chunk in work.run(file, process, stop):
                 connection.send(chunk)
         except Exception as error:  # noqa: BLE001 (other files can still run)
-            connection.send(unfinished(file, error))
+            connection.send(unfinished_file(file, error))
         connection.send(None)
 
 
-def unfinished(file: DataFile, error: Exception) -> Unfinished:
+def unfinished_file(file: DataFile, error: Exception) -> Unfinished:
     """Describe a file that was not run to its end; a lost progress ends the whole replay."""
     return Unfinished(file.name, problem_of(error), isinstance(error, ProgressNotKept))
 
 
 def problem_of(error: Exception) -> str:
     """Describe an error: with its text if this library wrote it, and otherwise by its name alone."""
-    told = isinstance(error, DamagedExport | NotProgress | ProgressNotKept | Misuse)
+    told = isinstance(error, DamagedExport | NotProgress | ProgressNotKept | ConfigurationError)
     return str(error) if told else error_name(error)
 
 
@@ -354,7 +354,7 @@ class Replay:
         """Whether each handler has succeeded on every record that it wants."""
         return not (self.failed or self.unfinished or self.interrupted)
 
-    def failures(self) -> Iterator[Outcome]:
+    def failures(self) -> Iterator[OutcomeRow]:
         """Yield each failure, from the stored progress.
 
         Unreadable progress yields none; its file is `unfinished`.
@@ -366,7 +366,7 @@ class Replay:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Counts:
     """Counts the messages of workers."""
 
     export: Export
@@ -378,7 +378,7 @@ class _Tally:
     lines: Counter[str] = field(default_factory=Counter[str])
     due: int = 0
 
-    def tell(self, file: DataFile, news: Chunk | Gap | Unfinished) -> None:
+    def tell(self, file: DataFile, news: ProgressChunk | Gap | Unfinished) -> None:
         """Count a chunk, or store the problem of a file."""
         if isinstance(news, Unfinished):
             self.unfinished[news.name] = news.problem
@@ -441,25 +441,25 @@ def replay(
     in a bucket an object that is renewed, and that is free a minute after the replay has died.
 
     Raises `NotAnExport` and `DamagedExport`; `ProgressInUse` before any call if another replay uses the progress (and
-    afterwards if another one may have taken it, because S3 was out of reach for a minute); `Misuse` for a name without
-    a pipeline; and the exceptions of the file system or boto3 for the manifests and the claim.
+    afterwards if another one may have taken it, because S3 was out of reach for a minute); `ConfigurationError` for a
+    name without a pipeline; and the exceptions of the file system or boto3 for the manifests and the claim.
     """
     if chunk < 1 or (processes is not None and processes < 1):
-        raise Misuse(f"chunk={chunk} and processes={processes} should be 1 or more")
+        raise ConfigurationError(f"chunk={chunk} and processes={processes} should be 1 or more")
     if not isinstance(pipeline, str) and processes not in {None, 1}:
-        raise Misuse('processes import a pipeline by its name: pass that, as in "app:process"')
+        raise ConfigurationError('processes import a pipeline by its name: pass that, as in "app:process"')
     export = open_export(location, client=client)
     if isinstance(pipeline, str):
         name, process, most = pipeline, load_pipeline(pipeline), processes or os.cpu_count() or 1
     else:
         name, process, most = "pipeline", pipeline, 1
-    store = usual_place(export, name) if progress is None else progress_at(progress, client)
+    store = default_progress(export, name) if progress is None else progress_at(progress, client)
     if isinstance(pipeline, str):
         store = replace(store, pipeline=name)
-    tally, stopped = _Tally(export, on_progress), Event()
+    tally, stopped = _Counts(export, on_progress), Event()
     files = sorted(export.files, key=lambda file: file.items, reverse=True)
     count = min(most, len(files))
-    work = Work(export, name, store, table_name, chunk)
+    work = WorkerJob(export, name, store, table_name, chunk)
 
     def interrupt() -> None:
         stopped.set()
@@ -487,10 +487,10 @@ def replay(
 
 
 def _run_here(
-    work: Work,
+    work: WorkerJob,
     process: Pipeline[object, object],
     files: Sequence[DataFile],
-    tell: Callable[[DataFile, Chunk | Gap | Unfinished], None],
+    tell: Callable[[DataFile, ProgressChunk | Gap | Unfinished], None],
     stop: Callable[[], bool],
 ) -> None:
     """Run files in this process, one after the other."""
@@ -499,7 +499,7 @@ def _run_here(
             for each in work.run(file, process, stop):
                 tell(file, each)
         except Exception as error:  # noqa: BLE001 (other files can still run)
-            news = unfinished(file, error)
+            news = unfinished_file(file, error)
             tell(file, news)
             if news.ends:
                 return

@@ -19,7 +19,7 @@ from streamfn._pipeline import Pipeline, handler_names
 from streamfn._records import Record
 from streamfn._tables import compiled_table
 from streamfn.exports._export import DamagedExport, DataFile, Export, event_id_of, lines_of, record_of_line
-from streamfn.exports._progress import Chunk, Due, Gap, Outcome, ProgressStore
+from streamfn.exports._progress import Gap, OutcomeRow, PendingCall, ProgressChunk, ProgressStore
 
 CHUNK: Final = 10_000
 """The default number of lines after which progress is stored."""
@@ -34,7 +34,7 @@ _AT_ONCE: Final = 100
 MISSING: Final = "ProgressMissing"
 """The outcome of lines whose progress is gone."""
 
-Pair: TypeAlias = tuple[str | None, int]
+HandlerLine: TypeAlias = tuple[str | None, int]
 """A handler's name, None for a record that reached none, and the line of a record."""
 
 
@@ -47,7 +47,7 @@ def replay_file(
     table_name: str | None = None,
     chunk: int = CHUNK,
     stop: Callable[[], bool] = bool,
-) -> Iterator[Outcome]:
+) -> Iterator[OutcomeRow]:
     """Run a pipeline on a data file, and yield the outcomes, chunk by chunk.
 
     Chunks that progress keeps do not run again, but their outcomes are yielded as well; failures run again, for the
@@ -63,11 +63,11 @@ def replay_file(
     try:
         for run in chunks_of(export, file, process, progress, table_name=table_name, chunk=chunk, stop=stop):
             if isinstance(run, Gap):
-                yield Outcome(file.name, None, MISSING, str(run), count=run.last - run.first + 1)
+                yield OutcomeRow(file.name, None, MISSING, str(run), count=run.last - run.first + 1)
             else:
                 yield from run.outcomes(file)
     except DamagedExport as problem:
-        yield Outcome(file.name, None, DamagedExport.__name__, str(problem))
+        yield OutcomeRow(file.name, None, DamagedExport.__name__, str(problem))
 
 
 def chunks_of(
@@ -80,7 +80,7 @@ def chunks_of(
     chunk: int,
     stop: Callable[[], bool],
     barred: Callable[[], bool] = bool,
-) -> Iterator[Chunk | Gap]:
+) -> Iterator[ProgressChunk | Gap]:
     """Run a file like `replay_file`, but yield the chunks themselves, after the gaps. Raises `DamagedExport` as well.
 
     Before each call of a handler, `barred` is asked whether no more calls may start. Calls that have not started then
@@ -100,7 +100,7 @@ def chunks_of(
             if stop():
                 return
             if before is not None and before.is_done_for(handlers):
-                run: Chunk | None = _skipped(before, lines, progress, make)
+                run: ProgressChunk | None = _skipped(before, lines, progress, make)
             else:
                 running = _Run(make, before, first, handlers, barred)
                 run = _run_and_kept(running, process, lines, last, progress)
@@ -113,7 +113,9 @@ def chunks_of(
             raise problem
 
 
-def _skipped(before: Chunk, lines: _Lines, progress: ProgressStore, make: _RecordMaker) -> Chunk:
+def _skipped(
+    before: ProgressChunk, lines: _Lines, progress: ProgressStore, make: _RecordMaker
+) -> ProgressChunk:
     """Leave out the lines of a chunk that is done, and keep it anew if more is known of the end of the file."""
     lines.skip(before.last - before.first + 1)
     run = replace(before, ends=_ends(before, make.file, lines))
@@ -124,7 +126,7 @@ def _skipped(before: Chunk, lines: _Lines, progress: ProgressStore, make: _Recor
 
 def _run_and_kept(
     running: _Run, process: Pipeline[object, object], lines: _Lines, last: int, progress: ProgressStore
-) -> Chunk | None:
+) -> ProgressChunk | None:
     """Run the lines of a chunk up to the last one, and store the outcome; None if no line ran."""
     export, file = running.make.export, running.make.file
     try:
@@ -143,12 +145,12 @@ def _run_and_kept(
     return run
 
 
-def _ends(run: Chunk, file: DataFile, lines: _Lines) -> bool:
+def _ends(run: ProgressChunk, file: DataFile, lines: _Lines) -> bool:
     """Return whether a chunk is the last one of a file that has as many lines as the manifest says."""
     return run.last >= file.items and lines.end() is None
 
 
-def _gaps(known: Sequence[Chunk]) -> Iterator[Gap]:
+def _gaps(known: Sequence[ProgressChunk]) -> Iterator[Gap]:
     """Find the lines before chunks that are in none."""
     first = 1
     for each in known:
@@ -157,12 +159,14 @@ def _gaps(known: Sequence[Chunk]) -> Iterator[Gap]:
         first = each.last + 1
 
 
-def cover(known: Sequence[Chunk], file: DataFile) -> bool:
+def cover(known: Sequence[ProgressChunk], file: DataFile) -> bool:
     """Return whether chunks have all lines of a file."""
     return sum(each.last - each.first + 1 for each in known) == file.items
 
 
-def _stretches(known: Sequence[Chunk], file: DataFile, chunk: int) -> Iterator[tuple[Chunk | None, int, int]]:
+def _stretches(
+    known: Sequence[ProgressChunk], file: DataFile, chunk: int
+) -> Iterator[tuple[ProgressChunk | None, int, int]]:
     """Yield the chunks that ran, and the new ones, each with its first and its last line."""
     first = 1
     for each in known:
@@ -239,7 +243,7 @@ class _Run:
     def __init__(
         self,
         make: _RecordMaker,
-        before: Chunk | None,
+        before: ProgressChunk | None,
         first: int,
         handlers: frozenset[str],
         barred: Callable[[], bool],
@@ -248,18 +252,18 @@ class _Run:
         self.line: int = first - 1
         self.make = make
         self._is_new = before is None
-        self._before = Chunk(first, first - 1, frozenset(), {}, ()) if before is None else before
+        self._before = ProgressChunk(first, first - 1, frozenset(), {}, ()) if before is None else before
         self._handlers = handlers
         self._barred = barred
         self._handled = Counter(self._before.handled)
-        self._failures: list[Outcome] = []
-        self._due: list[Due] = []
-        self._failed_before: frozenset[Pair] = frozenset(map(_pair_of, self._before.failures))
-        self._due_before = frozenset[Pair](self._before.due)
+        self._failures: list[OutcomeRow] = []
+        self._due: list[PendingCall] = []
+        self._failed_before: frozenset[HandlerLine] = frozenset(map(_pair_of, self._before.failures))
+        self._due_before = frozenset[HandlerLine](self._before.due)
         # The pairs of this run: those with a Result now, those that could not start, and those that `where` refused.
-        self._answered: set[Pair] = set()
-        self._waiting: set[Pair] = set()
-        self._refused: set[Pair] = set()
+        self._answered: set[HandlerLine] = set()
+        self._waiting: set[HandlerLine] = set()
+        self._refused: set[HandlerLine] = set()
 
     def run(self, process: Pipeline[object, object], lines: _Lines, last: int) -> None:
         """Run the lines up to the last one, or fewer where there are no more, or nothing may start any more."""
@@ -287,7 +291,7 @@ class _Run:
             self._take(results, policy)
             self.line = lines.number
 
-    def parts(self) -> list[Chunk]:
+    def parts(self) -> list[ProgressChunk]:
         """Return the chunk as far as it has run, and the rest of an earlier chunk; an empty list if no line ran."""
         before = self._before
         if self.line < before.first:
@@ -295,7 +299,7 @@ class _Run:
         failures = [each for each in map(self._still_failed, before.failures) if each is not None]
         due = [each for each in before.due if self._is_still_due(each)]
         failures += [self._unwanted(each, None) for each in before.due if self._is_lost(each)]
-        run = Chunk(
+        run = ProgressChunk(
             before.first,
             self.line,
             self._handlers | before.handlers,
@@ -352,7 +356,7 @@ class _Run:
         if handler is None and not self._is_new and (None, line) not in self._failed_before:
             # Others have run on the record: it is open for handlers that came later, and for no other.
             named = [*sorted(self._handlers - self._before.handlers)]
-        outcome = Outcome(
+        outcome = OutcomeRow(
             self.make.file.name,
             handler,
             type(reason).__name__,
@@ -371,7 +375,7 @@ class _Run:
         else:
             self._due.append(pair)
 
-    def _still_failed(self, failure: Outcome) -> Outcome | None:
+    def _still_failed(self, failure: OutcomeRow) -> OutcomeRow | None:
         """Return the rest of an earlier failure: None, the failure itself, or an unwanted one."""
         handler, line = pair = _pair_of(failure)
         if line > self.line or pair in self._answered:
@@ -382,24 +386,24 @@ class _Run:
             return failure
         return self._unwanted((handler, line), ": ".join(filter(None, (failure.outcome, failure.detail))))
 
-    def _unwanted(self, due: Due, detail: str | None) -> Outcome:
+    def _unwanted(self, due: PendingCall, detail: str | None) -> OutcomeRow:
         """Return an outcome for a pair that is still open but that no handler wants, with its earlier detail."""
         handler, line = due
         file = self.make.file.name
         event_id = event_id_of(self.make.export, self.make.file, line)
-        return Outcome(file, handler, Unwanted.__name__, detail, line, event_id)
+        return OutcomeRow(file, handler, Unwanted.__name__, detail, line, event_id)
 
-    def _is_still_due(self, due: Due) -> bool:
+    def _is_still_due(self, due: PendingCall) -> bool:
         """Return whether a handler has still to be called with a record: it could not start, or no longer exists."""
         return due[1] <= self.line and (due in self._waiting or due[0] not in self._handlers)
 
-    def _is_lost(self, due: Due) -> bool:
+    def _is_lost(self, due: PendingCall) -> bool:
         """Return whether a due pair did not reach its handler, although `where` has not refused it."""
         told = due in self._answered or due in self._refused or self._is_still_due(due)
         return due[1] <= self.line and not told
 
 
-def _pair_of(failure: Outcome) -> Pair:
+def _pair_of(failure: OutcomeRow) -> HandlerLine:
     return failure.handler, failure.line or 0
 
 
@@ -465,12 +469,14 @@ class _Recorder(Policy):
 class ResumePolicy(_Recorder):
     """Admits failed and due calls of an earlier run, and all calls of new handlers."""
 
-    def __init__(self, before: Chunk, handlers: frozenset[str], barred: Callable[[], bool] = bool) -> None:
+    def __init__(
+        self, before: ProgressChunk, handlers: frozenset[str], barred: Callable[[], bool] = bool
+    ) -> None:
         """Store the earlier chunk and the current handlers."""
         super().__init__(barred)
         self._known = before.handlers
         self._runs_all = not handlers <= before.handlers
-        self._due: frozenset[Pair] = frozenset({*map(_pair_of, before.failures), *before.due})
+        self._due: frozenset[HandlerLine] = frozenset({*map(_pair_of, before.failures), *before.due})
         self._lines = {line for _, line in self._due}
 
     @override

@@ -4,20 +4,33 @@
 `Ledger`.
 """
 
+from typing import TYPE_CHECKING
+
 from streamfn._aws import LedgerClient, LedgerTableClient
-from streamfn.ledgers._dynamodb import DynamoDBLedger, LedgerBusy
+from streamfn._errors import names_that_moved
+from streamfn.ledgers._dynamodb import DynamoDBLedger, LedgerThrottled
 from streamfn.ledgers._items import UnreadableSegment
-from streamfn.ledgers._protocol import Entry, Ledger, MemoryLedger, Pair, Stretch
+from streamfn.ledgers._protocol import Entry, Key, Ledger, MemoryLedger, SequenceRange
 
 __all__ = [
     "DynamoDBLedger",
     "Entry",
+    "Key",
     "Ledger",
-    "LedgerBusy",
     "LedgerClient",
     "LedgerTableClient",
+    "LedgerThrottled",
     "MemoryLedger",
-    "Pair",
-    "Stretch",
+    "SequenceRange",
     "UnreadableSegment",
 ]
+
+if not TYPE_CHECKING:  # or a checker would believe that there is any name here
+    __getattr__ = names_that_moved(
+        __name__,
+        {
+            "LedgerBusy": "streamfn.ledgers:LedgerThrottled",
+            "Pair": "streamfn.ledgers:Key",
+            "Stretch": "streamfn.ledgers:SequenceRange",
+        },
+    )

@@ -14,10 +14,10 @@ from typing_extensions import TypeVar, override
 
 from streamfn._aws import (
     Backoff,
+    LazyClient,
     LedgerClient,
     LedgerTableClient,
-    OnFirstUse,
-    Wait,
+    Sleep,
     function_name,
     make_dynamodb,
     retry_reason,
@@ -27,9 +27,9 @@ from streamfn._records import Image
 from streamfn._time import SecondsLeft
 from streamfn.ledgers._index import (
     REGISTERED_FOR,
-    Batches,
+    BatchCache,
     Directory,
-    Marks,
+    IndexMarks,
     Question,
     classes_beyond,
     group_of,
@@ -38,7 +38,7 @@ from streamfn.ledgers._index import (
     marks_of,
     raising,
     reaches,
-    text_of,
+    text_attribute,
     window_of,
 )
 from streamfn.ledgers._items import (
@@ -49,14 +49,14 @@ from streamfn.ledgers._items import (
     STREAM,
     batch_partition,
     create,
-    definition_of,
-    entries_of,
     index_partition,
-    items_of,
-    partition_of,
-    place_of,
+    ledger_definition,
+    pack_entries,
+    partition_key,
+    sortable,
+    unpack_entries,
 )
-from streamfn.ledgers._protocol import Entry, Pair, Stretch, Waiting, is_note
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange, Waiting, is_note
 
 if TYPE_CHECKING:
     from streamfn._aws import LedgerDefinition
@@ -77,7 +77,7 @@ class OpenNotes:
     """Remembers the item of each note; other invocations would read the item until it expires."""
 
     def __init__(self) -> None:
-        self._keys: dict[Pair, Image] = {}
+        self._keys: dict[Key, Image] = {}
         self._lock = Lock()
 
     def put(self, entries: Sequence[Entry], items: Sequence[Image]) -> None:
@@ -90,7 +90,7 @@ class OpenNotes:
             while len(self._keys) > _MOST_KEYS:
                 del self._keys[next(iter(self._keys))]
 
-    def ended(self, entries: Sequence[Entry]) -> dict[Pair, Image]:
+    def ended(self, entries: Sequence[Entry]) -> dict[Key, Image]:
         """Return the settled notes among entries, whose items have no use any more."""
         if not self._keys:  # as in nearly every run
             return {}
@@ -100,14 +100,14 @@ class OpenNotes:
             kept = [key for pair, key in self._keys.items() if pair not in settled]
             return {pair: key for pair, key in self._keys.items() if pair in settled and key not in kept}
 
-    def taken(self, ended: Mapping[Pair, Image]) -> None:
+    def taken(self, ended: Mapping[Key, Image]) -> None:
         """Forget notes that have been taken away."""
         with self._lock:
             for pair in ended:
                 self._keys.pop(pair, None)
 
 
-def without(entries: Sequence[Entry], pairs: Mapping[Pair, Image]) -> Sequence[Entry]:
+def without(entries: Sequence[Entry], pairs: Mapping[Key, Image]) -> Sequence[Entry]:
     """Return the entries without those of these keys."""
     if not pairs:
         return entries
@@ -126,7 +126,7 @@ _ENOUGH: Final = 60.0
 """How long is waited in all where nobody counts the time that is left, in seconds."""
 
 
-class LedgerBusy(Exception):
+class LedgerThrottled(Exception):
     """Raised where there is no time for another request; says why there would have to be one.
 
     DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for: a
@@ -137,7 +137,7 @@ class LedgerBusy(Exception):
 class RequestBackoff:
     """The waits of one read or one write, which count the time that is left."""
 
-    def __init__(self, table_name: str, seconds_left: SecondsLeft, wait: Wait) -> None:
+    def __init__(self, table_name: str, seconds_left: SecondsLeft, wait: Sleep) -> None:
         """Begin with the shortest span."""
         self._table_name = table_name
         self._seconds_left = seconds_left
@@ -149,7 +149,7 @@ class RequestBackoff:
         self._longest = 0.0
 
     def ask(self, request: Callable[[], T]) -> T:
-        """Ask until there is an answer. Fails with `LedgerBusy`, and with whatever else the request raises."""
+        """Ask until there is an answer. Fails with `LedgerThrottled`, and with whatever else the request raises."""
         while True:
             try:
                 answer = request()
@@ -165,8 +165,8 @@ class RequestBackoff:
     def check_time(self) -> None:
         """Look at the time before a step of a read: a request, or an item that is unpacked.
 
-        The first request is made in any case. Fails with `LedgerBusy` where no more is left than the longest step so
-        far has taken.
+        The first request is made in any case. Fails with `LedgerThrottled` where no more is left than the longest step
+        so far has taken.
         """
         left = self._seconds_left()
         if left == inf:
@@ -174,17 +174,20 @@ class RequestBackoff:
         self._longest = max(self._longest, self._checked - left)
         self._checked = left
         if self._answers and left <= self._longest:
-            raise LedgerBusy(
+            raise LedgerThrottled(
                 f"reading the ledger {self._table_name} takes longer than the time that is left: "
                 f"{self._answers} requests were answered, and there are more"
             )
 
     def pause(self, reason: str) -> None:
-        """Wait before the next request. Fails with `LedgerBusy`, for this reason, if time would be up after that."""
+        """Wait before the next request.
+
+        Fails with `LedgerThrottled`, for this reason, if time would be up after that.
+        """
         seconds = self._waits.next()
         left = self._seconds_left()
         if seconds >= (left if left < inf else _ENOUGH - self._waited):
-            raise LedgerBusy(
+            raise LedgerThrottled(
                 f"DynamoDB turned the ledger {self._table_name} away until time was up: {reason}"
             )
         self._wait(seconds)
@@ -206,7 +209,7 @@ class SegmentLog:
     """Adds segments to a table and finds them again, as the protocol `Ledger` asks for it."""
 
     def __init__(
-        self, table_name: str, client: OnFirstUse[LedgerClient], *, wait: Wait, now: Callable[[], float]
+        self, table_name: str, client: LazyClient[LedgerClient], *, wait: Sleep, now: Callable[[], float]
     ) -> None:
         """Store the table, the function that waits, and the clock in seconds since 1970."""
         self._table_name = table_name
@@ -214,30 +217,32 @@ class SegmentLog:
         self._wait = wait
         self._now = now
         self._directory = Directory()
-        self._batches = Batches()
+        self._batches = BatchCache()
         self._open_notes = OpenNotes()
         self._may_update = True
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
         """Return every entry of the segments that overlap a range; see `DynamoDBLedger`."""
         backoff = RequestBackoff(self._table_name, seconds_left, self._wait)
-        self._batches.forget(stretch)
-        partition = partition_of(stretch)  # where earlier versions wrote, and where the marks are
+        self._batches.forget(sequence_range)
+        partition = partition_key(sequence_range)  # where earlier versions wrote, and where the marks are
         entries: list[Entry] = []
         found: list[Image] = []
-        for item in self._segments(partition, stretch, backoff, marks=True):
+        for item in self._segments(partition, sequence_range, backoff, marks=True):
             if is_mark(item):
                 found.append(item)
             else:
                 entries += _unpacked(item, backoff)
         marks = marks_of(found)
         self._directory.saw(partition, marks)
-        for digest in self._indexed(stretch, marks, backoff):
-            for item in self._segments(batch_partition(stretch, digest), stretch, backoff):
+        for digest in self._indexed(sequence_range, marks, backoff):
+            for item in self._segments(batch_partition(sequence_range, digest), sequence_range, backoff):
                 entries += _unpacked(item, backoff)
         return entries
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Add entries as new segments; see `DynamoDBLedger`.
 
         The settled note of a batch takes the item of the open one away, where this process has put that.
@@ -245,16 +250,16 @@ class SegmentLog:
         backoff = RequestBackoff(self._table_name, seconds_left, self._wait)
         ended = self._open_notes.ended(entries)
         entries = without(entries, ended)
-        taken = list({text_of(key, SEGMENT): key for key in ended.values()}.values())
+        taken = list({text_attribute(key, SEGMENT): key for key in ended.values()}.values())
         if entries:
-            self._write(stretch, entries, taken, backoff, seconds_left)
+            self._write(sequence_range, entries, taken, backoff, seconds_left)
         elif taken:
             self._put([], backoff, taken)
         self._open_notes.taken(ended)
 
     def _write(
         self,
-        stretch: Stretch,
+        sequence_range: SequenceRange,
         entries: Sequence[Entry],
         taken: Sequence[Image],
         backoff: RequestBackoff,
@@ -264,41 +269,45 @@ class SegmentLog:
         expires_at = int(now + LIFETIME.total_seconds())
         if all(is_of_batch(entry) for entry in entries):
             # A process begins. One item where each read looks first is enough for it, and raises no mark.
-            items = items_of(partition_of(stretch), stretch, entries, expires_at)
+            items = pack_entries(partition_key(sequence_range), sequence_range, entries, expires_at)
             self._open_notes.put(entries, items)
             self._put(items, backoff, taken)
             return
-        batch = self._batches.of(stretch, entries, now)
-        items = items_of(batch.partition, stretch, entries, expires_at)
+        batch = self._batches.of(sequence_range, entries, now)
+        items = pack_entries(batch.partition, sequence_range, entries, expires_at)
         if batch.is_indexed(now):
             self._put(items, backoff, taken)
             return
         unanswered: Exception | None = None
         try:
-            may_be_found = self._may_be_found(stretch, now, backoff)
+            may_be_found = self._may_be_found(sequence_range, now, backoff)
         except Exception as error:
-            if error_code(error) is not None or isinstance(error, LedgerBusy) or seconds_left() <= 0:
+            if error_code(error) is not None or isinstance(error, LedgerThrottled) or seconds_left() <= 0:
                 raise
             # The mark may have been raised, and only the answer lost: then readers find all entries that follow.
             may_be_found, unanswered = True, error
         if not may_be_found:
-            self._put(items_of(partition_of(stretch), stretch, entries, expires_at), backoff, taken)
+            self._put(
+                pack_entries(partition_key(sequence_range), sequence_range, entries, expires_at),
+                backoff,
+                taken,
+            )
             return
-        index = index_item(batch.stretch, batch.digest, expires_at + REGISTERED_FOR)
+        index = index_item(batch.sequence_range, batch.digest, expires_at + REGISTERED_FOR)
         self._put([index, *items], backoff, taken)
         if unanswered is not None:
             raise unanswered
         batch.indexed_at = now
 
     def _segments(
-        self, partition: str, stretch: Stretch, backoff: RequestBackoff, *, marks: bool = False
+        self, partition: str, sequence_range: SequenceRange, backoff: RequestBackoff, *, marks: bool = False
     ) -> Iterator[Image]:
         """Yield the segments of a partition that overlap a range, and the marks, if asked for.
 
         A segment overlaps a range if it ends after the range's begin, and begins before the range's end. The filter
         passes every item that does not begin after the end, so that an item without a begin is not skipped.
         """
-        places = {":lowest": place_of(stretch.lowest), ":highest": place_of(stretch.highest)}
+        places = {":lowest": sortable(sequence_range.lowest), ":highest": sortable(sequence_range.highest)}
         return self._items(
             backoff,
             "#stream = :stream AND #segment >= :lowest",
@@ -306,17 +315,19 @@ class SegmentLog:
             "NOT #lowest > :highest" + (" OR #lowest = :mark" if marks else ""),
         )
 
-    def _indexed(self, stretch: Stretch, marks: Marks, backoff: RequestBackoff) -> list[str]:
+    def _indexed(
+        self, sequence_range: SequenceRange, marks: IndexMarks, backoff: RequestBackoff
+    ) -> list[str]:
         """Return the digests of batches that may have records of a range."""
-        widest = {group_of(digits): digits for digits in sorted(classes_beyond(marks, stretch.lowest))}
-        question = Question(stretch)
+        widest = {group_of(digits): digits for digits in sorted(classes_beyond(marks, sequence_range.lowest))}
+        question = Question(sequence_range)
         digests: dict[str, None] = {}
         for group, digits in widest.items():
-            begin, end = window_of(stretch, digits)
+            begin, end = window_of(sequence_range, digits)
             batches = self._items(
                 backoff,
                 "#stream = :stream AND #segment BETWEEN :begin AND :end",
-                {":stream": index_partition(stretch, group), ":begin": begin, ":end": end},
+                {":stream": index_partition(sequence_range, group), ":begin": begin, ":end": end},
             )
             for item in batches:
                 if (indexed := question.ask(item)) is None:
@@ -325,7 +336,7 @@ class SegmentLog:
                 # The writer of the item may have died before its mark was raised.
                 if indexed.leads_until is not None and reaches(marks, indexed.digits, indexed.highest):
                     indexed_at = indexed.leads_until - REGISTERED_FOR - LIFETIME.total_seconds()
-                    self._batches.adopt(stretch, indexed.digest, indexed_at)
+                    self._batches.adopt(sequence_range, indexed.digest, indexed_at)
         return list(digests)
 
     def _items(
@@ -352,13 +363,13 @@ class SegmentLog:
                 return
             page = partial(page, ExclusiveStartKey=last)
 
-    def _may_be_found(self, stretch: Stretch, now: float, backoff: RequestBackoff) -> bool:
+    def _may_be_found(self, sequence_range: SequenceRange, now: float, backoff: RequestBackoff) -> bool:
         """Raise the mark of a range's class, if it is too low; return whether it is high enough now.
 
         A function that was deployed with the permissions of an earlier version may not change items. This ledger then
         writes as that version did, in a form that all versions read.
         """
-        mark = self._directory.missing(stretch, now)
+        mark = self._directory.missing(sequence_range, now)
         if mark is None:
             return True
         if not self._may_update:
@@ -404,7 +415,7 @@ _NO_UPDATES: Final = (
 
 def _unpacked(item: Image, backoff: RequestBackoff) -> list[Entry]:
     backoff.check_time()
-    return entries_of(item)
+    return unpack_entries(item)
 
 
 # The ledger in a DynamoDB table, for functions on Lambda, where no memory outlives an invocation.
@@ -431,31 +442,33 @@ class DynamoDBLedger:
 
         `client` is ``boto3.client("dynamodb")`` with settings of your own; without one, the ledger makes a client that
         gives up within seconds: on Lambda at once, because each batch needs it and the init phase has the full CPU,
-        and elsewhere at its first use. Raises `Misuse` for a name that no table has.
+        and elsewhere at its first use. Raises `ConfigurationError` for a name that no table has.
         """
         self.table_name: str = checked_ledger_name(table_name)
-        the_client: OnFirstUse[LedgerClient] = OnFirstUse(make_dynamodb, client)
+        the_client: LazyClient[LedgerClient] = LazyClient(make_dynamodb, client)
         if function_name() is not None:
             the_client.prepare()
         self._log = SegmentLog(table_name, the_client, wait=sleep, now=time)
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
         """Return every entry that was written for a range that overlaps this one.
 
         If the range names its records, most entries of other records are left out. Raises `UnreadableSegment` for an
-        item that cannot be read, `LedgerBusy` if DynamoDB throttles the ledger until the time is up or if the time is
-        too short to read all, and the other exceptions of the client.
+        item that cannot be read, `LedgerThrottled` if DynamoDB throttles the ledger until the time is up or if the time
+        is too short to read all, and the other exceptions of the client.
         """
-        return self._log.read(stretch, seconds_left)
+        return self._log.read(sequence_range, seconds_left)
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Store entries.
 
-        Raises `LedgerBusy` if DynamoDB throttles the ledger until the time is up, `ValueError` for an entry whose
+        Raises `LedgerThrottled` if DynamoDB throttles the ledger until the time is up, `ValueError` for an entry whose
         names have more than 350 KB, and the other exceptions of the client. Some entries may be stored despite an
         exception.
         """
-        self._log.write(stretch, entries, seconds_left)
+        self._log.write(sequence_range, entries, seconds_left)
 
     def definition(self) -> LedgerDefinition:
         """Return the arguments of boto3's ``create_table`` and ``update_time_to_live``; billing is by request.
@@ -465,7 +478,7 @@ class DynamoDBLedger:
         >>> [key["AttributeName"] for key in DynamoDBLedger("card-ledger").definition().create_table["KeySchema"]]
         ['stream', 'segment']
         """
-        return definition_of(self.table_name)
+        return ledger_definition(self.table_name)
 
     def create(self, client: LedgerTableClient) -> None:
         """Create the table with ``boto3.client("dynamodb")``, and wait until it can be used.

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final, TypeAlias
 from zlib import crc32
 
-from streamfn._records import Image, magnitude
+from streamfn._records import Image, sequence_order
 from streamfn.ledgers._items import (
     EXPIRES_AT,
     LIFETIME,
@@ -22,11 +22,11 @@ from streamfn.ledgers._items import (
     batch_partition,
     digest_of,
     index_partition,
-    name_of,
-    partition_of,
-    place_of,
+    item_name,
+    partition_key,
+    sortable,
 )
-from streamfn.ledgers._protocol import Entry, Stretch, records_of
+from streamfn.ledgers._protocol import Entry, SequenceRange, records_in_entries
 
 # The index of a ledger's table: a reader finds the batches with records between two numbers.
 #
@@ -55,7 +55,7 @@ one could be, so fewer requests are more units.
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class IndexMatch:
     """A batch that may have records of a range; its digest names its partition.
 
     `leads_until` is the time at which its index item expires, in seconds since 1970, if the item leads to all records
@@ -72,9 +72,9 @@ class Indexed:
     highest: str
 
 
-def class_of(stretch: Stretch) -> int:
+def class_of(sequence_range: SequenceRange) -> int:
     """Return the number of digits of a range's width: 0 for a single number, 3 for 100 to 999."""
-    return magnitude(str(_width(stretch)))[0]
+    return sequence_order(str(_width(sequence_range)))[0]
 
 
 def group_of(digits: int) -> int:
@@ -82,41 +82,43 @@ def group_of(digits: int) -> int:
     return max(1, -(-digits // _GROUP))
 
 
-def batch_digest(stretch: Stretch) -> str:
+def batch_digest(sequence_range: SequenceRange) -> str:
     """Name a batch by its borders and records: a batch that comes again unchanged has one name."""
-    return digest_of(place_of(stretch.lowest), place_of(stretch.highest), *stretch.records)
+    return digest_of(
+        sortable(sequence_range.lowest), sortable(sequence_range.highest), *sequence_range.records
+    )
 
 
-def index_item(stretch: Stretch, digest: str, expires_at: int) -> Image:
+def index_item(sequence_range: SequenceRange, digest: str, expires_at: int) -> Image:
     """Make the item that leads to a batch. Two of one batch have one key, and the same content but for their expiry."""
     item: dict[str, dict[str, object]] = {
-        STREAM: {"S": index_partition(stretch, group_of(class_of(stretch)))},
-        SEGMENT: {"S": f"{place_of(stretch.highest)}.{_width(stretch)}.{digest}"},
+        STREAM: {"S": index_partition(sequence_range, group_of(class_of(sequence_range)))},
+        SEGMENT: {"S": f"{sortable(sequence_range.highest)}.{_width(sequence_range)}.{digest}"},
         EXPIRES_AT: {"N": str(expires_at)},
     }
-    if 0 < len(stretch.records) <= _MOST_RECORDS:
-        size = _SIZES[len(stretch.records) > _FEW]
-        item[RECORDS] = {"B": bytes([size]) + b"".join(_fingerprints(stretch.records, size))}
+    if 0 < len(sequence_range.records) <= _MOST_RECORDS:
+        size = _SIZES[len(sequence_range.records) > _FEW]
+        item[RECORDS] = {"B": bytes([size]) + b"".join(_fingerprints(sequence_range.records, size))}
     return item
 
 
-def window_of(stretch: Stretch, digits: int) -> tuple[str, str]:
+def window_of(sequence_range: SequenceRange, digits: int) -> tuple[str, str]:
     """Return the sort keys between which each batch lies that is no wider than a class and overlaps a range."""
     # A batch of so many digits is up to 10**digits - 1 wide, and begins at the range's highest number at the latest.
-    end = int(stretch.highest) + 10**digits - 1
-    return place_of(stretch.lowest), f"{place_of(str(end))}~"
+    end = int(sequence_range.highest) + 10**digits - 1
+    return sortable(sequence_range.lowest), f"{sortable(str(end))}~"
 
 
 class Question:
     """Decides from index items whether their batches may have records of a range."""
 
-    def __init__(self, stretch: Stretch) -> None:
+    def __init__(self, sequence_range: SequenceRange) -> None:
         """Store the range; a range without records overlaps all batches whose numbers overlap its own."""
-        self._stretch = stretch
-        self._lowest, self._highest = int(stretch.lowest), int(stretch.highest)
+        self._sequence_range = sequence_range
+        self._lowest, self._highest = int(sequence_range.lowest), int(sequence_range.highest)
         self._fingerprints: dict[int, frozenset[bytes]] = {}
 
-    def ask(self, item: Image) -> Indexed | None:
+    def ask(self, item: Image) -> IndexMatch | None:
         """Parse an index item; return None for a batch without records of the range. Raises `UnreadableSegment`."""
         try:
             place, width, digest = _text(item).split(".")
@@ -128,13 +130,13 @@ class Question:
                 return None
             covers = lowest <= self._lowest and self._highest <= highest and self._has_all(fingerprints)
             leads_until = float(_text(item, EXPIRES_AT, "N")) if covers else None
-            return Indexed(digest, leads_until, magnitude(width)[0], place)
+            return IndexMatch(digest, leads_until, sequence_order(width)[0], place)
         except (LookupError, TypeError, ValueError):
-            raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
+            raise UnreadableSegment(f"{item_name(item)} cannot be read: it is damaged") from None
 
     def _shares(self, fingerprints: bytes | None) -> bool:
         """Return whether a batch may have a record of the range; true if one of them does not name its records."""
-        if fingerprints is None or not self._stretch.records or fingerprints[0] not in _SIZES:
+        if fingerprints is None or not self._sequence_range.records or fingerprints[0] not in _SIZES:
             return True
         return not self._own(fingerprints[0]).isdisjoint(_parts(fingerprints))
 
@@ -142,18 +144,18 @@ class Question:
         """Return whether a reader of any record of the range finds the batch."""
         if fingerprints is None:
             return True
-        if not self._stretch.records or fingerprints[0] not in _SIZES:
+        if not self._sequence_range.records or fingerprints[0] not in _SIZES:
             return False
         return self._own(fingerprints[0]).issubset(_parts(fingerprints))
 
     def _own(self, size: int) -> frozenset[bytes]:
         if size not in self._fingerprints:
-            self._fingerprints[size] = frozenset(_fingerprints(self._stretch.records, size))
+            self._fingerprints[size] = frozenset(_fingerprints(self._sequence_range.records, size))
         return self._fingerprints[size]
 
 
-def _width(stretch: Stretch) -> int:
-    return int(stretch.highest) - int(stretch.lowest)
+def _width(sequence_range: SequenceRange) -> int:
+    return int(sequence_range.highest) - int(sequence_range.lowest)
 
 
 def _parts(fingerprints: bytes) -> list[bytes]:
@@ -189,17 +191,17 @@ REGISTERED_FOR: Final = 60 * 60
 _MOST_BATCHES: Final = 64
 """The number of batches that are remembered; Lambda gives a process one at a time."""
 
-_Key: TypeAlias = tuple[Stretch, bool]
+_Key: TypeAlias = tuple[SequenceRange, bool]
 
 
 @dataclass(slots=True)
-class Batch:
+class IndexedBatch:
     """A batch: its range, all its records if they are known, its digest, its partition, and the time it was indexed.
 
     An `adopted` batch has digest and partition of another batch, which leads to its records as well.
     """
 
-    stretch: Stretch
+    sequence_range: SequenceRange
     records: frozenset[str]
     digest: str
     partition: str
@@ -211,53 +213,60 @@ class Batch:
         return now - self.indexed_at < REGISTERED_FOR
 
 
-class Batches:
+class BatchCache:
     """Remembers a few batches, so that each success of a run is one item and no more."""
 
     def __init__(self) -> None:
-        self._known: dict[_Key, Batch] = {}
+        self._known: dict[_Key, IndexedBatch] = {}
         self._lock = Lock()
 
-    def of(self, stretch: Stretch, entries: Sequence[Entry], now: float) -> Batch:
+    def of(self, sequence_range: SequenceRange, entries: Sequence[Entry], now: float) -> IndexedBatch:
         """Return the batch of these entries, a known or a new one.
 
         Entries of records that the range does not name belong to a batch whose records are unknown: fingerprints would
         not lead to them.
         """
-        batch = self._find(stretch, now)
-        if not stretch.records or batch.records >= records_of(entries):
+        batch = self._find(sequence_range, now)
+        if not sequence_range.records or batch.records >= records_in_entries(entries):
             return batch
-        return self._find(replace(stretch, records=()), now)
+        return self._find(replace(sequence_range, records=()), now)
 
-    def forget(self, stretch: Stretch) -> None:
+    def forget(self, sequence_range: SequenceRange) -> None:
         """Forget the indexed batches of a range: a run begins, and the table may be a new one."""
         with self._lock:
             for has_records in (False, True):
-                self._known.pop((stretch, has_records), None)
+                self._known.pop((sequence_range, has_records), None)
 
-    def adopt(self, stretch: Stretch, digest: str, indexed_at: float) -> None:
+    def adopt(self, sequence_range: SequenceRange, digest: str, indexed_at: float) -> None:
         """Remember that a batch of the index, indexed at a moment, leads to all records of a range."""
-        partition = batch_partition(stretch, digest)
-        batch = Batch(stretch, frozenset(stretch.records), digest, partition, indexed_at, adopted=True)
+        partition = batch_partition(sequence_range, digest)
+        batch = IndexedBatch(
+            sequence_range, frozenset(sequence_range.records), digest, partition, indexed_at, adopted=True
+        )
         with self._lock:
-            known = self._known.get((stretch, bool(stretch.records)))
+            known = self._known.get((sequence_range, bool(sequence_range.records)))
             if known is None or known.indexed_at < indexed_at:
                 self._keep(batch)
 
-    def _find(self, stretch: Stretch, now: float) -> Batch:
-        key = stretch, bool(stretch.records)
+    def _find(self, sequence_range: SequenceRange, now: float) -> IndexedBatch:
+        key = sequence_range, bool(sequence_range.records)
         with self._lock:
             batch = self._known.get(key)
             # The index item of another batch is not written again: of its records, only fingerprints are known here.
             is_over = batch is not None and batch.adopted and not batch.is_indexed(now)
-            if batch is None or is_over or batch.stretch.records != stretch.records:
-                digest = batch_digest(stretch)
-                batch = Batch(stretch, frozenset(stretch.records), digest, batch_partition(stretch, digest))
+            if batch is None or is_over or batch.sequence_range.records != sequence_range.records:
+                digest = batch_digest(sequence_range)
+                batch = IndexedBatch(
+                    sequence_range,
+                    frozenset(sequence_range.records),
+                    digest,
+                    batch_partition(sequence_range, digest),
+                )
                 self._keep(batch)
             return batch
 
-    def _keep(self, batch: Batch) -> None:
-        self._known[batch.stretch, bool(batch.stretch.records)] = batch
+    def _keep(self, batch: IndexedBatch) -> None:
+        self._known[batch.sequence_range, bool(batch.sequence_range.records)] = batch
         if len(self._known) > _MOST_BATCHES:
             del self._known[next(iter(self._known))]
 
@@ -268,7 +277,7 @@ class Batches:
 # or while a batch enters the index, and is never lowered. A mark expires after all entries that were written on its
 # day.
 
-Marks: TypeAlias = Mapping[str, str]
+IndexMarks: TypeAlias = Mapping[str, str]
 """The place of the highest number, by the sort key of a mark."""
 
 _DAY: Final = 24 * 60 * 60
@@ -286,7 +295,7 @@ class Directory:
         self._raised: dict[tuple[str, int], float] = {}
         self._lock = Lock()
 
-    def saw(self, partition: str, marks: Marks) -> None:
+    def saw(self, partition: str, marks: IndexMarks) -> None:
         """Store all marks of a read. They replace the earlier ones: the table may be new."""
         with self._lock:
             self._known.pop(partition, None)
@@ -294,33 +303,33 @@ class Directory:
             if len(self._known) > _MOST_MARKS:
                 del self._known[next(iter(self._known))]
 
-    def missing(self, stretch: Stretch, now: float) -> Image | None:
+    def missing(self, sequence_range: SequenceRange, now: float) -> Image | None:
         """Return the mark that is required before a batch can be found; None if one is high enough.
 
         A process that raised a mark within the last minute leaves room for more batches: it writes for each batch, and
         should not raise a mark for each. Other processes leave none, because a reader below a mark has to query the
         index.
         """
-        digits, day = class_of(stretch), int(now // _DAY)
-        partition, segment = partition_of(stretch), f"{MARK}{digits:03}.{day}"
+        digits, day = class_of(sequence_range), int(now // _DAY)
+        partition, segment = partition_key(sequence_range), f"{MARK}{digits:03}.{day}"
         with self._lock:
-            if self._known.get(partition, {}).get(segment, "") >= place_of(stretch.highest):
+            if self._known.get(partition, {}).get(segment, "") >= sortable(sequence_range.highest):
                 return None
             lately = now - self._raised.get((partition, digits), float("-inf")) < _LATELY
-        highest = int(stretch.highest)
+        highest = int(sequence_range.highest)
         if lately:
-            highest += _HEADROOM * (highest - int(stretch.lowest) + 1)
+            highest += _HEADROOM * (highest - int(sequence_range.lowest) + 1)
         return {
             STREAM: {"S": partition},
             SEGMENT: {"S": segment},
             LOWEST: {"S": MARK},
-            REACHES: {"S": place_of(str(highest))},
+            REACHES: {"S": sortable(str(highest))},
             EXPIRES_AT: {"N": str((day + 2) * _DAY + int(LIFETIME.total_seconds()))},
         }
 
     def raised(self, mark: Image, now: float) -> None:
         """Remember that a mark is as high as this one."""
-        partition, segment, highest = (text_of(mark, name) for name in (STREAM, SEGMENT, REACHES))
+        partition, segment, highest = (text_attribute(mark, name) for name in (STREAM, SEGMENT, REACHES))
         with self._lock:
             known = self._known.setdefault(partition, {})
             known[segment] = max(known.get(segment, ""), highest)
@@ -331,27 +340,27 @@ class Directory:
 
 def is_mark(item: Image) -> bool:
     """Return whether an item of a stream's partition is a mark, and not a segment of an earlier version."""
-    return text_of(item, SEGMENT).startswith(MARK)
+    return text_attribute(item, SEGMENT).startswith(MARK)
 
 
 def marks_of(items: Iterable[Image]) -> dict[str, str]:
     """Read marks. Raises `UnreadableSegment`."""
     marks: dict[str, str] = {}
     for item in items:
-        segment = text_of(item, SEGMENT)
+        segment = text_attribute(item, SEGMENT)
         if not segment.removeprefix(MARK).partition(".")[0].isdecimal():
-            raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged")
-        marks[segment] = text_of(item, REACHES)
+            raise UnreadableSegment(f"{item_name(item)} cannot be read: it is damaged")
+        marks[segment] = text_attribute(item, REACHES)
     return marks
 
 
-def classes_beyond(marks: Marks, lowest: str) -> set[int]:
+def classes_beyond(marks: IndexMarks, lowest: str) -> set[int]:
     """Return the classes of widths for which the index has batches that end at or after a number."""
-    place = place_of(lowest)
+    place = sortable(lowest)
     return {_digits(segment) for segment, highest in marks.items() if highest >= place}
 
 
-def reaches(marks: Marks, digits: int, highest: str) -> bool:
+def reaches(marks: IndexMarks, digits: int, highest: str) -> bool:
     """Return whether a mark of a class is as high as a place, so that all who ask for less look into the index."""
     return any(_digits(segment) == digits and place >= highest for segment, place in marks.items())
 
@@ -368,14 +377,14 @@ def raising(mark: Image) -> dict[str, object]:
     }
 
 
-def text_of(item: Image, name: str) -> str:
+def text_attribute(item: Image, name: str) -> str:
     """Read an attribute that is text. Raises `UnreadableSegment`."""
     try:
         text = item[name]["S"]
     except (LookupError, TypeError):
         text = None
     if not isinstance(text, str):
-        raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged")
+        raise UnreadableSegment(f"{item_name(item)} cannot be read: it is damaged")
     return text
 
 

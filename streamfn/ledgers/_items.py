@@ -12,8 +12,8 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from streamfn._aws import LedgerTableClient
-from streamfn._records import Image, KeyAttribute, magnitude
-from streamfn.ledgers._protocol import Entry, Pair, State, Stretch, Waiting
+from streamfn._records import Image, KeyAttribute, sequence_order
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange, State, Waiting
 
 if TYPE_CHECKING:
     from streamfn._aws import LedgerDefinition
@@ -54,7 +54,7 @@ versions take it for a segment that begins after the end of their range, and ski
 """
 
 
-def definition_of(table_name: str) -> LedgerDefinition:
+def ledger_definition(table_name: str) -> LedgerDefinition:
     """Describe the table as boto3's ``create_table`` and ``update_time_to_live`` take it."""
     from streamfn._aws import LedgerDefinition, table_request, time_to_live_request
 
@@ -67,31 +67,31 @@ def definition_of(table_name: str) -> LedgerDefinition:
 
 def create(table_name: str, client: LedgerTableClient) -> None:
     """Create the table, wait for it, and enable the expiry of its items. Raises the exceptions of the client."""
-    definition = definition_of(table_name)
+    definition = ledger_definition(table_name)
     client.create_table(**definition.create_table)
     client.get_waiter("table_exists").wait(TableName=table_name)
     client.update_time_to_live(**definition.update_time_to_live)
 
 
-def partition_of(stretch: Stretch) -> str:
+def partition_key(sequence_range: SequenceRange) -> str:
     """Join scope and stream into a text that is unique for each combination.
 
-    >>> partition_of(Stretch("follow/cards", "arn:aws:dynamodb:…:table/prod-Card/stream/…", "1", "2"))
+    >>> partition_key(SequenceRange("follow/cards", "arn:aws:dynamodb:…:table/prod-Card/stream/…", "1", "2"))
     'follow%2Fcards/arn:aws:dynamodb:%E2%80%A6:table/prod-Card/stream/%E2%80%A6'
     """
-    scope = quote(stretch.scope, safe="", errors="surrogatepass")
-    return f"{scope}/{quote(stretch.stream, safe=':/', errors='surrogatepass')}"
+    scope = quote(sequence_range.scope, safe="", errors="surrogatepass")
+    return f"{scope}/{quote(sequence_range.stream, safe=':/', errors='surrogatepass')}"
 
 
-def batch_partition(stretch: Stretch, digest: str) -> str:
+def batch_partition(sequence_range: SequenceRange, digest: str) -> str:
     """Name the partition for the segments of a batch; a number sign is in no other part of a partition key."""
-    return f"{partition_of(stretch)}#{digest}"
+    return f"{partition_key(sequence_range)}#{digest}"
 
 
-def index_partition(stretch: Stretch, group: int) -> str:
+def index_partition(sequence_range: SequenceRange, group: int) -> str:
     """Name the partition of an index. Each of its items pays for the name, so the stream is in it by its digest."""
-    scope = quote(stretch.scope, safe="", errors="surrogatepass")
-    return f"{scope}/#{digest_of(stretch.stream)}.{group}"
+    scope = quote(sequence_range.scope, safe="", errors="surrogatepass")
+    return f"{scope}/#{digest_of(sequence_range.stream)}.{group}"
 
 
 def digest_of(*texts: str) -> str:
@@ -103,21 +103,21 @@ def digest_of(*texts: str) -> str:
     return urlsafe_b64encode(sha256(json.dumps(texts).encode()).digest()[:12]).decode()
 
 
-def place_of(number: str) -> str:
+def sortable(number: str) -> str:
     """Write a sequence number so that texts are in the order of numbers: its length in three digits, then its digits.
 
-    >>> place_of("9"), place_of("010"), place_of("0")
+    >>> sortable("9"), sortable("010"), sortable("0")
     ('0019', '00210', '000')
-    >>> place_of("9") < place_of("010")
+    >>> sortable("9") < sortable("010")
     True
     """
-    length, digits = magnitude(number)
+    length, digits = sequence_order(number)
     return f"{length:03}{digits}"
 
 
-def new_segment(stretch: Stretch) -> str:
+def new_sort_key(sequence_range: SequenceRange) -> str:
     """Return a new unique sort key for entries of a range."""
-    return f"{place_of(stretch.highest)}.{place_of(stretch.lowest)}.{uuid4().hex}"
+    return f"{sortable(sequence_range.highest)}.{sortable(sequence_range.lowest)}.{uuid4().hex}"
 
 
 # Segments: entries packed into a table's items, and unpacked again.
@@ -128,10 +128,10 @@ def new_segment(stretch: Stretch) -> str:
 # that each costs little more than its name. The digest of a letter follows the reason, so that versions without
 # digests read the entry all the same.
 
-FORM: Final = 1
+SEGMENT_FORM: Final = 1
 """The version of the packed form. A reader refuses a version that it does not know."""
 
-MOST_BYTES: Final = 350_000
+MAX_SEGMENT_BYTES: Final = 350_000
 """How large the JSON of an item gets before it is compressed.
 
 DynamoDB takes items of up to 400 KB with all their names and values ("Quotas in Amazon DynamoDB", Developer
@@ -162,7 +162,9 @@ class UnreadableSegment(Exception):
     """Raised for an item of the table that is not this ledger's, or is damaged; names the item, without its content."""
 
 
-def items_of(partition: str, stretch: Stretch, entries: Sequence[Entry], expires_at: int) -> list[Image]:
+def pack_entries(
+    partition: str, sequence_range: SequenceRange, entries: Sequence[Entry], expires_at: int
+) -> list[Image]:
     """Pack entries into new items of a partition, each small enough for DynamoDB.
 
     Raises `ValueError` for an entry whose names alone are too large.
@@ -170,24 +172,26 @@ def items_of(partition: str, stretch: Stretch, entries: Sequence[Entry], expires
     return [
         {
             STREAM: {"S": partition},
-            SEGMENT: {"S": new_segment(stretch)},
-            LOWEST: {"S": place_of(stretch.lowest)},
-            ENTRIES: {"B": bytes([FORM]) + zlib.compress(text, _FAST if len(text) > _MUCH else _SMALL)},
+            SEGMENT: {"S": new_sort_key(sequence_range)},
+            LOWEST: {"S": sortable(sequence_range.lowest)},
+            ENTRIES: {
+                "B": bytes([SEGMENT_FORM]) + zlib.compress(text, _FAST if len(text) > _MUCH else _SMALL)
+            },
             EXPIRES_AT: {"N": str(expires_at)},
         }
         for text in _texts(_groups(entries))
     ]
 
 
-def entries_of(item: Image) -> list[Entry]:
+def unpack_entries(item: Image) -> list[Entry]:
     """Read the entries of an item. Raises `UnreadableSegment`."""
     try:
         return list(_unpacked(item[ENTRIES]["B"]))
     except _UnknownForm as problem:
-        raise UnreadableSegment(f"{name_of(item)} cannot be read: {problem}") from None
+        raise UnreadableSegment(f"{item_name(item)} cannot be read: {problem}") from None
     except (LookupError, TypeError, ValueError, zlib.error):
         # The text of these exceptions may quote data.
-        raise UnreadableSegment(f"{name_of(item)} cannot be read: it is damaged") from None
+        raise UnreadableSegment(f"{item_name(item)} cannot be read: it is damaged") from None
 
 
 class _UnknownForm(Exception):
@@ -201,7 +205,7 @@ def _texts(groups: _Groups) -> Iterator[bytes]:
     text = json.dumps(groups, ensure_ascii=False, separators=(",", ":"))
     # Payloads may hold halves of surrogate pairs, which UTF-8 proper has no bytes for.
     encoded = text.encode(errors="surrogatepass")
-    if len(encoded) <= MOST_BYTES:
+    if len(encoded) <= MAX_SEGMENT_BYTES:
         yield encoded
     elif len(groups) == len(groups[0][0]) == len(groups[0][1]) == 1:
         raise ValueError(f"an entry has {len(encoded)} bytes, more than an item of the ledger can hold")
@@ -263,8 +267,10 @@ def _groups(entries: Sequence[Entry]) -> _Groups:
 def _unpacked(packed: object) -> Iterator[Entry]:
     if not isinstance(packed, bytes):
         raise TypeError
-    if packed[0] != FORM:
-        raise _UnknownForm(f"its form is {packed[0]}, and this version of streamfn knows {FORM} alone")
+    if packed[0] != SEGMENT_FORM:
+        raise _UnknownForm(
+            f"its form is {packed[0]}, and this version of streamfn knows {SEGMENT_FORM} alone"
+        )
     text = zlib.decompress(packed[1:]).decode(errors="surrogatepass")
     # The form describes the JSON, and zlib's checksum proves that it is unchanged.
     groups = cast("list[tuple[list[_Fact], list[str]]]", json.loads(text))
@@ -273,10 +279,10 @@ def _unpacked(packed: object) -> Iterator[Entry]:
             moment = None if since is None else datetime.fromisoformat(since)
             name, _, letter = reason.partition(_LETTER)
             for record in records:
-                yield Entry(Pair(handler, record), _STATES[state], attempts, moment, name, alone, letter)
+                yield Entry(Key(handler, record), _STATES[state], attempts, moment, name, alone, letter)
 
 
-def name_of(item: Image) -> str:
+def item_name(item: Image) -> str:
     """Name an item by its keys."""
     stream, segment = (item[name]["S"] for name in (STREAM, SEGMENT))
     return f"the segment {segment} of {stream}"

@@ -12,14 +12,14 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, overload
 
 from typing_extensions import override
 
-from streamfn._records import Record, flattened, is_one_change, magnitude
+from streamfn._records import Record, flattened, is_one_change, sequence_order
 from streamfn._time import SecondsLeft
 
 # The content of a ledger: the progress of each handler with each record of a range of a stream.
 #
 # A *key* is a handler and a record. An entry says that a key is settled, or that it is still open and how its attempts
 # ended. Entries are facts that only add up: a ledger keeps all of them until the stream has dropped their records, and
-# a reader of several entries of one key merges them with `merged`. So a ledger needs no locks, and a repeated write of
+# a reader of several entries of one key merges them with `merge`. So a ledger needs no locks, and a repeated write of
 # an entry does no harm.
 
 State: TypeAlias = Literal["handled", "dead", "dropped", "open"]
@@ -36,7 +36,7 @@ _LONGEST: Final = 1_000
 """The greatest length of an identifier as a record's name, in characters."""
 
 
-class Pair(NamedTuple):
+class Key(NamedTuple):
     """A handler's name, empty for a record that reached no handler, and a record's identity."""
 
     handler: str
@@ -54,7 +54,7 @@ class Entry:
     it. Older entries have none.
     """
 
-    pair: Pair
+    pair: Key
     state: State
     attempts: int = 0
     since: datetime | None = None
@@ -105,11 +105,11 @@ class Waiting(Sequence[Entry]):
         yield from self.entries
         for record, handlers in self.waiting.items():
             for handler in handlers:
-                yield Entry(Pair(handler, record), "open", reason=self.reason)
+                yield Entry(Key(handler, record), "open", reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SequenceRange:
     """A range of a stream, from the `lowest` to the `highest` sequence number of a batch.
 
     `scope` separates the functions that share a ledger. `stream` is the stream's ARN, or empty if the records name
@@ -126,12 +126,12 @@ class Stretch:
     highest: str
     records: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
-    def meets(self, other: Stretch) -> bool:
+    def overlaps(self, other: SequenceRange) -> bool:
         """Return whether a record could lie in both."""
         return (
             (self.scope, self.stream) == (other.scope, other.stream)
-            and magnitude(self.lowest) <= magnitude(other.highest)
-            and magnitude(other.lowest) <= magnitude(self.highest)
+            and sequence_order(self.lowest) <= sequence_order(other.highest)
+            and sequence_order(other.lowest) <= sequence_order(self.highest)
         )
 
 
@@ -145,7 +145,7 @@ class Ledger(Protocol):
     ``process-``.
     """
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
         """Return every entry that was written for a range that overlaps this one; one key may have several.
 
         If the range names its records, the entries of other records may be left out. The result contains all earlier
@@ -153,7 +153,9 @@ class Ledger(Protocol):
         """
         ...
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Store entries of records of this range, beside all others. A failed write may have stored some."""
         ...
 
@@ -165,55 +167,55 @@ NOTE: Final = "process-"
 _NOTED: Final = re.compile(rf"{NOTE}([0-9a-f]+\.[0-9]+|passed-[0-9]+)/")
 
 
-def is_note(pair: Pair) -> bool:
+def is_note(pair: Key) -> bool:
     """Return whether a key is the note of a process, rather than a handler and a record.
 
     An invented `eventID` may begin like a note.
 
-    >>> is_note(Pair("", "process-5f.1/id-1")), is_note(Pair("announce", "process-1"))
+    >>> is_note(Key("", "process-5f.1/id-1")), is_note(Key("announce", "process-1"))
     (True, False)
     """
     return pair.record.startswith(NOTE) and _NOTED.match(pair.record) is not None
 
 
-def record_meant(pair: Pair) -> str:
+def record_meant(pair: Key) -> str:
     """Return the record of a key; in a note it stands behind a slash.
 
-    >>> record_meant(Pair("announce", "id-1")), record_meant(Pair("announce", "process-5f.1/id-1"))
+    >>> record_meant(Key("announce", "id-1")), record_meant(Key("announce", "process-5f.1/id-1"))
     ('id-1', 'id-1')
     """
     return pair.record.partition("/")[2] if is_note(pair) else pair.record
 
 
-def records_of(entries: Sequence[Entry]) -> set[str]:
+def records_in_entries(entries: Sequence[Entry]) -> set[str]:
     """Name the records that entries are about."""
     if isinstance(entries, Waiting):
-        return records_of(entries.entries) | entries.waiting.keys()
+        return records_in_entries(entries.entries) | entries.waiting.keys()
     return {record_meant(entry.pair) for entry in entries}
 
 
-def merged(entries: Iterable[Entry]) -> dict[Pair, Entry]:
+def merge(entries: Iterable[Entry]) -> dict[Key, Entry]:
     """Merge the entries of each key: settled counts more than open, and the most attempts count.
 
-    >>> pair = Pair("announce", "id-1")
-    >>> merged([Entry(pair, "handled"), Entry(pair, "open", attempts=2)])[pair].state
+    >>> pair = Key("announce", "id-1")
+    >>> merge([Entry(pair, "handled"), Entry(pair, "open", attempts=2)])[pair].state
     'handled'
     """
-    known: dict[Pair, Entry] = {}
+    known: dict[Key, Entry] = {}
     for entry in entries:
         before = known.get(entry.pair)
-        known[entry.pair] = entry if before is None else _joined(before, entry)
+        known[entry.pair] = entry if before is None else _merge_two(before, entry)
     return known
 
 
-def _joined(one: Entry, other: Entry) -> Entry:
+def _merge_two(one: Entry, other: Entry) -> Entry:
     # The reason takes part, so that the order of reading does not matter.
     more = max(one, other, key=lambda entry: (_RANK[entry.state], entry.attempts, entry.reason, entry.letter))
     moments = [entry.since for entry in (one, other) if entry.since is not None]
     return replace(more, since=min(moments, default=None), alone=one.alone or other.alone)
 
 
-def identity_of(record: Record) -> str:
+def record_id(record: Record) -> str:
     """Return a name of a record that is the same in every delivery: its `event_id`, or else its sequence number.
 
     A record without either has a digest of its content as its name, and so has one whose identifier is too long for a
@@ -243,35 +245,35 @@ def namesakes_among(records: Sequence[Record]) -> tuple[Record, Record] | None:
     AWS gives no two changes one `eventID`; sample events and fixtures do. A change that stands twice in a batch does
     not count.
 
-    >>> from streamfn._records import record_of
+    >>> from streamfn._records import parse_record
     >>> change = {"eventID": "1", "eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"N": "1"}}}}
     >>> other = change | {"dynamodb": {"Keys": {"id": {"N": "2"}}}}
-    >>> namesakes_among([record_of(change, 0), record_of(change, 1)])
-    >>> namesakes_among([record_of(change, 0), record_of(other, 1)])
+    >>> namesakes_among([parse_record(change, 0), parse_record(change, 1)])
+    >>> namesakes_among([parse_record(change, 0), parse_record(other, 1)])
     (StreamRecord(REMOVE, ..., event_id='1', ...), StreamRecord(REMOVE, ..., event_id='1', ...))
     """
     if len({record.event_id for record in records}) == len(records):  # as AWS sends them
         return None
     known: dict[str, Record] = {}
     for record in records:
-        first = known.setdefault(identity_of(record), record)
+        first = known.setdefault(record_id(record), record)
         if first is not record and not is_one_change(first, record):
             return first, record
     return None
 
 
-def pair_of(handler: str | None, record: Record) -> Pair:
+def record_key(handler: str | None, record: Record) -> Key:
     """Return the key of a handler, None or empty for a record that reached none, and a record."""
-    return Pair(handler or "", identity_of(record))
+    return Key(handler or "", record_id(record))
 
 
-def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
+def range_of(scope: str, records: Sequence[Record]) -> SequenceRange:
     """Return the sequence range of a batch; records without a number do not extend it."""
     numbers = [number for record in records if (number := record.sequence_number) is not None] or ["0"]
     arns = (record.event_source_arn for record in records)
     stream = next((arn for arn in arns if arn is not None), "")
-    numbers.sort(key=magnitude)  # which they are nearly always
-    return Stretch(scope, stream, numbers[0], numbers[-1], tuple(map(identity_of, records)))
+    numbers.sort(key=sequence_order)  # which they are nearly always
+    return SequenceRange(scope, stream, numbers[0], numbers[-1], tuple(map(record_id, records)))
 
 
 # The ledger in memory, for tests, and for functions that live in one process.
@@ -280,28 +282,31 @@ def stretch_of(scope: str, records: Sequence[Record]) -> Stretch:
 class MemoryLedger:
     """Keeps entries for as long as the object exists.
 
-    >>> from streamfn.ledgers import Entry, Pair, Stretch
-    >>> from streamfn._time import no_end
-    >>> ledger, stretch = MemoryLedger(), Stretch("follow-cards", "", "100", "199")
-    >>> ledger.write(stretch, [Entry(Pair("announce", "id-1"), "handled")], no_end)
-    >>> [entry.state for entry in ledger.read(Stretch("follow-cards", "", "150", "250"), no_end)]
+    >>> from streamfn.ledgers import Entry, Key, SequenceRange
+    >>> from streamfn._time import unlimited
+    >>> ledger, sequence_range = MemoryLedger(), SequenceRange("follow-cards", "", "100", "199")
+    >>> ledger.write(sequence_range, [Entry(Key("announce", "id-1"), "handled")], unlimited)
+    >>> [entry.state for entry in ledger.read(SequenceRange("follow-cards", "", "150", "250"), unlimited)]
     ['handled']
-    >>> ledger.read(Stretch("another-function", "", "150", "250"), no_end)
+    >>> ledger.read(SequenceRange("another-function", "", "150", "250"), unlimited)
     []
     """
 
     def __init__(self) -> None:
-        self._written: list[tuple[Stretch, tuple[Entry, ...]]] = []
+        self._written: list[tuple[SequenceRange, tuple[Entry, ...]]] = []
         self._lock = Lock()
 
-    def read(self, stretch: Stretch, _: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, _: SecondsLeft, /) -> list[Entry]:
         """Return every entry that was written for a range that overlaps this one."""
         with self._lock:
             return [
-                entry for written, entries in self._written if written.meets(stretch) for entry in entries
+                entry
+                for written, entries in self._written
+                if written.overlaps(sequence_range)
+                for entry in entries
             ]
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], _: SecondsLeft, /) -> None:
+    def write(self, sequence_range: SequenceRange, entries: Sequence[Entry], _: SecondsLeft, /) -> None:
         """Store entries."""
         with self._lock:
-            self._written.append((stretch, tuple(entries)))
+            self._written.append((sequence_range, tuple(entries)))

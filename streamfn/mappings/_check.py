@@ -11,18 +11,26 @@ from typing import Final, NamedTuple, Protocol, cast
 from typing_extensions import TypeIs
 
 from streamfn._delivery.descriptions import STRICTEST, MappingNeeds, needs_of
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._execution.run import series
 from streamfn._handlers import Handler
-from streamfn._patterns.domains import Way
-from streamfn._patterns.matching import Matcher, compiled
-from streamfn._patterns.possible import Asked, check_possible
+from streamfn._patterns.domains import Transport
+from streamfn._patterns.matching import Matcher, compile_pattern
+from streamfn._patterns.possible import ReadableField, check_possible
 from streamfn._pipeline import Pipeline, Route
-from streamfn._records import EVENT_NAMES, EventName, RawRecord, StreamViewType, as_text, is_map, table_of
+from streamfn._records import (
+    EVENT_NAMES,
+    EventName,
+    RawRecord,
+    StreamViewType,
+    is_map,
+    table_of,
+    text_or_none,
+)
 from streamfn._tables import Table, compiled_table
-from streamfn.mappings._filters import for_kind, patterns_for
-from streamfn.mappings._rules import FOLDS, Finding, Settings, is_of_kinesis, judge, service_of
-from streamfn.mappings._witness import Source, Witness, witness_of
+from streamfn.mappings._filters import filter_patterns, without_event_name
+from streamfn.mappings._rules import FOLDS, Finding, MappingConfiguration, is_of_kinesis, judge, service_of
+from streamfn.mappings._witness import RecordOrigin, Witness, witness_of
 
 # The filters of a mapping: whether Lambda can read them, whether any record matches, and which records they drop.
 
@@ -54,11 +62,11 @@ class _Passes:
         return any(matcher(told) for matcher in self.matchers)
 
 
-def findings_of_filters(settings: Settings, routes: Sequence[Route] | None) -> Iterator[Finding]:
+def findings_of_filters(settings: MappingConfiguration, routes: Sequence[Route] | None) -> Iterator[Finding]:
     """List the defects of a mapping's filters; if handlers are known, also the records that the filters drop."""
-    mapping = as_text(settings.get("UUID"))
+    mapping = text_or_none(settings.get("UUID"))
     if (error := settings.get("FilterCriteriaError")) is not None:
-        told = as_text(error.get("ErrorCode")) if is_map(error) else None
+        told = text_or_none(error.get("ErrorCode")) if is_map(error) else None
         why = "Lambda cannot read the filters, calls nothing, and what the stream holds is forgotten"
         yield Finding(mapping, "FilterCriteriaError", told or "set", "none: see the key of KMSKeyArn", why)
     texts = list(_texts(settings.get(SETTING)))
@@ -66,8 +74,8 @@ def findings_of_filters(settings: Settings, routes: Sequence[Route] | None) -> I
     for text in texts:
         try:
             read.append(_read(text, through_kinesis=is_of_kinesis(settings)))
-        except (Misuse, ValueError, RecursionError) as problem:
-            told = str(problem) if isinstance(problem, Misuse) else "the pattern is no JSON"
+        except (ConfigurationError, ValueError, RecursionError) as problem:
+            told = str(problem) if isinstance(problem, ConfigurationError) else "the pattern is no JSON"
             yield Finding(
                 mapping, SETTING, text, "one that can be judged", f"nobody can tell what it drops: {told}"
             )
@@ -75,18 +83,21 @@ def findings_of_filters(settings: Settings, routes: Sequence[Route] | None) -> I
 
 
 def _findings_of_read(
-    settings: Settings, texts: Sequence[str], read: Sequence[_Filter], routes: Sequence[Route] | None
+    settings: MappingConfiguration,
+    texts: Sequence[str],
+    read: Sequence[_Filter],
+    routes: Sequence[Route] | None,
 ) -> Iterator[Finding]:
-    mapping, arn = as_text(settings.get("UUID")), as_text(settings.get("EventSourceArn")) or ""
-    ways: list[Way] = ["data"] if is_of_kinesis(settings) else ["stream"]
+    mapping, arn = text_or_none(settings.get("UUID")), text_or_none(settings.get("EventSourceArn")) or ""
+    ways: list[Transport] = ["data"] if is_of_kinesis(settings) else ["stream"]
     own = table_of(arn)
     followed = list(dict.fromkeys(route.table.name for route in routes or ()))
     tables = followed if own is None else [own]
-    alternatives: list[list[Asked]] = []
+    alternatives: list[list[ReadableField]] = []
     for each in read:
         try:
             alternatives += check_possible(each.matcher.pattern, tables, _keys(routes or (), tables), ways)
-        except Misuse as problem:
+        except ConfigurationError as problem:
             text = json.dumps(each.matcher.pattern)
             wanted = "a pattern of what records have"
             yield Finding(
@@ -95,13 +106,15 @@ def _findings_of_read(
     if routes is None or not read or len(read) < len(texts) or any(each.inner is None for each in read):
         return
     dropped: list[EventName] = [
-        name for name in EVENT_NAMES if all(for_kind(each.inner or {}, name) is None for each in read)
+        name
+        for name in EVENT_NAMES
+        if all(without_event_name(each.inner or {}, name) is None for each in read)
     ]
     passes = _Passes([each.matcher for each in read], is_of_kinesis(settings))
     for table in tables:
         of_table = [route for route in routes if route.table.name == table]
-        if found := list(witness_of(of_table, Source(arn, table), alternatives, passes, dropped)):
-            computed = patterns_for(of_table, table, through_kinesis=is_of_kinesis(settings))
+        if found := list(witness_of(of_table, RecordOrigin(arn, table), alternatives, passes, dropped)):
+            computed = filter_patterns(of_table, table, through_kinesis=is_of_kinesis(settings))
             yield Finding(
                 mapping,
                 SETTING,
@@ -121,11 +134,14 @@ def _texts(criteria: object) -> Iterator[str]:
 
 
 def _read(text: str, *, through_kinesis: bool) -> _Filter:
-    """Parse a pattern. Raises `Misuse` for text that is no pattern here, and ValueError for text that is no JSON."""
+    """Parse a pattern.
+
+    Raises `ConfigurationError` for text that is no pattern here, and ValueError for text that is no JSON.
+    """
     told: object = json.loads(text)
     if not is_map(told):
-        raise Misuse("the pattern is no object")
-    matcher = compiled(told)
+        raise ConfigurationError("the pattern is no object")
+    matcher = compile_pattern(told)
     if not through_kinesis:
         return _Filter(matcher, matcher.pattern)
     inner = matcher.pattern.get("data")
@@ -244,7 +260,7 @@ def _routes_of(handler: object) -> Sequence[Route] | None:
         return cast("Pipeline[object, object]", process).routes  # isinstance drops the types
     table, fold = getattr(handler, "table", None), getattr(handler, "fold", None)
     if isinstance(table, Table) and callable(fold):
-        name = as_text(getattr(handler, "name", None)) or "fold"
+        name = text_or_none(getattr(handler, "name", None)) or "fold"
         every: Handler[object, object, object] = Handler(name, "event", fold, None)
         return (Route(cast("Table[object]", table), (every,), series),)  # series only reads the table
     return None
@@ -276,7 +292,9 @@ def findings_of(
     ]
 
 
-def _judged(mapping: Settings, needs: MappingNeeds, routes: Sequence[Route] | None) -> Iterator[Finding]:
+def _judged(
+    mapping: MappingConfiguration, needs: MappingNeeds, routes: Sequence[Route] | None
+) -> Iterator[Finding]:
     """Judge one mapping: its stream, its settings, and its filters if its stream is one that the function follows."""
     if (stranger := _of_stream(mapping, routes)) is not None:
         yield stranger
@@ -284,13 +302,13 @@ def _judged(mapping: Settings, needs: MappingNeeds, routes: Sequence[Route] | No
     yield from findings_of_filters(mapping, routes if stranger is None else None)
 
 
-def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | None:
+def _of_stream(mapping: MappingConfiguration, routes: Sequence[Route] | None) -> Finding | None:
     """Return the finding for a mapping whose stream belongs to a table that the function does not follow."""
     table = table_of(_stream(mapping))
     if routes is None or table is None or table in (known := _names(routes)):
         return None
     return Finding(
-        as_text(mapping.get("UUID")),
+        text_or_none(mapping.get("UUID")),
         "EventSourceArn",
         _stream(mapping),
         f"a stream of {' or '.join(known)}",
@@ -298,7 +316,7 @@ def _of_stream(mapping: Settings, routes: Sequence[Route] | None) -> Finding | N
     )
 
 
-def _of_tables(mappings: Sequence[Settings], routes: Sequence[Route] | None) -> Iterator[Finding]:
+def _of_tables(mappings: Sequence[MappingConfiguration], routes: Sequence[Route] | None) -> Iterator[Finding]:
     """Yield a finding for each table whose stream nobody reads; a Kinesis stream may carry the changes of any table."""
     if routes is None or not mappings or any(map(is_of_kinesis, mappings)):
         return
@@ -318,27 +336,27 @@ def _names(routes: Sequence[Route]) -> list[str]:
     return list(dict.fromkeys(route.table.name for route in routes))
 
 
-def _listed(client: LambdaClient, function_name: str) -> Iterator[Settings]:
+def _listed(client: LambdaClient, function_name: str) -> Iterator[MappingConfiguration]:
     """Ask for page after page: Lambda gives 100 mappings at most in one (`ListEventSourceMappings`)."""
     page = client.list_event_source_mappings(FunctionName=function_name)
     while True:
         # A list of objects, says the AWS Lambda API Reference.
         yield from filter(is_map, cast("Iterable[object]", page["EventSourceMappings"]))
-        if not (marker := as_text(page.get("NextMarker"))):
+        if not (marker := text_or_none(page.get("NextMarker"))):
             return
         page = client.list_event_source_mappings(FunctionName=function_name, Marker=marker)
 
 
-def _stream(mapping: Settings) -> str:
-    return as_text(mapping.get("EventSourceArn")) or ""
+def _stream(mapping: MappingConfiguration) -> str:
+    return text_or_none(mapping.get("EventSourceArn")) or ""
 
 
-def _is_of_a_stream(mapping: Settings) -> bool:
+def _is_of_a_stream(mapping: MappingConfiguration) -> bool:
     """Return whether a mapping reads a stream, or could: one on its way out never will."""
     return service_of(mapping) in {"dynamodb", "kinesis"} and mapping.get("State") != "Deleting"
 
 
-def _is_enabled(mapping: Settings) -> bool:
+def _is_enabled(mapping: MappingConfiguration) -> bool:
     """Return whether a mapping reads its stream, or is about to."""
     return mapping.get("State") not in {"Disabled", "Disabling"}
 
@@ -357,7 +375,7 @@ def _of_timeout(configuration: Mapping[str, object], margin: timedelta) -> Itera
         )
 
 
-def _of_number(mappings: Sequence[Settings]) -> Iterator[Finding]:
+def _of_number(mappings: Sequence[MappingConfiguration]) -> Iterator[Finding]:
     if not mappings:
         yield Finding(
             None,
@@ -368,10 +386,10 @@ def _of_number(mappings: Sequence[Settings]) -> Iterator[Finding]:
         )
 
 
-def _of_repetition(enabled: Sequence[Settings], needs: MappingNeeds) -> Iterator[Finding]:
+def _of_repetition(enabled: Sequence[MappingConfiguration], needs: MappingNeeds) -> Iterator[Finding]:
     by_stream: dict[str, list[str]] = {}
     for mapping in enabled:
-        by_stream.setdefault(_stream(mapping), []).append(as_text(mapping.get("UUID")) or "unnamed")
+        by_stream.setdefault(_stream(mapping), []).append(text_or_none(mapping.get("UUID")) or "unnamed")
     mixed = ", and in one ledger they would mix up what they record" if needs.remembers else ""
     for stream, mappings in by_stream.items():
         if len(mappings) > 1:
@@ -384,9 +402,9 @@ def _of_repetition(enabled: Sequence[Settings], needs: MappingNeeds) -> Iterator
             )
 
 
-def _of_state(mapping: Settings) -> Finding:
+def _of_state(mapping: MappingConfiguration) -> Finding:
     return Finding(
-        as_text(mapping.get("UUID")),
+        text_or_none(mapping.get("UUID")),
         "State",
         str(mapping.get("State")),
         "Enabled",

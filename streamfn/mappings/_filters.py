@@ -12,10 +12,10 @@ from typing import Final, TypeAlias, TypedDict, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._errors import Misuse, kind_of
+from streamfn._errors import ConfigurationError, kind_of
 from streamfn._events import EVENTS
-from streamfn._patterns.matching import compiled
-from streamfn._patterns.syntax import is_array
+from streamfn._patterns.matching import compile_pattern
+from streamfn._patterns.syntax import OR, is_array
 from streamfn._pipeline import Pipeline, Route
 from streamfn._records import EVENT_NAMES, EventName, is_map
 from streamfn._tables import Table, compiled_table
@@ -25,45 +25,44 @@ from streamfn._tables import Table, compiled_table
 Pattern: TypeAlias = Mapping[str, object]
 """A pattern in EventBridge's syntax, as plain JSON; a pattern without fields matches every record."""
 
-OR: Final = "$or"
-EVENT_NAME: Final = "eventName"
-TABLE_NAME: Final = "tableName"
+EVENT_NAME_FIELD: Final = "eventName"
+TABLE_NAME_FIELD: Final = "tableName"
 
 # The fields in the data of Kinesis's entries, and those in the part of the data about the change.
-_IN_DATA: Final = frozenset({"dynamodb", "eventID", EVENT_NAME, "userIdentity"})
+_IN_DATA: Final = frozenset({"dynamodb", "eventID", EVENT_NAME_FIELD, "userIdentity"})
 _IN_CHANGE: Final = frozenset({"Keys", "NewImage", "OldImage"})
 
 
-def of_table(wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
+def patterns_for(wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
     """Return patterns that together match the wanted records: for each event name, those of its pattern."""
     patterns: list[Pattern] = []
     for name, pattern in wants:
-        rest = for_kind(pattern, name)
+        rest = without_event_name(pattern, name)
         if rest is not None:
-            patterns.append({EVENT_NAME: [name], **rest})
+            patterns.append({EVENT_NAME_FIELD: [name], **rest})
     return patterns
 
 
-def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
+def without_event_name(pattern: Pattern, name: EventName) -> Pattern | None:
     """Return the pattern without its `eventName`; None if it excludes this event name.
 
-    >>> for_kind({"eventName": ["INSERT", "REMOVE"], "dynamodb": {"Keys": {"pk": {"S": ["a"]}}}}, "REMOVE")
+    >>> without_event_name({"eventName": ["INSERT", "REMOVE"], "dynamodb": {"Keys": {"pk": {"S": ["a"]}}}}, "REMOVE")
     {'dynamodb': {'Keys': {'pk': {'S': ['a']}}}}
     """
     rest: dict[str, object] = {}
     for field, content in pattern.items():
-        if field == EVENT_NAME:
-            if not compiled({EVENT_NAME: content})({EVENT_NAME: name}):
+        if field == EVENT_NAME_FIELD:
+            if not compile_pattern({EVENT_NAME_FIELD: content})({EVENT_NAME_FIELD: name}):
                 return None
         elif field == OR:
-            chosen = [for_kind(choice, name) for choice in choices_of(pattern)]
+            chosen = [without_event_name(choice, name) for choice in choices_of(pattern)]
             left = [choice for choice in chosen if choice is not None]
             if not left:
                 return None
             if all(left):
                 # An `$or` takes two choices at least, which may be the same.
                 rest[OR] = left if len(left) > 1 else left * 2
-            elif asks_for_absence(pattern):
+            elif tests_absence(pattern):
                 # A choice has no other condition, and whether a field is absent depends on the other conditions.
                 return {}
         else:
@@ -73,30 +72,30 @@ def for_kind(pattern: Pattern, name: EventName) -> Pattern | None:
 
 def choices_of(pattern: Pattern) -> Sequence[Pattern]:
     """Return the choices of a pattern's `$or`, or none."""
-    return cast("Sequence[Pattern]", pattern.get(OR, ()))  # `compiled` has checked this
+    return cast("Sequence[Pattern]", pattern.get(OR, ()))  # `compile_pattern` has checked this
 
 
-def of_table_in_kinesis(table_name: str, wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
+def kinesis_patterns_for(table_name: str, wants: Iterable[tuple[EventName, Pattern]]) -> list[Pattern]:
     """Return such patterns for a table's changes in Kinesis, among those of other tables.
 
     Conditions on fields that Kinesis entries lack, such as the sequence number in the table's stream, are left out.
     """
-    return [{TABLE_NAME: [table_name], **_in_data(pattern)} for pattern in of_table(wants)]
+    return [{TABLE_NAME_FIELD: [table_name], **_in_data(pattern)} for pattern in patterns_for(wants)]
 
 
-def for_a_pipe(pattern: Pattern) -> Pattern:
+def widen_for_pipe(pattern: Pattern) -> Pattern:
     """Widen a pattern of one event name until an EventBridge pipe accepts it.
 
     "Comparison operators" in the Amazon EventBridge User Guide marks these as not supported by pipes: `anything-but`
     with `prefix`, with `suffix` and with `equals-ignore-case`.
 
     >>> keys = {"pk": {"S": [{"anything-but": {"prefix": "x"}}]}, "sk": {"S": ["a"]}}
-    >>> for_a_pipe({"eventName": ["INSERT"], "dynamodb": {"Keys": keys}})
+    >>> widen_for_pipe({"eventName": ["INSERT"], "dynamodb": {"Keys": keys}})
     {'eventName': ['INSERT'], 'dynamodb': {'Keys': {'sk': {'S': ['a']}}}}
     """
     widened = _within_pipes(pattern)
-    if widened != pattern and asks_for_absence(pattern):
-        return {name: pattern[name] for name in (TABLE_NAME, EVENT_NAME) if name in pattern}
+    if widened != pattern and tests_absence(pattern):
+        return {name: pattern[name] for name in (TABLE_NAME_FIELD, EVENT_NAME_FIELD) if name in pattern}
     return widened
 
 
@@ -122,21 +121,21 @@ def _is_beyond_pipes(element: object) -> bool:
     return is_map(element) and is_map(element.get("anything-but"))
 
 
-def asks_for_absence(part: object) -> bool:
+def tests_absence(part: object) -> bool:
     """Return whether a part of a pattern asks for a field not to be there.
 
     Within an array, that is judged among the elements that the other fields leave open. So a pattern of fewer fields
     need not match more.
     """
     if is_map(part):
-        return part.get("exists") is False or any(map(asks_for_absence, part.values()))
-    return is_array(part) and any(map(asks_for_absence, part))
+        return part.get("exists") is False or any(map(tests_absence, part.values()))
+    return is_array(part) and any(map(tests_absence, part))
 
 
 def _in_data(pattern: Pattern) -> Pattern:
     known = _known(pattern, _IN_DATA)
-    if known != pattern and asks_for_absence(pattern):
-        return {EVENT_NAME: pattern[EVENT_NAME]}
+    if known != pattern and tests_absence(pattern):
+        return {EVENT_NAME_FIELD: pattern[EVENT_NAME_FIELD]}
     return known
 
 
@@ -156,11 +155,11 @@ def _known(pattern: Pattern, names: frozenset[str]) -> Pattern:
 
 # Packing: patterns are joined until they fit into the filters of a mapping, and match more only if they must.
 
-LONGEST: Final = 4_096
+MAX_PATTERN_LENGTH: Final = 4_096
 """The greatest length of a pattern, in characters."""
 
 
-def packed(patterns: Iterable[Pattern], most: int, *, in_data: bool) -> list[str]:
+def pack_filters(patterns: Iterable[Pattern], most: int, *, in_data: bool) -> list[str]:
     """Write patterns, each with one event name, as the texts of up to this many filters.
 
     An empty list means that everything matches. With `in_data`, the patterns apply to the data of an entry.
@@ -195,7 +194,7 @@ def _first_joined(
 ) -> tuple[list[Pattern], Pattern] | None:
     """Join a pattern with the first that fits; return the others and the joined pattern."""
     for index, each in enumerate(patterns):
-        both = _joined(each, other, same_fields=asks_for_absence(each) or asks_for_absence(other))
+        both = _joined(each, other, same_fields=tests_absence(each) or tests_absence(other))
         if both is not None and _can_be_taken(both, in_data=in_data):
             return patterns[:index] + patterns[index + 1 :], both
     return None
@@ -273,20 +272,20 @@ def _either(one: Pattern, other: Pattern) -> Pattern:
 
 def _can_be_taken(pattern: Pattern, *, in_data: bool) -> bool:
     """Whether a pattern makes a filter: an `$or` has no room for some names of fields, nor for too many choices."""
-    if len(_text(pattern, in_data=in_data)) > LONGEST:
+    if len(_text(pattern, in_data=in_data)) > MAX_PATTERN_LENGTH:
         return False
     try:
-        compiled(pattern)
-    except Misuse:
+        compile_pattern(pattern)
+    except ConfigurationError:
         return False
     return True
 
 
 def _kinds_alone(pattern: Pattern, *, in_data: bool) -> Pattern:
     """Widen a pattern to its event names, and to the tables that it names, if there is room for them."""
-    kept: dict[str, object] = {EVENT_NAME: list(dict.fromkeys(_names(pattern, EVENT_NAME)))}
-    if in_data and (names := _names(pattern, TABLE_NAME)):
-        of_tables: Pattern = {TABLE_NAME: list(dict.fromkeys(names)), **kept}
+    kept: dict[str, object] = {EVENT_NAME_FIELD: list(dict.fromkeys(_names(pattern, EVENT_NAME_FIELD)))}
+    if in_data and (names := _names(pattern, TABLE_NAME_FIELD)):
+        of_tables: Pattern = {TABLE_NAME_FIELD: list(dict.fromkeys(names)), **kept}
         return of_tables if _can_be_taken(of_tables, in_data=in_data) else kept
     return kept
 
@@ -300,7 +299,9 @@ def _names(pattern: Pattern, field: str) -> list[str]:
 
 
 def _asks_for_nothing(pattern: Pattern) -> bool:
-    return list(pattern) == [EVENT_NAME] and len(cast("list[str]", pattern[EVENT_NAME])) == len(EVENT_NAMES)
+    return list(pattern) == [EVENT_NAME_FIELD] and len(cast("list[str]", pattern[EVENT_NAME_FIELD])) == len(
+        EVENT_NAMES
+    )
 
 
 def _text(pattern: Pattern, *, in_data: bool) -> str:
@@ -310,8 +311,8 @@ def _text(pattern: Pattern, *, in_data: bool) -> str:
 
 
 def _without_all_kinds(pattern: Pattern) -> Pattern:
-    if len(pattern) > 1 and len(cast("list[str]", pattern.get(EVENT_NAME, []))) == len(EVENT_NAMES):
-        return {field: content for field, content in pattern.items() if field != EVENT_NAME}
+    if len(pattern) > 1 and len(cast("list[str]", pattern.get(EVENT_NAME_FIELD, []))) == len(EVENT_NAMES):
+        return {field: content for field, content in pattern.items() if field != EVENT_NAME_FIELD}
     return pattern
 
 
@@ -356,8 +357,8 @@ def filter_criteria(
     "Control which events Lambda sends to your function"). If the patterns do not fit into these, the filters pass more
     records.
 
-    Raises `Misuse` if the table is not one of the pipeline's, or if no record is wanted, because a pattern asks for an
-    event name that no handler is for.
+    Raises `ConfigurationError` if the table is not one of the pipeline's, or if no record is wanted, because a pattern
+    asks for an event name that no handler is for.
 
     >>> from dataclasses import dataclass
     >>> from returns.result import Result, Success
@@ -374,38 +375,40 @@ def filter_criteria(
     # Few functions compute their own filters.
 
     if most < 1:
-        raise Misuse(f"most={most} should be 1 or more")
+        raise ConfigurationError(f"most={most} should be 1 or more")
     tables: dict[str, list[Route]] = {}
     for route in process.routes:
         tables.setdefault(route.table.name, []).append(route)
     if through_kinesis:
         chosen = tables if table is None else [_only(table, tables)]
-        patterns = [each for name in chosen for each in of_table_in_kinesis(name, _wants(tables[name]))]
+        patterns = [each for name in chosen for each in kinesis_patterns_for(name, _wants(tables[name]))]
     else:
-        patterns = of_table(_wants(tables[_only(table, tables)]))
+        patterns = patterns_for(_wants(tables[_only(table, tables)]))
     if not patterns:
-        raise Misuse(
+        raise ConfigurationError(
             "no handler wants any record: look at the tables' patterns, and at what handlers are for"
         )
     if through_pipe:
-        patterns = [for_a_pipe(pattern) for pattern in patterns]
-    return {"Filters": [{"Pattern": text} for text in packed(patterns, most, in_data=through_kinesis)]}
+        patterns = [widen_for_pipe(pattern) for pattern in patterns]
+    return {"Filters": [{"Pattern": text} for text in pack_filters(patterns, most, in_data=through_kinesis)]}
 
 
-def patterns_for(routes: Sequence[Route], table_name: str, *, through_kinesis: bool) -> list[str]:
+def filter_patterns(routes: Sequence[Route], table_name: str, *, through_kinesis: bool) -> list[str]:
     """Write the patterns of one table's filters, as few as `filter_criteria` makes; none at all let all through."""
     wants = _wants(routes)
-    patterns = of_table_in_kinesis(table_name, wants) if through_kinesis else of_table(wants)
-    return packed(patterns, _BY_DEFAULT, in_data=through_kinesis)
+    patterns = kinesis_patterns_for(table_name, wants) if through_kinesis else patterns_for(wants)
+    return pack_filters(patterns, _BY_DEFAULT, in_data=through_kinesis)
 
 
 def _only(table: Table[T] | str | None, tables: Mapping[str, object]) -> str:
     """Choose the table that is meant."""
     if table is None and len(tables) != 1:
-        raise Misuse(f"the pipeline is for {', '.join(map(repr, tables))}: say which one with table=")
+        raise ConfigurationError(
+            f"the pipeline is for {', '.join(map(repr, tables))}: say which one with table="
+        )
     name = next(iter(tables)) if table is None else _name(table)
     if name not in tables:
-        raise Misuse(f"the pipeline is for {', '.join(map(repr, tables))}, and not for {name!r}")
+        raise ConfigurationError(f"the pipeline is for {', '.join(map(repr, tables))}, and not for {name!r}")
     return name
 
 
@@ -426,6 +429,6 @@ def _wants(routes: Sequence[Route]) -> Iterator[tuple[EventName, Mapping[str, ob
 
 def _check_type(process: object) -> None:
     if not isinstance(process, Pipeline):
-        raise Misuse(
+        raise ConfigurationError(
             f"filter_criteria() takes a pipeline, got {kind_of(process)}: pass what pipeline() or router() made"
         )

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 from typing_extensions import override
 
 from streamfn._delivery.descriptions import MappingNeeds
-from streamfn._records import as_text, is_map
+from streamfn._records import is_map, text_or_none
 
 # Findings: a setting, its value, the wanted value, and the reason.
 
@@ -49,10 +49,10 @@ class Finding:
 FOLDS: Final = MappingNeeds(partial_answers=False, folds=True)
 """The needs of a window's function, which answers for whole batches alone."""
 
-Settings: TypeAlias = Mapping[str, object]
+MappingConfiguration: TypeAlias = Mapping[str, object]
 """The settings of a mapping, by AWS's names."""
 
-RETENTION: Final = timedelta(hours=24)
+STREAM_RETENTION: Final = timedelta(hours=24)
 """The retention of a stream (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams")."""
 
 REPORT: Final = "ReportBatchItemFailures"
@@ -74,13 +74,13 @@ class Defect(NamedTuple):
     why: str
 
 
-def judge(settings: Settings, needs: MappingNeeds) -> list[Finding]:
+def judge(settings: MappingConfiguration, needs: MappingNeeds) -> list[Finding]:
     """List the defects in the settings of a mapping, in the order of the rules."""
-    mapping = as_text(settings.get("UUID"))
+    mapping = text_or_none(settings.get("UUID"))
     return [Finding(mapping, *defect) for rule in _RULES if (defect := rule(settings, needs)) is not None]
 
 
-def _answers_are_read(settings: Settings, needs: MappingNeeds) -> Defect | None:
+def _answers_are_read(settings: MappingConfiguration, needs: MappingNeeds) -> Defect | None:
     types = settings.get("FunctionResponseTypes")
     listed = (
         cast("list[object]", types) if isinstance(types, list) else []
@@ -96,7 +96,7 @@ def _answers_are_read(settings: Settings, needs: MappingNeeds) -> Defect | None:
     )
 
 
-def _attempts_are_unlimited(settings: Settings, needs: MappingNeeds) -> Defect | None:
+def _attempts_are_unlimited(settings: MappingConfiguration, needs: MappingNeeds) -> Defect | None:
     attempts = _number(settings, "MaximumRetryAttempts", unset=_UNLIMITED)
     progresses = needs.partial_answers or needs.remembers or needs.puts_aside
     if attempts == _UNLIMITED or not progresses:
@@ -110,7 +110,7 @@ def _attempts_are_unlimited(settings: Settings, needs: MappingNeeds) -> Defect |
     )
 
 
-def _loss_is_noted(settings: Settings, needs: MappingNeeds) -> Defect | None:
+def _loss_is_noted(settings: MappingConfiguration, needs: MappingNeeds) -> Defect | None:
     part: object = settings
     for name in ("DestinationConfig", "OnFailure", "Destination"):
         part = part.get(name) if is_map(part) else None
@@ -124,10 +124,10 @@ def _loss_is_noted(settings: Settings, needs: MappingNeeds) -> Defect | None:
     )
 
 
-def _age_ends_before_the_stream_forgets(settings: Settings, needs: MappingNeeds) -> Defect | None:
+def _age_ends_before_the_stream_forgets(settings: MappingConfiguration, needs: MappingNeeds) -> Defect | None:
     age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
     # How long a Kinesis stream keeps its records is a setting of its own.
-    forgets = not is_of_kinesis(settings) and timedelta(seconds=age) >= RETENTION
+    forgets = not is_of_kinesis(settings) and timedelta(seconds=age) >= STREAM_RETENTION
     if needs.drops or (age != _UNLIMITED and not forgets):
         return None
     return Defect(
@@ -139,7 +139,7 @@ def _age_ends_before_the_stream_forgets(settings: Settings, needs: MappingNeeds)
     )
 
 
-def _age_outlasts_patience(settings: Settings, needs: MappingNeeds) -> Defect | None:
+def _age_outlasts_patience(settings: MappingConfiguration, needs: MappingNeeds) -> Defect | None:
     age = _number(settings, "MaximumRecordAgeInSeconds", unset=_UNLIMITED)
     if not needs.puts_aside or age == _UNLIMITED or timedelta(seconds=age) > needs.patience:
         return None
@@ -151,7 +151,7 @@ def _age_outlasts_patience(settings: Settings, needs: MappingNeeds) -> Defect | 
     )
 
 
-def _batches_are_of_windows_or_not(settings: Settings, needs: MappingNeeds) -> Defect | None:
+def _batches_are_of_windows_or_not(settings: MappingConfiguration, needs: MappingNeeds) -> Defect | None:
     seconds = _number(settings, "TumblingWindowInSeconds", unset=0)
     if needs.folds and seconds == 0:
         return Defect(
@@ -171,8 +171,8 @@ def _batches_are_of_windows_or_not(settings: Settings, needs: MappingNeeds) -> D
     )
 
 
-def _reading_begins_with_the_first(settings: Settings, _: MappingNeeds) -> Defect | None:
-    position = as_text(settings.get("StartingPosition")) or TRIM_HORIZON
+def _reading_begins_with_the_first(settings: MappingConfiguration, _: MappingNeeds) -> Defect | None:
+    position = text_or_none(settings.get("StartingPosition")) or TRIM_HORIZON
     if position == TRIM_HORIZON:
         return None
     lost = (
@@ -183,8 +183,8 @@ def _reading_begins_with_the_first(settings: Settings, _: MappingNeeds) -> Defec
     return Defect("StartingPosition", position, TRIM_HORIZON, f"{lost}, nor is what the stream held by then")
 
 
-def _reading_works(settings: Settings, _: MappingNeeds) -> Defect | None:
-    told = as_text(settings.get("LastProcessingResult")) or ""
+def _reading_works(settings: MappingConfiguration, _: MappingNeeds) -> Defect | None:
+    told = text_or_none(settings.get("LastProcessingResult")) or ""
     # A call that failed comes again; a problem of any other kind keeps Lambda from reading at all.
     if not told.startswith("PROBLEM") or "Function call failed" in told:
         return None
@@ -196,7 +196,7 @@ def _reading_works(settings: Settings, _: MappingNeeds) -> Defect | None:
     )
 
 
-_RULES: Final[tuple[Callable[[Settings, MappingNeeds], Defect | None], ...]] = (
+_RULES: Final[tuple[Callable[[MappingConfiguration, MappingNeeds], Defect | None], ...]] = (
     _answers_are_read,
     _attempts_are_unlimited,
     _loss_is_noted,
@@ -208,22 +208,22 @@ _RULES: Final[tuple[Callable[[Settings, MappingNeeds], Defect | None], ...]] = (
 )
 
 
-def is_of_kinesis(settings: Settings) -> bool:
+def is_of_kinesis(settings: MappingConfiguration) -> bool:
     """Return whether a mapping reads a Kinesis stream."""
     return service_of(settings) == "kinesis"
 
 
-def service_of(settings: Settings) -> str:
+def service_of(settings: MappingConfiguration) -> str:
     """Name the service that a mapping reads, by the ARN of its source."""
-    parts = (as_text(settings.get("EventSourceArn")) or "").split(":")
+    parts = (text_or_none(settings.get("EventSourceArn")) or "").split(":")
     return parts[2] if len(parts) > 2 else ""
 
 
-def _number(settings: Settings, name: str, *, unset: int) -> int:
+def _number(settings: MappingConfiguration, name: str, *, unset: int) -> int:
     value = settings.get(name)
     return value if isinstance(value, int) else unset
 
 
 def _ages(needs: MappingNeeds) -> str:
     least = f"more than {needs.patience.total_seconds():.0f} and " if needs.puts_aside else ""
-    return f"{least}less than {RETENTION.total_seconds():.0f}"
+    return f"{least}less than {STREAM_RETENTION.total_seconds():.0f}"

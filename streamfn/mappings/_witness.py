@@ -16,7 +16,7 @@ from streamfn._conversion.hints import Hint, is_enum, is_model, origin, tags_of,
 from streamfn._events import EVENTS, ImageDecoder, Unstructured, event_factory
 from streamfn._execution.calls import wants
 from streamfn._handlers import AnyHandler
-from streamfn._patterns.possible import Asked, possible_alternatives
+from streamfn._patterns.possible import ReadableField, possible_alternatives
 from streamfn._patterns.syntax import comparable, is_array
 from streamfn._pipeline import Route, may_match
 from streamfn._records import (
@@ -31,11 +31,11 @@ from streamfn._records import (
     stream_record,
 )
 from streamfn._tables import Table, compiled_table
-from streamfn.mappings._filters import EVENT_NAME, for_kind
+from streamfn.mappings._filters import EVENT_NAME_FIELD, without_event_name
 
 # Items: images that fit a model, as parts of records that a handler would want.
 
-Item = dict[str, AttributeValue]
+MutableImage = dict[str, AttributeValue]
 """An image that may be changed."""
 
 FRESH: Final[dict[str, tuple[object, ...]]] = {
@@ -60,9 +60,9 @@ _TEXTS: Final[dict[object, str]] = {
 """Example texts of these types."""
 
 
-def samples_of(table: Table[object]) -> list[Item]:
+def samples_of(table: Table[object]) -> list[MutableImage]:
     """Return images that fit the table's model: one with the required attributes, and one with all, if possible."""
-    found: list[Item] = []
+    found: list[MutableImage] = []
     for model in union_members(table.model):
         for required in (True, False):
             item = _item(table, model, required=required)
@@ -82,7 +82,7 @@ def values_of(table: Table[object], attribute: str) -> list[AttributeValue]:
     ]
 
 
-def _item(table: Table[object], model: Hint, *, required: bool) -> Item:
+def _item(table: Table[object], model: Hint, *, required: bool) -> MutableImage:
     return {
         field.attribute: value
         for field in model_fields(model, compiled_table(table).hooks)
@@ -149,7 +149,7 @@ class Witness(NamedTuple):
     event_name: EventName
 
 
-class Change(NamedTuple):
+class Edit(NamedTuple):
     """A value for a path in a part of a record; None removes the value."""
 
     part: ImageName
@@ -158,7 +158,7 @@ class Change(NamedTuple):
     content: object
 
 
-class Source(NamedTuple):
+class RecordOrigin(NamedTuple):
     """The source of records: the ARN of the stream, and its table."""
 
     arn: str
@@ -167,8 +167,8 @@ class Source(NamedTuple):
 
 def witness_of(
     routes: Sequence[Route],
-    source: Source,
-    filters: Sequence[Sequence[Asked]],
+    source: RecordOrigin,
+    filters: Sequence[Sequence[ReadableField]],
     passes: Passes,
     dropped: Collection[EventName],
 ) -> Iterator[Witness]:
@@ -194,12 +194,12 @@ def witness_of(
 
 def _wanted(
     pattern: Mapping[str, object], event_name: EventName, table_name: str, keys: Mapping[str, str]
-) -> list[list[Asked]]:
+) -> list[list[ReadableField]]:
     """Return the fields of each alternative of a pattern for one event name; none if it is excluded."""
-    rest = for_kind(pattern, event_name)
+    rest = without_event_name(pattern, event_name)
     if rest is None:
         return []
-    return possible_alternatives({EVENT_NAME: [event_name], **rest}, [table_name], keys)
+    return possible_alternatives({EVENT_NAME_FIELD: [event_name], **rest}, [table_name], keys)
 
 
 def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
@@ -220,10 +220,10 @@ def _is_wanted(route: Route, handler: AnyHandler, raw: RawRecord) -> bool:
 
 def _records(
     route: Route,
-    source: Source,
+    source: RecordOrigin,
     event_name: EventName,
-    wanted: Sequence[Sequence[Asked]],
-    filters: Sequence[Sequence[Asked]],
+    wanted: Sequence[Sequence[ReadableField]],
+    filters: Sequence[Sequence[ReadableField]],
 ) -> Iterator[RawRecord]:
     """Make records of one kind that some alternative of the table's pattern may match, and no filter."""
     samples = samples_of(route.table)
@@ -240,7 +240,7 @@ def _records(
             ]
             as_it_is = product(*satisfying, *([None] for _ in filters))
             for changes in islice(chain(as_it_is, product(*satisfying, *evading)), _MOST):
-                parts: dict[str, Item] = {part: deepcopy(sample) for part in _PARTS[event_name]}
+                parts: dict[str, MutableImage] = {part: deepcopy(sample) for part in _PARTS[event_name]}
                 if event_name == "MODIFY":
                     parts["OldImage"] = deepcopy({**before, **_keys(route, sample, [])})
                 keys = _keys(route, sample, [*alternative, *(each for asked in filters for each in asked)])
@@ -249,12 +249,12 @@ def _records(
                 yield from _raw(source, event_name, parts, keys)
 
 
-def _changed(route: Route, sample: Item) -> Item:
+def _changed(route: Route, sample: MutableImage) -> MutableImage:
     """Change the values of an item, if its model knows others."""
     return {name: (values_of(route.table, name) or [value])[-1] for name, value in sample.items()}
 
 
-def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
+def _keys(route: Route, sample: MutableImage, asked: Sequence[ReadableField]) -> MutableImage:
     """Return the keys of an item: the marked ones, or else those that a pattern asks for."""
     names = [key.name for key in compiled_table(route.table).keys.attributes] or [
         reading.attribute for each in asked for reading in each.readings[:1] if reading.part == "Keys"
@@ -262,7 +262,9 @@ def _keys(route: Route, sample: Item, asked: Sequence[Asked]) -> Item:
     return {name: sample[name] for name in names if name in sample}
 
 
-def _raw(source: Source, event_name: EventName, parts: Mapping[str, Item], keys: Item) -> Iterator[RawRecord]:
+def _raw(
+    source: RecordOrigin, event_name: EventName, parts: Mapping[str, MutableImage], keys: MutableImage
+) -> Iterator[RawRecord]:
     """Yield a raw record; for a removal, also one by time to live."""
     identities: list[Mapping[str, object]] = [{}, {"userIdentity": _BY_TTL}]
     for identity in identities if event_name == "REMOVE" else identities[:1]:
@@ -272,7 +274,10 @@ def _raw(source: Source, event_name: EventName, parts: Mapping[str, Item], keys:
 
 
 def _written(
-    source: Source, event_name: EventName, parts: Mapping[str, Item], identity: Mapping[str, object]
+    source: RecordOrigin,
+    event_name: EventName,
+    parts: Mapping[str, MutableImage],
+    identity: Mapping[str, object],
 ) -> object:
     return {
         "eventID": "0",
@@ -293,7 +298,7 @@ def _written(
     }
 
 
-def _apply(change: Change, parts: Mapping[str, Item], keys: Item) -> None:
+def _apply(change: Edit, parts: Mapping[str, MutableImage], keys: MutableImage) -> None:
     """Put a value into a part of a record; a key into all parts, as it is the same in each."""
     name = change.place[0]
     if change.part == "Keys" or name in keys:
@@ -305,7 +310,7 @@ def _apply(change: Change, parts: Mapping[str, Item], keys: Item) -> None:
         _put(parts[change.part], change)
 
 
-def _put(item: Item, change: Change) -> None:
+def _put(item: MutableImage, change: Edit) -> None:
     """Put a value at its path; a value on the way that is no map or list becomes one."""
     here = cast("dict[str, object]", item)  # attribute values are put into it
     steps = iter(change.place)
@@ -332,22 +337,22 @@ def _put(item: Item, change: Change) -> None:
         value["M"] = here
 
 
-def _satisfying(route: Route, asked: Asked) -> list[Change | None]:
+def _satisfying(route: Route, asked: ReadableField) -> list[Edit | None]:
     """Yield changes that satisfy a field; None changes nothing."""
     return _some([change for change in _candidates(route, asked) if _holds(asked, change)]) or [None]
 
 
-def _evading(route: Route, asked: Asked) -> list[Change | None]:
+def _evading(route: Route, asked: ReadableField) -> list[Edit | None]:
     """Yield changes that do not satisfy a field."""
     return _some([change for change in _candidates(route, asked) if not _holds(asked, change)])
 
 
-def _some(changes: Sequence[Change]) -> list[Change | None]:
+def _some(changes: Sequence[Edit]) -> list[Edit | None]:
     """Choose some, the last of which is nothing at all where that will do."""
     return [*changes[:_CHOICES], *changes[_CHOICES:][-1:]]
 
 
-def _holds(asked: Asked, change: Change) -> bool:
+def _holds(asked: ReadableField, change: Edit) -> bool:
     wanted = asked.wanted
     return wanted.absent if change.content is None else wanted.holds(comparable(_member(change.content)))
 
@@ -357,7 +362,7 @@ def _member(content: object) -> object:
     return content[0] if is_array(content) else content
 
 
-def _candidates(route: Route, asked: Asked) -> Iterator[Change]:
+def _candidates(route: Route, asked: ReadableField) -> Iterator[Edit]:
     """Yield values of an attribute, and its absence: the model's values, the wanted values, and others."""
     reading = asked.readings[0]
     if reading.part is None:
@@ -369,7 +374,7 @@ def _candidates(route: Route, asked: Asked) -> Iterator[Change]:
     contents += [each for element in asked.field.array for each in _near(element, tag)]
     contents += [*FRESH[tag], None]
     for content in contents:
-        yield Change(reading.part, place[1:], tag, content)
+        yield Edit(reading.part, place[1:], tag, content)
 
 
 def _near(element: object, tag: str) -> Iterator[object]:

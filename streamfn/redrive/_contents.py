@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from streamfn._aws import CallerClient, OnFirstUse, error_name
-from streamfn._errors import Misuse, kind_of
-from streamfn._records import Record, magnitude, record_of, table_of
-from streamfn._time import Clock
+from streamfn._aws import CallerClient, LazyClient, error_name
+from streamfn._errors import ConfigurationError, kind_of
+from streamfn._records import Record, parse_record, sequence_order, table_of
+from streamfn._time import AlarmClock
 from streamfn.dead_letters._messages import Signer
 from streamfn.dead_letters._protocol import DeadLetter, NotADeadLetter, Received, read_letter
 from streamfn.ledgers._items import LIFETIME
-from streamfn.ledgers._protocol import Entry, Pair, Stretch, identity_of
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange, record_id
 from streamfn.redrive._documents import Document, NotADocument, read_document
 
 # The contents of a source: letters, documents of Lambda, and any other text.
@@ -31,7 +31,7 @@ _OF_WINDOW: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class FoundLetter:
+class LetterMessage:
     """A letter, and the record that it carries."""
 
     received: Received
@@ -39,14 +39,14 @@ class FoundLetter:
     record: Record
 
     @property
-    def stretch(self) -> Stretch:
+    def sequence_range(self) -> SequenceRange:
         """The sequence range of the record; a record without a number is at the beginning."""
         number = self.record.sequence_number or "0"
-        return Stretch(self.letter.scope, self.letter.stream, number, number)
+        return SequenceRange(self.letter.scope, self.letter.stream, number, number)
 
 
 @dataclass(frozen=True, slots=True)
-class FoundDocument:
+class DocumentMessage:
     """A document, and the scope of the function that it is about."""
 
     received: Received
@@ -54,14 +54,14 @@ class FoundDocument:
     scope: str
 
     @property
-    def stretch(self) -> Stretch:
+    def sequence_range(self) -> SequenceRange:
         """The sequence range of the batch."""
         document = self.document
-        return Stretch(self.scope, document.stream, document.start, document.end)
+        return SequenceRange(self.scope, document.stream, document.start, document.end)
 
 
 @dataclass(frozen=True, slots=True)
-class FoundNothing:
+class UnreadableMessage:
     """A text that nobody can do anything with, and why."""
 
     received: Received
@@ -69,7 +69,7 @@ class FoundNothing:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class OtherFunctionMessage:
     """A letter or document of another function than was asked for."""
 
     received: Received
@@ -77,11 +77,11 @@ class Foreign:
     owner: str
 
 
-Found: TypeAlias = FoundLetter | FoundDocument
+RedriveMessage: TypeAlias = LetterMessage | DocumentMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class RedriveFilter:
     """The wanted letters and documents: those of a scope, and of a function of this name; None accepts any.
 
     The name is that of the pipe for the documents of a pipe. `with_payloads` says whether records inside a document
@@ -93,49 +93,51 @@ class Whose:
     function: str | None
     with_payloads: bool = True
 
-    def open(self, received: Received) -> Found | Foreign | FoundNothing:
+    def open(self, received: Received) -> RedriveMessage | OtherFunctionMessage | UnreadableMessage:
         """Parse a received text."""
         try:
             letter = read_letter(received.body)
         except NotADeadLetter as problem:
             return self._document(received, str(problem))
         if self.scope not in {None, letter.scope}:
-            return Foreign(received, letter, letter.scope)
-        record = record_of(letter.record, 0)
-        if not letter.is_truncated and identity_of(record) != letter.pair.record:
-            return FoundNothing(received, "the letter's record is not the one that its id names")
-        return FoundLetter(received, letter, record)
+            return OtherFunctionMessage(received, letter, letter.scope)
+        record = parse_record(letter.record, 0)
+        if not letter.is_truncated and record_id(record) != letter.pair.record:
+            return UnreadableMessage(received, "the letter's record is not the one that its id names")
+        return LetterMessage(received, letter, record)
 
-    def _document(self, received: Received, problem: str) -> FoundDocument | Foreign | FoundNothing:
+    def _document(
+        self, received: Received, problem: str
+    ) -> DocumentMessage | OtherFunctionMessage | UnreadableMessage:
         try:
             document = read_document(received.body, with_payload=self.with_payloads)
         except NotADocument as wrong:
-            return FoundNothing(received, str(wrong))
+            return UnreadableMessage(received, str(wrong))
         if document is None:
-            return FoundNothing(received, problem)
+            return UnreadableMessage(received, problem)
         if document.function is None:
             return self._document_of_pipe(received, document)
         function = self.scope if self.function is None else self.function
         if function not in {None, document.function}:
-            return Foreign(received, None, document.owner)
+            return OtherFunctionMessage(received, None, document.owner)
         if document.is_of_window:
-            return FoundNothing(received, _OF_WINDOW)
-        return FoundDocument(received, document, document.function if self.scope is None else self.scope)
+            return UnreadableMessage(received, _OF_WINDOW)
+        return DocumentMessage(received, document, document.function if self.scope is None else self.scope)
 
     def _document_of_pipe(
         self, received: Received, document: Document
-    ) -> FoundDocument | Foreign | FoundNothing:
+    ) -> DocumentMessage | OtherFunctionMessage | UnreadableMessage:
         """Accept the document of a pipe, which does not name the function: the scope says which function is meant."""
         if self.function not in {None, document.pipe}:
-            return Foreign(received, None, document.owner)
+            return OtherFunctionMessage(received, None, document.owner)
         if self.scope is None:
-            return FoundNothing(
+            return UnreadableMessage(
                 received, f"{document.owner} does not name its function: say whose ledger, with scope="
             )
-        return FoundDocument(received, document, self.scope)
+        return DocumentMessage(received, document, self.scope)
 
 
-def portion_of(receiving: Iterator[Received], most: int) -> list[Received]:
+def take_batch(receiving: Iterator[Received], most: int) -> list[Received]:
     """Return up to this many texts, fewer if they are large; none at the end."""
     portion: list[Received] = []
     size = 0
@@ -145,10 +147,10 @@ def portion_of(receiving: Iterator[Received], most: int) -> list[Received]:
     return portion
 
 
-def by_place(found: Found) -> tuple[str, str, tuple[int, str]]:
+def by_place(found: RedriveMessage) -> tuple[str, str, tuple[int, str]]:
     """Sort key in the order of the changes: scope by scope, stream by stream, and there by sequence number."""
-    stretch = found.stretch
-    return stretch.scope, stretch.stream, magnitude(stretch.lowest)
+    sequence_range = found.sequence_range
+    return sequence_range.scope, sequence_range.stream, sequence_order(sequence_range.lowest)
 
 
 # Homes: the account and the region of a queue, a function or a stream.
@@ -220,9 +222,9 @@ class Followed:
         tables: Collection[str],
         stream_arns: Collection[str] | None,
         home: Home | None,
-        caller: OnFirstUse[CallerClient] | None,
+        caller: LazyClient[CallerClient] | None,
     ) -> None:
-        """Store the settings. Raises `Misuse` for text that is no ARN of a stream or a table."""
+        """Store the settings. Raises `ConfigurationError` for text that is no ARN of a stream or a table."""
         self._tables = tables
         self._arns = None if stream_arns is None else _checked(stream_arns)
         self._home = home
@@ -266,13 +268,13 @@ class Trust:
     followed: Followed
     signer: Signer | None
     unproved: bool
-    clock: Clock
+    clock: AlarmClock
 
-    def unsigned(self, found: FoundLetter) -> str | None:
+    def unsigned(self, found: LetterMessage) -> str | None:
         """Return why a letter is not signed; None if it is, or needs no signature."""
         return None if self.signer is None else self.signer.problem_of(found.received.body)
 
-    def unproved_by(self, found: FoundLetter, entries: Mapping[Pair, Entry]) -> str | None:
+    def unproved_by(self, found: LetterMessage, entries: Mapping[Key, Entry]) -> str | None:
         """Return why a letter is not proved; None if the ledger or a signature proves it, or no proof is required.
 
         The ledger forgets. A letter that has been in the source for longer needs no proof.
@@ -289,7 +291,7 @@ class Trust:
             return "the ledger knows a letter of this id with another record"
         return None
 
-    def unfollowed(self, found: FoundLetter, entries: Mapping[Pair, Entry]) -> str | None:
+    def unfollowed(self, found: LetterMessage, entries: Mapping[Key, Entry]) -> str | None:
         """Return why a letter is of a stream that the function does not follow; None if it follows the stream.
 
         For a letter without a handler, whose record reached none, the pipeline looks up the table.
@@ -301,7 +303,7 @@ class Trust:
         problems = (self.followed.problem_of(each, is_proved=is_proved) for each in streams if each)
         return next((problem for problem in problems if problem is not None), None)
 
-    def _is_forgotten(self, found: FoundLetter) -> bool:
+    def _is_forgotten(self, found: LetterMessage) -> bool:
         sent = found.received.sent
         return sent is not None and self.clock.now - sent > LIFETIME
 
@@ -312,11 +314,13 @@ def _home_of(caller: CallerClient) -> Home:
 
 def _checked(stream_arns: object) -> tuple[str, ...]:
     if isinstance(stream_arns, str) or not isinstance(stream_arns, Collection):
-        raise Misuse(f"stream_arns is a list of ARNs, got {kind_of(stream_arns)}: write stream_arns=[arn]")
+        raise ConfigurationError(
+            f"stream_arns is a list of ARNs, got {kind_of(stream_arns)}: write stream_arns=[arn]"
+        )
     arns: list[object] = [*stream_arns]
     for arn in arns:
         if not isinstance(arn, str) or _STREAM.fullmatch(arn) is None:
-            raise Misuse(
+            raise ConfigurationError(
                 "stream_arns are the ARNs of streams or of tables, as "
                 f"arn:aws:dynamodb:eu-west-1:123456789012:table/cards is, got {arn!r}"
             )

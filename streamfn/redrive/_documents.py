@@ -11,27 +11,27 @@ from typing import Final
 
 from typing_extensions import TypeVar, override
 
-from streamfn._aws import OnFirstUse, StreamsClient, Wait, error_name
+from streamfn._aws import LazyClient, Sleep, StreamsClient, error_name
 from streamfn._errors import error_code, read_json_object
 from streamfn._payloads import NotAStreamEvent, about_a_batch, is_of_a_window, read
 from streamfn._records import (
     Record,
     as_lambda_sends,
-    as_sequence_number,
-    as_text,
-    magnitude,
-    member,
-    record_of,
+    get_member,
+    parse_record,
+    sequence_number_or_none,
+    sequence_order,
+    text_or_none,
 )
 from streamfn._time import SecondsLeft
 from streamfn.sources._shards import (
     IteratorExpired,
     IteratorType,
-    Listing,
-    NotAnswered,
-    NotThere,
     RecordsDropped,
-    Requests,
+    RetryLater,
+    ShardGone,
+    ShardList,
+    StreamRequests,
 )
 
 # The documents about batches that are given up: Lambda's, of a function's OnFailure destination, and those of a
@@ -90,10 +90,12 @@ def read_document(text: str, *, with_payload: bool = True) -> Document | None:
     told = read_json_object(text)
     if told is None or (batch := about_a_batch(told)) is None:
         return None
-    function = _FUNCTION_ARN.fullmatch(as_text(member(told.get("requestContext"), "functionArn")) or "")
-    pipe = _PIPE_ARN.fullmatch(as_text(member(told.get("context"), "partnerResourceArn")) or "")
-    stream, shard = as_text(batch.get("streamArn")), as_text(batch.get("shardId"))
-    start, end = (as_sequence_number(batch.get(f"{end}SequenceNumber")) for end in ("start", "end"))
+    function = _FUNCTION_ARN.fullmatch(
+        text_or_none(get_member(told.get("requestContext"), "functionArn")) or ""
+    )
+    pipe = _PIPE_ARN.fullmatch(text_or_none(get_member(told.get("context"), "partnerResourceArn")) or "")
+    stream, shard = text_or_none(batch.get("streamArn")), text_or_none(batch.get("shardId"))
+    start, end = (sequence_number_or_none(batch.get(f"{end}SequenceNumber")) for end in ("start", "end"))
     size = batch.get("batchSize")
     owner = function or pipe
     if owner is None or stream is None or shard is None or start is None or end is None:
@@ -123,7 +125,7 @@ def _is_elsewhere(record: Record, stream: str, start: str, end: str) -> bool:
     """Whether a record says that it is of another stream, or of another place in it, than a document is about."""
     number = record.sequence_number
     return record.event_source_arn not in {None, stream} or (
-        number is not None and not magnitude(start) <= magnitude(number) <= magnitude(end)
+        number is not None and not sequence_order(start) <= sequence_order(number) <= sequence_order(end)
     )
 
 
@@ -144,7 +146,7 @@ def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
         raise NotADocument(f"the document's payload: {problem}") from None
 
 
-# Reading a stream again: a stretch of a shard that a document is about, and the record of a truncated letter.
+# Reading a stream again: a range of a shard that a document is about, and the record of a truncated letter.
 
 T = TypeVar("T")
 
@@ -161,19 +163,19 @@ _ELSEWHERE: Final = "ValidationException"
 """The code for a number that the shard does not have, while another one may."""
 
 
-class Forgotten(Exception):
+class RecordsExpired(Exception):
     """Raised where the stream no longer has what is to be read; says what it answered."""
 
 
-class Unreachable(Exception):
+class StreamUnreachable(Exception):
     """Raised where the stream cannot be read; says what it answered."""
 
 
-class PatientRequests(Requests):
+class PatientRequests(StreamRequests):
     """Requests to a stream that are made again after ever longer pauses where DynamoDB turns them away."""
 
     def __init__(
-        self, client: OnFirstUse[StreamsClient], stream: str, seconds_left: SecondsLeft, wait: Wait
+        self, client: LazyClient[StreamsClient], stream: str, seconds_left: SecondsLeft, wait: Sleep
     ) -> None:
         """Take the client, the ARN of the stream, the time for pauses, and whoever waits."""
         super().__init__(client, stream, reconnects=False)
@@ -186,7 +188,7 @@ class PatientRequests(Requests):
         for pause in PAUSES:
             try:
                 return super()._ask(request)
-            except NotAnswered:
+            except RetryLater:
                 if self._seconds_left() <= pause:
                     raise
             self._wait(pause)
@@ -197,14 +199,14 @@ class PatientRequests(Requests):
 class Shards:
     """Reads shards, and waits where it is asked to."""
 
-    client: OnFirstUse[StreamsClient]
+    client: LazyClient[StreamsClient]
     seconds_left: SecondsLeft
-    wait: Wait = sleep
+    wait: Sleep = sleep
 
     def read(self, document: Document) -> list[Record]:
         """Give all records of a document's range, as Lambda would send them; the batch's are among them.
 
-        Fails with `Forgotten` and with `Unreachable`.
+        Fails with `RecordsExpired` and with `StreamUnreachable`.
         """
         with _sorted():
             return _range(document, self._requests(document.stream))
@@ -212,35 +214,38 @@ class Shards:
     def find(self, stream: str, number: str) -> Record:
         """Give the record of a sequence number, as Lambda would send it, from whichever shard has it.
 
-        Fails with `Forgotten` and with `Unreachable`.
+        Fails with `RecordsExpired` and with `StreamUnreachable`.
         """
         with _sorted():
             return _found(number, self._requests(stream))
 
-    def _requests(self, stream: str) -> Requests:
+    def _requests(self, stream: str) -> StreamRequests:
         return PatientRequests(self.client, stream, self.seconds_left, self.wait)
 
 
 @contextmanager
 def _sorted() -> Generator[None]:
-    """Raise `Forgotten` or `Unreachable` in the place of whatever is raised: the letter or the document stays."""
+    """Raise `RecordsExpired` or `StreamUnreachable` in the place of whatever is raised.
+
+    The letter or the document stays.
+    """
     try:
         yield
-    except (Forgotten, Unreachable):
+    except (RecordsExpired, StreamUnreachable):
         raise
-    except (NotThere, RecordsDropped) as error:
-        raise Forgotten(str(error)) from None
-    except (NotAnswered, IteratorExpired) as error:
-        raise Unreachable(str(error)) from None
+    except (ShardGone, RecordsDropped) as error:
+        raise RecordsExpired(str(error)) from None
+    except (RetryLater, IteratorExpired) as error:
+        raise StreamUnreachable(str(error)) from None
     except Exception as error:  # noqa: BLE001 (whatever it is)
-        raise Unreachable(error_name(error)) from None
+        raise StreamUnreachable(error_name(error)) from None
 
 
-def _range(document: Document, requests: Requests) -> list[Record]:
+def _range(document: Document, requests: StreamRequests) -> list[Record]:
     """Read page by page until the end of the range, or of the shard, which has no next iterator then."""
     found: list[Record] = []
     position: str | None = _iterator(document, requests, found)
-    end, idle = magnitude(document.end), 0
+    end, idle = sequence_order(document.end), 0
     while position is not None and idle < IDLE:
         idle += 1
         try:
@@ -250,34 +255,34 @@ def _range(document: Document, requests: Requests) -> list[Record]:
             continue
         for raw in page.records:
             idle = 0
-            record = record_of(as_lambda_sends(raw, document.stream), len(found))
-            place = magnitude(record.sequence_number or "")
+            record = parse_record(as_lambda_sends(raw, document.stream), len(found))
+            place = sequence_order(record.sequence_number or "")
             if place <= end:
                 found.append(record)
             if place >= end:
                 return found
         position = page.after
     if position is not None:
-        raise Unreachable("the shard is open, and does not come to the end of the range")
+        raise StreamUnreachable("the shard is open, and does not come to the end of the range")
     return found
 
 
-def _iterator(document: Document, requests: Requests, found: list[Record]) -> str:
+def _iterator(document: Document, requests: StreamRequests, found: list[Record]) -> str:
     """Begin with the range, or go on after what is found."""
     last = found[-1].sequence_number if found else None
     kind: IteratorType = "AT_SEQUENCE_NUMBER" if last is None else "AFTER_SEQUENCE_NUMBER"
     return requests.iterator(document.shard, kind, last or document.start)
 
 
-def _found(number: str, requests: Requests) -> Record:
+def _found(number: str, requests: StreamRequests) -> Record:
     """Look into each shard whose range holds the number: beside one another lie as many as the table has parts."""
     undecided = False
-    for shard in _shards_around(requests.shards(), magnitude(number)):
+    for shard in _shards_around(requests.shards(), sequence_order(number)):
         try:
             record = _at(shard, number, requests)
-        except Unreachable:
+        except StreamUnreachable:
             undecided = True
-        except (NotThere, RecordsDropped):
+        except (ShardGone, RecordsDropped):
             pass
         except Exception as error:
             if error_code(error) != _ELSEWHERE:
@@ -286,20 +291,20 @@ def _found(number: str, requests: Requests) -> Record:
             if record is not None:
                 return record
     if undecided:
-        raise Unreachable("a shard that may have the record is open, and gives nothing")
-    raise Forgotten("no shard of the stream has the record")
+        raise StreamUnreachable("a shard that may have the record is open, and gives nothing")
+    raise RecordsExpired("no shard of the stream has the record")
 
 
-def _shards_around(listing: Listing, place: tuple[int, str]) -> Iterator[str]:
+def _shards_around(listing: ShardList, place: tuple[int, str]) -> Iterator[str]:
     """Name the shards whose range holds a number; one that is open has no end yet."""
     for name, shard in listing.shards.items():
-        begins_behind = shard.first is not None and magnitude(shard.first) > place
-        ends_before = shard.last is not None and magnitude(shard.last) < place
+        begins_behind = shard.first is not None and sequence_order(shard.first) > place
+        ends_before = shard.last is not None and sequence_order(shard.last) < place
         if name and not begins_behind and not ends_before:
             yield name
 
 
-def _at(shard: str, number: str, requests: Requests) -> Record | None:
+def _at(shard: str, number: str, requests: StreamRequests) -> Record | None:
     """Give the record of a number; None where the shard has none, so that another or the end comes first."""
     position: str | None = requests.iterator(shard, "AT_SEQUENCE_NUMBER", number)
     for _ in range(IDLE_AT_ONCE):
@@ -310,7 +315,7 @@ def _at(shard: str, number: str, requests: Requests) -> Record | None:
         except IteratorExpired:  # which takes longer than all these pages do
             break
         if page.records:
-            record = record_of(as_lambda_sends(page.records[0], requests.stream), 0)
-            return record if magnitude(record.sequence_number or "") == magnitude(number) else None
+            record = parse_record(as_lambda_sends(page.records[0], requests.stream), 0)
+            return record if sequence_order(record.sequence_number or "") == sequence_order(number) else None
         position = page.after
-    raise Unreachable("the shard is open, and does not come to the record")
+    raise StreamUnreachable("the shard is open, and does not come to the record")

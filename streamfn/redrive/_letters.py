@@ -13,40 +13,40 @@ from typing_extensions import TypeVar, override
 
 from streamfn._aws import error_name
 from streamfn._delivery.attempts import Health, Limits
-from streamfn._delivery.ledger import Ground, LedgerPolicy
-from streamfn._delivery.plain import Report, failures_among, send
-from streamfn._delivery.session import Book, key_of
+from streamfn._delivery.ledger import LedgerContext, LedgerPolicy
+from streamfn._delivery.plain import Report, failures_among, report_failures
+from streamfn._delivery.session import LedgerSession, key_of
 from streamfn._errors import shown
 from streamfn._execution.policy import SKIP, OrderingKey, Skip, Task
 from streamfn._failures import Failed, HeldBack, LedgerUnavailable, OutOfTime, Reason, Unwanted
 from streamfn._pipeline import Pipeline, handler_names
-from streamfn._records import MalformedRecord, Record, as_sequence_number, is_one_change, magnitude
+from streamfn._records import MalformedRecord, Record, is_one_change, sequence_number_or_none, sequence_order
 from streamfn._time import MACHINE_CLOCK, Deadline
-from streamfn.dead_letters._protocol import Received, place_of
-from streamfn.ledgers._protocol import Entry, Ledger, Pair, Stretch, identity_of, merged, pair_of
-from streamfn.redrive._contents import FoundLetter, Trust
-from streamfn.redrive._documents import Forgotten, Shards, Unreachable
+from streamfn.dead_letters._protocol import Received, stream_position
+from streamfn.ledgers._protocol import Entry, Key, Ledger, SequenceRange, merge, record_id, record_key
+from streamfn.redrive._contents import LetterMessage, Trust
+from streamfn.redrive._documents import RecordsExpired, Shards, StreamUnreachable
 
 # The policy of a redrive: admits the due records in their order, and writes successes to the ledger.
 #
 # No new letter is written here: a failure has a letter or a document already, and that stays.
 
-Position: TypeAlias = tuple[str, tuple[int, str]]
+RecordPosition: TypeAlias = tuple[str, tuple[int, str]]
 """The position of a record: its stream, and its number there. A later stream of the same table sorts later."""
 
 
-class Holds:
+class BlockedKeys:
     """Remembers over a whole redrive the items on which a handler has failed, so that later records of them wait."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, OrderingKey], Position] = {}
+        self._first: dict[tuple[str, OrderingKey], RecordPosition] = {}
 
     def add(self, scope: str, task: Task) -> None:
         """Block the records of an item from this one on."""
         key, position = (scope, task.ordering_key), _position(task)
         self._first[key] = min(position, self._first.get(key, position))
 
-    def hold(self, scope: str, task: Task) -> bool:
+    def blocks(self, scope: str, task: Task) -> bool:
         """Return whether a record has to wait."""
         first = self._first.get((scope, task.ordering_key))
         return first is not None and _position(task) >= first
@@ -60,17 +60,22 @@ class RedrivePolicy(LedgerPolicy):
     """
 
     def __init__(
-        self, deadline: Deadline, ground: Ground, book: Book, holds: Holds, due: Collection[Pair] | None
+        self,
+        deadline: Deadline,
+        context: LedgerContext,
+        session: LedgerSession,
+        holds: BlockedKeys,
+        due: Collection[Key] | None,
     ) -> None:
         """Start a run with the ledger's entries of its records."""
-        super().__init__(deadline, ground, book, None)
+        super().__init__(deadline, context, session, None)
         self._holds = holds
         self._due = due
 
     @property
-    def expected(self) -> list[Pair]:
+    def expected(self) -> list[Key]:
         """The records that the pipeline has handlers for, before `where` decides."""
-        return [key_of(task) for task in self._under_way.expected]
+        return [key_of(task) for task in self._in_flight.expected]
 
     @override
     def is_settled(self, task: Task, /) -> bool:
@@ -81,7 +86,11 @@ class RedrivePolicy(LedgerPolicy):
     def admit(self, task: Task, /) -> Reason[Never] | Skip | None:
         if self.is_settled(task):
             return SKIP
-        return HeldBack() if self._holds.hold(self._ground.stretch.scope, task) else super().admit(task)
+        return (
+            HeldBack()
+            if self._holds.blocks(self._context.sequence_range.scope, task)
+            else super().admit(task)
+        )
 
     @override
     def _puts_off(self, task: Task, entry: Entry) -> bool:
@@ -101,13 +110,13 @@ class RedrivePolicy(LedgerPolicy):
     ) -> None:
         super().finished(task, reason, alone=alone, isolated=isolated)
         if reason is not None and not isinstance(reason, Unwanted):
-            self._holds.add(self._ground.stretch.scope, task)
+            self._holds.add(self._context.sequence_range.scope, task)
 
 
-def _position(task: Task) -> Position:
+def _position(task: Task) -> RecordPosition:
     record = task.record
     arn = None if isinstance(record, MalformedRecord) else record.event_source_arn
-    return arn or "", magnitude(record.sequence_number or "")
+    return arn or "", sequence_order(record.sequence_number or "")
 
 
 # Running records again, outside of any batch of Lambda's.
@@ -125,19 +134,19 @@ _NO_ATTEMPTS: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed(Generic[E]):
+class RunOutcome(Generic[E]):
     """The outcome of a run.
 
     `results` has an entry for each record and handler that ran, or failed before it could run: None for a success.
     `skipped` are those that were settled before.
     """
 
-    results: Mapping[Pair, Failed[E] | None]
-    skipped: Sequence[Pair]
+    results: Mapping[Key, Failed[E] | None]
+    skipped: Sequence[Key]
 
 
 @dataclass(slots=True)
-class Replay(Generic[A, E]):
+class RedriveRunner(Generic[A, E]):
     """The settings and the state that all runs of a redrive share.
 
     `is_over` is set once the ledger could not be read: the record to be kept then may have to come before any other
@@ -149,7 +158,7 @@ class Replay(Generic[A, E]):
     deadline: Deadline
     trust: Trust
     report: Report[E]
-    holds: Holds = field(default_factory=Holds)
+    holds: BlockedKeys = field(default_factory=BlockedKeys)
     is_over: bool = False
 
     @property
@@ -157,12 +166,12 @@ class Replay(Generic[A, E]):
         """The names of the pipeline's handlers, in their order."""
         return handler_names(self.process.routes)
 
-    def known(self, stretch: Stretch) -> list[Entry] | None:
+    def known(self, sequence_range: SequenceRange) -> list[Entry] | None:
         """Return the ledger's entries of a range; None after the ledger could not be read, which is logged."""
         if self.is_over:
             return None
         try:
-            return list(self.ledger.read(stretch, self.deadline.seconds_left))
+            return list(self.ledger.read(sequence_range, self.deadline.seconds_left))
         except Exception as error:  # noqa: BLE001 (the settled records are unknown then)
             _log.error("the ledger could not be read, nothing more is redriven: %s", error_name(error))
             self.is_over = True
@@ -170,18 +179,18 @@ class Replay(Generic[A, E]):
 
     def run(
         self,
-        stretch: Stretch,
+        sequence_range: SequenceRange,
         records: Sequence[Record],
         entries: Iterable[Entry],
-        due: Collection[Pair] | None = None,
-    ) -> Replayed[E]:
+        due: Collection[Key] | None = None,
+    ) -> RunOutcome[E]:
         """Run the due records for the handlers that have not settled them, according to the entries.
 
         Each success is written to the ledger at once; a failed write is logged.
         """
-        book = Book(entries, _NO_ATTEMPTS)
-        ground = Ground(
-            stretch,
+        session = LedgerSession(entries, _NO_ATTEMPTS)
+        context = LedgerContext(
+            sequence_range,
             self.ledger,
             MACHINE_CLOCK,
             _NO_LIMITS,
@@ -189,32 +198,32 @@ class Replay(Generic[A, E]):
             records=len(records),
             health=Health(),
         )
-        policy = RedrivePolicy(self.deadline, ground, book, self.holds, due)
+        policy = RedrivePolicy(self.deadline, context, session, self.holds, due)
         results = self.process.run(records, policy)
         failures = failures_among(results)
         dropped = policy.dropped(records, failures)
         policy.finish()
-        send(self.report, [*failures, *dropped], self.deadline.seconds_for_stores)
-        found: dict[Pair, Failed[E] | None] = {}
+        report_failures(self.report, [*failures, *dropped], self.deadline.seconds_for_stores)
+        found: dict[Key, Failed[E] | None] = {}
         for result in results:
             if isinstance(result, Failure):
                 failed = result.failure()
-                found.setdefault(pair_of(failed.handler, failed.record), failed)
+                found.setdefault(record_key(failed.handler, failed.record), failed)
             else:
                 handled = result.unwrap()
-                found.setdefault(pair_of(handled.handler, handled.record), None)
-        found |= {pair_of(failed.handler, failed.record): failed for failed in dropped}
+                found.setdefault(record_key(handled.handler, handled.record), None)
+        found |= {record_key(failed.handler, failed.record): failed for failed in dropped}
         skipped = (
-            pair for pair in dict.fromkeys(policy.expected) if pair not in found and book.settled(pair)
+            pair for pair in dict.fromkeys(policy.expected) if pair not in found and session.settled(pair)
         )
-        return Replayed(found, list(skipped))
+        return RunOutcome(found, list(skipped))
 
 
 # Outcomes of letters and documents in a redrive.
 
 E_co = TypeVar("E_co", covariant=True)
 
-Outcome: TypeAlias = Literal[
+RedriveOutcome: TypeAlias = Literal[
     "handled",
     "skipped",
     "failed",
@@ -270,14 +279,14 @@ class Redriven(Generic[E_co]):
     """
 
     name: str
-    pair: Pair | None
-    outcome: Outcome
+    pair: Key | None
+    outcome: RedriveOutcome
     failed: Failed[E_co] | None = None
     detail: str = ""
     removed: bool = False
 
 
-def outcome_of(reason: Reason[object]) -> Outcome:
+def outcome_of(reason: Reason[object]) -> RedriveOutcome:
     """Return the outcome for a failure's reason."""
     match reason:
         case HeldBack():
@@ -292,8 +301,8 @@ def outcome_of(reason: Reason[object]) -> Outcome:
             return "failed"
 
 
-def concluded(
-    received: Received, redriven: Sequence[Redriven[E]], done: Collection[Outcome]
+def conclude(
+    received: Received, redriven: Sequence[Redriven[E]], done: Collection[RedriveOutcome]
 ) -> list[Redriven[E]]:
     """Remove a received message if all its outcomes are `done`, and return whether it is gone.
 
@@ -318,8 +327,8 @@ _PLACELESS: Final = "the letter was truncated, and names no place in a stream of
 class Lost:
     """A truncated letter that cannot run, its outcome, and the reason."""
 
-    found: FoundLetter
-    outcome: Outcome
+    found: LetterMessage
+    outcome: RedriveOutcome
     detail: str
 
 
@@ -335,10 +344,10 @@ class Rereading:
     _unreached: dict[tuple[str, str], dict[str, tuple[int, str]]] = field(default_factory=dict)
 
     def read(
-        self, letters: Iterable[FoundLetter], has_to_run: Callable[[FoundLetter], bool]
-    ) -> tuple[list[FoundLetter], list[Lost]]:
+        self, letters: Iterable[LetterMessage], has_to_run: Callable[[LetterMessage], bool]
+    ) -> tuple[list[LetterMessage], list[Lost]]:
         """Return letters in order, with whole records if they have to run; and the letters that cannot run."""
-        whole: list[FoundLetter] = []
+        whole: list[LetterMessage] = []
         lost: list[Lost] = []
         for found in letters:
             read = self._whole(found) if has_to_run(found) else found
@@ -348,48 +357,48 @@ class Rereading:
                 whole.append(read)
         return whole, lost
 
-    def _whole(self, found: FoundLetter) -> FoundLetter | Lost:
+    def _whole(self, found: LetterMessage) -> LetterMessage | Lost:
         if self._has_to_wait(found):
             return Lost(
                 found, "held back", "the stream could not be read for an earlier letter of the handler"
             )
         if not found.letter.is_truncated:
             return found
-        handler, (arn, number) = found.letter.pair.handler, place_of(found.letter.record)
+        handler, (arn, number) = found.letter.pair.handler, stream_position(found.letter.record)
         stream = found.letter.stream or arn or ""
-        if number is None or as_sequence_number(number) is None or ":dynamodb:" not in stream:
+        if number is None or sequence_number_or_none(number) is None or ":dynamodb:" not in stream:
             return Lost(found, "unreadable", _PLACELESS)
         try:
             record = self.shards.find(stream, number)
-        except Forgotten as problem:
+        except RecordsExpired as problem:
             return Lost(found, "forgotten", str(problem))
-        except Unreachable as problem:
-            self._unreached.setdefault(_follower(found), {}).setdefault(handler, magnitude(number))
+        except StreamUnreachable as problem:
+            self._unreached.setdefault(_follower(found), {}).setdefault(handler, sequence_order(number))
             return Lost(found, "unreachable", str(problem))
-        if identity_of(record) != found.letter.pair.record:
+        if record_id(record) != found.letter.pair.record:
             return Lost(found, "ambiguous", "the stream has another record at the letter's place")
         return replace(found, record=record)
 
-    def _has_to_wait(self, found: FoundLetter) -> bool:
-        handler, place = found.letter.pair.handler, magnitude(found.record.sequence_number or "")
+    def _has_to_wait(self, found: LetterMessage) -> bool:
+        handler, place = found.letter.pair.handler, sequence_order(found.record.sequence_number or "")
         return any(
             place > unreached and (not handler or not other or handler == other)  # none is each of them
             for other, unreached in self._unreached.get(_follower(found), {}).items()
         )
 
 
-def _follower(found: FoundLetter) -> tuple[str, str]:
+def _follower(found: LetterMessage) -> tuple[str, str]:
     return found.letter.scope, found.letter.stream
 
 
 # The replay of letters: each for the handler that gave its record up, or for all if the record had reached none.
 
-_DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped"})
+_DONE: Final[frozenset[RedriveOutcome]] = frozenset({"handled", "skipped"})
 _NAMESAKE: Final = "another letter has its id, and another record"
 
 
-def replay_letters(
-    found: Sequence[FoundLetter], replay: Replay[A, E], rereading: Rereading
+def run_letters(
+    found: Sequence[LetterMessage], replay: RedriveRunner[A, E], rereading: Rereading
 ) -> list[Redriven[E]]:
     """Run letters of one scope and one stream, in their order, and remove those that are finished.
 
@@ -407,8 +416,8 @@ def replay_letters(
     redriven += _refused(unsigned, "unproved")
     if not known:
         return redriven
-    stretch = _stretch_of(known)
-    entries = replay.known(stretch)
+    sequence_range = _range_of(known)
+    entries = replay.known(sequence_range)
     if entries is None:
         return redriven + _unavailable(known, replay)
     known, refused = _trusted(known, names, entries, replay.trust)
@@ -419,7 +428,7 @@ def replay_letters(
     settled = [entry for entry in entries if entry.state == "handled" and entry.pair in asked]
     handled = frozenset(entry.pair for entry in settled)
 
-    def has_to_run(each: FoundLetter) -> bool:
+    def has_to_run(each: LetterMessage) -> bool:
         return not handled.issuperset(_asked(each, names))
 
     known, lost = rereading.read(known, has_to_run)
@@ -429,18 +438,18 @@ def replay_letters(
     ]
     due = frozenset(pair for each in known for pair in _asked(each, names))
     records = {each.letter.pair.record: each.record for each in known if has_to_run(each)}
-    replayed = replay.run(stretch, list(records.values()), settled, due)
+    replayed = replay.run(sequence_range, list(records.values()), settled, due)
     for each in known:
-        redriven += concluded(each.received, _outcomes(each, names, replayed, handled), _DONE)
+        redriven += conclude(each.received, _outcomes(each, names, replayed, handled), _DONE)
     return redriven
 
 
 def _divided(
-    found: Iterable[FoundLetter], problem_of: Callable[[FoundLetter], str | None]
-) -> tuple[list[FoundLetter], list[tuple[FoundLetter, str]]]:
+    found: Iterable[LetterMessage], problem_of: Callable[[LetterMessage], str | None]
+) -> tuple[list[LetterMessage], list[tuple[LetterMessage, str]]]:
     """Part letters from those that there is a problem with."""
-    sound: list[FoundLetter] = []
-    unsound: list[tuple[FoundLetter, str]] = []
+    sound: list[LetterMessage] = []
+    unsound: list[tuple[LetterMessage, str]] = []
     for each in found:
         if (problem := problem_of(each)) is None:
             sound.append(each)
@@ -449,19 +458,19 @@ def _divided(
     return sound, unsound
 
 
-def _refused(found: Iterable[tuple[FoundLetter, str]], outcome: Outcome) -> list[Redriven[Never]]:
+def _refused(found: Iterable[tuple[LetterMessage, str]], outcome: RedriveOutcome) -> list[Redriven[Never]]:
     return [
         Redriven(each.received.name, each.letter.pair, outcome, detail=problem) for each, problem in found
     ]
 
 
 def _trusted(
-    found: Sequence[FoundLetter], names: Sequence[str], entries: Iterable[Entry], trust: Trust
-) -> tuple[list[FoundLetter], list[Redriven[Never]]]:
+    found: Sequence[LetterMessage], names: Sequence[str], entries: Iterable[Entry], trust: Trust
+) -> tuple[list[LetterMessage], list[Redriven[Never]]]:
     """Separate letters from refused ones. A handled letter needs no proof: none of it runs."""
-    known = merged(entries)
+    known = merge(entries)
 
-    def is_handled(each: FoundLetter) -> bool:
+    def is_handled(each: LetterMessage) -> bool:
         return all((entry := known.get(pair)) and entry.state == "handled" for pair in _asked(each, names))
 
     proved, unproved = _divided(
@@ -473,11 +482,11 @@ def _trusted(
     return followed, [*_refused(unproved, "unproved"), *_refused(unfollowed, "another stream")]
 
 
-def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[FoundLetter]]:
+def _parted(found: Sequence[LetterMessage]) -> tuple[list[LetterMessage], list[LetterMessage]]:
     """Separate letters whose id is also the id of an earlier letter with another record."""
     first: dict[str, Record] = {}
-    own: list[FoundLetter] = []
-    namesakes: list[FoundLetter] = []
+    own: list[LetterMessage] = []
+    namesakes: list[LetterMessage] = []
     for each in found:
         # A truncated record differs from the whole one; the comparison follows when it is read again.
         is_own = each.letter.is_truncated or is_one_change(
@@ -487,29 +496,29 @@ def _parted(found: Sequence[FoundLetter]) -> tuple[list[FoundLetter], list[Found
     return own, namesakes
 
 
-def _asked(found: FoundLetter, names: Sequence[str]) -> list[Pair]:
+def _asked(found: LetterMessage, names: Sequence[str]) -> list[Key]:
     """Return the keys that a letter asks for."""
     handler, record = found.letter.pair
-    return [Pair(name, record) for name in ([handler] if handler else names)]
+    return [Key(name, record) for name in ([handler] if handler else names)]
 
 
-def _stretch_of(found: Sequence[FoundLetter]) -> Stretch:
-    stretches = [each.stretch for each in found]
-    numbers = [stretch.lowest for stretch in stretches]
-    return Stretch(
-        stretches[0].scope,
-        stretches[0].stream,
-        min(numbers, key=magnitude),
-        max(numbers, key=magnitude),
+def _range_of(found: Sequence[LetterMessage]) -> SequenceRange:
+    sequence_ranges = [each.sequence_range for each in found]
+    numbers = [sequence_range.lowest for sequence_range in sequence_ranges]
+    return SequenceRange(
+        sequence_ranges[0].scope,
+        sequence_ranges[0].stream,
+        min(numbers, key=sequence_order),
+        max(numbers, key=sequence_order),
         tuple(dict.fromkeys(each.letter.pair.record for each in found)),
     )
 
 
-def _unavailable(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Redriven[E]]:
-    failures: list[tuple[FoundLetter, Failed[E]]] = [
+def _unavailable(found: Sequence[LetterMessage], replay: RedriveRunner[A, E]) -> list[Redriven[E]]:
+    failures: list[tuple[LetterMessage, Failed[E]]] = [
         (each, Failed(each.record, each.letter.pair.handler or None, LedgerUnavailable())) for each in found
     ]
-    send(replay.report, [failed for _, failed in failures])
+    report_failures(replay.report, [failed for _, failed in failures])
     return [
         Redriven(each.received.name, each.letter.pair, outcome_of(failed.reason), failed)
         for each, failed in failures
@@ -517,7 +526,7 @@ def _unavailable(found: Sequence[FoundLetter], replay: Replay[A, E]) -> list[Red
 
 
 def _outcomes(
-    found: FoundLetter, names: Sequence[str], replayed: Replayed[E], handled: Collection[Pair]
+    found: LetterMessage, names: Sequence[str], replayed: RunOutcome[E], handled: Collection[Key]
 ) -> list[Redriven[E]]:
     """Return the outcomes of a letter.
 
@@ -535,6 +544,6 @@ def _outcomes(
             redriven.append(Redriven(name, asked, "skipped"))
     if redriven:
         return redriven
-    if (stray := replayed.results.get(Pair("", pair.record))) is not None:
+    if (stray := replayed.results.get(Key("", pair.record))) is not None:
         return [Redriven(name, pair, outcome_of(stray.reason), stray)]
     return [Redriven(name, pair, "not wanted" if pair.handler else "skipped")]

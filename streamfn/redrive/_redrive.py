@@ -10,39 +10,39 @@ from typing import Final, Generic
 
 from typing_extensions import TypeVar
 
-from streamfn._aws import OnFirstUse, StreamsClient, make_streams, make_sts
+from streamfn._aws import LazyClient, StreamsClient, make_streams, make_sts
 from streamfn._delivery.plain import Report, log_failure
-from streamfn._errors import Misuse, check_flag, has_methods, kind_of, shown
+from streamfn._errors import ConfigurationError, check_flag, has_methods, kind_of, shown
 from streamfn._pipeline import Pipeline
-from streamfn._records import Record, magnitude
-from streamfn._time import MACHINE_CLOCK, Deadline, SecondsLeft, no_end
+from streamfn._records import Record, sequence_order
+from streamfn._time import MACHINE_CLOCK, Deadline, SecondsLeft, unlimited
 from streamfn.dead_letters._protocol import LetterSource, Received, SigningKeys
 from streamfn.dead_letters._s3 import S3DeadLetters, signer_of
 from streamfn.dead_letters._sqs import SqsDeadLetters
-from streamfn.ledgers._protocol import Entry, Ledger, identity_of, merged, namesakes_among
+from streamfn.ledgers._protocol import Entry, Ledger, merge, namesakes_among, record_id
 from streamfn.redrive._contents import (
+    DocumentMessage,
     Followed,
-    Foreign,
-    Found,
-    FoundDocument,
-    FoundLetter,
-    FoundNothing,
+    LetterMessage,
+    OtherFunctionMessage,
+    RedriveFilter,
+    RedriveMessage,
     Trust,
-    Whose,
+    UnreadableMessage,
     by_place,
     home_of_queue,
-    portion_of,
+    take_batch,
 )
-from streamfn.redrive._documents import Document, Forgotten, Shards, Unreachable
+from streamfn.redrive._documents import Document, RecordsExpired, Shards, StreamUnreachable
 from streamfn.redrive._letters import (
-    Outcome,
     Redriven,
-    Replay,
-    Replayed,
+    RedriveOutcome,
+    RedriveRunner,
     Rereading,
-    concluded,
+    RunOutcome,
+    conclude,
     outcome_of,
-    replay_letters,
+    run_letters,
 )
 
 # Documents of Lambda, run again: the records of a discarded batch that are still open.
@@ -50,18 +50,18 @@ from streamfn.redrive._letters import (
 A = TypeVar("A")
 E = TypeVar("E")
 
-_DONE: Final[frozenset[Outcome]] = frozenset({"handled", "skipped", "not wanted"})
+_DONE: Final[frozenset[RedriveOutcome]] = frozenset({"handled", "skipped", "not wanted"})
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentReplay(Generic[A, E]):
+class DocumentRunner(Generic[A, E]):
     """Runs documents, with their own records or with those in `shards`; `everything` runs all records of the range."""
 
-    replay: Replay[A, E]
+    replay: RedriveRunner[A, E]
     shards: Shards
     everything: bool
 
-    def run(self, found: FoundDocument) -> list[Redriven[E]]:
+    def run(self, found: DocumentMessage) -> list[Redriven[E]]:
         """Run the records of a document that are not settled, and remove the document when none is open any more.
 
         A `dead` record has a letter of its own, and is settled here. A record that is open for a handler missing in
@@ -76,14 +76,14 @@ class DocumentReplay(Generic[A, E]):
             return self._stays(found, "another stream", problem)
         try:
             records = self.shards.read(document) if document.records is None else document.records
-        except Forgotten as problem:
+        except RecordsExpired as problem:
             return self._stays(found, "forgotten", str(problem))
-        except Unreachable as problem:
+        except StreamUnreachable as problem:
             return self._stays(found, "unreachable", str(problem))
         if document.records is None and len(records) < document.size:
             return self._stays(found, "forgotten", _counts(document, records))
-        stretch = replace(found.stretch, records=tuple(map(identity_of, records)))
-        entries = self.replay.known(stretch)
+        sequence_range = replace(found.sequence_range, records=tuple(map(record_id, records)))
+        entries = self.replay.known(sequence_range)
         if entries is None:
             return self._stays(found, "ledger unavailable")
         batch = records if self.everything else batch_of(document, records, entries)
@@ -94,17 +94,17 @@ class DocumentReplay(Generic[A, E]):
             return self._stays(found, "ambiguous", f"two records that differ have one eventID: {namesakes!r}")
         names = {"", *self.replay.handlers}
         known = [entry for entry in entries if entry.pair.handler in names]
-        replayed = self.replay.run(stretch, batch, known)
-        here = {identity_of(record) for record in batch}
+        replayed = self.replay.run(sequence_range, batch, known)
+        here = {record_id(record) for record in batch}
         unknown: list[Redriven[E]] = [
             Redriven(found.received.name, pair, "unknown handler")
-            for pair, entry in merged(entries).items()
+            for pair, entry in merge(entries).items()
             if pair.handler not in names and pair.record in here and not entry.settled
         ]
-        return concluded(found.received, _outcomes(found, replayed, unknown), _DONE)
+        return conclude(found.received, _outcomes(found, replayed, unknown), _DONE)
 
     @staticmethod
-    def _stays(found: FoundDocument, outcome: Outcome, detail: str = "") -> list[Redriven[E]]:
+    def _stays(found: DocumentMessage, outcome: RedriveOutcome, detail: str = "") -> list[Redriven[E]]:
         return [Redriven(found.received.name, None, outcome, detail=detail)]
 
 
@@ -121,9 +121,9 @@ def batch_of(
     if document.records is not None or len(records) == document.size:
         return records
     known = frozenset(entry.pair.record for entry in entries)
-    batch = [record for record in records if identity_of(record) in known]
-    numbers = {magnitude(record.sequence_number or "") for record in batch}
-    ends = {magnitude(document.start), magnitude(document.end)}
+    batch = [record for record in records if record_id(record) in known]
+    numbers = {sequence_order(record.sequence_number or "") for record in batch}
+    ends = {sequence_order(document.start), sequence_order(document.end)}
     return batch if len(batch) >= document.size and ends <= numbers else None
 
 
@@ -132,12 +132,12 @@ def _counts(document: Document, records: Sequence[Record]) -> str:
 
 
 def _outcomes(
-    found: FoundDocument, replayed: Replayed[E], unknown: Iterable[Redriven[E]]
+    found: DocumentMessage, replayed: RunOutcome[E], unknown: Iterable[Redriven[E]]
 ) -> list[Redriven[E]]:
     name = found.received.name
     redriven = [*unknown]
     for pair, failed in replayed.results.items():
-        outcome: Outcome = "handled" if failed is None else outcome_of(failed.reason)
+        outcome: RedriveOutcome = "handled" if failed is None else outcome_of(failed.reason)
         redriven.append(Redriven(name, pair, outcome, failed))
     redriven += [Redriven(name, pair, "skipped") for pair in replayed.skipped]
     return redriven or [Redriven(name, None, "skipped")]
@@ -177,7 +177,7 @@ def redrive(
     unproved: bool = False,
     streams: StreamsClient | None = None,
     at_once: int = 100,
-    seconds_left: SecondsLeft = no_end,
+    seconds_left: SecondsLeft = unlimited,
     report: Report[E] = log_failure,
 ) -> list[Redriven[E]]:
     """Run letters and documents again, remove those that succeed from the source, and keep the rest there.
@@ -222,33 +222,36 @@ def redrive(
     a queue has to hide its messages for as long as that many take. With less than a second of `seconds_left`, or once
     the ledger could not be read, nothing more starts. Failures go to `report`.
 
-    Raises `Misuse` if `at_once` is less than 1, if there are keys and `unproved` is set, or if an argument has the
-    wrong type, and the exceptions of reading the source, but none of a handler, a letter, the stream or the ledger.
+    Raises `ConfigurationError` if `at_once` is less than 1, if there are keys and `unproved` is set, or if an argument
+    has the wrong type, and the exceptions of reading the source, but none of a handler, a letter, the stream or the
+    ledger.
     """
     _check_types(process, source, ledger)
     if at_once < 1:
-        raise Misuse(f"at_once={at_once} should be 1 or more")
+        raise ConfigurationError(f"at_once={at_once} should be 1 or more")
     check_flag(unproved, "unproved")
     signer = signer_of(keys) or getattr(source, "signer", None)
     if signer is not None and unproved:
-        raise Misuse("unproved=True asks for no proof, and keys ask for one: leave one of them out")
+        raise ConfigurationError(
+            "unproved=True asks for no proof, and keys ask for one: leave one of them out"
+        )
     queue = source if isinstance(source, SqsDeadLetters) else None
     is_at_aws = isinstance(source, SqsDeadLetters | S3DeadLetters)
     followed = Followed(
         {route.table.name for route in process.routes},
         stream_arns,
         None if queue is None else home_of_queue(queue.queue_url),
-        OnFirstUse(make_sts, None) if is_at_aws else None,
+        LazyClient(make_sts, None) if is_at_aws else None,
     )
     trust = Trust(followed, signer, unproved, MACHINE_CLOCK)
-    replay = Replay(process, ledger, Deadline(seconds_left, _MARGIN), trust, report)
-    shards = Shards(OnFirstUse(make_streams, streams), replay.deadline.seconds_left)
-    documents = DocumentReplay(replay, shards, everything)
-    drive = Redrive(replay, documents, Whose(scope, function, queue is None), Rereading(shards))
+    replay = RedriveRunner(process, ledger, Deadline(seconds_left, _MARGIN), trust, report)
+    shards = Shards(LazyClient(make_streams, streams), replay.deadline.seconds_left)
+    documents = DocumentRunner(replay, shards, everything)
+    drive = Redrive(replay, documents, RedriveFilter(scope, function, queue is None), Rereading(shards))
     most = 1 if queue is not None and queue.fifo else at_once
     receiving = source.receive()
     redriven: list[Redriven[E]] = []
-    while not (replay.deadline.reached or replay.is_over) and (portion := portion_of(receiving, most)):
+    while not (replay.deadline.reached or replay.is_over) and (portion := take_batch(receiving, most)):
         redriven += drive.run(portion)
     return redriven
 
@@ -257,20 +260,20 @@ def redrive(
 class Redrive(Generic[A, E]):
     """Runs portions of the received messages."""
 
-    letters: Replay[A, E]
-    documents: DocumentReplay[A, E]
-    whose: Whose
+    letters: RedriveRunner[A, E]
+    documents: DocumentRunner[A, E]
+    whose: RedriveFilter
     rereading: Rereading
 
     def run(self, portion: Iterable[Received]) -> list[Redriven[E]]:
         """Run a portion in the order in which its records were written, as far as documents have one place."""
         redriven: list[Redriven[E]] = []
-        found: list[Found] = []
+        found: list[RedriveMessage] = []
         for received in portion:
             opened = self.whose.open(received)
-            if isinstance(opened, FoundNothing):
+            if isinstance(opened, UnreadableMessage):
                 redriven.append(Redriven(received.name, None, "unreadable", detail=opened.problem))
-            elif isinstance(opened, Foreign):
+            elif isinstance(opened, OtherFunctionMessage):
                 pair = None if opened.letter is None else opened.letter.pair
                 redriven.append(Redriven(received.name, pair, "another function", detail=opened.owner))
             else:
@@ -278,36 +281,38 @@ class Redrive(Generic[A, E]):
                 found.append(opened)
         for _, group in groupby(sorted(found, key=by_place), key=_kind):
             together = list(group)
-            letters = [each for each in together if isinstance(each, FoundLetter)]
-            redriven += replay_letters(letters, self.letters, self.rereading)
+            letters = [each for each in together if isinstance(each, LetterMessage)]
+            redriven += run_letters(letters, self.letters, self.rereading)
             for each in together:
-                if isinstance(each, FoundDocument):
+                if isinstance(each, DocumentMessage):
                     redriven += self.documents.run(each)
         return redriven
 
-    def _warn_without_scope(self, found: Found) -> None:
+    def _warn_without_scope(self, found: RedriveMessage) -> None:
         """Warn about a letter that an older version wrote outside of Lambda: its entries may be of any function."""
-        if not found.stretch.scope and getattr(self.letters.ledger, "needs_scope", False) is True:
+        if not found.sequence_range.scope and getattr(self.letters.ledger, "needs_scope", False) is True:
             _log.warning(
                 "%s names no function: what the ledger knows of it may be of any function without a scope",
                 shown(found.received.name),
             )
 
 
-def _kind(found: Found) -> tuple[bool, str, str]:
+def _kind(found: RedriveMessage) -> tuple[bool, str, str]:
     """Key that groups adjacent letters of one scope and stream."""
-    return isinstance(found, FoundLetter), found.stretch.scope, found.stretch.stream
+    return isinstance(found, LetterMessage), found.sequence_range.scope, found.sequence_range.stream
 
 
 def _check_types(process: object, source: object, ledger: object) -> None:
     """Report argument errors to users without a type checker."""
     if not isinstance(process, Pipeline):
-        raise Misuse(
+        raise ConfigurationError(
             f"redrive() takes a pipeline first, got {kind_of(process)}: pass what pipeline() or router() made"
         )
     if not has_methods(source, "receive"):
-        raise Misuse(
+        raise ConfigurationError(
             f"redrive() takes a source of letters, got {kind_of(source)}: make one, as in SqsDeadLetters(queue_url)"
         )
     if not has_methods(ledger, "read", "write"):
-        raise Misuse(f"ledger is a ledger, got {kind_of(ledger)}: make one, as in DynamoDBLedger(name)")
+        raise ConfigurationError(
+            f"ledger is a ledger, got {kind_of(ledger)}: make one, as in DynamoDBLedger(name)"
+        )

@@ -3,7 +3,10 @@
 `StreamReader` reads a DynamoDB stream and calls a function with the records, as Lambda's event source mapping would.
 """
 
+from typing import TYPE_CHECKING
+
 from streamfn._aws import StreamsClient, TablesClient
+from streamfn._errors import names_that_moved
 from streamfn.sources._checkpoints import (
     After,
     CheckpointInUse,
@@ -17,13 +20,13 @@ from streamfn.sources._checkpoints import (
 )
 from streamfn.sources._notices import (
     Clock,
-    Finished,
     Notice,
+    NoticeReport,
     NotSettled,
-    Reading,
-    Report,
+    RequestThrottled,
+    ShardFinished,
+    ShardStarted,
     Trimmed,
-    TurnedAway,
     log_notice,
 )
 from streamfn.sources._reader import Batch, Payload, Start, StreamReader
@@ -37,22 +40,33 @@ __all__ = [
     "Clock",
     "Drained",
     "FileCheckpoints",
-    "Finished",
     "MemoryCheckpoints",
     "NoStream",
     "NotACheckpoint",
     "NotSettled",
     "Notice",
+    "NoticeReport",
     "Payload",
     "Position",
-    "Reading",
-    "Report",
+    "RequestThrottled",
+    "ShardFinished",
+    "ShardStarted",
     "Since",
     "Start",
     "StreamReader",
     "StreamsClient",
     "TablesClient",
     "Trimmed",
-    "TurnedAway",
     "log_notice",
 ]
+
+if not TYPE_CHECKING:  # or a checker would believe that there is any name here
+    __getattr__ = names_that_moved(
+        __name__,
+        {
+            "Finished": "streamfn.sources:ShardFinished",
+            "Reading": "streamfn.sources:ShardStarted",
+            "Report": "streamfn.sources:NoticeReport",
+            "TurnedAway": "streamfn.sources:RequestThrottled",
+        },
+    )

@@ -15,8 +15,8 @@ from typing import IO, Final, Protocol, TypeAlias, assert_never, cast
 
 from typing_extensions import override
 
-from streamfn._errors import Misuse, decoded, kind_of, read_json
-from streamfn._records import as_sequence_number, as_text, is_map, iso_moment
+from streamfn._errors import ConfigurationError, decoded, kind_of, read_json
+from streamfn._records import is_map, iso_moment, sequence_number_or_none, text_or_none
 
 # Positions: the progress in a shard, as a checkpoint stores it.
 
@@ -216,7 +216,7 @@ class FileCheckpoints:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Store the file's path; the first save creates the file."""
         if not isinstance(cast("object", path), str | os.PathLike) or not os.fspath(path):
-            raise Misuse(
+            raise ConfigurationError(
                 f"FileCheckpoints takes the path of a file, got {kind_of(path) if path else 'an empty text'}"
             )
         self._path = Path(path)
@@ -279,7 +279,7 @@ class FileCheckpoints:
         if told.get("version") != _VERSION:
             raise self._refusal(f"it is not of version {_VERSION}, which is all that this release reads")
         if (stream := told.get("stream")) != stream_arn:
-            raise self._refusal(f"it is of another stream, {as_text(stream)!r} and not {stream_arn!r}")
+            raise self._refusal(f"it is of another stream, {text_or_none(stream)!r} and not {stream_arn!r}")
         shards = told.get("shards")
         positions = {id_: _position(each) for id_, each in shards.items()} if is_map(shards) else None
         if positions is None or None in positions.values():
@@ -311,7 +311,7 @@ def _position(told: object) -> Position | None:
         return Drained()
     if not is_map(told) or len(told) != 1:
         return None
-    if (number := as_sequence_number(told.get("after"))) is not None:
+    if (number := sequence_number_or_none(told.get("after"))) is not None:
         return After(number)
     moment = iso_moment(told.get("since"))
     return None if moment is None else Since(moment)

@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol, TypeAlias, assert_never
 
-from streamfn._delivery.plain import tell as tell_report
+from streamfn._delivery.plain import call_report
 
 # Notices: the messages of a reader, besides the records.
 #
 #     Notice
-#     ├── Reading       a shard is read from some place on
-#     ├── Finished      a closed shard is read to its end, and all of it is settled
-#     ├── NotSettled    records of a batch come again
-#     ├── TurnedAway    a request was not answered and is made again
-#     └── Trimmed       the stream has dropped records that may not have been read
+#     ├── ShardStarted      a shard is read from some place on
+#     ├── ShardFinished     a closed shard is read to its end, and all of it is settled
+#     ├── NotSettled        records of a batch come again
+#     ├── RequestThrottled  a request was not answered and is made again
+#     └── Trimmed           the stream has dropped records that may not have been read
 #
 # Notices carry identifiers alone, no data of an item. A report is a function of one notice; the default one logs.
 
@@ -28,8 +28,8 @@ _log: Final = logging.getLogger("streamfn.sources")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A shard is read from here on: "horizon" (its oldest record), "latest", or after a sequence number."""
+class ShardStarted:
+    """A shard is read from here on: "trim_horizon" (its oldest record), "latest", or after a sequence number."""
 
     stream_arn: str
     shard_id: str
@@ -37,7 +37,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ShardFinished:
     """A shard is closed, and all its records are settled."""
 
     stream_arn: str
@@ -56,7 +56,7 @@ class NotSettled:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedAway:
+class RequestThrottled:
     """A request was not answered, and is made again; `reason` is the error's code or name.
 
     `shard_id` is None where the shards were to be listed.
@@ -80,10 +80,10 @@ class Trimmed:
     sequence_number: str | None
 
 
-Notice: TypeAlias = Reading | Finished | NotSettled | TurnedAway | Trimmed
+Notice: TypeAlias = ShardStarted | ShardFinished | NotSettled | RequestThrottled | Trimmed
 """A message of a reader."""
 
-Report: TypeAlias = Callable[[Notice], object]
+NoticeReport: TypeAlias = Callable[[Notice], object]
 """A function of a notice; a coroutine function is awaited."""
 
 
@@ -92,18 +92,38 @@ def log_notice(notice: Notice) -> None:
     match notice:
         case Trimmed():
             level = logging.ERROR
-        case NotSettled() | TurnedAway():
+        case NotSettled() | RequestThrottled():
             level = logging.WARNING
-        case Reading() | Finished():
+        case ShardStarted() | ShardFinished():
             level = logging.INFO
         case _:
             assert_never(notice)
-    _log.log(level, "%r", notice)
+    _log.log(level, "%s", log_line(notice))
 
 
-def tell(report: Report, notice: Notice) -> None:
+def log_line(notice: Notice) -> str:
+    """Return the text of a notice in the log.
+
+    Users alarm on these lines, so they keep the words of the versions that first wrote them: `Reading`, `Finished` and
+    `TurnedAway` for `ShardStarted`, `ShardFinished` and `RequestThrottled`, and `horizon` for `trim_horizon`.
+    """
+    match notice:
+        case ShardStarted(stream_arn, shard_id, start):
+            logged = "horizon" if start == "trim_horizon" else start
+            return f"Reading(stream_arn={stream_arn!r}, shard_id={shard_id!r}, start={logged!r})"
+        case ShardFinished(stream_arn, shard_id):
+            return f"Finished(stream_arn={stream_arn!r}, shard_id={shard_id!r})"
+        case RequestThrottled(stream_arn, shard_id, reason):
+            return f"TurnedAway(stream_arn={stream_arn!r}, shard_id={shard_id!r}, reason={reason!r})"
+        case NotSettled() | Trimmed():
+            return repr(notice)
+        case _:
+            assert_never(notice)
+
+
+def report_notice(report: NoticeReport, notice: Notice) -> None:
     """Pass a notice to a report, and log an exception of the report."""
-    tell_report(report, notice, _log)
+    call_report(report, notice, _log, describe=log_line)
 
 
 # The clock of a reader, and its waits, which `wake` ends.

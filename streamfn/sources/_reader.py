@@ -10,38 +10,45 @@ from typing import Final, Literal, Protocol, TypeAlias, TypedDict, cast
 
 from typing_extensions import override
 
-from streamfn._aws import Backoff, OnFirstUse, StreamsClient, TablesClient, make_dynamodb, make_streams
+from streamfn._aws import Backoff, LazyClient, StreamsClient, TablesClient, make_dynamodb, make_streams
 from streamfn._delivery.plain import check_delivery, check_report, what_raised
-from streamfn._errors import Misuse, check_function, checked_table_name, error_code, has_methods, kind_of
-from streamfn._payloads import settled_by
+from streamfn._errors import (
+    ConfigurationError,
+    check_function,
+    checked_table_name,
+    error_code,
+    has_methods,
+    kind_of,
+)
+from streamfn._payloads import parse_batch_response
 from streamfn._pipeline import Pipeline
 from streamfn._records import as_lambda_sends
 from streamfn._time import stopped_by_signals
 from streamfn.sources._checkpoints import Checkpoints, Drained, MemoryCheckpoints, Position
 from streamfn.sources._notices import (
     Clock,
-    Finished,
     MachineClock,
     Notice,
+    NoticeReport,
     NotSettled,
-    Reading,
-    Report,
+    RequestThrottled,
+    ShardFinished,
+    ShardStarted,
     Trimmed,
-    TurnedAway,
     log_notice,
-    tell,
+    report_notice,
 )
 from streamfn.sources._shards import (
-    LONGEST,
-    SHORTEST,
+    MAX_WAIT,
+    MIN_WAIT,
     IteratorExpired,
-    Listing,
     NoStream,
-    NotAnswered,
-    NotThere,
     RecordsDropped,
-    Requests,
+    RetryLater,
     Shard,
+    ShardGone,
+    ShardList,
+    StreamRequests,
     at_the_end,
     childless,
     number_of,
@@ -89,29 +96,29 @@ class Batch:
         """Read an answer as Lambda does, and save the checkpoint; return the number of records that are settled.
 
         The answer is a function's answer to Lambda: `{"batchItemFailures": [...]}`, or None if all succeeded. The rest
-        comes again after a while. Raises the exceptions of saving the checkpoint, and `Misuse` if the batch has an
-        outcome already, or another batch has been requested.
+        comes again after a while. Raises the exceptions of saving the checkpoint, and `ConfigurationError` if the batch
+        has an outcome already, or another batch has been requested.
         """
-        taken = settled_by(answer, self._numbers)
+        taken = parse_batch_response(answer, self._numbers)
         count, reason = (taken, "the answer names it") if isinstance(taken, int) else (0, taken)
         self._close(count, reason)
         return count
 
-    def refuse(self, reason: str = "it was refused") -> None:
+    def reject(self, reason: str = "it was refused") -> None:
         """Let the whole batch come again after a while; the reason is reported, and should hold no data.
 
-        Raises `Misuse` as `settle` does.
+        Raises `ConfigurationError` as `settle` does.
         """
         self._close(0, reason)
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Let the batch come again if it has no outcome: the next batch is requested."""
         if self._is_open:
             self._close(0, "nothing was said of it")
 
     def _close(self, count: int, reason: str) -> None:
         if not self._is_open:
-            raise Misuse("a batch is settled once, and before the next one is asked for")
+            raise ConfigurationError("a batch is settled once, and before the next one is asked for")
         self._is_open = False
         self._settled(count, reason)
 
@@ -126,8 +133,11 @@ class Batch:
 # those of a shard are, and a parent's come before its children's. A shard that has to wait, because a batch of it
 # failed or a request was not answered, has a time when it is due again, and the others go on until then.
 
-Start: TypeAlias = Literal["horizon", "latest"]
-"""The start of a reader without a checkpoint: the oldest records, or after the newest."""
+Start: TypeAlias = Literal["trim_horizon", "latest"]
+"""The start of a reader without a checkpoint: the oldest records, or after the newest.
+
+These are Lambda's `TRIM_HORIZON` and `LATEST`.
+"""
 
 AT_MOST_EVERY: Final = 0.2
 """A shard may be read five times a second ("Reading and processing a stream", DynamoDB Developer Guide)."""
@@ -138,14 +148,14 @@ shards.
 """
 
 
-class Rounds:
+class PollLoop:
     """Reads a stream from where its checkpoint is, and moves that on."""
 
     def __init__(
         self,
-        requests: Requests,
+        requests: StreamRequests,
         checkpoints: Checkpoints,
-        report: Report,
+        report: NoticeReport,
         clock: Clock,
         *,
         start: Start,
@@ -168,10 +178,10 @@ class Rounds:
             for name, position in self._positions.items()
             if not isinstance(position, Drained)
         }
-        self._listing: Listing | None = None
+        self._listing: ShardList | None = None
         self._look_at = 0.0
         self._look_again = self._poll
-        self._looks = Backoff(SHORTEST, LONGEST)
+        self._looks = Backoff(MIN_WAIT, MAX_WAIT)
 
     def batches(self, is_stopped: Callable[[], bool]) -> Iterator[Batch]:
         """Yield batches until the reader is stopped, or the stream is switched off and all of it is settled."""
@@ -189,7 +199,7 @@ class Rounds:
                 if shard.records:
                     batch = self._batch(shard)
                     yield batch
-                    batch.give_up()
+                    batch.abandon()
                 else:
                     self._go_on(shard)
             if not self._reading and self._listing.is_off:
@@ -206,8 +216,8 @@ class Rounds:
         """List the shards, and begin with those that may be read now."""
         try:
             listing = self._shards()
-        except NotAnswered as error:
-            self._tell(TurnedAway(self._requests.stream, None, str(error)))
+        except RetryLater as error:
+            self._tell(RequestThrottled(self._requests.stream, None, str(error)))
             self._look_at = self._clock.monotonic() + self._looks.next()
             return
         self._looks.reset()
@@ -218,17 +228,17 @@ class Rounds:
             self._begin(listing)
         self._open(listing)
 
-    def _shards(self) -> Listing:
-        """List the shards. Fails with `NotAnswered`, and with `NoStream`."""
+    def _shards(self) -> ShardList:
+        """List the shards. Fails with `RetryLater`, and with `NoStream`."""
         try:
             return self._requests.shards()
-        except NotThere:
+        except ShardGone:
             raise NoStream(
                 f"there is no stream {self._requests.stream}, or no longer: name the table instead, or its "
                 "LatestStreamArn"
             ) from None
 
-    def _begin(self, listing: Listing) -> None:
+    def _begin(self, listing: ShardList) -> None:
         """Save where the reader begins before it reads anything, so that another start makes no difference later."""
         if self._start == "latest":
             self._positions = at_the_end(listing, self._clock.now)
@@ -239,7 +249,7 @@ class Rounds:
         self._is_new = False
         self._save()
 
-    def _open(self, listing: Listing) -> None:
+    def _open(self, listing: ShardList) -> None:
         for name in list(readable(listing, self._positions, self._reading)):
             self._reading[name] = shard_at(name, None)
 
@@ -248,7 +258,7 @@ class Rounds:
         del self._reading[shard.name]
         self._positions[shard.name] = Drained()
         self._save()
-        self._tell(Finished(self._requests.stream, shard.name))
+        self._tell(ShardFinished(self._requests.stream, shard.name))
         if self._listing is None or childless(self._listing, shard.name):
             self._look_at, self._look_again = self._clock.monotonic(), self._poll
         else:
@@ -278,9 +288,9 @@ class Rounds:
             shard.due = self._clock.monotonic() + shard.requests.next()
         except RecordsDropped:
             self._dropped(shard)
-        except NotThere as error:
+        except ShardGone as error:
             self._not_there(shard, str(error))
-        except NotAnswered as error:
+        except RetryLater as error:
             self._turned_away(shard, str(error))
 
     def _seek(self, shard: Shard) -> None:
@@ -289,7 +299,7 @@ class Rounds:
         shard.requests.reset()
         if not shard.was_found:
             shard.was_found = True
-            self._tell(Reading(self._requests.stream, shard.name, start))
+            self._tell(ShardStarted(self._requests.stream, shard.name, start))
 
     def _read(self, shard: Shard, iterator: str) -> None:
         if (now := self._clock.monotonic()) < shard.next_read:
@@ -314,7 +324,7 @@ class Rounds:
         """Check whether a shard is gone for good. Raises `NoStream` if the stream is."""
         try:
             self._listing = self._shards()
-        except NotAnswered as error:
+        except RetryLater as error:
             self._turned_away(shard, str(error))
             return
         if shard.name in self._listing.shards:
@@ -324,7 +334,7 @@ class Rounds:
         self._finish(shard)
 
     def _turned_away(self, shard: Shard, reason: str) -> None:
-        self._tell(TurnedAway(self._requests.stream, shard.name, reason))
+        self._tell(RequestThrottled(self._requests.stream, shard.name, reason))
         shard.due = self._clock.monotonic() + shard.requests.next()
 
     def _batch(self, shard: Shard) -> Batch:
@@ -348,7 +358,7 @@ class Rounds:
         return Batch(stream, shard.name, records, numbers, settled)
 
     def _tell(self, notice: Notice) -> None:
-        tell(self._report, notice)
+        report_notice(self._report, notice)
 
 
 # The reader of a stream: takes the place of Lambda's event source mapping, for development and small workers.
@@ -369,16 +379,16 @@ class StreamReader:
     """Reads all shards of a DynamoDB stream, and calls a function with the records, as Lambda does.
 
     The stream is named by its ARN, or by its table, which means the table's newest stream. Without a checkpoint the
-    reader starts at the horizon, with the oldest records that there are (those of 24 hours), or after the latest; with
-    one it goes on after the settled records. A batch has up to `batch_size` records of one shard, at most 1,000. An
-    open shard without new records is read again after `poll`.
+    reader starts at `trim_horizon`, with the oldest records that there are (those of 24 hours), or at `latest`, after
+    the newest; with one it goes on after the settled records. A batch has up to `batch_size` records of one shard, at
+    most 1,000. An open shard without new records is read again after `poll`.
 
     `client` and `tables` are boto3's clients of `dynamodbstreams` and `dynamodb`; by default they are made from the
     environment, `AWS_ENDPOINT_URL` for a local server included. `report` receives notices, see `Notice`. The clock is
     the machine's, or a simulation's.
 
     Records are settled at least once, those of an item in order. While the function works on a batch, no other shard
-    is read. Raises `Misuse` for arguments that cannot work.
+    is read. Raises `ConfigurationError` for arguments that cannot work.
     """
 
     def __init__(
@@ -388,29 +398,31 @@ class StreamReader:
         table: str | NamedTable | None = None,
         client: StreamsClient | None = None,
         tables: TablesClient | None = None,
-        start: Start = "horizon",
+        start: Start = "trim_horizon",
         checkpoints: Checkpoints | None = None,
         batch_size: int = 100,
         poll: timedelta = timedelta(seconds=1),
-        report: Report = log_notice,
+        report: NoticeReport = log_notice,
         clock: Clock | None = None,
     ) -> None:
         """Store the stream's name and the settings; the first batch makes the first request to AWS."""
         if (stream_arn is None) == (table is None):
-            raise Misuse("name either a stream by its ARN, or a table, whose newest stream is read")
+            raise ConfigurationError(
+                "name either a stream by its ARN, or a table, whose newest stream is read"
+            )
         _check_names(stream_arn, table)
         _check_settings(start, checkpoints, batch_size, poll)
         check_report(report, "log_notice")
         if not 1 <= batch_size <= _ONE_PAGE:
-            raise Misuse(
+            raise ConfigurationError(
                 f"batch_size={batch_size} should be from 1 to 1,000: DynamoDB gives no more at a time"
             )
         if poll <= timedelta():
-            raise Misuse(f"poll={poll} should be longer than that")
+            raise ConfigurationError(f"poll={poll} should be longer than that")
         self._stream_arn = stream_arn
         self._table = table if isinstance(table, str) or table is None else table.name
-        self._client = OnFirstUse(make_streams, client)
-        self._tables: OnFirstUse[TablesClient] = OnFirstUse(make_dynamodb, tables)
+        self._client = LazyClient(make_streams, client)
+        self._tables: LazyClient[TablesClient] = LazyClient(make_dynamodb, tables)
         self._start: Start = start
         self._checkpoints: Checkpoints = MemoryCheckpoints() if checkpoints is None else checkpoints
         self._batch_size = batch_size
@@ -437,14 +449,14 @@ class StreamReader:
         Returns when `stop` is called, and, unless `signals` is false, on SIGTERM and SIGINT in the main thread: the
         current batch is finished and saved. Returns also when the stream is switched off and all of it is settled.
 
-        Raises `Misuse` if the function cannot work here, `NoStream`, the exceptions of the checkpoints, and those of
-        boto3 that a retry cannot cure. The checkpoint has not moved past unsettled records then.
+        Raises `ConfigurationError` if the function cannot work here, `NoStream`, the exceptions of the checkpoints, and
+        those of boto3 that a retry cannot cure. The checkpoint has not moved past unsettled records then.
         """
         check_function(
             function, "what a reader runs", "StreamReader(table=cards).run(lambda_handler(process))"
         )
         if isinstance(cast("object", function), Pipeline):
-            raise Misuse(
+            raise ConfigurationError(
                 "a reader runs a function that Lambda could call, got a pipeline: write lambda_handler(process)"
             )
         check_delivery(getattr(function, "delivery", None))
@@ -452,10 +464,10 @@ class StreamReader:
             for batch in batches:
                 try:
                     answer = function(batch.payload, None)
-                except Misuse:  # the same batch would come again for ever
+                except ConfigurationError:  # the same batch would come again for ever
                     raise
                 except Exception as error:  # noqa: BLE001 (Lambda also delivers again, whatever it is)
-                    batch.refuse(f"the function raised {what_raised(error)}")
+                    batch.reject(f"the function raised {what_raised(error)}")
                 else:
                     batch.settle(answer)
 
@@ -467,8 +479,8 @@ class StreamReader:
         """
         if self._is_stopped:
             return
-        requests = Requests(self._client, self.stream_arn)
-        rounds = Rounds(
+        requests = StreamRequests(self._client, self.stream_arn)
+        rounds = PollLoop(
             requests,
             self._checkpoints,
             self._report,
@@ -510,10 +522,10 @@ class StreamReader:
 
 
 def _check_names(stream_arn: object, table: object) -> None:
-    """Check the names of a stream or a table. Raises `Misuse`."""
+    """Check the names of a stream or a table. Raises `ConfigurationError`."""
     if stream_arn is not None and not (isinstance(stream_arn, str) and "/stream/" in stream_arn):
         got = repr(stream_arn) if isinstance(stream_arn, str) else kind_of(stream_arn)
-        raise Misuse(
+        raise ConfigurationError(
             f"stream_arn is the ARN of a table's stream, got {got}: write StreamReader(table=…) to name the table"
         )
     if table is not None:
@@ -523,13 +535,17 @@ def _check_names(stream_arn: object, table: object) -> None:
 
 def _check_settings(start: object, checkpoints: object, batch_size: object, poll: object) -> None:
     """Report argument errors to users without a type checker."""
-    if start not in ("horizon", "latest"):  # a set would require a hashable value
-        raise Misuse(f'start is "horizon" or "latest", got {start!r}')
+    if start == "horizon":
+        raise ConfigurationError(
+            'start="horizon" is now start="trim_horizon", which is the word of AWS: write that instead'
+        )
+    if start not in ("trim_horizon", "latest"):  # a set would require a hashable value
+        raise ConfigurationError(f'start is "trim_horizon" or "latest", got {start!r}')
     if checkpoints is not None and not has_methods(checkpoints, "load", "save", "release"):
-        raise Misuse(
+        raise ConfigurationError(
             f"checkpoints are a place, got {kind_of(checkpoints)}: make one, as in FileCheckpoints(path)"
         )
     if not isinstance(batch_size, int) or isinstance(batch_size, bool):
-        raise Misuse(f"batch_size is a whole number, got {kind_of(batch_size)}")
+        raise ConfigurationError(f"batch_size is a whole number, got {kind_of(batch_size)}")
     if not isinstance(poll, timedelta):
-        raise Misuse(f"poll is a timedelta, got {kind_of(poll)}: write timedelta(seconds=1)")
+        raise ConfigurationError(f"poll is a timedelta, got {kind_of(poll)}: write timedelta(seconds=1)")

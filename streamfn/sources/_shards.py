@@ -10,9 +10,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from typing_extensions import TypeVar
 
-from streamfn._aws import Backoff, OnFirstUse, Raw, StreamsClient, error_name, retry_reason
+from streamfn._aws import Backoff, LazyClient, Raw, StreamsClient, error_name, retry_reason
 from streamfn._errors import error_code
-from streamfn._records import as_moment, as_sequence_number, as_text, member
+from streamfn._records import get_member, sequence_number_or_none, text_or_none, to_datetime
 from streamfn.sources._checkpoints import After, Drained, Position, Since
 
 # Requests to a stream, with errors sorted by their consequences.
@@ -23,7 +23,7 @@ IteratorType: TypeAlias = Literal["TRIM_HORIZON", "LATEST", "AT_SEQUENCE_NUMBER"
 """Where in a shard an iterator begins; the latter two go by a sequence number."""
 
 
-class NotAnswered(Exception):
+class RetryLater(Exception):
     """Raised if a request is to be made again later; names the answer."""
 
 
@@ -35,7 +35,7 @@ class RecordsDropped(Exception):
     """Raised if the stream no longer has the requested records, as after 24 hours."""
 
 
-class NotThere(Exception):
+class ShardGone(Exception):
     """Raised if the stream no longer has the requested shard, or no longer exists."""
 
 
@@ -45,12 +45,12 @@ class NoStream(LookupError):
 
 _SORTS: Final[dict[str | None, type[Exception]]] = {
     "ExpiredIteratorException": IteratorExpired,
-    "ResourceNotFoundException": NotThere,
+    "ResourceNotFoundException": ShardGone,
     "TrimmedDataAccessException": RecordsDropped,
 }
 
 
-class Listed(NamedTuple):
+class ShardInfo(NamedTuple):
     """A shard as the stream lists it. A closed one gets no more records; `parent` may no longer be listed.
 
     `first` and `last` are the sequence numbers at which it begins and ends, as far as that is told.
@@ -62,44 +62,44 @@ class Listed(NamedTuple):
     last: str | None = None
 
 
-class Listing(NamedTuple):
+class ShardList(NamedTuple):
     """The stream's shards, by their ids, and whether it has been switched off, so that no more will come."""
 
-    shards: dict[str, Listed]
+    shards: dict[str, ShardInfo]
     is_off: bool
 
 
-class Page(NamedTuple):
+class RecordsPage(NamedTuple):
     """Records, and where the next ones are; None where the shard has come to its end."""
 
     records: list[Raw]
     after: str | None
 
 
-class Requests:
-    """The requests to a stream. All methods raise `NotAnswered`, and the other exceptions of the client."""
+class StreamRequests:
+    """The requests to a stream. All methods raise `RetryLater`, and the other exceptions of the client."""
 
-    def __init__(self, client: OnFirstUse[StreamsClient], stream: str, *, reconnects: bool = True) -> None:
+    def __init__(self, client: LazyClient[StreamsClient], stream: str, *, reconnects: bool = True) -> None:
         """Take the client, the ARN of the stream, and whether a connection that is lost will be looked for again."""
         self.client = client
         self.stream = stream
         self._reconnects = reconnects
         self._was_reached = False
 
-    def shards(self) -> Listing:
+    def shards(self) -> ShardList:
         """List all shards. Raises `NoStream`."""
-        shards: dict[str, Listed] = {}
+        shards: dict[str, ShardInfo] = {}
         last: str | None = None
         while True:
             description = self._description(last)
             told = description.get("Shards")
             shards |= map(_listed, cast("list[object]", told)) if isinstance(told, list) else ()
-            last = as_text(description.get("LastEvaluatedShardId"))
+            last = text_or_none(description.get("LastEvaluatedShardId"))
             if not last:
-                return Listing(shards, description.get("StreamStatus") == "DISABLED")
+                return ShardList(shards, description.get("StreamStatus") == "DISABLED")
 
     def iterator(self, shard: str, kind: IteratorType, number: str | None = None) -> str:
-        """Find a place in a shard, by default that after a record. Raises `RecordsDropped` and `NotThere`."""
+        """Find a place in a shard, by default that after a record. Raises `RecordsDropped` and `ShardGone`."""
         client = self.client()
         place = {} if number is None else {"SequenceNumber": number}
         answer = self._ask(
@@ -109,11 +109,11 @@ class Requests:
         )
         return answer["ShardIterator"]
 
-    def page(self, iterator: str) -> Page:
-        """Read a page. Raises `IteratorExpired`, `RecordsDropped` and `NotThere`."""
+    def page(self, iterator: str) -> RecordsPage:
+        """Read a page. Raises `IteratorExpired`, `RecordsDropped` and `ShardGone`."""
         client = self.client()
         answer = self._ask(lambda: client.get_records(ShardIterator=iterator))
-        return Page(list(answer["Records"]), answer.get("NextShardIterator"))
+        return RecordsPage(list(answer["Records"]), answer.get("NextShardIterator"))
 
     def _description(self, last: str | None) -> Mapping[str, object]:
         client = self.client()
@@ -138,18 +138,18 @@ class Requests:
                 raise sort(error_name(error)) from None
             if (reason := retry_reason(error, reconnects=self._reconnects and self._was_reached)) is None:
                 raise
-            raise NotAnswered(reason) from None
+            raise RetryLater(reason) from None
         self._was_reached = True
         return answer
 
 
-def _listed(told: object) -> tuple[str, Listed]:
+def _listed(told: object) -> tuple[str, ShardInfo]:
     """Read a shard's part of a page; see `Shard` in the DynamoDB Streams API Reference."""
-    numbers = member(told, "SequenceNumberRange")
-    first, closed_by = (member(numbers, f"{end}SequenceNumber") for end in ("Starting", "Ending"))
-    parent = as_text(member(told, "ParentShardId")) or None
-    listed = Listed(parent, closed_by is not None, as_text(first), as_text(closed_by))
-    return as_text(member(told, "ShardId")) or "", listed
+    numbers = get_member(told, "SequenceNumberRange")
+    first, closed_by = (get_member(numbers, f"{end}SequenceNumber") for end in ("Starting", "Ending"))
+    parent = text_or_none(get_member(told, "ParentShardId")) or None
+    listed = ShardInfo(parent, closed_by is not None, text_or_none(first), text_or_none(closed_by))
+    return text_or_none(get_member(told, "ShardId")) or "", listed
 
 
 # Lineage: the order in which shards may be read, so that the changes of an item come in their order.
@@ -161,7 +161,9 @@ SKEW: Final = timedelta(minutes=5)
 """The allowed difference of clocks; see `Since`."""
 
 
-def readable(listing: Listing, positions: Mapping[str, Position], reading: Collection[str]) -> Iterator[str]:
+def readable(
+    listing: ShardList, positions: Mapping[str, Position], reading: Collection[str]
+) -> Iterator[str]:
     """Yield the shards without a position that may be read now: their parent is drained, or gone.
 
     A parent that is still being read, for example because its last records have not been settled, is not gone,
@@ -176,12 +178,12 @@ def readable(listing: Listing, positions: Mapping[str, Position], reading: Colle
             yield name
 
 
-def childless(listing: Listing, name: str) -> bool:
+def childless(listing: ShardList, name: str) -> bool:
     """Return whether no listed shard continues this one."""
     return all(shard.parent != name for shard in listing.shards.values())
 
 
-def at_the_end(listing: Listing, now: datetime) -> dict[str, Position]:
+def at_the_end(listing: ShardList, now: datetime) -> dict[str, Position]:
     """Return the positions of a reader that starts at the end of a stream.
 
     Shards that are closed, or have children, are finished. The others are read from their end on; later shards are
@@ -196,8 +198,8 @@ def at_the_end(listing: Listing, now: datetime) -> dict[str, Position]:
 
 # One shard while it is read: the position of its next page, and the records that are read and not yet settled.
 
-SHORTEST: Final = 0.1
-LONGEST: Final = 30.0
+MIN_WAIT: Final = 0.1
+MAX_WAIT: Final = 30.0
 """The spans from which waits between tries are drawn, in seconds."""
 
 
@@ -220,16 +222,16 @@ class Shard:
     due: float = 0.0
     next_read: float = 0.0
     records: deque[Raw] = field(default_factory=deque[Raw])
-    requests: Backoff = field(default_factory=lambda: Backoff(SHORTEST, LONGEST))
-    deliveries: Backoff = field(default_factory=lambda: Backoff(SHORTEST, LONGEST))
+    requests: Backoff = field(default_factory=lambda: Backoff(MIN_WAIT, MAX_WAIT))
+    deliveries: Backoff = field(default_factory=lambda: Backoff(MIN_WAIT, MAX_WAIT))
 
     @property
     def start(self) -> str:
         """Return where the next page begins, as a notice does."""
-        return "latest" if self.at_end else self.place or "horizon"
+        return "latest" if self.at_end else self.place or "trim_horizon"
 
-    def seek(self, requests: Requests) -> None:
-        """Set the iterator to the place to read on from. Raises as `Requests.iterator` does."""
+    def seek(self, requests: StreamRequests) -> None:
+        """Set the iterator to the place to read on from. Raises as `StreamRequests.iterator` does."""
         if self.at_end:
             self.iterator = requests.iterator(self.name, "LATEST")
             self.at_end = False
@@ -238,7 +240,7 @@ class Shard:
         else:
             self.iterator = requests.iterator(self.name, "AFTER_SEQUENCE_NUMBER", self.place)
 
-    def read(self, page: Page) -> None:
+    def read(self, page: RecordsPage) -> None:
         """Add the records of a page."""
         self.iterator = page.after
         self.is_ended = page.after is None
@@ -260,7 +262,7 @@ class Shard:
     def _is_wanted(self, record: Raw) -> bool:
         if not isinstance(self.position, Since):
             return True
-        written = as_moment(member(record.get("dynamodb"), "ApproximateCreationDateTime"))
+        written = to_datetime(get_member(record.get("dynamodb"), "ApproximateCreationDateTime"))
         return written is None or written >= self.position.moment
 
 
@@ -271,7 +273,7 @@ def shard_at(name: str, position: Position | None) -> Shard:
 
 def number_of(record: Mapping[str, object]) -> str:
     """Read the sequence number off a record. Raises `ValueError` where a server sends none."""
-    number = as_sequence_number(member(record.get("dynamodb"), "SequenceNumber"))
+    number = sequence_number_or_none(get_member(record.get("dynamodb"), "SequenceNumber"))
     if number is None:
         raise ValueError("GetRecords gave a record without a sequence number, by which a checkpoint would go")
     return number

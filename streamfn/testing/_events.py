@@ -16,7 +16,7 @@ from typing_extensions import TypeVar, Unpack
 from streamfn._conversion.dispatch import LightConverter, unstructure_hook
 from streamfn._conversion.hints import Hint, is_model, is_typed_dict, union_members
 from streamfn._conversion.models import fields_of
-from streamfn._errors import Misuse, kind_of
+from streamfn._errors import ConfigurationError, kind_of
 from streamfn._events import InsertEvent, KeysEvent, ModifyEvent, RemoveEvent, UpsertEvent
 from streamfn._records import (
     EVENT_SOURCE,
@@ -106,7 +106,7 @@ T = TypeVar("T")
 _CONVERTER: Final = LightConverter(forbid_extra_keys=False)
 
 
-class Attribute(Protocol):
+class AttrsField(Protocol):
     """A field of an attrs class."""
 
     @property
@@ -115,7 +115,7 @@ class Attribute(Protocol):
         ...
 
 
-class Item(NamedTuple):
+class WrittenItem(NamedTuple):
     """An item of a table, as attribute values."""
 
     table_name: str
@@ -123,7 +123,7 @@ class Item(NamedTuple):
     image: Image
 
 
-def written(item: T, table: Table[T] | None) -> Item:
+def written(item: T, table: Table[T] | None) -> WrittenItem:
     """Write an item as its table does; without a table, as the table that was declared with its model.
 
     For a model that marks no keys, the key is the first attribute that could be one.
@@ -132,23 +132,25 @@ def written(item: T, table: Table[T] | None) -> Item:
     whose keys it has. Of several tables, only those count that can write the item: G[int], not G[str], writes a G of
     1.
 
-    Raises `Misuse` if several tables can write the item and differ in the result, or if no attribute of the item could
-    be its key; and `ValueError`, which names the field, for a value that DynamoDB does not store.
+    Raises `ConfigurationError` if several tables can write the item and differ in the result, or if no attribute of the
+    item could be its key; and `ValueError`, which names the field, for a value that DynamoDB does not store.
     """
     if table is not None:
         if not isinstance(cast("object", table), Table):
-            raise Misuse(f"table is a Table, got {kind_of(table)}: pass the one that was declared")
+            raise ConfigurationError(
+                f"table is a Table, got {kind_of(table)}: pass the one that was declared"
+            )
         return _written_by(cast("Table[object]", table), item)  # it only writes, and an item of T
     tables = _tables_for(item)
     if not tables and not is_model(type(item)) and not _is_dict(item):
-        raise Misuse(
+        raise ConfigurationError(
             f"an item is an instance of a model, got {kind_of(item)}: make one, as in insert_event(Card(1))"
         )
     if not tables:
         return written_bare(item, type(item).__name__)
     if len(tables) == 1:
         return _written_by(tables[0], item)
-    found: list[Item] = []
+    found: list[WrittenItem] = []
     problems: list[Exception] = []
     for each in tables:
         try:
@@ -159,7 +161,9 @@ def written(item: T, table: Table[T] | None) -> Item:
         raise next((each for each in problems if isinstance(each, ValueError)), problems[0])
     if any(other != found[0] for other in found):
         names = ", ".join(sorted({each.name for each in tables}))
-        raise Misuse(f"{type(item).__name__} is the model of several tables ({names}): name one with table=")
+        raise ConfigurationError(
+            f"{type(item).__name__} is the model of several tables ({names}): name one with table="
+        )
     return found[0]
 
 
@@ -199,30 +203,30 @@ def _fits(keys: frozenset[str], model: Hint) -> bool:
 
 def _names(model: type) -> frozenset[str]:
     """Return the names of the fields of a dataclass or an attrs class of any types."""
-    fields: Mapping[str, object] | Sequence[Attribute] = getattr(
+    fields: Mapping[str, object] | Sequence[AttrsField] = getattr(
         model, "__attrs_attrs__", getattr(model, "__dataclass_fields__", {})
     )
     return frozenset(fields if isinstance(fields, Mapping) else (field.name for field in fields))
 
 
-def written_bare(item: object, table_name: str) -> Item:
+def written_bare(item: object, table_name: str) -> WrittenItem:
     """Write an item of a model without a table of its own, or keys alone."""
     # A model is written as an M.
     image = cast("dict[str, Image]", unstructure_hook(type(item), _CONVERTER)(item))["M"]
-    return Item(table_name, _unmarked_keys(item, image), image)
+    return WrittenItem(table_name, _unmarked_keys(item, image), image)
 
 
-def _written_by(table: Table[object], item: object) -> Item:
+def _written_by(table: Table[object], item: object) -> WrittenItem:
     image = table.unstructure(item)
     marked = [key.name for key in compiled_table(table).keys.attributes]
     keys = {name: image[name] for name in marked} if marked else _unmarked_keys(item, image)
-    return Item(table.name, keys, image)
+    return WrittenItem(table.name, keys, image)
 
 
 def _unmarked_keys(item: object, image: Image) -> Image:
     if keys := first_key(image):
         return keys
-    raise Misuse(
+    raise ConfigurationError(
         f"{type(item).__name__} has nothing that could be an item's key: annotate a field with PartitionKey"
     )
 
@@ -232,10 +236,10 @@ def _unmarked_keys(item: object, image: Image) -> Image:
 # The shape is the one of the sample event in "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda Developer
 # Guide: times are seconds since 1970, numbers and sequence numbers are text, binaries are base64.
 
-MOMENT: Final = datetime(2024, 1, 1, tzinfo=UTC)
+DEFAULT_TIME: Final = datetime(2024, 1, 1, tzinfo=UTC)
 """The default time of a change."""
 
-REGION: Final = "eu-west-1"
+DEFAULT_REGION: Final = "eu-west-1"
 
 _changes: Final = count(1)
 _BEFORE_THE_FIRST: Final = 99_999_999_999_999_999_997
@@ -256,7 +260,7 @@ class Identity(TypedDict, total=False):
 
 def record(
     event_name: EventName,
-    item: Item,
+    item: WrittenItem,
     identity: Identity,
     *,
     old_image: Image | None = None,
@@ -267,7 +271,7 @@ def record(
 
     Raises `ValueError` if the change is said to be made at a time without a time zone.
     """
-    at = identity.get("at", MOMENT)
+    at = identity.get("at", DEFAULT_TIME)
     if at.tzinfo is None:
         raise ValueError("at= should have a time zone, as datetime(2024, 1, 1, tzinfo=UTC) has")
     number = next(_changes)
@@ -290,7 +294,7 @@ def record(
         "eventName": event_name,
         "eventVersion": "1.1",
         "eventSource": EVENT_SOURCE,
-        "awsRegion": REGION,
+        "awsRegion": DEFAULT_REGION,
         "eventSourceARN": _arn(item.table_name),
         "dynamodb": change,
     }
@@ -300,7 +304,8 @@ def record(
 
 
 def _arn(table_name: str) -> str:
-    return f"arn:aws:dynamodb:{REGION}:123456789012:table/{table_name}/stream/{MOMENT:%Y-%m-%dT%H:%M:%S}.000"
+    stream = f"{DEFAULT_TIME:%Y-%m-%dT%H:%M:%S}.000"
+    return f"arn:aws:dynamodb:{DEFAULT_REGION}:123456789012:table/{table_name}/stream/{stream}"
 
 
 # Events of a user's own items, for the tests of handlers.
@@ -317,8 +322,8 @@ def insert_event(item: T, *, table: Table[T] | None = None, **identity: Unpack[I
     `table` is the table that was declared with the item's model; pass it if there are several. `identity` holds the
     identifiers of the record: see `Identity`.
 
-    Raises `Misuse` if several tables were declared with the model and none is passed, or if no attribute of the item
-    could be its key; and `ValueError`, which names the field, for a value that DynamoDB does not store.
+    Raises `ConfigurationError` if several tables were declared with the model and none is passed, or if no attribute of
+    the item could be its key; and `ValueError`, which names the field, for a value that DynamoDB does not store.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)

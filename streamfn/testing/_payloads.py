@@ -18,7 +18,7 @@ from typing_extensions import TypeVar
 from streamfn._events import BaseEvent
 from streamfn._failures import Failed, Handled
 from streamfn._records import RawRecord, StreamRecord, StreamViewType
-from streamfn.testing._events import REGION
+from streamfn.testing._events import DEFAULT_REGION
 
 # The context that Lambda passes to a function, with a remaining time that the test sets.
 
@@ -191,7 +191,7 @@ def _through_kinesis(record: StreamRecord, precision: Precision) -> Mapping[str,
         "eventName": "aws:kinesis:record",
         "invokeIdentityArn": "arn:aws:iam::123456789012:role/follow",
         "awsRegion": record.region,
-        "eventSourceARN": f"arn:aws:kinesis:{REGION}:123456789012:stream/changes",
+        "eventSourceARN": f"arn:aws:kinesis:{DEFAULT_REGION}:123456789012:stream/changes",
     }
 
 

@@ -11,35 +11,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from streamfn.ledgers import Pair
+from streamfn.ledgers import Key
 from streamfn.testing._simulator.history import History, Invocation
 from tests.chain.watched import WatchedLedger
 
 
-def letters_in(history: History) -> Counter[Pair]:
+def letters_in(history: History) -> Counter[Key]:
     """Count the letters that were stored, as far as the function knows."""
     return Counter(
-        Pair(letter.handler, letter.event_id) for each in history.invocations for letter in each.letters
+        Key(letter.handler, letter.event_id) for each in history.invocations for letter in each.letters
     )
 
 
-def settled_in(invocation: Invocation) -> Iterator[Pair]:
+def settled_in(invocation: Invocation) -> Iterator[Key]:
     """List the pairs that succeeded in an invocation, or became dead letters."""
     for call in invocation.calls:
         for event_id, effect in zip(call.event_ids, call.effects, strict=True):
             if effect == "succeeded":
-                yield Pair(call.handler, event_id)
+                yield Key(call.handler, event_id)
     for letter in invocation.letters:
-        yield Pair(letter.handler, letter.event_id)
+        yield Key(letter.handler, letter.event_id)
 
 
-def expected(history: History, ledger: WatchedLedger) -> Counter[Pair]:
+def expected(history: History, ledger: WatchedLedger) -> Counter[Key]:
     """Say how often each pair must have been settled: once, and once more each time that nobody knew of it later.
 
     That is where the pair is not recorded, or the ledger forgot it, and its record came again after that.
     """
     last = {event_id: place for place, each in enumerate(history.invocations) for event_id in each.event_ids}
-    times: Counter[Pair] = Counter()
+    times: Counter[Key] = Counter()
     for place, (invocation, recorded) in enumerate(zip(history.invocations, ledger.recorded, strict=True)):
         for pair in settled_in(invocation):
             came_again = last[pair.record]
@@ -49,6 +49,6 @@ def expected(history: History, ledger: WatchedLedger) -> Counter[Pair]:
     return times
 
 
-def repeated(times: Counter[Pair]) -> set[Pair]:
+def repeated(times: Counter[Key]) -> set[Key]:
     """List the pairs that something happened to more often than once."""
     return {pair for pair, count in times.items() if count > 1}

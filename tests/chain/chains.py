@@ -13,7 +13,7 @@ from streamfn import Failed, lambda_handler, retry
 from streamfn._delivery.ledger import Write
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.dead_letters._protocol import read_letter
-from streamfn.ledgers import Pair
+from streamfn.ledgers import Key
 from streamfn.testing import EventSourceMapping
 from streamfn.testing._simulator.history import History
 from streamfn.testing._simulator.invoking import Fault
@@ -69,9 +69,9 @@ class Chain:
         assert not handled & dead
         assert dead == self.outside.doomed
 
-    def letters(self) -> Counter[Pair]:
+    def letters(self) -> Counter[Key]:
         """Empty the queue, and count the letters of each pair."""
-        found: Counter[Pair] = Counter()
+        found: Counter[Key] = Counter()
         for received in self.queue.receive():
             letter = read_letter(received.body)
             assert letter.attempts == MAX_ATTEMPTS

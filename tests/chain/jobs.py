@@ -25,7 +25,7 @@ from streamfn import (
     pipeline,
     router,
 )
-from streamfn.ledgers import Pair
+from streamfn.ledgers import Key
 from tests.chain.changes import Parcel, change_of, parcels
 
 Job: TypeAlias = Literal["announce", "index", "mirror"]
@@ -56,9 +56,9 @@ class Outside:
 
     seed: int
     when_refusing: Callable[[int, int], None]
-    effects: Counter[Pair] = field(default_factory=Counter[Pair])
-    doomed: set[Pair] = field(default_factory=set[Pair])
-    _tries: Counter[Pair] = field(default_factory=Counter[Pair])
+    effects: Counter[Key] = field(default_factory=Counter[Key])
+    doomed: set[Key] = field(default_factory=set[Key])
+    _tries: Counter[Key] = field(default_factory=Counter[Key])
     _lock: Lock = field(default_factory=Lock)
 
     def do(self, job: Job, events: Sequence[Event[Parcel]]) -> Result[int, str]:
@@ -66,14 +66,14 @@ class Outside:
         with self._lock:
             refusals = [mood for event in events if (mood := self._refuses(job, event))]
             if not refusals:
-                self.effects.update(Pair(job, event.event_id) for event in events)
+                self.effects.update(Key(job, event.event_id) for event in events)
                 return Success(len(events))
         if any(mood.raises for mood in refusals):
             raise Refused(job)
         return Failure("refused")
 
     def _refuses(self, job: Job, event: Event[Parcel]) -> Mood | None:
-        pair, mood = Pair(job, event.event_id), self._mood(job, event)
+        pair, mood = Key(job, event.event_id), self._mood(job, event)
         if mood.times == FOR_EVER:
             self.doomed.add(pair)
         if self._tries[pair] == mood.times:
@@ -106,10 +106,10 @@ def process_on(outside: Outside) -> Pipeline[int, str]:
     )
 
 
-def wanted(records: Sequence[tuple[str, str]]) -> set[Pair]:
+def wanted(records: Sequence[tuple[str, str]]) -> set[Key]:
     """List the pairs that have to be settled, of records by their identifiers and kinds."""
     return {
-        Pair(job, event_id)
+        Key(job, event_id)
         for event_id, kind in records
         for job in ("announce", "index", "mirror")
         if job != "announce" or kind == "INSERT"

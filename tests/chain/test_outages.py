@@ -20,9 +20,9 @@ import boto3
 import pytest
 
 from examples.demo import stream
-from streamfn._aws import short_waits
+from streamfn._aws import client_config
 from streamfn.dead_letters import SqsDeadLetters
-from streamfn.ledgers import DynamoDBLedger, Pair
+from streamfn.ledgers import DynamoDBLedger, Key
 from streamfn.testing import Crash, LostAnswer, Repeated
 from streamfn.testing._simulator.invoking import Fault
 from tests.chain import changes, lines, stacks
@@ -47,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[stacks.Stack]:
 
 @pytest.fixture(scope="module")
 def dynamodb(stack: stacks.Stack) -> Generator[DynamoDBClient]:
-    with closing(boto3.client("dynamodb", endpoint_url=stack.url, config=short_waits())) as client:
+    with closing(boto3.client("dynamodb", endpoint_url=stack.url, config=client_config())) as client:
         yield client
 
 
@@ -70,8 +70,10 @@ def chain(stack: stacks.Stack, dynamodb: DynamoDBClient) -> Generator[Chain]:
     direct.create(dynamodb)
     with ExitStack() as running:
         line, url = running.enter_context(lines.leading_to("127.0.0.1", stack.port))
-        far = running.enter_context(closing(boto3.client("dynamodb", endpoint_url=url, config=short_waits())))
-        sqs = running.enter_context(closing(boto3.client("sqs", endpoint_url=url, config=short_waits())))
+        far = running.enter_context(
+            closing(boto3.client("dynamodb", endpoint_url=url, config=client_config()))
+        )
+        sqs = running.enter_context(closing(boto3.client("sqs", endpoint_url=url, config=client_config())))
         queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
         queue = SqsDeadLetters(queue_url, client=sqs)
         outages = Outages([], line.cut, line.mend)
@@ -137,7 +139,7 @@ def test_a_ledger_that_lost_its_memory_costs_repeats_and_no_record(
 def test_of_what_is_written_at_once_an_outage_costs_what_was_under_way_and_what_came_later(
     chain: Chain, records: Sequence[stream.WireRecord]
 ) -> None:
-    before: set[Pair] = set()
+    before: set[Key] = set()
 
     def cut() -> None:
         before.update(chain.outside.effects)

@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 
 from examples.demo import ministack
 from streamfn import Failed, Handler, InsertEvent, LambdaFunction, lambda_handler, on_insert, pipeline, retry
-from streamfn._aws import short_waits
+from streamfn._aws import client_config
 from streamfn._delivery.ledger import Write
 from streamfn.dead_letters import SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
@@ -98,8 +98,8 @@ def clients() -> Generator[Callable[[str, Edge], tuple[DynamoDBClient, SQSClient
     with ExitStack() as stack:
 
         def make(url: str, edge: Edge) -> tuple[DynamoDBClient, SQSClient]:
-            dynamodb = boto3.client("dynamodb", endpoint_url=url, config=short_waits())
-            sqs = boto3.client("sqs", endpoint_url=url, config=short_waits())
+            dynamodb = boto3.client("dynamodb", endpoint_url=url, config=client_config())
+            sqs = boto3.client("sqs", endpoint_url=url, config=client_config())
             for client in (dynamodb, sqs):
                 stack.enter_context(closing(client))
                 edge.watch(client)

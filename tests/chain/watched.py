@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streamfn._time import SecondsLeft, no_end
+from streamfn._time import SecondsLeft, unlimited
 from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
-from streamfn.ledgers import Entry, Ledger, Pair, Stretch
+from streamfn.ledgers import Entry, Key, Ledger, SequenceRange
 
 
 class Due(NamedTuple):
@@ -57,27 +57,29 @@ class WatchedLedger:
     ledger: Ledger
     direct: Ledger
     outages: Outages
-    recorded: list[set[Pair]] = field(default_factory=list[set[Pair]])
+    recorded: list[set[Key]] = field(default_factory=list[set[Key]])
     forgot_at: int = 0
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Sequence[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> Sequence[Entry]:
         """Read as the ledger does: what each invocation begins with."""
         self.recorded.append(set())
         try:
-            return list(self.ledger.read(stretch, seconds_left))
+            return list(self.ledger.read(sequence_range, seconds_left))
         except Exception:
             self.outages.noticed()
             raise
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Write as the ledger does."""
         pairs = {entry.pair for entry in entries if entry.settled}
         try:
-            self.ledger.write(stretch, entries, seconds_left)
+            self.ledger.write(sequence_range, entries, seconds_left)
         except Exception:
             with suppress(Exception):  # it is not there at all, and then it was not written
                 self.recorded[-1] |= pairs & {
-                    entry.pair for entry in self.direct.read(stretch, no_end) if entry.settled
+                    entry.pair for entry in self.direct.read(sequence_range, unlimited) if entry.settled
                 }
             raise
         self.recorded[-1] |= pairs
@@ -92,7 +94,7 @@ class WatchedDeadLetters:
     """A place for dead letters, and how often a letter was sent to it without an answer."""
 
     dead_letters: DeadLetters
-    unanswered: Counter[Pair] = field(default_factory=Counter[Pair])
+    unanswered: Counter[Key] = field(default_factory=Counter[Key])
 
     def send(self, letters: Sequence[DeadLetter], seconds_left: SecondsLeft, /) -> Collection[str]:
         """Send as the place does."""

@@ -37,7 +37,7 @@ from streamfn._delivery.plain import Process
 from streamfn._execution.policy import PlannedTasks, Policy
 from streamfn._execution.run import Run
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline
+from streamfn._time import AlarmClock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
 
@@ -139,7 +139,7 @@ class Own:
     """A delivery that does nothing with failures."""
 
     def deliver(
-        self, _: Sequence[Record], process: Process[SlackError | str], deadline: Deadline, __: Clock, /
+        self, _: Sequence[Record], process: Process[SlackError | str], deadline: Deadline, __: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         process(Policy(deadline))
         return []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamfn import Image, Table
 from streamfn._records import AttributeValue
-from streamfn.cli._modelling import Keys, module_of, proposed
+from streamfn.cli._modelling import TableAttributes, module_of, proposed
 
 NAMES = st.one_of(
     st.sampled_from(
@@ -69,7 +69,7 @@ class Sample:
     """Items of one table, and its keys."""
 
     items: Sequence[Image]
-    keys: Keys
+    keys: TableAttributes
 
 
 KEYS: Mapping[str, st.SearchStrategy[AttributeValue]] = {
@@ -92,7 +92,7 @@ def samples(draw: st.DrawFn) -> Sample:
         )
     item = st.fixed_dictionaries({name: KEYS[tag] for name, tag in tags.items()}, optional=rest)
     items = draw(st.lists(item, min_size=1, max_size=5))
-    keys = Keys(names[0], names[1] if len(names) > 1 else None, expires, tags)
+    keys = TableAttributes(names[0], names[1] if len(names) > 1 else None, expires, tags)
     return Sample(items, keys)
 
 

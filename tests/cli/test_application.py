@@ -12,10 +12,10 @@ from runpy import run_module
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from streamfn import Misuse, NotAStreamEvent, cli
+from streamfn import ConfigurationError, NotAStreamEvent, cli
 from streamfn.cli import main
 from streamfn.cli._application import COMMANDS, help_of, run
-from streamfn.cli._common import ExitCode, attempt, look_here, use_account
+from streamfn.cli._common import ExitCode, look_here, run_command, use_account
 from tests.cli.commands import ROOT, Ran, call, streamfn
 
 
@@ -108,7 +108,10 @@ def test_modules_are_looked_for_where_the_command_is_called(tmp_path: Path) -> N
         ("broken", "it raised KeyError (broken.py, line 2): 'no_such_variable'"),
         ("no_python", "it raised SyntaxError (no_python.py, line 3): invalid syntax"),
         ("needy", "there is no module no_such_module, which it needs (needy.py, line 1)"),
-        ("misused", "it raised Misuse: a table's model is a dataclass, an attrs class or a TypedDict"),
+        (
+            "misused",
+            "it raised ConfigurationError: a table's model is a dataclass, an attrs class or a TypedDict",
+        ),
     ):
         ran = call("graph", f"{name}:process", cwd=tmp_path)
         assert (ran.code, ran.out) == (2, "")
@@ -117,9 +120,9 @@ def test_modules_are_looked_for_where_the_command_is_called(tmp_path: Path) -> N
 
 def test_a_cause_that_was_never_raised_is_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
-        raise Misuse("it cannot be") from ValueError("a secret")
+        raise ConfigurationError("it cannot be") from ValueError("a secret")
 
-    assert attempt(fail) == 2
+    assert run_command(fail) == 2
     assert capsys.readouterr().err == "streamfn: it cannot be\n"
 
 
@@ -136,13 +139,13 @@ def test_exits(capsys: pytest.CaptureFixture[str]) -> None:
     def fails(error: BaseException) -> int:
         raise error
 
-    assert attempt(lambda: 1) == 1
-    assert attempt(lambda: fails(Misuse("two\nlines"))) == ExitCode.MISUSE
+    assert run_command(lambda: 1) == 1
+    assert run_command(lambda: fails(ConfigurationError("two\nlines"))) == ExitCode.MISUSE
     assert capsys.readouterr().err == "streamfn: two lines\n"
-    assert attempt(lambda: fails(NotAStreamEvent("no event"))) == ExitCode.MISUSE
-    assert attempt(lambda: fails(KeyboardInterrupt())) == 130
+    assert run_command(lambda: fails(NotAStreamEvent("no event"))) == ExitCode.MISUSE
+    assert run_command(lambda: fails(KeyboardInterrupt())) == 130
     with pytest.raises(ZeroDivisionError):
-        attempt(lambda: fails(ZeroDivisionError()))
+        run_command(lambda: fails(ZeroDivisionError()))
 
 
 def test_what_aws_says_without_words_is_its_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +154,7 @@ def test_what_aws_says_without_words_is_its_code(capsys: pytest.CaptureFixture[s
     def refuse() -> int:
         raise ClientError({"Error": {"Code": "404", "Message": ""}}, "HeadBucket")
 
-    assert attempt(refuse) == 2
+    assert run_command(refuse) == 2
     assert capsys.readouterr().err == "streamfn: AWS refused: 404\n"
 
 
@@ -164,7 +167,7 @@ def test_an_error_is_no_error_of_aws_where_its_client_was_never_loaded(
         raise LookupError
 
     with pytest.raises(LookupError):
-        attempt(fail)
+        run_command(fail)
 
 
 def test_the_account_is_named_as_aws_names_it() -> None:
@@ -221,7 +224,7 @@ def test_what_to_do_about_aws_is_told(
     def fail() -> int:
         raise error
 
-    assert attempt(fail) == 2
+    assert run_command(fail) == 2
     assert said in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 import boto3
 import pytest
 
-from streamfn.cli.check_mapping import check_mapping
+from streamfn.cli.check_mapping import check_mapping_command
 from tests.cards import cards
 from tests.cli.commands import call, objects, streamfn
 from tests.mappings.test_ministack import FITTING, Account
@@ -53,11 +53,11 @@ def test_the_delivery_decides_what_fits(
     """One that drops failures needs no destination for what Lambda gives up."""
     account.function("dropping")
     mapping = account.map("dropping", FunctionResponseTypes=["ReportBatchItemFailures"])
-    assert check_mapping("dropping", endpoint_url=running) == 1
+    assert check_mapping_command("dropping", endpoint_url=running) == 1
     shown = capsys.readouterr().out
     assert "OnFailure" in "".join(shown.split())
     assert f"The mapping {mapping}:\n" in shown
-    assert check_mapping("dropping", handler="tests.cli.app:dropping", endpoint_url=running) == 0
+    assert check_mapping_command("dropping", handler="tests.cli.app:dropping", endpoint_url=running) == 0
 
 
 def test_what_aws_says_is_a_line(running: str) -> None:

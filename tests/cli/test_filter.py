@@ -47,11 +47,11 @@ def test_on_a_terminal_it_says_how_to_apply_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "on_terminal", lambda: True)
-    assert command.filter_records("tests.cli.app:process") == 0
+    assert command.filter_command("tests.cli.app:process") == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert json.loads(first) == filter_criteria(app.process)
     assert '    --filter-criteria "$(streamfn filter tests.cli.app:process)"' in rest
-    assert command.filter_records("tests.cli.app:process", as_json=True) == 0
+    assert command.filter_command("tests.cli.app:process", as_json=True) == 0
     assert capsys.readouterr().out == f"{first}\n"
-    assert command.filter_records("tests.cli.app:everything") == 0
+    assert command.filter_command("tests.cli.app:everything") == 0
     assert capsys.readouterr().out == '{"Filters": []}\n\nNo filters: every record is wanted.\n'

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from returns.result import Success
 
-from streamfn import Misuse
+from streamfn import ConfigurationError
 from streamfn._records import is_map
 from streamfn.cli._common import function_named
-from streamfn.cli.invoke import invoke, read_payload, run_function
+from streamfn.cli.invoke import invoke_command, read_payload, run_function
 from tests.cards import event, record
 from tests.cli import app
 from tests.cli.commands import call, objects
@@ -98,10 +98,10 @@ def test_what_a_handler_raised_is_a_value(tmp_path: Path, capsys: pytest.Capture
     path.write_text(
         json.dumps(event(record(1, change={"NewImage": {"id": {"N": "1"}, "title": {"S": "raise"}}})))
     )
-    assert invoke(PROCESS, str(path)) == 1
+    assert invoke_command(PROCESS, str(path)) == 1
     assert "secret" not in (told := capsys.readouterr().out)
     assert "Raised" in told
-    assert invoke(PROCESS, str(path), show_values=True, as_json=True) == 1
+    assert invoke_command(PROCESS, str(path), show_values=True, as_json=True) == 1
     assert "ValueError('a secret')" in capsys.readouterr().out
 
 
@@ -163,8 +163,8 @@ def test_what_is_no_event_is_refused_by_name() -> None:
 def test_bytes_and_nests_are_no_payload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "event.json"
     path.write_bytes(b"\xff")
-    with pytest.raises(Misuse, match="is no text in UTF-8"):
+    with pytest.raises(ConfigurationError, match="is no text in UTF-8"):
         read_payload(str(path))
     monkeypatch.setattr("sys.stdin", io.StringIO("[" * 1_000_000))
-    with pytest.raises(Misuse, match=r"^- is no JSON$"):
+    with pytest.raises(ConfigurationError, match=r"^- is no JSON$"):
         read_payload("-")

@@ -10,14 +10,14 @@ from pathlib import Path
 import boto3
 import pytest
 
-from streamfn import Image, Misuse
+from streamfn import ConfigurationError, Image
 from streamfn._tables import compiled_table
 from streamfn.cli._modelling import (
-    DescribeTableOutput,
+    DescribeTableKeysOutput,
     DescribeTimeToLiveOutput,
-    Keys,
     ScanOutput,
-    keys_of,
+    TableAttributes,
+    fetch_table_attributes,
     module_of,
     proposed,
     read_items,
@@ -200,10 +200,10 @@ def _nested(kind: str, levels: int) -> str:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="could not be read"):
+    with pytest.raises(ConfigurationError, match="could not be read"):
         read_items(tmp_path / "nowhere", 1)
     (tmp_path / "binary").write_bytes(b"\xff\n")
-    with pytest.raises(Misuse, match="no text in UTF-8"):
+    with pytest.raises(ConfigurationError, match="no text in UTF-8"):
         read_items(tmp_path / "binary", 1)
 
 
@@ -223,8 +223,8 @@ def test_a_mistake_is_a_line(arguments: tuple[str, ...], said: str, running: str
 
 @pytest.mark.parametrize(("table", "name"), [("a table", None), ("t", "card"), ("t", "a b")])
 def test_names_that_nothing_has_are_refused(table: str, name: str | None) -> None:
-    with pytest.raises(Misuse):
-        proposed(table, [], Keys(None, None, None, {}), name)
+    with pytest.raises(ConfigurationError):
+        proposed(table, [], TableAttributes(None, None, None, {}), name)
 
 
 class Pages:
@@ -234,7 +234,7 @@ class Pages:
         self.status = status
         self.limits: list[int] = []
 
-    def describe_table(self, *, TableName: str) -> DescribeTableOutput:
+    def describe_table(self, *, TableName: str) -> DescribeTableKeysOutput:
         assert TableName == "prod-Card"
         return {
             "Table": {
@@ -263,18 +263,18 @@ def test_a_scan_goes_on_until_there_are_enough_or_no_more() -> None:
 
 
 def test_a_time_to_live_that_is_switched_off_is_none() -> None:
-    assert keys_of(Pages(), "prod-Card") == Keys("id", None, "expires", {"id": "B"})
-    assert keys_of(Pages("DISABLED"), "prod-Card").time_to_live is None
+    assert fetch_table_attributes(Pages(), "prod-Card") == TableAttributes("id", None, "expires", {"id": "B"})
+    assert fetch_table_attributes(Pages("DISABLED"), "prod-Card").time_to_live is None
 
 
 def test_a_table_without_items_has_its_keys() -> None:
-    source = module_of(proposed("prod-Card", [], keys_of(Pages(), "prod-Card")))
+    source = module_of(proposed("prod-Card", [], fetch_table_attributes(Pages(), "prod-Card")))
     assert "    id: Annotated[bytes, PartitionKey]\n" in source
     assert compiled_table(table_in(source)).keys.partition == ("id", "B")
 
 
 def test_items_without_attributes_have_a_model_without_fields() -> None:
-    assert "class Item:\n    pass\n" in module_of(proposed("-", [{}], Keys(None, None, None, {})))
+    assert "class Item:\n    pass\n" in module_of(proposed("-", [{}], TableAttributes(None, None, None, {})))
 
 
 @pytest.mark.parametrize(
@@ -288,12 +288,12 @@ def test_items_without_attributes_have_a_model_without_fields() -> None:
 )
 def test_a_time_to_live_is_a_datetime_if_all_samples_are(values: list[str], written: str) -> None:
     items: list[Image] = [{"expires": {"N": value}} for value in values]
-    source = module_of(proposed("things", items, Keys(None, None, "expires", {})))
+    source = module_of(proposed("things", items, TableAttributes(None, None, "expires", {})))
     assert f"    expires: {written}\n" in source
     assert compiled_table(table_in(source)).keys.time_to_live == "expires"
 
 
 def test_a_time_to_live_that_is_no_number_is_not_marked() -> None:
     items: list[Image] = [{"expires": {"S": "soon"}}]
-    assert "TimeToLive" not in module_of(proposed("t", items, Keys(None, None, "expires", {})))
-    assert "TimeToLive" not in module_of(proposed("t", [], Keys(None, None, "expires", {})))
+    assert "TimeToLive" not in module_of(proposed("t", items, TableAttributes(None, None, "expires", {})))
+    assert "TimeToLive" not in module_of(proposed("t", [], TableAttributes(None, None, "expires", {})))

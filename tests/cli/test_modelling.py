@@ -14,14 +14,22 @@ import pytest
 from hypothesis import Phase, given, settings
 from returns.result import Success
 
-from streamfn import AttributeValue, Image, Misuse
+from streamfn import AttributeValue, ConfigurationError, Image
 from streamfn._records import is_map
 from streamfn._tables import compiled_table
-from streamfn.cli._modelling import Attributes, Field, Keys, Proposal, Scalar, Shape, module_of
+from streamfn.cli._modelling import (
+    AttributeShape,
+    Proposal,
+    ScalarShape,
+    Shape,
+    StructShape,
+    TableAttributes,
+    module_of,
+)
 from tests.cli.commands import ROOT, objects
 from tests.cli.items import Sample, module_for, samples, table_in
 
-NO_KEYS = Keys(None, None, None, {})
+NO_KEYS = TableAttributes(None, None, None, {})
 
 
 @given(samples())
@@ -150,8 +158,8 @@ HOSTILE = sorted(
 
 def read_as(names: Sequence[str], table: str = "things", **markers: str) -> None:
     """Run the module for attributes of these names, which all are text, and have an item read and written by it."""
-    text = Field(Shape((Scalar("str"),), nullable=False), always=True)
-    source = module_of(Proposal(table, "Things", Attributes(dict.fromkeys(names, text)), markers, "an item"))
+    text = AttributeShape(Shape((ScalarShape("str"),), nullable=False), always=True)
+    source = module_of(Proposal(table, "Things", StructShape(dict.fromkeys(names, text)), markers, "an item"))
     proposed = table_in(source)
     image: Image = {name: {"S": f"value of {number}"} for number, name in enumerate(names)}
     item = proposed.structure(image).unwrap()
@@ -172,5 +180,5 @@ def test_attributes_may_have_all_of_these_names() -> None:
 @pytest.mark.parametrize("table", ['a"b', "a\nb", '"""\nraise SystemExit\n"""', "a\\", "{x}"])
 def test_the_name_of_a_table_stays_text(table: str) -> None:
     """What asks AWS can be told any name, and some stand-ins take it."""
-    with pytest.raises(Misuse, match="Table takes the name of a table"):
+    with pytest.raises(ConfigurationError, match="Table takes the name of a table"):
         read_as(["id"], table)

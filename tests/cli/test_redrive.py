@@ -10,10 +10,10 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from streamfn import Delivery, Misuse, lambda_handler, retry
+from streamfn import ConfigurationError, Delivery, lambda_handler, retry
 from streamfn.cli import _common as _exits
 from streamfn.cli import redrive as command
-from streamfn.cli.redrive import keys_of, source_of
+from streamfn.cli.redrive import signing_keys_of, source_of
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters
 from streamfn.ledgers import DynamoDBLedger
 from tests.cards import event, record
@@ -130,7 +130,7 @@ def test_a_signal_ends_it_in_good_order(
         return Endless()
 
     monkeypatch.setattr(command, "source_of", source_of)
-    code = command.redrive("tests.cli.app:in_memory", "https://sqs.example/letters", as_json=True)
+    code = command.redrive_command("tests.cli.app:in_memory", "https://sqs.example/letters", as_json=True)
     assert code == _exits.ExitCode.INTERRUPTED
     assert '"interrupted": true' in capsys.readouterr().out
 
@@ -146,9 +146,9 @@ def test_places_are_told_apart() -> None:
     assert isinstance(bucket, S3DeadLetters)
     assert (bucket.bucket, bucket.prefix) == ("letters", "cards/")
     for wrong in ("letters", "s3://", "s3:///cards"):
-        with pytest.raises(Misuse, match=r"s3://bucket/prefix"):
+        with pytest.raises(ConfigurationError, match=r"s3://bucket/prefix"):
             source_of(wrong, delivery, None)
-    with pytest.raises(Misuse, match=r"expected s3://bucket/prefix, got 'large'"):
+    with pytest.raises(ConfigurationError, match=r"expected s3://bucket/prefix, got 'large'"):
         source_of("https://sqs.example/other", delivery, "large")
 
 
@@ -192,6 +192,6 @@ def test_keys_come_from_the_environment_or_from_the_delivery(
     assert (done.code, outcomes(done)) == (0, {"handled": 1})
 
     signing: Delivery[object] = retry(ledger=ledger, dead_letters=SqsDeadLetters(url, keys=key.encode()))
-    assert keys_of(signing, None) == key.encode()
-    assert keys_of(retry(ledger=ledger, dead_letters=SqsDeadLetters(url)), None) is None
-    assert keys_of(None, None) is None
+    assert signing_keys_of(signing, None) == key.encode()
+    assert signing_keys_of(retry(ledger=ledger, dead_letters=SqsDeadLetters(url)), None) is None
+    assert signing_keys_of(None, None) is None

@@ -17,8 +17,8 @@ from streamfn import exports as export
 from streamfn import spark
 from streamfn.cli import replay as command
 from streamfn.cli.replay import bar, prepare_workers, summed
-from streamfn.exports import Outcome, Progress
-from streamfn.exports._export import place_at
+from streamfn.exports import OutcomeRow, Progress
+from streamfn.exports._export import storage_at
 from streamfn.exports._progress import claimed
 from tests.cli import app
 from tests.cli.commands import call, objects, streamfn
@@ -100,7 +100,7 @@ def test_progress_that_another_replay_has_is_told_by_an_exit_code_of_its_own(
     place: str, tmp_path: Path
 ) -> None:
     progress = tmp_path / "progress"
-    with claimed(place_at(progress)):
+    with claimed(storage_at(progress)):
         ran = call("replay", PROCESS, place, "--progress", str(progress), "--processes", "1")
     assert (ran.code, ran.out) == (3, "")
     assert f"another replay has the progress at {progress}" in ran.err
@@ -140,7 +140,7 @@ def test_a_signal_ends_it_and_it_can_be_gone_on_with(
         return run(location, pipeline, processes=1, on_progress=advance)
 
     monkeypatch.setattr(export, "replay", interrupted)
-    assert command.replay(PROCESS, place) == 130
+    assert command.replay_command(PROCESS, place) == 130
     assert capsys.readouterr().out.endswith("It was interrupted: call it again, and it goes on from there.\n")
     monkeypatch.undo()
     assert call("replay", PROCESS, place, "--processes", "1", "--json").document["handled"] == {
@@ -183,14 +183,14 @@ def test_the_bar_is_for_terminals_alone(
 
 
 OUTCOMES = [
-    Outcome("file", "announce", "handled", count=3),
-    Outcome("other", "announce", "handled", count=2),
-    Outcome("file", "announce", "Refused", "SlackError", 4, "id/4"),
-    Outcome("file", "announce", "Refused", "SlackError", 5, "id/5"),
-    Outcome("broken", None, "DamagedExport", "its checksum is another"),
-    Outcome("broken too", None, "Unfinished"),
-    Outcome("file", None, "ProgressMissing", "lines 1 to 10", count=10),
-    Outcome("file", None, "ProgressMissing", "line 20"),
+    OutcomeRow("file", "announce", "handled", count=3),
+    OutcomeRow("other", "announce", "handled", count=2),
+    OutcomeRow("file", "announce", "Refused", "SlackError", 4, "id/4"),
+    OutcomeRow("file", "announce", "Refused", "SlackError", 5, "id/5"),
+    OutcomeRow("broken", None, "DamagedExport", "its checksum is another"),
+    OutcomeRow("broken too", None, "Unfinished"),
+    OutcomeRow("file", None, "ProgressMissing", "lines 1 to 10", count=10),
+    OutcomeRow("file", None, "ProgressMissing", "line 20"),
 ]
 
 

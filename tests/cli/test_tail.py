@@ -19,20 +19,20 @@ import boto3
 import pytest
 from returns.result import Failure
 
-from streamfn import Failed, Malformed, MalformedRecord, Misuse
+from streamfn import ConfigurationError, Failed, Malformed, MalformedRecord
 from streamfn._records import is_map
 from streamfn.cli import tail as command
 from streamfn.cli._common import AnyResult, load_named, shown_results
-from streamfn.cli.tail import json_lines, lines_for, tell
+from streamfn.cli.tail import json_lines, lines_for, print_notice
 from streamfn.sources import (
     FileCheckpoints,
-    Finished,
     Notice,
     NotSettled,
-    Reading,
+    RequestThrottled,
+    ShardFinished,
+    ShardStarted,
     StreamReader,
     Trimmed,
-    TurnedAway,
 )
 from tests.cards import STREAM, event, record
 from tests.cli import app
@@ -110,7 +110,7 @@ def told(line: str) -> dict[str, object]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_good_order(running: str, table: str, tmp_path: Path, number: int) -> None:
     write(running, table, "a", "b")
-    with following(running, tmp_path, "--start", "horizon") as process:
+    with following(running, tmp_path, "--start", "trim_horizon") as process:
         shown = lines(process)
         first, second = next(shown), next(shown)
         process.send_signal(number)
@@ -125,7 +125,7 @@ def test_a_signal_ends_it_in_good_order(running: str, table: str, tmp_path: Path
 def test_a_failure_comes_again_and_is_told_by_the_exit_code(running: str, table: str, tmp_path: Path) -> None:
     """What lies behind it waits, and has no line."""
     write(running, table, "", "b")
-    with following(running, tmp_path, "--start", "horizon", "--json") as process:
+    with following(running, tmp_path, "--start", "trim_horizon", "--json") as process:
         shown = lines(process)
         tries = [told(next(shown)), told(next(shown))]
         process.send_signal(signal.SIGINT)
@@ -138,7 +138,7 @@ def test_a_failure_comes_again_and_is_told_by_the_exit_code(running: str, table:
 
 def test_failures_can_be_skipped(running: str, table: str, tmp_path: Path) -> None:
     write(running, table, "", "b")
-    arguments = ("--table", table, "--start", "horizon", "--skip-failures", "--json", "--show-values")
+    arguments = ("--table", table, "--start", "trim_horizon", "--skip-failures", "--json", "--show-values")
     with following(running, tmp_path, *arguments) as process:
         shown = lines(process)
         outcomes = [(each["outcome"], each["value"]) for each in (told(next(shown)), told(next(shown)))]
@@ -184,7 +184,7 @@ def test_killed_at_any_moment_and_started_again_it_skips_no_record(
 
 def test_it_ends_when_nobody_reads_on(running: str, table: str, tmp_path: Path) -> None:
     """It notices with the next line that it prints."""
-    script = f"{sys.executable} -m streamfn.cli tail follow:process --start horizon | head -1"
+    script = f"{sys.executable} -m streamfn.cli tail follow:process --start trim_horizon | head -1"
     with subprocess.Popen(
         ["/bin/bash", "-c", f"set -o pipefail; {script}"],
         cwd=tmp_path,
@@ -247,17 +247,30 @@ def test_a_checkpoint_that_another_reader_has_is_told_by_an_exit_code_of_its_own
 
 
 @pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("horizon", "horizon is now trim_horizon: write --start trim_horizon"),
+        ("never", "'never' is not one of trim_horizon, latest"),
+    ],
+)
+def test_an_old_word_for_the_start_is_refused_with_the_new_one(word: str, line: str, tmp_path: Path) -> None:
+    ran = call("tail", "follow:process", "--start", word, cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert line in " ".join(ran.err.split())
+
+
+@pytest.mark.parametrize(
     ("notice", "said"),
     [
-        (Reading(STREAM, "shard", "horizon"), "reading shard from horizon"),
-        (Reading(STREAM, "shard", "7"), "reading shard from 7"),
-        (Finished(STREAM, "shard"), "shard has ended, and all of it is settled"),
+        (ShardStarted(STREAM, "shard", "trim_horizon"), "reading shard from trim_horizon"),
+        (ShardStarted(STREAM, "shard", "7"), "reading shard from 7"),
+        (ShardFinished(STREAM, "shard"), "shard has ended, and all of it is settled"),
         (
             NotSettled(STREAM, "shard", "7", 1, "it was refused"),
             "to come again: 1 record from 7 on (it was refused)",
         ),
         (
-            TurnedAway(STREAM, None, "ThrottlingException"),
+            RequestThrottled(STREAM, None, "ThrottlingException"),
             "a request will be made again: ThrottlingException",
         ),
         (Trimmed(STREAM, "shard", None), "shard has dropped records from its beginning"),
@@ -265,7 +278,7 @@ def test_a_checkpoint_that_another_reader_has_is_told_by_an_exit_code_of_its_own
     ],
 )
 def test_notices_are_lines(notice: Notice, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    tell(notice)
+    print_notice(notice)
     assert capsys.readouterr().err.startswith(f"streamfn: {said}")
 
 
@@ -315,10 +328,10 @@ def test_a_failure_is_remembered() -> None:
 
 def test_what_is_followed_and_from_where() -> None:
     assert command.only_table(app.process) == "prod-Card"
-    with pytest.raises(Misuse):
+    with pytest.raises(ConfigurationError):
         command.only_table(app.joined)
-    assert command.beginning(None) is command.Start.LATEST
-    assert command.beginning(Path("cards.json")) is command.Start.HORIZON
+    assert command.beginning(None) is command.StartOption.LATEST
+    assert command.beginning(Path("cards.json")) is command.StartOption.TRIM_HORIZON
     process, function = load_named("tests.cli.app:in_memory")
     assert command.followed_function(process, function, skips=False) is function
     for given, skips in ((None, False), (function, True)):

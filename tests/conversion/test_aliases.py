@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from returns.result import Success
 
-from streamfn import Image, Misuse, Table, make_converter
+from streamfn import ConfigurationError, Image, Table, make_converter
 from streamfn._tables import compiled_table
 from streamfn.testing.strategies import images
 from tests.conversion.aliases import MODULES
@@ -64,21 +64,25 @@ def test_marks_within_an_alias_are_found(module: ModuleType) -> None:
     ],
 )
 def test_an_alias_of_no_type_is_refused_by_its_field(module: ModuleType, alias: str, message: str) -> None:
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         holder(named(module, alias))
     assert message == str(raised.value)
 
 
 @MODULE
 def test_an_alias_of_no_type_is_refused_by_its_field_where_it_is_in_a_union(module: ModuleType) -> None:
-    with pytest.raises(Misuse, match=r"Holder\.value: the type alias Lost names the type 'Nowhere'"):
+    with pytest.raises(
+        ConfigurationError, match=r"Holder\.value: the type alias Lost names the type 'Nowhere'"
+    ):
         holder(vars(module)["Lost"] | None)
 
 
 @MODULE
 def test_an_alias_that_grows_for_ever_is_refused(module: ModuleType) -> None:
     longer = vars(module)["Longer"][int]
-    with pytest.raises(Misuse, match=r"Holder\.value: Longer holds itself with ever longer arguments"):
+    with pytest.raises(
+        ConfigurationError, match=r"Holder\.value: Longer holds itself with ever longer arguments"
+    ):
         holder(longer)
 
 

@@ -18,10 +18,10 @@ from typing_extensions import TypeVar
 
 from streamfn import (
     Attribute,
+    ConfigurationError,
     EpochMilliseconds,
     EpochSeconds,
     Image,
-    Misuse,
     PartitionKey,
     SortKey,
     Table,
@@ -242,7 +242,7 @@ class LabelledToo:
     ],
 )
 def test_a_field_that_cannot_be_is_named_when_the_table_is_declared(hint: object, message: str) -> None:
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         holder(hint)
     assert str(raised.value).startswith("Holder.value: ") or "Page" in str(raised.value)
     assert message in str(raised.value)
@@ -254,14 +254,16 @@ class Custom:
 
 @pytest.mark.parametrize("hint", [Custom, Custom | None, Coordinates])
 def test_a_type_without_hooks_is_refused(hint: object) -> None:
-    with pytest.raises(Misuse, match=r"Holder\.value: "):
+    with pytest.raises(ConfigurationError, match=r"Holder\.value: "):
         holder(hint)
 
 
 # Each union is named `Union` from Python 3.14 on, so the names of the hints are no ids.
 @pytest.mark.parametrize("model", [int, str | None, list[Circle], Suit, None, Circle | int], ids=str)
 def test_a_model_that_has_no_fields_is_refused(model: object) -> None:
-    with pytest.raises(Misuse, match="a table's model is a dataclass, an attrs class or a TypedDict, got"):
+    with pytest.raises(
+        ConfigurationError, match="a table's model is a dataclass, an attrs class or a TypedDict, got"
+    ):
         table_of(model)
 
 
@@ -271,13 +273,15 @@ def test_a_field_that_no_attribute_can_give_back_is_refused() -> None:
         id: int
         seed: InitVar[int]
 
-    with pytest.raises(Misuse, match=r"Seeded\.seed is an InitVar, which no attribute can give back"):
+    with pytest.raises(
+        ConfigurationError, match=r"Seeded\.seed is an InitVar, which no attribute can give back"
+    ):
         Table("prod-Card", Seeded)
 
 
 def test_two_fields_of_one_attribute_are_refused() -> None:
     model = make_dataclass("Twice", [("a", int), ("b", Annotated[int, Attribute("a")])])
-    with pytest.raises(Misuse, match=r"Twice\.b and \.a are both stored as 'a'"):
+    with pytest.raises(ConfigurationError, match=r"Twice\.b and \.a are both stored as 'a'"):
         table_of(model)
 
 
@@ -298,9 +302,9 @@ def test_a_local_type_that_cannot_be_found_names_its_field() -> None:
         name: str
 
     expected = "inner: the type 'Local' cannot be found; define it, and the model, at the top of a module"
-    with pytest.raises(Misuse, match=f"Outer.{expected}"):
+    with pytest.raises(ConfigurationError, match=f"Outer.{expected}"):
         Table("prod-Card", Outer)
-    with pytest.raises(Misuse, match=f"Outer.{expected}"):
+    with pytest.raises(ConfigurationError, match=f"Outer.{expected}"):
         Table("prod-Card", Derived)
 
 
@@ -388,7 +392,7 @@ def test_a_type_that_only_type_checkers_import_names_its_field(
     expected = (
         r"Model\.later: the type 'Later' cannot be found; .*, and import it outside of `if TYPE_CHECKING`"
     )
-    with pytest.raises(Misuse, match=expected):
+    with pytest.raises(ConfigurationError, match=expected):
         table_of(last_model_of(source, beginning, monkeypatch))
 
 
@@ -396,7 +400,7 @@ def test_a_type_that_only_type_checkers_import_names_its_field(
 def test_an_annotation_that_is_no_type_names_its_field(text: str) -> None:
     model = make_dataclass("Holder", [("id", int), ("value", text)], frozen=True)
     with pytest.raises(
-        Misuse, match=r"Holder\.value: its annotation is no type: evaluating it raises \w+Error$"
+        ConfigurationError, match=r"Holder\.value: its annotation is no type: evaluating it raises \w+Error$"
     ):
         table_of(model)
 
@@ -427,7 +431,7 @@ def test_an_annotation_that_is_no_type_names_its_field(text: str) -> None:
 def test_marks_that_dynamodb_does_not_allow_are_refused(
     fields: list[tuple[str, object]], message: str
 ) -> None:
-    with pytest.raises(Misuse, match=re.escape(message)):
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
         Table("prod-Card", make_dataclass("Keyed", fields, frozen=True))
 
 
@@ -466,7 +470,7 @@ def test_a_generic_model_may_be_of_any_number_of_types(model: object, types: dic
     ],
 )
 def test_a_generic_model_of_nothing_is_refused(model: object, message: str) -> None:
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         table_of(model)
     assert message == str(raised.value)
 
@@ -478,7 +482,8 @@ class Deck(Page):  # type: ignore[type-arg] # pyright: ignore[reportMissingTypeA
 
 def test_a_base_of_nothing_is_refused_by_the_field_that_it_has() -> None:
     with pytest.raises(
-        Misuse, match=r"Deck\.items: nothing is given for T; say what it is where Deck names its base"
+        ConfigurationError,
+        match=r"Deck\.items: nothing is given for T; say what it is where Deck names its base",
     ):
         Table("prod-Deck", Deck)
 
@@ -500,6 +505,6 @@ def test_a_model_may_hold_itself_in_a_union() -> None:
 def test_a_type_variable_of_a_class_that_is_not_generic_is_refused_by_its_field() -> None:
     model = make_dataclass("Loose", [("id", int), ("value", T)], frozen=True)
     with pytest.raises(
-        Misuse, match=r"Loose\.value: nothing is given for T; write class Loose\(Generic\[…\]\)"
+        ConfigurationError, match=r"Loose\.value: nothing is given for T; write class Loose\(Generic\[…\]\)"
     ):
         table_of(model)

@@ -11,7 +11,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from returns.result import Success
 from typing_extensions import TypeAliasType
 
-from streamfn import Attribute, Image, Misuse, PartitionKey, Table, make_converter
+from streamfn import Attribute, ConfigurationError, Image, PartitionKey, Table, make_converter
 from streamfn._tables import compiled_table
 from tests.conversion.holders import holder, table_of
 
@@ -122,7 +122,7 @@ def make_hooked() -> type:
     ],
 )
 def test_an_override_that_cannot_count_is_refused(hint: object, message: str) -> None:
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         holder(hint)
     assert str(raised.value).startswith(message)
 
@@ -135,7 +135,7 @@ class Maybe:
 
 
 def test_an_override_of_a_member_of_a_union_is_refused() -> None:
-    with pytest.raises(Misuse, match=r"Maybe\.value: override\(…\) is for a field as a whole"):
+    with pytest.raises(ConfigurationError, match=r"Maybe\.value: override\(…\) is for a field as a whole"):
         Table("prod-Maybe", Maybe)
 
 
@@ -146,7 +146,7 @@ def test_one_name_may_be_said_twice() -> None:
 
 def test_what_cannot_be_read_cannot_be_asked_for() -> None:
     asked = (Annotated[int, override(omit=False)], field(init=False, default=0))
-    with pytest.raises(Misuse, match=r"Odd\.made has init=False, so that it cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"Odd\.made has init=False, so that it cannot be read"):
         table_of(make_dataclass("Odd", [("made", *asked)]))
 
 
@@ -159,14 +159,16 @@ def test_a_default_that_differs_by_item_cannot_be_left_out() -> None:
         y: int = default
 
     Odd.__annotations__["y"] = Annotated[int, override(omit_if_default=True)]
-    with pytest.raises(Misuse, match=r"Odd\.y: override\(omit_if_default=True\) is for a default that is"):
+    with pytest.raises(
+        ConfigurationError, match=r"Odd\.y: override\(omit_if_default=True\) is for a default that is"
+    ):
         Table("prod-Odd", Odd)
 
 
 def test_a_final_field_without_a_type_needs_a_default() -> None:
     made: list[object] = field(default_factory=list[object])
     for model in (make_dataclass("Odd", [("made", Final)]), make_dataclass("Odd", [("made", Final, made)])):
-        with pytest.raises(Misuse, match=r"Odd\.made is Final of no type: write Final\[…\]"):
+        with pytest.raises(ConfigurationError, match=r"Odd\.made is Final of no type: write Final\[…\]"):
             table_of(model)
 
 

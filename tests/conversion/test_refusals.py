@@ -17,10 +17,10 @@ from cattrs import Converter
 from returns.result import Success
 
 from streamfn import (
+    ConfigurationError,
     EpochMilliseconds,
     EpochSeconds,
     Image,
-    Misuse,
     Problem,
     Table,
     TimeToLive,
@@ -372,7 +372,7 @@ class Named:
 
 @pytest.mark.parametrize("converter", [None, make_converter()], ids=["standard hooks", "cattrs"])
 def test_a_subclass_of_a_type_is_another_type(converter: Converter | None) -> None:
-    with pytest.raises(Misuse, match="Name is not supported"):
+    with pytest.raises(ConfigurationError, match="Name is not supported"):
         Table("prod-Card", Named, converter=converter)
 
 

@@ -16,7 +16,7 @@ from returns.result import Success
 
 from streamfn import (
     Attribute,
-    Misuse,
+    ConfigurationError,
     PartitionKey,
     Problem,
     SortKey,
@@ -94,7 +94,8 @@ def test_what_needs_a_key_says_that_none_is_marked() -> None:
     bare = Table("prod-Bare", Bare)
     for use in (bare.definition, lambda: bare.keys(Bare(1))):
         with pytest.raises(
-            Misuse, match=r"the model of prod-Bare marks no key: write Annotated\[…, PartitionKey\]"
+            ConfigurationError,
+            match=r"the model of prod-Bare marks no key: write Annotated\[…, PartitionKey\]",
         ):
             use()
 
@@ -106,7 +107,7 @@ def test_the_models_of_a_union_share_their_keys() -> None:
 
 
 def test_models_that_mark_different_keys_are_refused() -> None:
-    with pytest.raises(Misuse, match="the models of prod-Card mark different keys"):
+    with pytest.raises(ConfigurationError, match="the models of prod-Card mark different keys"):
         Table("prod-Card", Card | Keyed)
 
 
@@ -134,7 +135,8 @@ def test_the_models_of_a_union_share_their_time_to_live() -> None:
     for model in (Owner | Expiring, Expiring | Owner):
         assert "gone" == compiled_table(table_of(model)).keys.time_to_live
     with pytest.raises(
-        Misuse, match="mark different attributes TimeToLive, Expiring and ExpiringElsewhere: a table has one"
+        ConfigurationError,
+        match="mark different attributes TimeToLive, Expiring and ExpiringElsewhere: a table has one",
     ):
         Table("prod-Card", Owner | Expiring | ExpiringElsewhere)
 
@@ -219,7 +221,9 @@ class Either:
 def test_two_types_of_the_users_own_in_a_union_need_a_hook_for_the_union() -> None:
     converter = warm()
     converter.register_structure_hook(Pressure, lambda value, _: Pressure(int(value["N"])))
-    with pytest.raises(Misuse, match=r"Either\.value: Temperature and Pressure cannot both be in a union"):
+    with pytest.raises(
+        ConfigurationError, match=r"Either\.value: Temperature and Pressure cannot both be in a union"
+    ):
         Table("prod-Weather", Either, converter=converter)
 
     def read(value: dict[str, str], _: object) -> Temperature | Pressure:
@@ -328,10 +332,10 @@ def test_forbidding_extra_keys_is_the_converters_business() -> None:
     assert str(strict.structure({"id": {"N": "1"}, "more": {"N": "1"}}).failure()) == (
         "$.more: the model has no such attribute"
     )
-    with pytest.raises(Misuse, match="pass forbid_extra_keys to yours"):
+    with pytest.raises(ConfigurationError, match="pass forbid_extra_keys to yours"):
         Table("prod-Card", Bare, converter=make_converter(), forbid_unknown_attributes=True)
 
 
 def test_a_converter_that_knows_no_attribute_values_is_refused() -> None:
-    with pytest.raises(Misuse, match=r"make it with make_converter\(\)"):
+    with pytest.raises(ConfigurationError, match=r"make it with make_converter\(\)"):
         Table("prod-Card", Bare, converter=Converter())

@@ -14,7 +14,7 @@ from typing import Self, cast
 import pytest
 from cattrs import Converter
 
-from streamfn import AttributeValue, Image, Misuse, Table, explain, make_converter
+from streamfn import AttributeValue, ConfigurationError, Image, Table, explain, make_converter
 from streamfn._conversion.attribute_values import SCALARS, text_scalar
 from tests.conversion.hints import Access, Colour, Rank
 from tests.conversion.holders import holder
@@ -71,23 +71,23 @@ class Name(str):
 def test_a_converter_refuses_the_types_that_a_table_refuses(hint: type) -> None:
     """Those too for which cattrs has hooks of its own."""
     converter = make_converter()
-    with pytest.raises(Misuse, match="is not supported"):
+    with pytest.raises(ConfigurationError, match="is not supported"):
         holder(hint)
-    with pytest.raises(Misuse, match="is not supported"):
+    with pytest.raises(ConfigurationError, match="is not supported"):
         Table("prod-Card", make_dataclass("Holder", [("value", hint)]), converter=converter)
-    with pytest.raises(Misuse, match="is not supported"):
+    with pytest.raises(ConfigurationError, match="is not supported"):
         converter.structure({"S": "a"}, hint)
 
 
 def test_a_path_is_refused_by_the_methods_of_cattrs_too() -> None:
     """As where a class of the user's calls them by name."""
-    with pytest.raises(Misuse, match="Path is not supported"):
+    with pytest.raises(ConfigurationError, match="Path is not supported"):
         Converter.structure(make_converter(), {"S": "a"}, Path)
 
 
 def test_a_path_is_stored_by_a_hook_of_ones_own_alone() -> None:
     converter = make_converter()
-    with pytest.raises(Misuse, match="register an unstructure hook"):
+    with pytest.raises(ConfigurationError, match="register an unstructure hook"):
         converter.unstructure(Path("a"))
     converter.register_structure_hook(Path, lambda value, _: Path(value["S"]))
     converter.register_unstructure_hook(Path, lambda path: {"S": str(path)})
@@ -126,7 +126,7 @@ ADDRESS = ("ipaddress", "IPv4Address")
 
 def test_a_scalar_type_is_one_row_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tag, its hooks, its inline form and the strategy of its values follow."""
-    with pytest.raises(Misuse, match="IPv4Address is not supported"):
+    with pytest.raises(ConfigurationError, match="IPv4Address is not supported"):
         holder(IPv4Address)
     monkeypatch.setitem(SCALARS, ADDRESS, text_scalar(ADDRESS))
     for hint in (
@@ -144,7 +144,7 @@ def test_a_scalar_type_is_one_row_of_a_table(monkeypatch: pytest.MonkeyPatch) ->
     assert image == table.unstructure(item)
     problem = "$.value: expected the text of a IPv4Address in S, got other text"
     assert problem == str(table.structure({"value": {"S": "10"}}).failure())
-    with pytest.raises(Misuse, match="both stored as S"):
+    with pytest.raises(ConfigurationError, match="both stored as S"):
         holder(IPv4Address | uuid.UUID)
 
 

@@ -14,7 +14,7 @@ from boto3.dynamodb.types import Binary
 from hypothesis import given, settings
 from returns.result import Success
 
-from streamfn import Image, Misuse, Table, explain, make_converter
+from streamfn import ConfigurationError, Image, Table, explain, make_converter
 from streamfn._tables import compiled_table
 from streamfn.testing.strategies import images
 from tests.conversion.hints import Colour, Moved, Opened, Renamed, Status
@@ -163,7 +163,7 @@ def test_a_literal_with_a_hook_of_its_own_tells_nothing() -> None:
     from cattrs.gen import override
 
     hook = override(struct_hook=lambda _value, _type: "a")
-    with pytest.raises(Misuse, match="nothing tells A and B apart"):
+    with pytest.raises(ConfigurationError, match="nothing tells A and B apart"):
         table_of(union(model("A", k=Annotated[Literal["a"], hook]), model("B", k=Literal["b"])))
 
 
@@ -180,7 +180,7 @@ def test_a_literal_with_a_hook_of_its_own_tells_nothing() -> None:
     ids=["two of three", "a Literal and its type", "some without it", "a Literal or any text"],
 )
 def test_models_that_nothing_tells_apart_are_refused(hint: object) -> None:
-    with pytest.raises(Misuse, match=r"nothing tells \w and \w apart"):
+    with pytest.raises(ConfigurationError, match=r"nothing tells \w and \w apart"):
         table_of(hint)
 
 

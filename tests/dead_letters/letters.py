@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from streamfn.dead_letters import DeadLetter
-from streamfn.ledgers import Pair
+from streamfn.ledgers import Key
 from tests.cards import STREAM, record
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -27,7 +27,7 @@ def letter(
     """Make a letter on a record of its own."""
     return DeadLetter(
         scope=scope,
-        pair=Pair(handler, f"id-{number}" if identity is None else identity),
+        pair=Key(handler, f"id-{number}" if identity is None else identity),
         stream=STREAM,
         record=record(number, change={"NewImage": {"id": {"N": str(number)}, "title": {"S": title}}}),
         reason="Refused",

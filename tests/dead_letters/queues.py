@@ -14,7 +14,7 @@ from streamfn._aws import (
     SendMessageBatchResultEntry,
 )
 from streamfn.dead_letters import DeadLetter, read_letter
-from streamfn.dead_letters._messages import Entry
+from streamfn.dead_letters._messages import MessageEntry
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"
 
@@ -22,12 +22,12 @@ Answer: TypeAlias = Exception | Mapping[str, bool]
 """What a batch is answered: nothing, or the ids that are refused, each with whether that is the sender's fault."""
 
 
-def letter_id(entry: Entry) -> str:
+def letter_id(entry: MessageEntry) -> str:
     """Read the letter's id off an entry."""
     return entry["MessageAttributes"]["id"]["StringValue"]
 
 
-def size(entry: Entry) -> int:
+def size(entry: MessageEntry) -> int:
     """Count an entry's bytes as SQS does."""
     parts = [entry["MessageBody"]]
     for name, attribute in entry["MessageAttributes"].items():
@@ -46,10 +46,10 @@ class Queue:
     takes: int = 1_048_576
     answers: list[Answer] = field(default_factory=list)
     pages: list[Sequence[Message]] = field(default_factory=list)
-    batches: list[list[Entry]] = field(default_factory=list)
+    batches: list[list[MessageEntry]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Entry]) -> SendMessageBatchOutput:
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[MessageEntry]) -> SendMessageBatchOutput:
         assert QueueUrl.startswith(URL)
         assert 1 <= len(Entries) <= 10
         assert len({entry["Id"] for entry in Entries}) == len(Entries)

@@ -9,18 +9,18 @@ from functools import partial
 from typing import Final
 
 from streamfn import InsertEvent
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.dead_letters import MemoryDeadLetters, Received
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import Ledger
-from streamfn.ledgers._protocol import Entry, Pair, State, Stretch
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange, State
 from streamfn.redrive import Redriven
 from tests.dead_letters.letters import NOW
 from tests.delivery.jobs import Note, written
 
 SCOPE: Final = "follow"
 STREAM: Final = written("a1")[0].record.event_source_arn or ""
-EVERYTHING: Final = Stretch(SCOPE, STREAM, "0", "9" * 40)
+EVERYTHING: Final = SequenceRange(SCOPE, STREAM, "0", "9" * 40)
 
 
 class Crash(BaseException):
@@ -58,7 +58,7 @@ def letter_on(
     """Make a letter on a raw record, which goes by its event's identifier."""
     if identity is None:
         identity = str(json.loads(json.dumps(raw))["eventID"])
-    return DeadLetter(scope, Pair(handler, identity), stream, raw, "Refused", None, 5, None, NOW)
+    return DeadLetter(scope, Key(handler, identity), stream, raw, "Refused", None, 5, None, NOW)
 
 
 def letters(events: Iterable[InsertEvent[Note]], handler: str = "tell") -> list[DeadLetter]:
@@ -69,7 +69,7 @@ def letters(events: Iterable[InsertEvent[Note]], handler: str = "tell") -> list[
 def box_of(*sent: DeadLetter) -> MemoryDeadLetters:
     """Put letters into a place for them."""
     box = MemoryDeadLetters()
-    box.send(sent, no_end)
+    box.send(sent, unlimited)
     return box
 
 
@@ -85,8 +85,8 @@ def left_in(box: MemoryDeadLetters) -> list[str]:
 
 def note(ledger: Ledger, states: Mapping[tuple[str, str], State], *, attempts: int = 0) -> None:
     """Have a ledger know pairs."""
-    entries = [Entry(Pair(*pair), state, attempts) for pair, state in states.items()]
-    ledger.write(EVERYTHING, entries, no_end)
+    entries = [Entry(Key(*pair), state, attempts) for pair, state in states.items()]
+    ledger.write(EVERYTHING, entries, unlimited)
 
 
 def told(redriven: Iterable[Redriven[object]]) -> list[tuple[str, str, str, str]]:

@@ -12,6 +12,7 @@ import pytest
 from returns.result import Result, Success
 
 from streamfn import (
+    ConfigurationError,
     Event,
     Failed,
     Handler,
@@ -19,7 +20,6 @@ from streamfn import (
     InsertEvent,
     LedgerUnavailable,
     Malformed,
-    Misuse,
     OutOfTime,
     Pipeline,
     Raised,
@@ -37,10 +37,10 @@ from streamfn import (
     series,
 )
 from streamfn._execution.run import Strategy
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.dead_letters import LetterSource, Received, SqsDeadLetters
 from streamfn.ledgers import Ledger, MemoryLedger
-from streamfn.ledgers._protocol import Entry, Pair
+from streamfn.ledgers._protocol import Entry, Key
 from streamfn.redrive import Redriven, redrive
 from streamfn.testing import insert_event
 from tests.cards import Json, record
@@ -98,7 +98,7 @@ def test_what_succeeds_now_is_removed_and_remembered(strategy: Strategy) -> None
     assert [each.name for each in redriven] == ["1", "2"]
     assert sorted(tell.seen) == ["a1", "b1"]
     assert left_in(box) == []
-    known = [entry for entry in ledger.read(EVERYTHING, no_end) if entry.state == "handled"]
+    known = [entry for entry in ledger.read(EVERYTHING, unlimited) if entry.state == "handled"]
     assert sorted(entry.pair.record for entry in known) == ["a1", "b1"]
 
 
@@ -153,11 +153,11 @@ def test_what_the_ledger_knows_as_handled_is_skipped_and_removed() -> None:
 @pytest.mark.parametrize("state", ["dead", "dropped", "open"])
 def test_whatever_else_the_ledger_knows_runs(state: str) -> None:
     states = {
-        "dead": Entry(Pair("tell", "a1"), "dead", 5),
-        "dropped": Entry(Pair("tell", "a1"), "dropped", 5),
+        "dead": Entry(Key("tell", "a1"), "dead", 5),
+        "dropped": Entry(Key("tell", "a1"), "dropped", 5),
     }
     tell, ledger = Job(), MemoryLedger()
-    ledger.write(EVERYTHING, [states.get(state, Entry(Pair("tell", "a1"), "open", 5, alone=True))], no_end)
+    ledger.write(EVERYTHING, [states.get(state, Entry(Key("tell", "a1"), "open", 5, alone=True))], unlimited)
     assert quietly(following(tell), box_of(*letters(written("a1"))), ledger) == [
         ("tell", "a1", "handled", "removed")
     ]
@@ -357,9 +357,9 @@ def test_a_letter_that_its_handler_no_longer_wants_is_kept_and_stays_what_it_is(
     tell = Job()
     picky: Pipeline[object, object] = pipeline(notes, on_insert(tell, name="tell", where=lambda _: False))
     box = box_of(*letters(written("a1")))
-    before = ledger.read(EVERYTHING, no_end)
+    before = ledger.read(EVERYTHING, unlimited)
     assert quietly(picky, box, ledger) == [("tell", "a1", "not wanted", "kept")]
-    assert ledger.read(EVERYTHING, no_end) == before
+    assert ledger.read(EVERYTHING, unlimited) == before
     elsewhere: Pipeline[object, object] = pipeline(notes, on_remove(tell, name="tell"))
     assert quietly(elsewhere, box, ledger) == [("tell", "a1", "not wanted", "kept")]
     assert (tell.seen, left_in(box)) == ([], ["a1"])
@@ -650,7 +650,7 @@ def test_what_the_source_raises_comes_through() -> None:
 
 
 def test_a_portion_of_none_is_refused() -> None:
-    with pytest.raises(Misuse, match="at_once=0 should be 1 or more"):
+    with pytest.raises(ConfigurationError, match="at_once=0 should be 1 or more"):
         redrive(following(Job()), box_of(), ledger=MemoryLedger(), at_once=0, unproved=True)
 
 

@@ -20,9 +20,9 @@ from streamfn import (
     on_remove,
     pipeline,
 )
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.ledgers import Ledger, MemoryLedger
-from streamfn.ledgers._protocol import Entry, Pair
+from streamfn.ledgers._protocol import Entry, Key
 from streamfn.redrive import Redriven, redrive
 from tests.cards import record
 from tests.dead_letters.documents import Raw, Shard, document, raws, refusal
@@ -102,7 +102,7 @@ def test_what_fails_keeps_it_and_the_next_redrive_goes_on_there() -> None:
 def test_what_hung_in_the_function_runs_in_its_turn() -> None:
     """Whoever redrives has as much time as that takes."""
     tell, ledger = Job(), MemoryLedger()
-    ledger.write(EVERYTHING, [Entry(Pair("tell", "a1"), "open", 3, START, "TimedOut")], no_end)
+    ledger.write(EVERYTHING, [Entry(Key("tell", "a1"), "open", 3, START, "TimedOut")], unlimited)
     assert told(driven(of(tell), source(document(RECORDS[:2], payload=True)), ledger)) == [
         ("tell", "a1", "handled", "removed"),
         ("tell", "b1", "handled", "removed"),
@@ -340,7 +340,7 @@ def test_a_redrive_uses_up_no_attempt_of_the_function() -> None:
     ledger = MemoryLedger()
     note(ledger, {("tell", "a1"): "open"}, attempts=2)
     driven(of(Job(a1=1)), source(document(RECORDS[:1], payload=True)), ledger)
-    assert {entry.attempts for entry in ledger.read(EVERYTHING, no_end)} == {2}
+    assert {entry.attempts for entry in ledger.read(EVERYTHING, unlimited)} == {2}
 
 
 def test_a_chunk_that_fails_is_halved_until_the_event_is_found() -> None:
@@ -392,7 +392,7 @@ def test_without_time_it_is_not_even_read() -> None:
 def test_what_is_written_counts_for_the_scope_of_the_document() -> None:
     ledger = MemoryLedger()
     driven(of(Job()), source(document(RECORDS[:2], payload=True)), ledger)
-    assert {entry.pair.record: entry.state for entry in ledger.read(EVERYTHING, no_end)} == {
+    assert {entry.pair.record: entry.state for entry in ledger.read(EVERYTHING, unlimited)} == {
         "a1": "handled",
         "b1": "handled",
     }
@@ -408,8 +408,8 @@ def test_what_is_tried_alone_and_fails_keeps_nothing_that_comes_after_it_from_be
         return Success("yes") if calls[-1] == ["h1"] else Failure("no")
 
     ledger = MemoryLedger()
-    entries = [Entry(Pair("tell", event.event_id), "open", alone=True) for event in events]
-    ledger.write(EVERYTHING, entries, no_end)
+    entries = [Entry(Key("tell", event.event_id), "open", alone=True) for event in events]
+    ledger.write(EVERYTHING, entries, unlimited)
     texts = source(document(raws(events), payload=True))
     process = pipeline(notes, on_event(batched(tell), name="tell"))
     outcomes = {name: outcome for _, name, outcome, _ in told(driven(process, texts, ledger))}

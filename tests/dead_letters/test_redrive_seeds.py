@@ -17,7 +17,7 @@ from streamfn._execution.run import Strategy
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import Entry, Pair, Stretch
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange
 from streamfn.redrive import redrive
 from tests.dead_letters.redriving import Crash, Texts, letter_on, note
 from tests.delivery.jobs import Note, notes, written
@@ -45,10 +45,10 @@ class Weak(MemoryLedger):
         self.is_weak = False
 
     @override
-    def read(self, stretch: Stretch, _: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, _: SecondsLeft, /) -> list[Entry]:
         if self.is_weak and self.random.random() < 0.1:
             raise ConnectionError
-        return super().read(stretch, _)
+        return super().read(sequence_range, _)
 
 
 class World:
@@ -57,23 +57,23 @@ class World:
     def __init__(self, seed: int) -> None:
         """Make them."""
         self.random = random = Random(seed)  # noqa: S311 (a seed makes it the same each time)
-        self.done: list[Pair] = []
+        self.done: list[Key] = []
         self.ledger = Weak(random)
         names = [f"{item}{number}" for number in range(random.randrange(1, 8)) for item in "abcde"]
         self.events = dict(zip(names, written(*names), strict=True))
-        asked = [Pair(job, name) for name in names for job in (*JOBS, FOR_ALL) if random.random() < 0.3]
+        asked = [Key(job, name) for name in names for job in (*JOBS, FOR_ALL) if random.random() < 0.3]
         self.handled = {pair for pair in asked if random.random() < 0.1 and pair.handler}
         note(self.ledger, dict.fromkeys(asked, "dead"))
         note(self.ledger, dict.fromkeys(self.handled, "handled"))
         self.ledger.is_weak = True
-        self.wanted = {Pair(job, name) for _, name in asked for job in JOBS if Pair(FOR_ALL, name) in asked}
+        self.wanted = {Key(job, name) for _, name in asked for job in JOBS if Key(FOR_ALL, name) in asked}
         self.wanted |= {pair for pair in asked if pair.handler}
         self.troubles = Counter(
             {pair: random.randrange(1, 4) for pair in sorted(self.wanted) if random.random() < 0.3}
         )
         self.source = Texts({str(number): each.to_json() for number, each in enumerate(self.letters(asked))})
 
-    def letters(self, asked: Sequence[Pair]) -> list[DeadLetter]:
+    def letters(self, asked: Sequence[Key]) -> list[DeadLetter]:
         """Make letters, some of them twice, in no order at all."""
         made = [letter_on(self.events[name].record.raw, handler) for handler, name in asked]
         made += [letter for letter in made if self.random.random() < 0.2]
@@ -108,7 +108,7 @@ class World:
 
     def do(self, job: str, events: Sequence[Event[Note]]) -> list[Result[str, str]]:
         """Do a job, or fail at it."""
-        (pair,) = (Pair(job, event.event_id) for event in events)
+        (pair,) = (Key(job, event.event_id) for event in events)
         if self.troubles[pair] > 0:
             self.troubles[pair] -= 1
             return [Failure("no")]

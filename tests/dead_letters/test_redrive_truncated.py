@@ -10,13 +10,13 @@ import pytest
 from typing_extensions import override
 
 from streamfn import InsertEvent, Pipeline, on_event, pipeline
-from streamfn._aws import GetShardIteratorOutput, OnFirstUse
-from streamfn._records import magnitude
-from streamfn._time import no_end
+from streamfn._aws import GetShardIteratorOutput, LazyClient
+from streamfn._records import sequence_order
+from streamfn._time import unlimited
 from streamfn.dead_letters import DeadLetter, MemoryDeadLetters, StreamsClient
 from streamfn.ledgers import Entry, Ledger, MemoryLedger
 from streamfn.redrive import Redriven, redrive
-from streamfn.redrive._documents import IDLE_AT_ONCE, Forgotten, Shards, Unreachable
+from streamfn.redrive._documents import IDLE_AT_ONCE, RecordsExpired, Shards, StreamUnreachable
 from streamfn.testing import insert_event
 from tests.dead_letters.documents import Raw, Shard, number_of, raws, refusal
 from tests.dead_letters.redriving import (
@@ -184,7 +184,7 @@ def test_another_record_at_the_letters_place_is_not_run() -> None:
 
 
 def find(stream: Stream, raw: Raw) -> str | None:
-    shards = Shards(OnFirstUse(never, stream), no_end, wait=lambda _: None)
+    shards = Shards(LazyClient(never, stream), unlimited, wait=lambda _: None)
     return shards.find(STREAM, number_of(raw)).event_id
 
 
@@ -208,7 +208,7 @@ def test_a_shard_that_does_not_have_the_record_leaves_it_to_the_next(code: str) 
     stream = Stream(stream_of([RECORDS[0], RECORDS[3]], RECORDS[1:]).shards, missing=code)
     assert find(stream, RECORDS[2]) == "a2"
     without = Stream(stream.shards[:1], missing=code)
-    with pytest.raises(Forgotten, match="no shard of the stream has the record"):
+    with pytest.raises(RecordsExpired, match="no shard of the stream has the record"):
         find(without, RECORDS[2])
 
 
@@ -225,7 +225,9 @@ def test_a_shard_that_comes_to_another_record_first_does_not_have_it() -> None:
             ShardIteratorType: Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"],
             SequenceNumber: str,
         ) -> GetShardIteratorOutput:
-            behind = [magnitude(number_of(raw)) >= magnitude(SequenceNumber) for raw in self.records]
+            behind = [
+                sequence_order(number_of(raw)) >= sequence_order(SequenceNumber) for raw in self.records
+            ]
             return {"ShardIterator": str(behind.index(True))}
 
     lenient = Lenient([RECORDS[0], RECORDS[3]], "shardId-0")
@@ -245,27 +247,29 @@ def test_empty_pages_are_passed_over() -> None:
 
 def test_an_open_shard_that_gives_nothing_may_have_it() -> None:
     empty = Shard([], "shardId-0", is_open=True)
-    with pytest.raises(Unreachable, match="a shard that may have the record is open, and gives nothing"):
+    with pytest.raises(
+        StreamUnreachable, match="a shard that may have the record is open, and gives nothing"
+    ):
         find(Stream([empty]), RECORDS[0])
     assert find(Stream([empty, Shard(RECORDS, "shardId-1")]), RECORDS[0]) == "a1"
 
 
 def test_an_iterator_that_is_too_old_leaves_it_open() -> None:
     shard = Shard(RECORDS, "shardId-0", answers=[refusal("ExpiredIteratorException")])
-    with pytest.raises(Unreachable):
+    with pytest.raises(StreamUnreachable):
         find(Stream([shard]), RECORDS[0])
     assert find(Stream([shard]), RECORDS[0]) == "a1"
 
 
 def test_a_closed_shard_that_ends_before_it_does_not_have_it() -> None:
-    with pytest.raises(Forgotten):
+    with pytest.raises(RecordsExpired):
         find(Stream([Shard([], "shardId-0")]), RECORDS[0])
 
 
 def test_whatever_else_the_client_raises_is_said_without_its_text() -> None:
-    with pytest.raises(Unreachable, match=r"^ConnectionResetError$"):
+    with pytest.raises(StreamUnreachable, match=r"^ConnectionResetError$"):
         find(Stream([], failing=[ConnectionResetError("secret")]), RECORDS[0])
-    with pytest.raises(Unreachable, match=r"^AccessDeniedException$"):
+    with pytest.raises(StreamUnreachable, match=r"^AccessDeniedException$"):
         find(Stream([Shard(RECORDS, "shardId-0", answers=[refusal("AccessDeniedException")])]), RECORDS[0])
 
 
@@ -280,6 +284,6 @@ def test_a_truncated_letter_is_proved_by_the_ledger_and_its_record_by_the_stream
     forged = redrive(following(tell), box_of(*cut(EVENTS[:1])), ledger=ledger, streams=stream, report=quiet)
     assert ([each.outcome for each in forged], stream.calls) == (["unproved"], [])
     (whole,) = letters(EVENTS[:1])
-    ledger.write(EVERYTHING, [Entry(whole.pair, "dead", letter=whole.digest)], no_end)
+    ledger.write(EVERYTHING, [Entry(whole.pair, "dead", letter=whole.digest)], unlimited)
     proved = redrive(following(tell), box_of(*cut(EVENTS[:1])), ledger=ledger, streams=stream, report=quiet)
     assert ([each.outcome for each in proved], tell.seen) == (["handled"], ["a1"])

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from streamfn import Misuse
+from streamfn import ConfigurationError
 from streamfn.dead_letters import S3DeadLetters, SqsDeadLetters, read_letter
 from streamfn.dead_letters import _sqs as sqs_module
 from tests.cards import STREAM
@@ -100,7 +100,9 @@ def test_what_is_not_ascii_is_counted_as_it_is_sent() -> None:
 
 @pytest.mark.parametrize("most", [0, 1_023, 1_048_577])
 def test_a_limit_that_no_queue_has_is_misuse(most: int) -> None:
-    with pytest.raises(Misuse, match=f"from 1,024 to 1,048,576 bytes: max_bytes={most} is not among them"):
+    with pytest.raises(
+        ConfigurationError, match=f"from 1,024 to 1,048,576 bytes: max_bytes={most} is not among them"
+    ):
         SqsDeadLetters(URL, max_bytes=most)
 
 

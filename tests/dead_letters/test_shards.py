@@ -10,11 +10,19 @@ import pytest
 from botocore.exceptions import BotoCoreError
 from typing_extensions import override
 
-from streamfn._aws import GetRecordsOutput, OnFirstUse
+from streamfn._aws import GetRecordsOutput, LazyClient
 from streamfn._records import as_lambda_sends
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.dead_letters import StreamsClient
-from streamfn.redrive._documents import IDLE, PAUSES, Document, Forgotten, Shards, Unreachable, read_document
+from streamfn.redrive._documents import (
+    IDLE,
+    PAUSES,
+    Document,
+    RecordsExpired,
+    Shards,
+    StreamUnreachable,
+    read_document,
+)
 from tests.dead_letters.documents import Raw, Shard, document, number_of, raws, refusal
 from tests.dead_letters.redriving import STREAM
 from tests.delivery.jobs import written
@@ -34,7 +42,7 @@ def read(
     shard: Shard, records: Sequence[Raw], waited: list[float] | None = None, left: float = 60.0
 ) -> list[str | None]:
     """Read the range of records, and give their identifiers."""
-    shards = Shards(OnFirstUse(never, shard), lambda: left, ([] if waited is None else waited).append)
+    shards = Shards(LazyClient(never, shard), lambda: left, ([] if waited is None else waited).append)
     return [record.event_id for record in shards.read(range_of(records))]
 
 
@@ -52,7 +60,7 @@ def test_the_range_is_read_from_its_first_record_to_its_last(page_size: int, is_
 
 
 def test_records_are_as_lambda_sends_them() -> None:
-    (record,) = Shards(OnFirstUse(never, Shard(RECORDS)), no_end).read(range_of(RECORDS[:1]))
+    (record,) = Shards(LazyClient(never, Shard(RECORDS)), unlimited).read(range_of(RECORDS[:1]))
     assert record.raw == RECORDS[0]
 
 
@@ -92,7 +100,9 @@ def test_empty_pages_are_normal() -> None:
 
 def test_empty_pages_for_ever_are_not() -> None:
     shard = Shard(RECORDS[:4], is_open=True)
-    with pytest.raises(Unreachable, match="the shard is open, and does not come to the end of the range"):
+    with pytest.raises(
+        StreamUnreachable, match="the shard is open, and does not come to the end of the range"
+    ):
         read(shard, INSIDE)
     assert shard.pages == IDLE + 1
 
@@ -121,7 +131,7 @@ def test_an_iterator_that_expires_on_the_way_is_replaced_behind_what_is_read() -
 
 def test_iterators_that_expire_for_ever_are_given_up() -> None:
     shard = Shard(RECORDS, answers=[refusal("ExpiredIteratorException")] * 1_000)
-    with pytest.raises(Unreachable):
+    with pytest.raises(StreamUnreachable):
         read(shard, INSIDE)
 
 
@@ -137,7 +147,7 @@ def test_what_is_turned_away_is_asked_again_after_ever_longer_pauses(code: str) 
 
 def test_what_is_turned_away_for_too_long_is_unreachable() -> None:
     waited: list[float] = []
-    with pytest.raises(Unreachable, match="LimitExceededException") as raised:
+    with pytest.raises(StreamUnreachable, match="LimitExceededException") as raised:
         read(Shard(RECORDS, answers=[refusal("LimitExceededException")] * 20), INSIDE, waited)
     assert waited == list(PAUSES)
     assert "secret" not in str(raised.value)
@@ -145,16 +155,16 @@ def test_what_is_turned_away_for_too_long_is_unreachable() -> None:
 
 def test_nobody_waits_for_what_there_is_no_time_for() -> None:
     waited: list[float] = []
-    with pytest.raises(Unreachable, match="ThrottlingException"):
+    with pytest.raises(StreamUnreachable, match="ThrottlingException"):
         read(Shard(RECORDS, answers=[refusal("ThrottlingException")] * 20), INSIDE, waited, left=0.3)
     assert waited == [0.1, 0.2]
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException"])
 def test_what_the_stream_has_forgotten_is_told_as_that(code: str) -> None:
-    with pytest.raises(Forgotten, match=code):
+    with pytest.raises(RecordsExpired, match=code):
         read(Shard(RECORDS, answers=[refusal(code)]), INSIDE)
-    with pytest.raises(Forgotten, match="TrimmedDataAccessException"):
+    with pytest.raises(RecordsExpired, match="TrimmedDataAccessException"):
         read(Shard(RECORDS[4:]), INSIDE)
 
 
@@ -163,13 +173,13 @@ def test_what_the_stream_has_forgotten_is_told_as_that(code: str) -> None:
     [(refusal("AccessDeniedException"), "AccessDeniedException"), (OSError("secret"), "OSError")],
 )
 def test_whatever_else_is_raised_is_unreachable(error: Exception, named: str) -> None:
-    with pytest.raises(Unreachable, match=f"^{named}$"):
+    with pytest.raises(StreamUnreachable, match=f"^{named}$"):
         read(Shard(RECORDS, answers=[error]), INSIDE)
 
 
 def test_a_connection_that_is_lost_on_the_way_is_not_waited_for() -> None:
     """A reader goes on for days and looks for it again; a redrive is ended and begun again."""
     waited: list[float] = []
-    with pytest.raises(Unreachable, match=r"^BotoCoreError$"):
+    with pytest.raises(StreamUnreachable, match=r"^BotoCoreError$"):
         read(Shard(RECORDS, answers=[BotoCoreError()]), INSIDE, waited)
     assert waited == []

@@ -10,8 +10,8 @@ from typing import cast
 
 import pytest
 
-from streamfn import Misuse
-from streamfn._time import no_end
+from streamfn import ConfigurationError
+from streamfn._time import unlimited
 from streamfn.dead_letters import DeadLetter, S3DeadLetters, SigningKeys, SqsDeadLetters
 from streamfn.dead_letters._messages import Signer
 from streamfn.dead_letters._protocol import read_letter
@@ -30,7 +30,7 @@ LETTER = letter_on(written("a1")[0].record.raw)
 def sent_to_queue(keys: SigningKeys | None, *letters: DeadLetter) -> list[str]:
     """Send letters to a queue, and give the bodies of its messages."""
     queue = Queue()
-    stored = SqsDeadLetters(URL, keys=keys, client=queue).send(letters, no_end)
+    stored = SqsDeadLetters(URL, keys=keys, client=queue).send(letters, unlimited)
     assert stored == {letter.id for letter in letters}
     return [entry["MessageBody"] for batch in queue.batches for entry in batch]
 
@@ -136,7 +136,7 @@ def test_keys_may_be_fetched_when_they_are_needed() -> None:
 
     place = SqsDeadLetters(URL, keys=fetch, client=Queue())
     assert fetched == [], "a cold start fetches nothing"
-    place.send([LETTER], no_end)
+    place.send([LETTER], unlimited)
     assert fetched == ["once"]
     (body,) = sent_to_queue(fetch, LETTER)
     assert redriven(body, fetch)[0] == "handled"
@@ -151,13 +151,13 @@ def test_keys_that_cannot_be_fetched_store_no_letter() -> None:
         S3DeadLetters(NAME, keys=fetch, client=Bucket()),
     ):
         with pytest.raises(ConnectionError):
-            place.send([LETTER], no_end)
+            place.send([LETTER], unlimited)
 
 
 def test_letters_in_a_bucket_are_signed() -> None:
     bucket = Bucket()
     place = S3DeadLetters(NAME, keys=KEY, client=bucket)
-    place.send([LETTER], no_end)
+    place.send([LETTER], unlimited)
     (key,) = bucket.objects
     (each,) = redrive(of(Job()), place, ledger=MemoryLedger())
     assert (each.outcome, bucket.objects) == ("handled", {})
@@ -175,12 +175,12 @@ def test_a_large_letter_is_signed_where_it_lies(keys: tuple[bytes | None, bytes 
     bucket, queue = Bucket(), Queue()
     place = S3DeadLetters(NAME, prefix="large", keys=of_bucket, client=bucket)
     source = SqsDeadLetters(URL, keys=of_queue, overflow=place, client=queue)
-    source.send([large], no_end)
+    source.send([large], unlimited)
     ((entry,),) = queue.batches
     queue.pages = [[message("1", entry["MessageBody"])]]
     (each,) = redrive(of(Job()), source, ledger=MemoryLedger(), keys=of_queue or of_bucket)
     assert (each.outcome, bucket.objects) == ("handled", {})
-    source.send([large], no_end)
+    source.send([large], unlimited)
     (key,) = bucket.objects
     bucket.objects[key] = large.to_json().encode()
     queue.pages = [[message("2", entry["MessageBody"])]]
@@ -215,14 +215,14 @@ def test_a_pointer_does_not_lead_out_of_the_folder() -> None:
 def test_what_cannot_be_a_key_is_refused(keys: object, problem: str) -> None:
     given = cast("bytes", keys)  # what a program without a type checker may pass
     for make in (lambda: SqsDeadLetters(URL, keys=given), lambda: S3DeadLetters(NAME, keys=given)):
-        with pytest.raises(Misuse, match=problem):
+        with pytest.raises(ConfigurationError, match=problem):
             make()
-    with pytest.raises(Misuse, match=problem):
+    with pytest.raises(ConfigurationError, match=problem):
         Signer(lambda: given).signed(LETTER.to_json())
 
 
 def test_a_proof_and_none_cannot_both_be_asked_for() -> None:
-    with pytest.raises(Misuse, match="leave one of them out"):
+    with pytest.raises(ConfigurationError, match="leave one of them out"):
         redrive(of(Job()), Texts({}), ledger=MemoryLedger(), keys=KEY, unproved=True)
 
 

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from returns.result import Failure, Result
 
-from streamfn import InsertEvent, Misuse, lambda_handler, on_insert, pipeline, retry
+from streamfn import ConfigurationError, InsertEvent, lambda_handler, on_insert, pipeline, retry
 from streamfn.dead_letters import MemoryDeadLetters, S3DeadLetters, SqsDeadLetters, read_letter
 from streamfn.dead_letters import _sqs as sqs_module
-from streamfn.ledgers import MemoryLedger, Pair
+from streamfn.ledgers import Key, MemoryLedger
 from tests.cards import STREAM, Card, Json, cards, record
 from tests.dead_letters.buckets import NAME, Bucket
 from tests.dead_letters.letters import SECRET, cyclic, ids, letter, letter_of, no_end
@@ -43,8 +43,8 @@ def test_a_record_that_no_queue_takes_does_not_keep_its_shard_waiting() -> None:
     stored = [read_letter(entry["MessageBody"]) for batch in queue.batches for entry in batch]
     told = {each.reason: (each.is_truncated, each.pair, each.stream) for each in stored}
     assert told == {
-        "Undecodable": (True, Pair("refuse", "id-7"), STREAM),
-        "Malformed": (False, Pair("", "id-8"), STREAM),
+        "Undecodable": (True, Key("refuse", "id-7"), STREAM),
+        "Malformed": (False, Key("", "id-8"), STREAM),
     }
 
 
@@ -215,7 +215,7 @@ def test_in_a_fifo_queue_what_is_smaller_stands_in_for_the_letter() -> None:
 
 @pytest.mark.parametrize("prefix", ["x" * 298, "ä" * 149, "\ud800"], ids=["long", "long in UTF-8", "no text"])
 def test_a_prefix_with_which_s3_would_refuse_each_letter_is_misuse(prefix: str) -> None:
-    with pytest.raises(Misuse, match="prefix"):
+    with pytest.raises(ConfigurationError, match="prefix"):
         S3DeadLetters(NAME, prefix=prefix)
 
 

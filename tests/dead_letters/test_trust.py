@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 from returns.result import Success
 
-from streamfn import InsertEvent, Misuse, Pipeline, lambda_handler, on_event, pipeline, retry
+from streamfn import ConfigurationError, InsertEvent, Pipeline, lambda_handler, on_event, pipeline, retry
 from streamfn._aws import Message
-from streamfn._time import MACHINE_CLOCK, no_end
+from streamfn._time import MACHINE_CLOCK, unlimited
 from streamfn.dead_letters import MemoryDeadLetters, Received, S3DeadLetters, SqsDeadLetters
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
@@ -80,7 +80,7 @@ def test_a_forged_letter_does_not_run_and_does_not_keep_the_real_event_from_runn
     assert told([redriven]) == [("tell", "forged", "unproved", "kept")]
     assert redriven.detail == "the ledger knows of no such letter; unproved=True runs it all the same"
     assert job.seen == []
-    assert list(ledger.read(EVERYTHING, no_end)) == []
+    assert list(ledger.read(EVERYTHING, unlimited)) == []
     assert len(box.letters) == 1
     real = lambda_handler(of(job), retry(ledger=ledger, scope=SCOPE))(lambda_event(FORGED_EVENT), None)
     assert real == {"batchItemFailures": []}
@@ -213,7 +213,7 @@ def test_a_message_that_does_not_say_when_it_was_sent_counts_as_new(sent: dict[s
 def test_an_object_says_when_it_was_written() -> None:
     bucket = Bucket(written=MACHINE_CLOCK.now - LONG_AGO)
     place = S3DeadLetters(NAME, client=bucket)
-    place.send([FORGED], no_end)
+    place.send([FORGED], unlimited)
     (redriven,) = redrive(of(Job()), place, ledger=MemoryLedger(), stream_arns=[STREAM])
     assert redriven.outcome == "handled"
 
@@ -353,14 +353,14 @@ def test_a_queue_says_whose_it_is(url: str, home: Home | None) -> None:
 
 @pytest.mark.parametrize("arns", ["arn", [1], ["notes"], ["arn:aws:s3:::letters"]])
 def test_what_is_no_stream_is_refused(arns: object) -> None:
-    with pytest.raises(Misuse, match="stream_arns"):
+    with pytest.raises(ConfigurationError, match="stream_arns"):
         redrive(of(Job()), box_of(), ledger=MemoryLedger(), stream_arns=cast("list[str]", arns))
 
 
 def test_a_ledger_keeps_the_digest_of_what_a_letter_carries() -> None:
     ledger, box = MemoryLedger(), MemoryDeadLetters()
     given_up(ledger, box, *written("a1"))
-    (entry,) = (each for each in ledger.read(EVERYTHING, no_end) if each.state == "dead")
+    (entry,) = (each for each in ledger.read(EVERYTHING, unlimited) if each.state == "dead")
     (letter,) = box.letters
     assert entry.letter == letter.digest != ""
     assert replace(letter, record={1: 2, "x": 3}).digest == ""

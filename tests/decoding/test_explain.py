@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypedDict
 
 import pytest
 
-from streamfn import Attribute, Image, Misuse, Table, explain, make_converter
+from streamfn import Attribute, ConfigurationError, Image, Table, explain, make_converter
 from streamfn._tables import compiled_table
 
 
@@ -78,7 +78,7 @@ def test_a_hook_for_the_whole_model_is_called_as_it_is() -> None:
 
 
 def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(Misuse, match="complex is not supported"):
+    with pytest.raises(ConfigurationError, match="complex is not supported"):
         explain(complex)
 
 

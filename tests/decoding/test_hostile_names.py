@@ -13,7 +13,7 @@ from typing import Annotated, Literal, cast
 
 import pytest
 
-from streamfn import Attribute, Image, Misuse, PartitionKey, Table, explain, make_converter
+from streamfn import Attribute, ConfigurationError, Image, PartitionKey, Table, explain, make_converter
 from streamfn._tables import compiled_table
 
 RAN: list[str] = []
@@ -198,9 +198,11 @@ def test_a_type_may_be_as_deep_as_dynamodb_nests(kind: str, levels: int) -> None
 def test_a_deeper_type_is_refused_where_it_is_declared(kind: str) -> None:
     for levels in (33, 60):
         hint, _ = nested(kind, levels)
-        with pytest.raises(Misuse, match=r"Deep\.value: a type nests lists or maps in more than 32 levels"):
+        with pytest.raises(
+            ConfigurationError, match=r"Deep\.value: a type nests lists or maps in more than 32 levels"
+        ):
             table_of("Deep", ("value", hint))
-    with pytest.raises(Misuse, match="more than 32 levels"):
+    with pytest.raises(ConfigurationError, match="more than 32 levels"):
         make_converter().get_structure_hook(nested(kind, 33)[0])
 
 

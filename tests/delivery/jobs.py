@@ -13,7 +13,7 @@ from streamfn import Event, Failed, InsertEvent, PartitionKey, Table
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import Entry, Stretch, is_note
+from streamfn.ledgers._protocol import Entry, SequenceRange, is_note
 from streamfn.testing import insert_event
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
@@ -72,25 +72,27 @@ class WatchedLedger:
     """A ledger that counts what it is asked, but for the notes of processes, and can be told not to answer."""
 
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    reads: list[Stretch] = field(default_factory=list[Stretch])
+    reads: list[SequenceRange] = field(default_factory=list[SequenceRange])
     writes: list[list[Entry]] = field(default_factory=list[list[Entry]])
     cannot_read: bool = False
     cannot_write: bool = False
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
         """Read, unless it cannot."""
-        self.reads.append(stretch)
+        self.reads.append(sequence_range)
         if self.cannot_read:
             raise ConnectionError("secret")
-        return self.ledger.read(stretch, seconds_left)
+        return self.ledger.read(sequence_range, seconds_left)
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Write, unless it cannot."""
         if self.cannot_write:
             raise ConnectionError("secret")
         if told := [entry for entry in entries if not is_note(entry.pair)]:
             self.writes.append(told)
-        self.ledger.write(stretch, entries, seconds_left)
+        self.ledger.write(sequence_range, entries, seconds_left)
 
     def told(self) -> list[tuple[str, str, str]]:
         """List what was written, by handler, record and state."""

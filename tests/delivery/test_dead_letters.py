@@ -13,12 +13,12 @@ from typing_extensions import override
 
 from streamfn import (
     BatchResponse,
+    ConfigurationError,
     Event,
     Failed,
     InsertEvent,
     LambdaFunction,
     Malformed,
-    Misuse,
     Pipeline,
     Strategy,
     StreamViewType,
@@ -32,9 +32,9 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._time import SecondsLeft, no_end
+from streamfn._time import SecondsLeft, unlimited
 from streamfn.dead_letters._protocol import DeadLetter
-from streamfn.ledgers._protocol import Entry, Pair, stretch_of
+from streamfn.ledgers._protocol import Entry, Key, range_of
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Json, record
 from tests.delivery.jobs import START, Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
@@ -211,8 +211,8 @@ def test_what_hung_too_often_is_not_started() -> None:
     tell = Job()
     function = Function(tell, max_attempts=3)
     (event,) = written("a1")
-    stretch = stretch_of("follow", [event.record])
-    function.ledger.write(stretch, [Entry(Pair("tell", "a1"), "open", 3, START, "TimedOut")], no_end)
+    sequence_range = range_of("follow", [event.record])
+    function.ledger.write(sequence_range, [Entry(Key("tell", "a1"), "open", 3, START, "TimedOut")], unlimited)
     assert function(event) == []
     assert tell.seen == []
     assert function.box.told() == [("tell", "a1", "TimedOut")]
@@ -234,7 +234,9 @@ def test_each_letter_is_logged_by_its_identifiers(caplog: pytest.LogCaptureFixtu
 
 
 def test_dead_letters_need_a_ledger() -> None:
-    with pytest.raises(Misuse, match="dead letters need a ledger, which counts the attempts: pass ledger="):
+    with pytest.raises(
+        ConfigurationError, match="dead letters need a ledger, which counts the attempts: pass ledger="
+    ):
         retry(dead_letters=Letterbox())
 
 

@@ -29,7 +29,7 @@ from streamfn import (
 )
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
-from streamfn.ledgers._protocol import Entry, Stretch
+from streamfn.ledgers._protocol import Entry, SequenceRange
 from streamfn.testing import EventSourceMapping, lambda_context, lambda_event
 from tests.delivery.jobs import Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
 
@@ -290,8 +290,10 @@ def test_the_alarm_gets_through_while_letters_are_sent() -> None:
 
     class Telling(WatchedLedger):
         @override
-        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-            super().write(stretch, entries, seconds_left)
+        def write(
+            self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+        ) -> None:
+            super().write(sequence_range, entries, seconds_left)
             is_written.set()
 
     class Slow(Letterbox):

@@ -9,7 +9,7 @@ from streamfn._payloads import read
 from streamfn._records import Record, flattened, is_one_change, is_same
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import identity_of, namesakes_among
+from streamfn.ledgers._protocol import namesakes_among, record_id
 from tests.cards import Json, record
 from tests.delivery.jobs import Job, notes, quiet
 
@@ -68,10 +68,10 @@ def test_where_failures_are_dropped_it_is_dropped() -> None:
 
 
 def test_it_goes_by_what_it_is_in_each_delivery() -> None:
-    identity = identity_of(only(deep("x")))
-    assert identity == identity_of(only(deep("x")))
-    assert identity != identity_of(only(deep("y")))
-    assert identity != identity_of(only(deep("x", as_list=True)))
+    identity = record_id(only(deep("x")))
+    assert identity == record_id(only(deep("x")))
+    assert identity != record_id(only(deep("y")))
+    assert identity != record_id(only(deep("x", as_list=True)))
 
 
 def test_one_that_stands_twice_in_a_batch_is_no_namesake() -> None:
@@ -104,17 +104,17 @@ def test_what_holds_itself_comes_to_an_end() -> None:
     unending: list[object] = ["x"]
     unending.append(unending)
     assert flattened(unending) == ["[2]", "'x'", "^"]
-    assert identity_of(only(unending)).startswith("sha256-")
+    assert record_id(only(unending)).startswith("sha256-")
 
 
 def test_names_of_different_types_do_not_keep_an_entry_from_having_a_name() -> None:
-    assert identity_of(only({1: "a", "b": "c"})).startswith("sha256-")
+    assert record_id(only({1: "a", "b": "c"})).startswith("sha256-")
 
 
 def test_an_identifier_that_no_store_could_hold_goes_by_its_digest() -> None:
-    long = identity_of(only(record(1, eventID="x" * 1_001)))
-    assert long == identity_of(only(record(2, eventID="x" * 1_001)))
-    assert long != identity_of(only(record(1, eventID="x" * 1_002)))
+    long = record_id(only(record(1, eventID="x" * 1_001)))
+    assert long == record_id(only(record(2, eventID="x" * 1_001)))
+    assert long != record_id(only(record(1, eventID="x" * 1_002)))
     assert len(long) < 100
-    assert identity_of(only(record(1, eventID="x" * 1_000))) == "x" * 1_000
-    assert identity_of(only(record(1, eventID="\ud800" * 2_000))).startswith("sha256-")
+    assert record_id(only(record(1, eventID="x" * 1_000))) == "x" * 1_000
+    assert record_id(only(record(1, eventID="\ud800" * 2_000))).startswith("sha256-")

@@ -31,9 +31,9 @@ from streamfn import (
     retry,
     router,
 )
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.dead_letters import MemoryDeadLetters
-from streamfn.ledgers._protocol import Entry, Pair, Stretch
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange
 from streamfn.testing import lambda_context, lambda_event
 from tests.cards import Card, cards, record
 from tests.cards import event as batch_of
@@ -152,15 +152,15 @@ def test_records_outside_the_batch_are_left_alone() -> None:
 def test_what_is_settled_is_no_longer_owed() -> None:
     letters = MemoryDeadLetters()
     function = Deployed(dead_letters=letters)
-    stretch = Stretch("", written("a1")[0].record.event_source_arn or "", "0", "9" * 20)
+    sequence_range = SequenceRange("", written("a1")[0].record.event_source_arn or "", "0", "9" * 20)
     function.ledger.write(
-        stretch,
+        sequence_range,
         [
-            Entry(Pair("tell", "a1"), "open", attempts=3),
-            Entry(Pair("tell", "a1"), "dead", attempts=5),
-            Entry(Pair("tell", "b1"), "handled"),
+            Entry(Key("tell", "a1"), "open", attempts=3),
+            Entry(Key("tell", "a1"), "dead", attempts=5),
+            Entry(Key("tell", "b1"), "handled"),
         ],
-        no_end,
+        unlimited,
     )
     assert CLEAN == function.version(named(Job(), "store"))(lambda_event(*written("a1", "b1")), None)
     assert [] == function.told()

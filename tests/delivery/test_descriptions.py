@@ -10,7 +10,7 @@ from streamfn import Delivery, Failed, acknowledge, retry
 from streamfn._delivery.descriptions import DeliveryDescription, description_of
 from streamfn._delivery.plain import Process
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline
+from streamfn._time import AlarmClock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 
@@ -21,7 +21,7 @@ class Own:
     """A delivery that knows of no descriptions."""
 
     def deliver(
-        self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: Clock, /
+        self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         raise NotImplementedError
 

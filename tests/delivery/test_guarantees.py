@@ -27,7 +27,7 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, HalfWritten, LostAnswer, Repeated, StoreDown
-from streamfn.testing._events import MOMENT
+from streamfn.testing._events import DEFAULT_TIME
 from streamfn.testing._simulator.invoking import Fault
 from tests.delivery.jobs import Note, notes, written
 
@@ -65,7 +65,7 @@ class Scene:
             self.mapping.clock.advance(timedelta(minutes=20))
         if event.event_id == "b1" and self.kills:
             self.mapping.end_process()
-        if self.mapping.clock.now - MOMENT < self.down:
+        if self.mapping.clock.now - DEFAULT_TIME < self.down:
             return Failure("down")
         if event.event_id == "b1" and len(self.mapping.history.invocations) < self.fails:
             return Failure("no")

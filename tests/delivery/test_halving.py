@@ -34,7 +34,7 @@ from streamfn import (
 from streamfn._delivery.plain import Delivery, Process
 from streamfn._execution.policy import Policy
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline
+from streamfn._time import AlarmClock, Deadline
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import insert_event, lambda_event
@@ -105,7 +105,7 @@ class Watched:
     runs: list[list[Result[Handled[object], Failed[object]]]] = field(default_factory=list)
 
     def deliver(
-        self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: Clock, /
+        self, records: Sequence[Record], process: Process[object], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         """Deliver, and keep them."""
 

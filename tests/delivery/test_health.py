@@ -13,10 +13,10 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import (
+    ConfigurationError,
     Event,
     Failed,
     LambdaFunction,
-    Misuse,
     PartitionKey,
     Strategy,
     Table,
@@ -503,7 +503,7 @@ def test_a_service_that_hangs_for_a_while_costs_no_letters() -> None:
 
 
 def test_an_outage_is_a_length_of_time() -> None:
-    with pytest.raises(Misuse, match=r"^outage=-1 day, 0:00:00 should not be negative$"):
+    with pytest.raises(ConfigurationError, match=r"^outage=-1 day, 0:00:00 should not be negative$"):
         retry(ledger=MemoryLedger(), outage=-timedelta(days=1))
 
 

@@ -13,12 +13,12 @@ from typing_extensions import override
 from streamfn import (
     BatchFailed,
     BatchResponse,
+    ConfigurationError,
     Failed,
     HeldBack,
     InsertEvent,
     LambdaFunction,
     LedgerUnavailable,
-    Misuse,
     Pipeline,
     Strategy,
     Unwanted,
@@ -33,7 +33,7 @@ from streamfn import (
     series,
 )
 from streamfn._time import SecondsLeft
-from streamfn.ledgers._protocol import Entry, Ledger, Stretch
+from streamfn.ledgers._protocol import Entry, Ledger, SequenceRange
 from streamfn.testing import kinesis_event, lambda_context, lambda_event
 from tests.cards import record
 from tests.delivery.jobs import Job, Note, WatchedLedger, notes, quiet, written
@@ -233,9 +233,11 @@ def test_write_always_does_not_wait_for_a_ledger_that_fails() -> None:
 
     class Failing(WatchedLedger):
         @override
-        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        def write(
+            self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+        ) -> None:
             asked.append(seconds_left())
-            super().write(stretch, entries, seconds_left)
+            super().write(sequence_range, entries, seconds_left)
 
     tell = Job()
     process = pipeline(notes, on_event(tell, name="tell"))
@@ -292,14 +294,14 @@ def test_functions_that_share_a_ledger_do_not_mix(monkeypatch: pytest.MonkeyPatc
         handler(batch, None)
         handler(batch, None)
         assert tell.seen == ["a1", "b1", "a1"]
-    assert [stretch.scope for stretch in ledger.reads] == ["one", "one", "two", "two"]
+    assert [sequence_range.scope for sequence_range in ledger.reads] == ["one", "one", "two", "two"]
 
 
 def test_a_scope_can_be_given() -> None:
     ledger = WatchedLedger()
     process = pipeline(notes, on_event(Job(), name="tell"))
     lambda_handler(process, retry(ledger=ledger, scope="mine"))(lambda_event(*written("a1")), None)
-    assert [stretch.scope for stretch in ledger.reads] == ["mine"]
+    assert [sequence_range.scope for sequence_range in ledger.reads] == ["mine"]
 
 
 def test_a_whole_batch_comes_again_after_all_is_written() -> None:
@@ -346,5 +348,5 @@ def test_what_is_no_record_stays_open_without_dead_letters() -> None:
     ],
 )
 def test_a_delivery_that_cannot_work_is_refused(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         make()

@@ -11,12 +11,12 @@ import pytest
 
 from streamfn import lambda_handler, on_event, pipeline, retry
 from streamfn._delivery.processes import Begun, FileMarks
-from streamfn.ledgers._protocol import Stretch
+from streamfn.ledgers._protocol import SequenceRange
 from streamfn.testing import lambda_event
 from tests.delivery.jobs import Job, notes, quiet, written
 from tests.delivery.test_process_deaths import Shared, writes_of
 
-BEGUN: Begun = ("one", Stretch("cards", "arn", "1", "9"), ["a1", "c1"])
+BEGUN: Begun = ("one", SequenceRange("cards", "arn", "1", "9"), ["a1", "c1"])
 
 
 def test_the_successor_finds_what_the_process_before_it_has_begun(tmp_path: Path) -> None:

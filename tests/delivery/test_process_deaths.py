@@ -32,10 +32,10 @@ from streamfn import (
     retry,
     series,
 )
-from streamfn._delivery.processes import Marks, ThisProcess
-from streamfn._time import SecondsLeft, no_end
+from streamfn._delivery.processes import ProcessMarks, ThisProcess
+from streamfn._time import SecondsLeft, unlimited
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import Entry, Pair, Stretch, merged, stretch_of
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange, merge, range_of
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, StoreDown, lambda_context, lambda_event
 from streamfn.testing._simulator.invoking import Fault
 from tests.delivery.jobs import START, Clock, Job, Letterbox, Note, notes, quiet, written
@@ -53,17 +53,19 @@ class Shared(MemoryLedger):
         """Begin with no entry, and let writes through."""
         super().__init__()
         self.writes: list[Sequence[Entry]] = []
-        self.stretches: list[Stretch] = []
+        self.sequence_ranges: list[SequenceRange] = []
         self.fails_from = 10**9
         self.before_write: Callable[[], None] = _nothing
 
     @override
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         self.before_write()
         if len(self.writes) >= self.fails_from:
             raise ConnectionError("secret")
-        self.stretches.append(stretch)
-        super().write(stretch, entries, seconds_left)
+        self.sequence_ranges.append(sequence_range)
+        super().write(sequence_range, entries, seconds_left)
         self.writes.append(entries)
 
 
@@ -368,7 +370,7 @@ def test_the_note_of_a_batch_that_ended_well_is_settled_a_minute_later_and_once(
         [("", "a1", "open"), ("", "b1", "open")],
         [("", "a1", "handled"), ("", "b1", "handled")],
     ]
-    assert ledger.stretches[0] == ledger.stretches[1]
+    assert ledger.sequence_ranges[0] == ledger.sequence_ranges[1]
 
 
 def test_a_note_that_cannot_be_settled_is_settled_another_minute_later() -> None:
@@ -405,7 +407,9 @@ def test_a_ledger_that_ends_with_the_process_gets_no_note() -> None:
         writes = 0
 
         @override
-        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        def write(
+            self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+        ) -> None:
             self.writes += 1
 
     ledger = Counting()
@@ -476,18 +480,18 @@ def test_a_note_that_a_living_process_could_not_settle_is_held_against_nobody() 
     handler(batch, None)
     ledger.fails_from = 10**9
     handler(batch, None)
-    known = ledger.read(ledger.stretches[0], no_end)
-    assert all(entry.settled for pair, entry in merged(known).items() if pair.handler)
+    known = ledger.read(ledger.sequence_ranges[0], unlimited)
+    assert all(entry.settled for pair, entry in merge(known).items() if pair.handler)
     assert {entry.attempts for entry in known} == {0}
 
 
 def test_a_process_that_died_after_a_success_was_recorded_died_of_something_else() -> None:
     ledger, (event,), job = Shared(), written("a1"), Job()
-    note = Pair("tell", "process-0123456789abcdef.1/a1")
+    note = Key("tell", "process-0123456789abcdef.1/a1")
     ledger.write(
-        stretch_of("notes-worker", [event.record]),
-        [Entry(note, "open", since=START, alone=True), Entry(Pair("tell", "a1"), "handled")],
-        no_end,
+        range_of("notes-worker", [event.record]),
+        [Entry(note, "open", since=START, alone=True), Entry(Key("tell", "a1"), "handled")],
+        unlimited,
     )
     assert function(ledger, job=job)(lambda_event(event), None) == {"batchItemFailures": []}
     assert job.seen == []
@@ -496,14 +500,14 @@ def test_a_process_that_died_after_a_success_was_recorded_died_of_something_else
 
 def test_a_call_whose_failure_was_written_and_not_its_end_has_used_one_attempt_up() -> None:
     ledger, (event,) = Shared(), written("a1")
-    note, pair = Pair("tell", "process-0123456789abcdef.1/a1"), Pair("tell", "a1")
+    note, pair = Key("tell", "process-0123456789abcdef.1/a1"), Key("tell", "a1")
     ledger.write(
-        stretch_of("notes-worker", [event.record]),
+        range_of("notes-worker", [event.record]),
         [Entry(note, "open", since=START, alone=True), Entry(pair, "open", 1, START, "Refused")],
-        no_end,
+        unlimited,
     )
     function(ledger, job=Job(a1=1))(lambda_event(event), None)
-    known = merged(ledger.read(ledger.stretches[0], no_end))
+    known = merge(ledger.read(ledger.sequence_ranges[0], unlimited))
     assert (known[pair].attempts, known[note].settled) == (2, True), "the other, and the one of this run"
 
 
@@ -533,7 +537,7 @@ def test_what_is_held_back_is_looked_at_carefully_when_it_comes_again() -> None:
 
 
 def test_a_fork_is_another_process() -> None:
-    process = ThisProcess(Marks())
+    process = ThisProcess(ProcessMarks())
     name, first = process.name, process.new_note()
     process.noted()
     assert first.startswith(name)

@@ -10,9 +10,9 @@ from returns.result import Failure, Result, Success
 
 from streamfn import Event, PartitionKey, Table, lambda_handler, on_event, pipeline, retry, router
 from streamfn._payloads import read
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import stretch_of
+from streamfn.ledgers._protocol import range_of
 from streamfn.testing import insert_event, lambda_event
 from tests.delivery.jobs import Job, Letterbox, WatchedLedger, notes, quiet, written
 
@@ -77,8 +77,8 @@ def test_each_streams_entries_are_its_own() -> None:
     handler = lambda_handler(process, retry(ledger=ledger, scope="s", report=quiet))
     handler(lambda_event(TAGS[0], NOTES[0], TAGS[1], NOTES[1]), None)
     for events, names in ((NOTES, ["a1", "b1"]), (TAGS, ["t1", "t2"])):
-        stretch = stretch_of("s", read(lambda_event(*events)))
-        assert sorted(entry.pair.record for entry in ledger.read(stretch, no_end)) == names
+        sequence_range = range_of("s", read(lambda_event(*events)))
+        assert sorted(entry.pair.record for entry in ledger.read(sequence_range, unlimited)) == names
 
 
 def test_a_part_of_which_there_is_nothing_to_say_is_not_written() -> None:

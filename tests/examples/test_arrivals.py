@@ -8,7 +8,7 @@ import pytest
 
 from examples.cards.app import Card, cards
 from examples.demo.arrivals import Backups, backups_in, letters_in, scan
-from streamfn._time import no_end
+from streamfn._time import unlimited
 from streamfn.dead_letters import MemoryDeadLetters, NotADeadLetter, Received
 from tests.examples.test_audit import LETTER
 
@@ -84,7 +84,7 @@ def test_a_bucket_is_read_to_its_last_page_and_each_write_counts() -> None:
 
 def test_letters_are_read_and_stay() -> None:
     dead = MemoryDeadLetters()
-    dead.send([LETTER], no_end)
+    dead.send([LETTER], unlimited)
 
     assert [LETTER.id] == [letter.id for letter in letters_in(dead)]
     assert 1 == len(dead.letters)

@@ -11,7 +11,7 @@ from examples.demo.arrivals import Arrived, Backups
 from examples.demo.audit import asked, checks, unasked
 from examples.demo.changes import Change, Insert, Modify, Remove
 from streamfn.dead_letters import DeadLetter
-from streamfn.ledgers import Pair
+from streamfn.ledgers import Key
 from streamfn.testing import insert_event, modify_event, remove_event
 
 OLD, NEW, GONE, NEVER = Card(1, "a"), Card(1, "a", owner="ada"), Card(2, "b & c"), Card(3, "d")
@@ -24,7 +24,7 @@ REPORT = json.dumps({"handler": "index", "eventID": "id-3"})
 def letter(record: object, handler: str = "index") -> DeadLetter:
     """Make a dead letter of a record."""
     return DeadLetter(
-        "follow-cards", Pair(handler, "id-3"), "", record, "Refused", None, 5, None, datetime.now(UTC)
+        "follow-cards", Key(handler, "id-3"), "", record, "Refused", None, 5, None, datetime.now(UTC)
     )
 
 

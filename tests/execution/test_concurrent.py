@@ -21,10 +21,10 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
 from streamfn import (
+    ConfigurationError,
     Event,
     Handler,
     InsertEvent,
-    Misuse,
     Raised,
     Refused,
     Strategy,
@@ -298,7 +298,7 @@ def test_strategies_say_what_they_are() -> None:
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_nobody_can_work_without_workers(workers: int) -> None:
-    with pytest.raises(Misuse, match=f"workers={workers} should be 1 or more"):
+    with pytest.raises(ConfigurationError, match=f"workers={workers} should be 1 or more"):
         concurrent(workers=workers)
 
 

@@ -28,9 +28,9 @@ from returns.result import Failure, Result, Success, safe
 from typing_extensions import TypeAliasType, override
 
 from streamfn import (
+    ConfigurationError,
     Handler,
     InsertEvent,
-    Misuse,
     Raised,
     Strategy,
     batched,
@@ -479,7 +479,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], Handler[Card, object, object]], str]
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_handler_of_which_that_can_be_told_is_refused_at_import(name: str) -> None:
     make, told = REFUSED[name]
-    with pytest.raises(Misuse, match=f"^the handler {told}"):
+    with pytest.raises(ConfigurationError, match=f"^the handler {told}"):
         pipeline(cards, make())
 
 

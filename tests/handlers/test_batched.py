@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from returns.result import Failure, Result, Success
 
-from streamfn import InsertEvent, Misuse, batched, batched_each
+from streamfn import ConfigurationError, InsertEvent, batched, batched_each
 from streamfn.testing import insert_event
 from tests.cards import Card
 
@@ -53,7 +53,7 @@ def test_one_that_has_to_be_awaited_is_awaited() -> None:
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_chunk_of_no_events_makes_no_sense(size: int) -> None:
     expected = f"a chunk holds at least one event: size={size} should be 1 or more, or None for no limit"
-    with pytest.raises(Misuse, match=expected):
+    with pytest.raises(ConfigurationError, match=expected):
         batched(titles, size=size)
-    with pytest.raises(Misuse, match=expected):
+    with pytest.raises(ConfigurationError, match=expected):
         batched_each(title_each, size=size)

@@ -10,8 +10,8 @@ import pytest
 from returns.result import Result, Success
 
 from streamfn import (
+    ConfigurationError,
     InsertEvent,
-    Misuse,
     ModifyEvent,
     Raised,
     batched,
@@ -87,7 +87,9 @@ def test_a_handler_goes_by_the_name_of_its_function_unless_it_is_given_one(name:
 
 
 def test_a_callable_without_a_name_needs_one() -> None:
-    with pytest.raises(Misuse, match="a handler of type Announcer has no name of its own: pass name="):
+    with pytest.raises(
+        ConfigurationError, match="a handler of type Announcer has no name of its own: pass name="
+    ):
         on_insert(Announcer("New: "))
 
 

@@ -24,7 +24,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import override
 
 from streamfn import Failed, InsertEvent, lambda_handler, on_insert, pipeline, retry
-from streamfn._aws import BatchWriteItemOutput, OnFirstUse, QueryOutput, make_dynamodb
+from streamfn._aws import BatchWriteItemOutput, LazyClient, QueryOutput, make_dynamodb
 from streamfn.ledgers._dynamodb import SegmentLog
 from streamfn.testing import LambdaEvent, insert_event, lambda_event
 from tests.cards import Card, cards
@@ -142,7 +142,7 @@ def recovery(lanes: int, limits: Mapping[Kind, int] = LIMITS) -> Recovery:
         return Success(None)
 
     ledger = SegmentLog(
-        NAME, OnFirstUse(make_dynamodb, table), wait=world.wait, now=lambda: NOW + world.seconds
+        NAME, LazyClient(make_dynamodb, table), wait=world.wait, now=lambda: NOW + world.seconds
     )
     handler = lambda_handler(
         pipeline(cards, on_insert(announce)), retry(ledger=ledger, scope="follow-cards", report=_quiet)

@@ -8,13 +8,13 @@ from random import Random
 from typing import Final, TypeAlias
 
 from streamfn import _aws as _client
-from streamfn._time import no_end
-from streamfn.ledgers import Entry, Pair, Stretch
+from streamfn._time import unlimited
+from streamfn.ledgers import Entry, Key, SequenceRange
 from streamfn.ledgers._dynamodb import SegmentLog
 from tests.ledgers.tables import MemoryTable, Put, Time, log_on, write_as_earlier
 
-Written: TypeAlias = tuple[float, Stretch, Sequence[Entry]]
-"""What was written of a stretch, and when, in seconds since 1970."""
+Written: TypeAlias = tuple[float, SequenceRange, Sequence[Entry]]
+"""What was written of a range, and when, in seconds since 1970."""
 
 _KEPT: Final = 48 * 60 * 60
 
@@ -81,22 +81,22 @@ class Shards:
         if self.random.random() < 0.2:
             self.time.now += self.random.choice([60, 1_800, 7_200, 40_000, 80_000])
             self.table.expire(self.time.now)
-        stretch = self._batch()
+        sequence_range = self._batch()
         place = self.random.randrange(len(self.processes))
         process, client = self.processes[place], self.clients[place]
         if self.random.random() < 0.9:
-            self._assert_known(process, stretch)
+            self._assert_known(process, sequence_range)
         if self.random.random() < 0.7:
             client.lives = self.random.choice([None, None, 0, 1, 2])
             for _ in range(self.random.choice([1, 1, 3])):
-                self._write(process, stretch)
+                self._write(process, sequence_range)
                 if client.lives is not None and client.lives < 0:
                     client.lives = None
                     if self.random.random() < 0.5:  # that was its end
                         process = self.processes[place] = log_on(client, self.time)
             client.lives = None
 
-    def _batch(self) -> Stretch:
+    def _batch(self) -> SequenceRange:
         lanes = self.random.choice([1, 2, 5])
         lane = range(self.random.randrange(lanes), self.records, lanes)
         begin = self.random.randrange(len(lane))
@@ -105,55 +105,57 @@ class Shards:
         if self.random.random() < 0.1:
             names = (*names, f"sha256-{self.random.randrange(5)}")  # a record without a number
         if self.random.random() < 0.1:
-            return Stretch("follow-cards", "arn", "0", "0", names)
+            return SequenceRange("follow-cards", "arn", "0", "0", names)
         numbers = [str(self.numbers[place]) for place in places]
         known = self.random.random() < 0.9
-        return Stretch("follow-cards", "arn", numbers[0], numbers[-1], names if known else ())
+        return SequenceRange("follow-cards", "arn", numbers[0], numbers[-1], names if known else ())
 
-    def _write(self, process: SegmentLog, stretch: Stretch) -> None:
-        names = list(stretch.records) or [f"id-{self.random.randrange(self.records)}"]
+    def _write(self, process: SegmentLog, sequence_range: SequenceRange) -> None:
+        names = list(sequence_range.records) or [f"id-{self.random.randrange(self.records)}"]
         if self.random.random() < 0.05:
             names.append(f"id-{self.random.randrange(self.records)}")  # of another batch
         entries = [
             Entry(
-                Pair(self.random.choice(["announce", "index"]), name),
+                Key(self.random.choice(["announce", "index"]), name),
                 self.random.choice(["handled", "dead", "open"]),
                 self.random.randrange(3),
             )
             for name in self.random.choices(names, k=self.random.randint(1, 5))
         ]
-        written = self.time.now, stretch, entries
+        written = self.time.now, sequence_range, entries
         self.begun.append(written)
         if self.random.random() < 0.1:
-            write_as_earlier(self.table, stretch, entries, self.time.now)
+            write_as_earlier(self.table, sequence_range, entries, self.time.now)
         else:
             try:
-                process.write(stretch, entries, no_end)
+                process.write(sequence_range, entries, unlimited)
             except Died:
                 return
         self.promised.append(written)
 
-    def _assert_known(self, process: SegmentLog, stretch: Stretch) -> None:
+    def _assert_known(self, process: SegmentLog, sequence_range: SequenceRange) -> None:
         """Everything that was promised is there for 48 hours, and nothing that was not begun."""
-        read = {entry for entry in process.read(stretch, no_end) if about(stretch, entry)}
-        assert met(self.promised, stretch, self.time.now - _KEPT) <= read, "what was written is not read"
-        assert read <= met(self.begun, stretch), "what is read was not written"
+        read = {entry for entry in process.read(sequence_range, unlimited) if about(sequence_range, entry)}
+        assert met(self.promised, sequence_range, self.time.now - _KEPT) <= read, (
+            "what was written is not read"
+        )
+        assert read <= met(self.begun, sequence_range), "what is read was not written"
 
 
-def met(written: Sequence[Written], stretch: Stretch, since: float = 0.0) -> set[Entry]:
-    """Find what was written about the records of a stretch, as a ledger in memory does."""
+def met(written: Sequence[Written], sequence_range: SequenceRange, since: float = 0.0) -> set[Entry]:
+    """Find what was written about the records of a range, as a ledger in memory does."""
     return {
         entry
         for at, other, entries in written
-        if at >= since and other.meets(stretch)
+        if at >= since and other.overlaps(sequence_range)
         for entry in entries
-        if about(stretch, entry)
+        if about(sequence_range, entry)
     }
 
 
-def about(stretch: Stretch, entry: Entry) -> bool:
-    """Whether an entry is about a record of a stretch."""
-    return not stretch.records or entry.pair.record in stretch.records
+def about(sequence_range: SequenceRange, entry: Entry) -> bool:
+    """Whether an entry is about a record of a range."""
+    return not sequence_range.records or entry.pair.record in sequence_range.records
 
 
 def assert_all_is_known(seeds: range) -> None:

@@ -11,10 +11,10 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 
-from streamfn._aws import BatchWriteItemOutput, OnFirstUse, QueryOutput, make_dynamodb
-from streamfn.ledgers import Entry, LedgerClient, Stretch
+from streamfn._aws import BatchWriteItemOutput, LazyClient, QueryOutput, make_dynamodb
+from streamfn.ledgers import Entry, LedgerClient, SequenceRange
 from streamfn.ledgers._dynamodb import SegmentLog
-from streamfn.ledgers._items import items_of, partition_of
+from streamfn.ledgers._items import pack_entries, partition_key
 
 NAME = "card-ledger"
 NOW = 1_800_000_000
@@ -316,12 +316,12 @@ class Time:
 
 def log_on(client: LedgerClient, time: Time) -> SegmentLog:
     """Make what a ledger is made of, with a time that does not really pass."""
-    return SegmentLog(NAME, OnFirstUse(make_dynamodb, client), wait=time.wait, now=lambda: time.now)
+    return SegmentLog(NAME, LazyClient(make_dynamodb, client), wait=time.wait, now=lambda: time.now)
 
 
 def write_as_earlier(
-    table: MemoryTable, stretch: Stretch, entries: Sequence[Entry], now: float = NOW
+    table: MemoryTable, sequence_range: SequenceRange, entries: Sequence[Entry], now: float = NOW
 ) -> None:
     """Write segments as versions did that had one partition for a scope and stream."""
-    items = items_of(partition_of(stretch), stretch, entries, int(now) + 48 * 60 * 60)
+    items = pack_entries(partition_key(sequence_range), sequence_range, entries, int(now) + 48 * 60 * 60)
     table.batch_write_item(RequestItems={NAME: [{"PutRequest": {"Item": item}} for item in items]})

@@ -11,52 +11,54 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.demo import ministack
-from streamfn._time import no_end
-from streamfn.ledgers import DynamoDBLedger, Entry, Ledger, MemoryLedger, Pair, Stretch
-from streamfn.ledgers._protocol import merged
-from tests.ledgers.entries import entries, stretches
+from streamfn._time import unlimited
+from streamfn.ledgers import DynamoDBLedger, Entry, Key, Ledger, MemoryLedger, SequenceRange
+from streamfn.ledgers._protocol import merge
+from tests.ledgers.entries import entries, sequence_ranges
 from tests.ledgers.tables import NAME, MemoryTable
 
-Write = tuple[Stretch, Sequence[Entry]]
+Write = tuple[SequenceRange, Sequence[Entry]]
 
 writes = st.tuples(
-    stretches(),
+    sequence_ranges(),
     st.lists(entries(st.sampled_from(["announce", "back_up"]), st.sampled_from("abc")), max_size=4),
 )
 
 
-def knowledge(ledger: Ledger, stretch: Stretch) -> dict[Pair, Entry]:
+def knowledge(ledger: Ledger, sequence_range: SequenceRange) -> dict[Key, Entry]:
     """Give what a ledger knows; of attempts that are the same in number, any may give the reason."""
-    known = merged(ledger.read(stretch, no_end))
+    known = merge(ledger.read(sequence_range, unlimited))
     return {pair: replace(entry, reason="") for pair, entry in known.items()}
 
 
-def assert_agreement(ledger: Ledger, written: Sequence[Write], asked: Sequence[Stretch]) -> None:
+def assert_agreement(ledger: Ledger, written: Sequence[Write], asked: Sequence[SequenceRange]) -> None:
     """Write to a ledger and to one in memory, and ask both."""
     memory = MemoryLedger()
-    for stretch, found in written:
-        memory.write(stretch, found, no_end)
-        ledger.write(stretch, found, no_end)
-    for stretch in asked:
-        assert knowledge(ledger, stretch) == knowledge(memory, stretch)
+    for sequence_range, found in written:
+        memory.write(sequence_range, found, unlimited)
+        ledger.write(sequence_range, found, unlimited)
+    for sequence_range in asked:
+        assert knowledge(ledger, sequence_range) == knowledge(memory, sequence_range)
 
 
-@given(st.lists(writes, max_size=6), st.lists(stretches(), min_size=1, max_size=6), st.integers(1, 3))
+@given(st.lists(writes, max_size=6), st.lists(sequence_ranges(), min_size=1, max_size=6), st.integers(1, 3))
 def test_both_know_the_same_of_every_stretch(
-    written: list[Write], asked: list[Stretch], page_size: int
+    written: list[Write], asked: list[SequenceRange], page_size: int
 ) -> None:
     table = MemoryTable(page_size)
     assert_agreement(
-        DynamoDBLedger(NAME, client=table), written, [*asked, *(stretch for stretch, _ in written)]
+        DynamoDBLedger(NAME, client=table),
+        written,
+        [*asked, *(sequence_range for sequence_range, _ in written)],
     )
 
 
 def test_both_know_the_same_on_a_dynamodb() -> None:
     random = Random(1)  # noqa: S311 (the same in every run)
 
-    def some_stretch() -> Stretch:
+    def some_stretch() -> SequenceRange:
         lowest = random.choice([random.randrange(120), random.randrange(10**21)])
-        return Stretch(
+        return SequenceRange(
             random.choice(["follow-cards", "index-cards"]),
             random.choice(["", "arn"]),
             str(lowest),
@@ -66,7 +68,7 @@ def test_both_know_the_same_on_a_dynamodb() -> None:
     def some_entries() -> list[Entry]:
         return [
             Entry(
-                Pair(random.choice(["announce", "back_up"]), random.choice("abcdef")),
+                Key(random.choice(["announce", "back_up"]), random.choice("abcdef")),
                 random.choice(["handled", "dead", "dropped", "open"]),
                 random.randrange(3),
             )

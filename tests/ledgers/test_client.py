@@ -12,11 +12,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from streamfn._time import no_end
-from streamfn.ledgers import DynamoDBLedger, Entry, Pair, Stretch
+from streamfn._time import unlimited
+from streamfn.ledgers import DynamoDBLedger, Entry, Key, SequenceRange
 from tests.ledgers.tables import NAME, MemoryTable
 
-STRETCH = Stretch("follow-cards", "arn", "100", "199")
+RANGE = SequenceRange("follow-cards", "arn", "100", "199")
 
 
 @dataclass
@@ -44,7 +44,7 @@ def test_no_client_is_made_before_it_is_used(made: list[Config]) -> None:
     """A ledger is made while a function's module is imported, where there may be no region yet."""
     ledger = DynamoDBLedger(NAME)
     assert repr(ledger) == "DynamoDBLedger('card-ledger')"
-    ledger.write(STRETCH, [], no_end)
+    ledger.write(RANGE, [], unlimited)
     assert made == []
 
 
@@ -55,7 +55,7 @@ def test_on_lambda_the_client_is_made_with_the_ledger(
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "follow-cards")
     ledger = DynamoDBLedger(NAME)
     assert len(made) == 1
-    assert [] == ledger.read(STRETCH, no_end)
+    assert [] == ledger.read(RANGE, unlimited)
     assert len(made) == 1
 
 
@@ -69,7 +69,7 @@ def test_a_client_that_cannot_be_made_is_asked_for_again(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "follow-cards")
     ledger = DynamoDBLedger(NAME)
     with pytest.raises(ValueError, match="dynamodb"):
-        ledger.read(STRETCH, no_end)
+        ledger.read(RANGE, unlimited)
 
 
 def test_one_client_is_made_for_all_threads(made: list[Config]) -> None:
@@ -77,17 +77,17 @@ def test_one_client_is_made_for_all_threads(made: list[Config]) -> None:
 
     def use(number: int) -> None:
         begin.wait()
-        ledger.write(STRETCH, [Entry(Pair("announce", f"id-{number}"), "handled")], no_end)
+        ledger.write(RANGE, [Entry(Key("announce", f"id-{number}"), "handled")], unlimited)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(use, range(8)))
-    assert len(ledger.read(STRETCH, no_end)) == 8
+    assert len(ledger.read(RANGE, unlimited)) == 8
     assert len(made) == 1
 
 
 def test_a_client_of_ones_own_is_taken_as_it_is(made: list[Config]) -> None:
     table = MemoryTable()
-    DynamoDBLedger(NAME, client=table).write(STRETCH, [Entry(Pair("announce", "id-1"), "handled")], no_end)
+    DynamoDBLedger(NAME, client=table).write(RANGE, [Entry(Key("announce", "id-1"), "handled")], unlimited)
     assert table.batches == [2]
     assert made == []
 
@@ -96,7 +96,7 @@ def test_a_request_cannot_outlast_the_time_between_the_margin_and_the_timeout_by
     made: list[Config],
 ) -> None:
     """What boto3 does by default, 60 seconds for each of five attempts or more, outlasts most functions."""
-    DynamoDBLedger(NAME).read(STRETCH, no_end)
+    DynamoDBLedger(NAME).read(RANGE, unlimited)
     (config,) = made
     attempts = config.retries["total_max_attempts"]
     assert isinstance(attempts, int)

@@ -21,22 +21,22 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from examples.demo import ministack
 from streamfn._aws import BatchWriteItemOutput, QueryOutput
-from streamfn._time import no_end
-from streamfn.ledgers import DynamoDBLedger, Entry, Ledger, Pair, Stretch, UnreadableSegment
+from streamfn._time import unlimited
+from streamfn.ledgers import DynamoDBLedger, Entry, Key, Ledger, SequenceRange, UnreadableSegment
 from tests.ledgers.entries import ARN
 from tests.ledgers.tables import size, text
 
 if TYPE_CHECKING:
     from boto3 import DynamoDBClient
 
-ANNOUNCED: Final = Entry(Pair("announce", "id-1"), "handled")
+ANNOUNCED: Final = Entry(Key("announce", "id-1"), "handled")
 NOON: Final = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 ENTRIES: Final = [
     ANNOUNCED,
-    Entry(Pair("", "sequence-number-100"), "dead", 1, NOON, "Malformed"),
-    Entry(Pair("back_up", "id-1"), "dropped", 2, NOON, "Refused", alone=True),
-    Entry(Pair("index", "id-1"), "open", 3, NOON, "Raised"),
-    Entry(Pair("suche 🔎", "id-ä"), "open", reason="HeldBack"),
+    Entry(Key("", "sequence-number-100"), "dead", 1, NOON, "Malformed"),
+    Entry(Key("back_up", "id-1"), "dropped", 2, NOON, "Refused", alone=True),
+    Entry(Key("index", "id-1"), "open", 3, NOON, "Raised"),
+    Entry(Key("suche 🔎", "id-ä"), "open", reason="HeldBack"),
 ]
 numbers: Final = count()
 
@@ -88,24 +88,26 @@ def ledger(dynamodb: DynamoDBClient) -> DynamoDBLedger:
     return ledger
 
 
-def stretch(lowest: int, highest: int, scope: str = "follow-cards", stream: str = ARN) -> Stretch:
-    return Stretch(scope, stream, str(lowest), str(highest))
+def sequence_range(
+    lowest: int, highest: int, scope: str = "follow-cards", stream: str = ARN
+) -> SequenceRange:
+    return SequenceRange(scope, stream, str(lowest), str(highest))
 
 
-def read(ledger: Ledger, stretch: Stretch) -> Counter[Entry]:
-    return Counter(ledger.read(stretch, no_end))
+def read(ledger: Ledger, sequence_range: SequenceRange) -> Counter[Entry]:
+    return Counter(ledger.read(sequence_range, unlimited))
 
 
 def test_every_kind_of_entry_comes_back_as_it_was(ledger: DynamoDBLedger) -> None:
-    ledger.write(stretch(100, 199), ENTRIES, no_end)
-    assert read(ledger, stretch(100, 199)) == Counter(ENTRIES)
+    ledger.write(sequence_range(100, 199), ENTRIES, unlimited)
+    assert read(ledger, sequence_range(100, 199)) == Counter(ENTRIES)
 
 
 def test_what_is_written_later_comes_beside_what_is_there(ledger: DynamoDBLedger) -> None:
     for _ in range(3):
-        ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
-    ledger.write(stretch(150, 199), ENTRIES[1:], no_end)
-    assert read(ledger, stretch(100, 199)) == Counter([*ENTRIES, ANNOUNCED, ANNOUNCED])
+        ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
+    ledger.write(sequence_range(150, 199), ENTRIES[1:], unlimited)
+    assert read(ledger, sequence_range(100, 199)) == Counter([*ENTRIES, ANNOUNCED, ANNOUNCED])
 
 
 @pytest.mark.parametrize(
@@ -122,10 +124,10 @@ def test_what_is_written_later_comes_beside_what_is_there(ledger: DynamoDBLedger
 def test_functions_and_streams_that_share_a_table_do_not_see_each_others_entries(
     ledger: DynamoDBLedger, scope: str, stream: str
 ) -> None:
-    ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
-    ledger.write(stretch(100, 199, scope, stream), ENTRIES[1:], no_end)
-    assert read(ledger, stretch(100, 199)) == Counter([ANNOUNCED])
-    assert read(ledger, stretch(100, 199, scope, stream)) == Counter(ENTRIES[1:])
+    ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
+    ledger.write(sequence_range(100, 199, scope, stream), ENTRIES[1:], unlimited)
+    assert read(ledger, sequence_range(100, 199)) == Counter([ANNOUNCED])
+    assert read(ledger, sequence_range(100, 199, scope, stream)) == Counter(ENTRIES[1:])
 
 
 @pytest.mark.parametrize(
@@ -146,37 +148,43 @@ def test_functions_and_streams_that_share_a_table_do_not_see_each_others_entries
 def test_entries_are_found_by_the_stretches_that_meet_theirs(
     ledger: DynamoDBLedger, lowest: int, highest: int, *, meets: bool
 ) -> None:
-    ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
-    assert read(ledger, stretch(lowest, highest)) == Counter([ANNOUNCED] if meets else [])
+    ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
+    assert read(ledger, sequence_range(lowest, highest)) == Counter([ANNOUNCED] if meets else [])
 
 
 @pytest.mark.parametrize("length", [1, 2, 20, 39, 127])
 def test_numbers_of_another_length_are_compared_as_numbers(ledger: DynamoDBLedger, length: int) -> None:
     """As text, 10 would come before 9."""
     below = 10**length - 1
-    ledger.write(stretch(below, below + 1), [ANNOUNCED], no_end)
+    ledger.write(sequence_range(below, below + 1), [ANNOUNCED], unlimited)
     assert (
-        read(ledger, stretch(0, below)) == read(ledger, stretch(below + 1, below + 9)) == Counter([ANNOUNCED])
+        read(ledger, sequence_range(0, below))
+        == read(ledger, sequence_range(below + 1, below + 9))
+        == Counter([ANNOUNCED])
     )
-    assert read(ledger, stretch(below + 2, below + 9)) == read(ledger, stretch(0, below - 1)) == Counter()
+    assert (
+        read(ledger, sequence_range(below + 2, below + 9))
+        == read(ledger, sequence_range(0, below - 1))
+        == Counter()
+    )
 
 
 def test_writers_beside_each_other_lose_nothing(ledger: DynamoDBLedger) -> None:
     """A stream's shards, and the parallel lanes of one, are followed by invocations at the same time."""
     begin = Barrier(2)
     written = [
-        [Entry(Pair(handler, f"id-{number}"), "handled") for number in range(20)]
+        [Entry(Key(handler, f"id-{number}"), "handled") for number in range(20)]
         for handler in ("announce", "back_up")
     ]
 
     def write(entries: list[Entry]) -> None:
         begin.wait()
         for entry in entries:
-            ledger.write(stretch(100, 199), [entry], no_end)
+            ledger.write(sequence_range(100, 199), [entry], unlimited)
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(write, written))
-    assert read(ledger, stretch(100, 199)) == Counter([*written[0], *written[1]])
+    assert read(ledger, sequence_range(100, 199)) == Counter([*written[0], *written[1]])
 
 
 def test_a_clean_batch_costs_one_query_and_a_failing_run_two_writes(dynamodb: DynamoDBClient) -> None:
@@ -184,18 +192,18 @@ def test_a_clean_batch_costs_one_query_and_a_failing_run_two_writes(dynamodb: Dy
     ledger = DynamoDBLedger(f"card-ledger-{next(numbers)}", client=counted)
     ledger.create(dynamodb)
     run = [
-        Entry(Pair(handler, f"id-{number}"), "handled")
+        Entry(Key(handler, f"id-{number}"), "handled")
         for number in range(1_000)
         for handler in ("announce", "back_up", "index")
     ]
-    ledger.write(stretch(100, 1_099), run, no_end)
+    ledger.write(sequence_range(100, 1_099), run, unlimited)
     assert counted.requests == {"BatchWriteItem": 1, "UpdateItem": 1}
 
-    ledger.read(stretch(1_100, 2_000), no_end)
-    ledger.write(stretch(1_100, 2_000), [], no_end)
+    ledger.read(sequence_range(1_100, 2_000), unlimited)
+    ledger.write(sequence_range(1_100, 2_000), [], unlimited)
     assert counted.requests == {"BatchWriteItem": 1, "UpdateItem": 1, "Query": 1}
 
-    assert read(ledger, stretch(100, 1_099)) == Counter(run)
+    assert read(ledger, sequence_range(100, 1_099)) == Counter(run)
     assert counted.requests == {"BatchWriteItem": 1, "UpdateItem": 1, "Query": 4}
 
 
@@ -204,20 +212,20 @@ def test_thirty_thousand_entries_are_kept_in_items_that_dynamodb_takes(
 ) -> None:
     """Lambda gives a function up to 10,000 records at once."""
     run = [
-        Entry(Pair(handler, f"{number * 7919:032x}"), "open", number % 5, NOON, "Raised")
+        Entry(Key(handler, f"{number * 7919:032x}"), "open", number % 5, NOON, "Raised")
         for number in range(10_000)
         for handler in ("announce", "back_up", "index")
     ]
-    ledger.write(stretch(1, 10_000), run, no_end)
+    ledger.write(sequence_range(1, 10_000), run, unlimited)
     items = dynamodb.scan(TableName=ledger.table_name)["Items"]
     assert len(items) > 1
     assert all(size(item) < 400_000 for item in items)
-    assert read(ledger, stretch(1, 10_000)) == Counter(run)
+    assert read(ledger, sequence_range(1, 10_000)) == Counter(run)
 
 
 def test_what_is_written_expires_two_days_later(ledger: DynamoDBLedger, dynamodb: DynamoDBClient) -> None:
     before = int(time())
-    ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
+    ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
     after = int(time())
     items = dynamodb.scan(TableName=ledger.table_name)["Items"]
     lives = {
@@ -241,13 +249,13 @@ def test_what_is_written_expires_two_days_later(ledger: DynamoDBLedger, dynamodb
 def test_an_item_that_is_none_of_a_ledgers_is_not_passed_over(
     ledger: DynamoDBLedger, dynamodb: DynamoDBClient, attribute: str
 ) -> None:
-    ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
+    ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
     items = dynamodb.scan(TableName=ledger.table_name)["Items"]
     (item,) = [item for item in items if attribute in item]
     dynamodb.put_item(TableName=ledger.table_name, Item={name: item[name] for name in ("stream", "segment")})
     problem = f"the segment {text(item, 'segment')} of {text(item, 'stream')} cannot be read"
     with pytest.raises(UnreadableSegment, match=re.escape(problem)):
-        ledger.read(stretch(100, 199), no_end)
+        ledger.read(sequence_range(100, 199), unlimited)
 
 
 def test_a_table_that_is_missing_or_there_already_is_an_error(
@@ -257,9 +265,9 @@ def test_a_table_that_is_missing_or_there_already_is_an_error(
         ledger.create(dynamodb)
     nowhere = DynamoDBLedger("nowhere", client=dynamodb)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        nowhere.read(stretch(100, 199), no_end)
+        nowhere.read(sequence_range(100, 199), unlimited)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        nowhere.write(stretch(100, 199), [ANNOUNCED], no_end)
+        nowhere.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
 
 
 def test_without_a_client_the_environment_says_where_dynamodb_is(
@@ -276,8 +284,8 @@ def test_without_a_client_the_environment_says_where_dynamodb_is(
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     ledger = DynamoDBLedger(f"card-ledger-{next(numbers)}")
     ledger.create(dynamodb)
-    ledger.write(stretch(100, 199), ENTRIES, no_end)
-    assert read(ledger, stretch(100, 199)) == Counter(ENTRIES)
+    ledger.write(sequence_range(100, 199), ENTRIES, unlimited)
+    assert read(ledger, sequence_range(100, 199)) == Counter(ENTRIES)
     (own,) = made
     own.close()
 
@@ -290,15 +298,15 @@ def test_a_dynamodb_that_is_away_is_an_error_until_it_is_back(monkeypatch: pytes
         ledger = DynamoDBLedger("card-ledger", client=dynamodb)
         with ministack.running():
             ledger.create(dynamodb)
-            ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
+            ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
 
         with pytest.raises(EndpointConnectionError):
-            ledger.read(stretch(100, 199), no_end)
+            ledger.read(sequence_range(100, 199), unlimited)
         with pytest.raises(EndpointConnectionError):
-            ledger.write(stretch(100, 199), [ANNOUNCED], no_end)
+            ledger.write(sequence_range(100, 199), [ANNOUNCED], unlimited)
 
         with ministack.running():
             ledger.create(dynamodb)
-            assert read(ledger, stretch(100, 199)) == Counter()
-            ledger.write(stretch(100, 199), ENTRIES, no_end)
-            assert read(ledger, stretch(100, 199)) == Counter(ENTRIES)
+            assert read(ledger, sequence_range(100, 199)) == Counter()
+            ledger.write(sequence_range(100, 199), ENTRIES, unlimited)
+            assert read(ledger, sequence_range(100, 199)) == Counter(ENTRIES)

@@ -7,19 +7,19 @@ from typing import Literal
 
 import pytest
 
-from streamfn._time import no_end
-from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch
+from streamfn._time import unlimited
+from streamfn.ledgers import Entry, Key, LedgerThrottled, SequenceRange
 from streamfn.ledgers._protocol import Waiting
 from tests.ledgers.tables import MemoryTable, Moody, Time, log_on, refusal
 
-STRETCH = Stretch("follow-cards", "arn", "100", "199", ("id-1", "id-2", "id-3"))
-BEHIND = Stretch("follow-cards", "arn", "50", "60", ("id-0",))
-OPEN = Entry(Pair("announce", "id-2"), "open", 1, reason="Refused")
+RANGE = SequenceRange("follow-cards", "arn", "100", "199", ("id-1", "id-2", "id-3"))
+BEHIND = SequenceRange("follow-cards", "arn", "50", "60", ("id-0",))
+OPEN = Entry(Key("announce", "id-2"), "open", 1, reason="Refused")
 
 
 def note(process: int, state: Literal["open", "handled"] = "open") -> list[Entry]:
     """Make the note of a batch by its first record and its last."""
-    return [Entry(Pair("", f"process-{process:016x}.1/{end}"), state) for end in ("id-1", "id-3")]
+    return [Entry(Key("", f"process-{process:016x}.1/{end}"), state) for end in ("id-1", "id-3")]
 
 
 def with_note(process: int, news: Sequence[Entry]) -> Sequence[Entry]:
@@ -42,41 +42,41 @@ def test_a_thousand_processes_whose_first_batch_failed_cost_a_lane_behind_them_n
     table, time = MemoryTable(), Time()
     for process in range(1_000):
         ledger = log_on(table, time)
-        ledger.write(STRETCH, note(process), no_end)
+        ledger.write(RANGE, note(process), unlimited)
         writes = len(table.batches)
-        ledger.write(STRETCH, with_note(process, news), no_end)
+        ledger.write(RANGE, with_note(process, news), unlimited)
         assert len(table.batches) == writes + 1
     requests, units = table.requests, table.reads.total()
-    assert log_on(table, time).read(BEHIND, no_end) == []
+    assert log_on(table, time).read(BEHIND, unlimited) == []
     assert (table.requests - requests, table.reads.total() - units) == (2, 2)
-    assert {entry.pair for entry in log_on(table, time).read(STRETCH, no_end)} == {OPEN.pair}
+    assert {entry.pair for entry in log_on(table, time).read(RANGE, unlimited)} == {OPEN.pair}
 
 
 def test_a_note_that_is_settled_by_itself_is_taken_away() -> None:
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
-    ledger.write(STRETCH, note(1), no_end)
-    ledger.write(STRETCH, note(1, "handled"), no_end)
+    ledger.write(RANGE, note(1), unlimited)
+    ledger.write(RANGE, note(1, "handled"), unlimited)
     assert not table.items
-    ledger.write(STRETCH, note(1, "handled"), no_end)  # by somebody who does not know that it is gone
-    assert ledger.read(STRETCH, no_end) == note(1, "handled")
+    ledger.write(RANGE, note(1, "handled"), unlimited)  # by somebody who does not know that it is gone
+    assert ledger.read(RANGE, unlimited) == note(1, "handled")
 
 
 def test_a_note_of_which_only_one_end_is_settled_stays() -> None:
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
-    ledger.write(STRETCH, note(1), no_end)
-    ledger.write(STRETCH, note(1, "handled")[:1], no_end)
-    entries = ledger.read(STRETCH, no_end)
+    ledger.write(RANGE, note(1), unlimited)
+    ledger.write(RANGE, note(1, "handled")[:1], unlimited)
+    entries = ledger.read(RANGE, unlimited)
     assert sorted(entries, key=repr) == sorted([*note(1), *note(1, "handled")[:1]], key=repr)
 
 
 def test_the_note_of_another_process_is_settled_by_an_entry() -> None:
     """Whoever has read it decides by the entry; the item is not known here."""
     table, time = MemoryTable(), Time()
-    log_on(table, time).write(STRETCH, note(1), no_end)
-    log_on(table, time).write(STRETCH, with_note(1, [OPEN]), no_end)
-    entries = log_on(table, time).read(STRETCH, no_end)
+    log_on(table, time).write(RANGE, note(1), unlimited)
+    log_on(table, time).write(RANGE, with_note(1, [OPEN]), unlimited)
+    entries = log_on(table, time).read(RANGE, unlimited)
     assert [entry for entry in entries if entry.settled] == note(1, "handled")
 
 
@@ -84,13 +84,13 @@ def test_a_note_that_could_not_be_taken_away_is_taken_away_later() -> None:
     table, time = MemoryTable(), Time(0)
     client = Moody(table, [])
     ledger = log_on(client, time)
-    ledger.write(STRETCH, note(1), no_end)
+    ledger.write(RANGE, note(1), unlimited)
     client.moods = [refusal("ThrottlingException")]
-    with pytest.raises(LedgerBusy):
-        ledger.write(STRETCH, with_note(1, [OPEN]), time.seconds_left)
-    assert ledger.read(STRETCH, no_end) == note(1)
-    ledger.write(STRETCH, with_note(1, [OPEN]), time.seconds_left)
-    assert ledger.read(STRETCH, no_end) == [OPEN]
+    with pytest.raises(LedgerThrottled):
+        ledger.write(RANGE, with_note(1, [OPEN]), time.seconds_left)
+    assert ledger.read(RANGE, unlimited) == note(1)
+    ledger.write(RANGE, with_note(1, [OPEN]), time.seconds_left)
+    assert ledger.read(RANGE, unlimited) == [OPEN]
 
 
 def test_a_process_remembers_few_notes_of_its_own() -> None:
@@ -98,9 +98,9 @@ def test_a_process_remembers_few_notes_of_its_own() -> None:
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
     for process in range(100):
-        ledger.write(STRETCH, note(process), no_end)
+        ledger.write(RANGE, note(process), unlimited)
     for process in (99, 0):
-        ledger.write(STRETCH, note(process, "handled"), no_end)
-    entries = ledger.read(STRETCH, no_end)
+        ledger.write(RANGE, note(process, "handled"), unlimited)
+    entries = ledger.read(RANGE, unlimited)
     assert note(99)[0] not in entries
     assert note(0, "handled")[0] in entries

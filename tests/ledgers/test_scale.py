@@ -11,7 +11,7 @@ from returns.result import Result, Success
 from typing_extensions import override
 
 from streamfn import Event, Failed, lambda_handler, on_event, pipeline, retry
-from streamfn.ledgers import Entry, LedgerBusy, Pair, Stretch
+from streamfn.ledgers import Entry, Key, LedgerThrottled, SequenceRange
 from streamfn.ledgers._dynamodb import SegmentLog
 from streamfn.testing import insert_event, lambda_event
 from tests.cards import Card, cards
@@ -22,34 +22,34 @@ from tests.ledgers.tables import NAME, MemoryTable, Time, log_on, write_as_earli
 FIRST = 10**20
 
 
-def batch(first: int, size: int, step: int = 1) -> Stretch:
+def batch(first: int, size: int, step: int = 1) -> SequenceRange:
     """Make a batch of so many records, whose numbers are so far apart."""
     numbers = range(first, first + size * step, step)
     records = tuple(f"{number * 7919:032x}" for number in numbers)
-    return Stretch("follow-cards", ARN, str(numbers[0]), str(numbers[-1]), records)
+    return SequenceRange("follow-cards", ARN, str(numbers[0]), str(numbers[-1]), records)
 
 
-def failures(stretch: Stretch) -> list[Entry]:
+def failures(sequence_range: SequenceRange) -> list[Entry]:
     """Make what a run leaves behind in which a handler fails on a record, and succeeds on the others."""
-    first, *others = stretch.records
+    first, *others = sequence_range.records
     return [
-        Entry(Pair("announce", first), "open", 1, reason="Refused"),
-        *(Entry(Pair("announce", record), "handled") for record in others),
+        Entry(Key("announce", first), "open", 1, reason="Refused"),
+        *(Entry(Key("announce", record), "handled") for record in others),
     ]
 
 
-def write(ledger: SegmentLog, stretch: Stretch) -> None:
-    ledger.write(stretch, failures(stretch), Time().seconds_left)
+def write(ledger: SegmentLog, sequence_range: SequenceRange) -> None:
+    ledger.write(sequence_range, failures(sequence_range), Time().seconds_left)
 
 
-def cost(table: MemoryTable, ledger: SegmentLog, stretch: Stretch) -> tuple[int, int]:
+def cost(table: MemoryTable, ledger: SegmentLog, sequence_range: SequenceRange) -> tuple[int, int]:
     """Count the requests and the units of a read that finds nothing."""
     requests, units = table.requests, table.reads.total()
-    assert ledger.read(stretch, Time().seconds_left) == []
+    assert ledger.read(sequence_range, Time().seconds_left) == []
     return table.requests - requests, table.reads.total() - units
 
 
-def others(first: int, count: int) -> Iterator[Stretch]:
+def others(first: int, count: int) -> Iterator[SequenceRange]:
     """Make batches of the other shards, each of one to a hundred records, one behind the other and overlapping."""
     random = Random(1)  # noqa: S311 (the same in every run)
     for _ in range(count):
@@ -62,8 +62,8 @@ def ten_thousand() -> tuple[MemoryTable, SegmentLog]:
     """Make the ledger of ten thousand batches that failed."""
     table = MemoryTable()
     ledger = log_on(table, Time())
-    for stretch in others(FIRST, 10_000):
-        ledger.write(stretch, failures(stretch)[:1], Time().seconds_left)
+    for sequence_range in others(FIRST, 10_000):
+        ledger.write(sequence_range, failures(sequence_range)[:1], Time().seconds_left)
     return table, ledger
 
 
@@ -72,9 +72,9 @@ def test_a_clean_batch_costs_one_request_and_one_unit_whatever_was_written_befor
     ledger = log_on(table, Time())
     assert cost(table, ledger, batch(FIRST, 100)) == (1, 1)
     last = FIRST
-    for stretch in others(FIRST, 1_000):
-        write(ledger, stretch)
-        last = max(last, int(stretch.highest))
+    for sequence_range in others(FIRST, 1_000):
+        write(ledger, sequence_range)
+        last = max(last, int(sequence_range.highest))
     # Who writes batch after batch leaves room for sixteen more of their width, which is 4,000 here at the most.
     assert cost(table, ledger, batch(last + 17 * 4_000, 100)) == (1, 1)
 
@@ -100,7 +100,7 @@ def test_a_lane_among_ten_thousand_failed_batches_reads_what_lies_around_it(
     """The index items of the few batches that could meet it, and none of their segments."""
     for place in (1, 250_000, 500_000, 900_000):
         numbers = batch(FIRST + place, 100)
-        own = Stretch("follow-cards", ARN, numbers.lowest, numbers.highest, tuple(map(str, range(100))))
+        own = SequenceRange("follow-cards", ARN, numbers.lowest, numbers.highest, tuple(map(str, range(100))))
         requests, units = cost(*ten_thousand, own)
         assert requests <= 3
         assert units <= 20
@@ -111,17 +111,17 @@ def test_a_read_costs_the_same_whatever_other_hours_wrote(
 ) -> None:
     table = MemoryTable()
     ledger = log_on(table, Time())
-    for stretch in others(FIRST, 1_000):
-        write(ledger, stretch)
-    own = Stretch("follow-cards", ARN, str(FIRST + 1_000), str(FIRST + 1_099), ("a", "b"))
+    for sequence_range in others(FIRST, 1_000):
+        write(ledger, sequence_range)
+    own = SequenceRange("follow-cards", ARN, str(FIRST + 1_000), str(FIRST + 1_099), ("a", "b"))
     assert cost(table, ledger, own) == cost(*ten_thousand, own)
 
 
 def test_what_a_lane_wrote_itself_is_two_requests_more() -> None:
     table = MemoryTable()
     ledger = log_on(table, Time())
-    for stretch in others(FIRST, 1_000):
-        write(ledger, stretch)
+    for sequence_range in others(FIRST, 1_000):
+        write(ledger, sequence_range)
     own = batch(FIRST * 2, 100)
     write(ledger, own)
     before = table.requests
@@ -145,26 +145,26 @@ def test_the_successes_of_many_batches_are_written_beside_each_other() -> None:
     table = BusyTable(world=world)
     ledgers = [log_on(table, Time()) for _ in range(100)]
     batches = [batch(FIRST + lane, 100, step=100) for lane in range(100)]
-    for ledger, stretch in zip(ledgers, batches, strict=True):
-        for record in stretch.records:
+    for ledger, sequence_range in zip(ledgers, batches, strict=True):
+        for record in sequence_range.records:
             world.seconds = 0.5
-            ledger.write(stretch, [Entry(Pair("announce", record), "handled")], lambda: 0.0)
+            ledger.write(sequence_range, [Entry(Key("announce", record), "handled")], lambda: 0.0)
     assert table.turned_away == 0
     assert max(table.writes.values()) <= LIMITS["writes"]
     assert table.writes.total() > 10_000
-    for ledger, stretch in zip(ledgers, batches, strict=True):
+    for ledger, sequence_range in zip(ledgers, batches, strict=True):
         world.seconds += 1
-        read = ledger.read(stretch, Time().seconds_left)
-        assert {entry.pair.record for entry in read} == set(stretch.records)
+        read = ledger.read(sequence_range, Time().seconds_left)
+        assert {entry.pair.record for entry in read} == set(sequence_range.records)
 
 
 def test_a_process_that_writes_for_each_batch_raises_a_mark_once_for_several() -> None:
     table = MemoryTable()
     ledger = log_on(table, Time())
     for place in range(100):
-        stretch = batch(FIRST + 100 * place, 100)
-        ledger.read(stretch, Time().seconds_left)
-        write(ledger, stretch)
+        sequence_range = batch(FIRST + 100 * place, 100)
+        ledger.read(sequence_range, Time().seconds_left)
+        write(ledger, sequence_range)
     assert 1 < len(table.updates) < 10
 
 
@@ -176,7 +176,7 @@ def test_a_part_of_a_batch_that_comes_again_is_not_entered_into_the_index_again(
     before = table.requests
     for begin in (10, 40, 90):
         numbers = range(FIRST + begin, FIRST + 100)
-        part = Stretch("follow-cards", ARN, str(numbers[0]), str(numbers[-1]), whole.records[begin:])
+        part = SequenceRange("follow-cards", ARN, str(numbers[0]), str(numbers[-1]), whole.records[begin:])
         ledger = log_on(table, Time())
         assert ledger.read(part, Time().seconds_left)
         write(ledger, part)
@@ -205,13 +205,13 @@ def test_a_read_ends_before_its_time_does_whatever_there_is_to_read(seconds: flo
     time = Time()
     table = Slow(time, seconds)
     ledger = log_on(table, time)
-    for stretch in others(FIRST, 400):
-        write(ledger, stretch)
+    for sequence_range in others(FIRST, 400):
+        write(ledger, sequence_range)
     time.left = 1.0
     with pytest.raises(
-        LedgerBusy, match=f"reading the ledger {NAME} takes longer than the time that is left"
+        LedgerThrottled, match=f"reading the ledger {NAME} takes longer than the time that is left"
     ):
-        ledger.read(Stretch("follow-cards", ARN, str(FIRST), str(FIRST * 2)), time.seconds_left)
+        ledger.read(SequenceRange("follow-cards", ARN, str(FIRST), str(FIRST * 2)), time.seconds_left)
     assert time.left > 0
 
 
@@ -232,9 +232,9 @@ def test_a_timeout_of_two_seconds_is_answered_in_time_whatever_there_is_to_read(
     time = Time()
     table = Slow(time, 0.025)
     ledger = log_on(table, time)
-    for stretch in others(FIRST, 400):
-        write(ledger, stretch)
-        write_as_earlier(table, stretch, failures(stretch)[:1])
+    for sequence_range in others(FIRST, 400):
+        write(ledger, sequence_range)
+        write_as_earlier(table, sequence_range, failures(sequence_range)[:1])
     called: list[str] = []
 
     def announce(event: Event[Card]) -> Result[None, str]:

@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamfn.ledgers import Entry, Pair, Stretch, UnreadableSegment
-from streamfn.ledgers._items import entries_of, items_of, place_of
+from streamfn.ledgers import Entry, Key, SequenceRange, UnreadableSegment
+from streamfn.ledgers._items import pack_entries, sortable, unpack_entries
 from tests.ledgers.entries import ARN, entries, names
 from tests.ledgers.tables import NOW, MemoryTable, Time, key_of, log_on, size
 
-STRETCH = Stretch("follow-cards", ARN, "100000000000000000001", "100000000000000000999")
+RANGE = SequenceRange("follow-cards", ARN, "100000000000000000001", "100000000000000000999")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def unpacked(written: Sequence[Entry]) -> list[Entry]:
     """Pack entries, each item small enough, and unpack them."""
-    items = items_of("partition", STRETCH, written, NOW)
+    items = pack_entries("partition", RANGE, written, NOW)
     assert all(size(item) < 400_000 for item in items)
-    return [entry for item in items for entry in entries_of(item)]
+    return [entry for item in items for entry in unpack_entries(item)]
 
 
 def identities(number: int) -> list[str]:
@@ -48,36 +48,34 @@ def test_entries_of_the_same_pair_are_all_kept(written: list[Entry]) -> None:
 
 def test_a_moment_is_kept_whatever_its_time_zone() -> None:
     since = datetime(2026, 1, 1, 12, 0, 0, 123, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-    (entry,) = unpacked([Entry(Pair("announce", "id-1"), "open", 1, since)])
+    (entry,) = unpacked([Entry(Key("announce", "id-1"), "open", 1, since)])
     assert entry.since == since
 
 
 def test_many_entries_go_into_several_items() -> None:
     written = [
-        Entry(
-            Pair(handler, identity), "open", place % 7, NOON + timedelta(microseconds=place * 977), "Raised"
-        )
+        Entry(Key(handler, identity), "open", place % 7, NOON + timedelta(microseconds=place * 977), "Raised")
         for place, identity in enumerate(identities(10_000))
         for handler in ("announce", "back_up", "index")
     ]
-    assert len(items_of("partition", STRETCH, written, NOW)) > 1
+    assert len(pack_entries("partition", RANGE, written, NOW)) > 1
     assert Counter(unpacked(written)) == Counter(written)
 
 
 def test_no_item_is_too_large_even_where_nothing_can_be_compressed() -> None:
     random = Random(1)  # noqa: S311 (the same in every run)
     texts = ["".join(chr(random.randrange(0xD800)) for _ in range(40_000)) for _ in range(12)]
-    written = [Entry(Pair(handler, record), "dead") for handler, record in pairwise(texts)]
+    written = [Entry(Key(handler, record), "dead") for handler, record in pairwise(texts)]
     assert Counter(unpacked(written)) == Counter(written)
 
 
 def test_an_entry_that_no_item_could_hold_is_refused_without_its_text() -> None:
-    entry = Entry(Pair("announce", "secret" * 100_000), "handled")
+    entry = Entry(Key("announce", "secret" * 100_000), "handled")
     table, time = MemoryTable(), Time()
     with pytest.raises(
         ValueError, match=r"^an entry has \d+ bytes, more than an item of the ledger can hold$"
     ):
-        log_on(table, time).write(STRETCH, [entry], time.seconds_left)
+        log_on(table, time).write(RANGE, [entry], time.seconds_left)
     assert table.batches == []
 
 
@@ -85,17 +83,17 @@ def test_a_handler_costs_little_more_than_the_records_it_is_about() -> None:
     """Of a run of a thousand records and three handlers, of which one failed for all: under ten bytes an entry."""
     states = (("announce", "handled"), ("back_up", "handled"), ("index", "open"))
     written = [
-        Entry(Pair(handler, identity), "handled" if state == "handled" else "open", 1, NOON, "Refused")
+        Entry(Key(handler, identity), "handled" if state == "handled" else "open", 1, NOON, "Refused")
         for identity in identities(1_000)
         for handler, state in states
     ]
-    (item,) = items_of("partition", STRETCH, written, NOW)
+    (item,) = pack_entries("partition", RANGE, written, NOW)
     assert size(item) < 10 * len(written)
 
 
 @given(*[st.integers(0, 10**6) | st.integers(0, 10**128 - 1)] * 2)
 def test_texts_of_numbers_are_in_the_order_of_numbers(one: int, other: int) -> None:
-    places = place_of(str(one)), place_of(f"0{other}")
+    places = sortable(str(one)), sortable(f"0{other}")
     assert (places[0] < places[1], places[0] == places[1]) == (one < other, one == other)
 
 
@@ -136,10 +134,10 @@ def test_an_item_that_cannot_be_read_is_named_and_its_content_is_not(
 ) -> None:
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
-    ledger.write(STRETCH, [Entry(Pair("secret", "secret"), "handled")], time.seconds_left)
+    ledger.write(RANGE, [Entry(Key("secret", "secret"), "handled")], time.seconds_left)
     table.damage(entries=value)
     with pytest.raises(UnreadableSegment) as raised:
-        ledger.read(STRETCH, time.seconds_left)
+        ledger.read(RANGE, time.seconds_left)
     (item,) = table.of_kind("entries")
     stream, segment = key_of(item)
     assert str(raised.value) == f"the segment {segment} of {stream} cannot be read: {problem}"
@@ -150,8 +148,8 @@ def test_an_item_that_cannot_be_read_is_named_and_its_content_is_not(
 def test_one_damaged_item_among_others_is_not_passed_over() -> None:
     table, time = MemoryTable(), Time()
     ledger = log_on(table, time)
-    ledger.write(STRETCH, [Entry(Pair("announce", "id-1"), "handled")], time.seconds_left)
+    ledger.write(RANGE, [Entry(Key("announce", "id-1"), "handled")], time.seconds_left)
     table.damage(entries={"B": b""})
-    ledger.write(STRETCH, [Entry(Pair("announce", "id-2"), "handled")], time.seconds_left)
+    ledger.write(RANGE, [Entry(Key("announce", "id-2"), "handled")], time.seconds_left)
     with pytest.raises(UnreadableSegment):
-        ledger.read(STRETCH, time.seconds_left)
+        ledger.read(RANGE, time.seconds_left)

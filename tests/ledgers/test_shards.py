@@ -14,7 +14,7 @@ from streamfn.ledgers import _index as _batches
 from streamfn.ledgers import _index as _directory
 from streamfn.ledgers import _items as _table
 from streamfn.ledgers._index import Directory
-from streamfn.ledgers._protocol import Stretch
+from streamfn.ledgers._protocol import SequenceRange
 from tests.ledgers.shards import assert_all_is_known
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -26,23 +26,23 @@ def test_what_was_written_is_read_whatever_batch_asks(seeds: range) -> None:
 
 
 def an_index_that_forgets_a_batch(patch: pytest.MonkeyPatch) -> None:
-    def index_item(stretch: Stretch, digest: str, expires_at: int) -> Image:
-        item = _index.index_item(stretch, digest, expires_at)
+    def index_item(sequence_range: SequenceRange, digest: str, expires_at: int) -> Image:
+        item = _index.index_item(sequence_range, digest, expires_at)
         return {**item, "stream": {"S": "elsewhere"}} if digest < "F" else item
 
     patch.setattr(_segment_log, "index_item", index_item)
 
 
 def a_directory_that_is_not_raised(patch: pytest.MonkeyPatch) -> None:
-    def missing(_: Directory, __: Stretch, ___: float) -> None:
+    def missing(_: Directory, __: SequenceRange, ___: float) -> None:
         return None
 
     patch.setattr(Directory, "missing", missing)
 
 
 def a_directory_that_is_raised_once(patch: pytest.MonkeyPatch) -> None:
-    def missing(directory: Directory, stretch: Stretch, now: float) -> Image | None:
-        found = real(directory, stretch, now)
+    def missing(directory: Directory, sequence_range: SequenceRange, now: float) -> Image | None:
+        found = real(directory, sequence_range, now)
         known = directory._known  # pyright: ignore[reportPrivateUsage]
         return None if found is None or known.get(str(found["stream"]["S"])) else found
 
@@ -51,15 +51,15 @@ def a_directory_that_is_raised_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_class_too_small(patch: pytest.MonkeyPatch) -> None:
-    def window_of(stretch: Stretch, digits: int) -> tuple[str, str]:
-        return _index.window_of(stretch, max(0, digits - 1))
+    def window_of(sequence_range: SequenceRange, digits: int) -> tuple[str, str]:
+        return _index.window_of(sequence_range, max(0, digits - 1))
 
     patch.setattr(_segment_log, "window_of", window_of)
 
 
 def the_narrowest_class_of_a_group(patch: pytest.MonkeyPatch) -> None:
-    def window_of(stretch: Stretch, digits: int) -> tuple[str, str]:
-        return _index.window_of(stretch, digits - (digits - 1) % 3)
+    def window_of(sequence_range: SequenceRange, digits: int) -> tuple[str, str]:
+        return _index.window_of(sequence_range, digits - (digits - 1) % 3)
 
     patch.setattr(_segment_log, "window_of", window_of)
 
@@ -75,8 +75,8 @@ def fingerprints_cut_at_the_wrong_place(patch: pytest.MonkeyPatch) -> None:
 
 
 def segments_in_the_partition_of_another_batch(patch: pytest.MonkeyPatch) -> None:
-    def batch_partition(stretch: Stretch, digest: str) -> str:
-        return _table.batch_partition(stretch, digest.swapcase())
+    def batch_partition(sequence_range: SequenceRange, digest: str) -> str:
+        return _table.batch_partition(sequence_range, digest.swapcase())
 
     patch.setattr(_batches, "batch_partition", batch_partition)
 
@@ -84,32 +84,34 @@ def segments_in_the_partition_of_another_batch(patch: pytest.MonkeyPatch) -> Non
 def batches_that_go_by_their_borders_alone(patch: pytest.MonkeyPatch) -> None:
     real = _index.batch_digest
 
-    def batch_digest(stretch: Stretch) -> str:
-        return real(Stretch("", "", stretch.lowest, stretch.highest))
+    def batch_digest(sequence_range: SequenceRange) -> str:
+        return real(SequenceRange("", "", sequence_range.lowest, sequence_range.highest))
 
     patch.setattr(_batches, "batch_digest", batch_digest)
 
 
 def entries_of_other_records_behind_fingerprints(patch: pytest.MonkeyPatch) -> None:
-    def of(batches: _batches.Batches, stretch: Stretch, _: object, now: float) -> _batches.Batch:
-        return batches._find(stretch, now)  # pyright: ignore[reportPrivateUsage]
+    def of(
+        batches: _batches.BatchCache, sequence_range: SequenceRange, _: object, now: float
+    ) -> _batches.IndexedBatch:
+        return batches._find(sequence_range, now)  # pyright: ignore[reportPrivateUsage]
 
-    patch.setattr(_batches.Batches, "of", of)
+    patch.setattr(_batches.BatchCache, "of", of)
 
 
 def a_batch_that_counts_as_indexed_before_it_is(patch: pytest.MonkeyPatch) -> None:
-    real = _batches.Batches.of
+    real = _batches.BatchCache.of
 
     def of(
-        batches: _batches.Batches, stretch: Stretch, entries: Sequence[Entry], now: float
-    ) -> _batches.Batch:
-        batch = real(batches, stretch, entries, now)
+        batches: _batches.BatchCache, sequence_range: SequenceRange, entries: Sequence[Entry], now: float
+    ) -> _batches.IndexedBatch:
+        batch = real(batches, sequence_range, entries, now)
         was_indexed, batch.indexed_at = batch.indexed_at, float("inf")
         if was_indexed < 0:
-            return _batches.Batch(batch.stretch, batch.records, batch.digest, batch.partition)
+            return _batches.IndexedBatch(batch.sequence_range, batch.records, batch.digest, batch.partition)
         return batch
 
-    patch.setattr(_batches.Batches, "of", of)
+    patch.setattr(_batches.BatchCache, "of", of)
 
 
 def a_directory_that_expires_with_its_day(patch: pytest.MonkeyPatch) -> None:
@@ -124,14 +126,16 @@ def a_batch_put_where_another_one_leads_to_some_of_it(patch: pytest.MonkeyPatch)
 
 
 def the_index_item_of_another_batch_written_again(patch: pytest.MonkeyPatch) -> None:
-    real = _batches.Batches.adopt
+    real = _batches.BatchCache.adopt
 
-    def adopt(batches: _batches.Batches, stretch: Stretch, digest: str, indexed_at: float) -> None:
-        real(batches, stretch, digest, indexed_at)
+    def adopt(
+        batches: _batches.BatchCache, sequence_range: SequenceRange, digest: str, indexed_at: float
+    ) -> None:
+        real(batches, sequence_range, digest, indexed_at)
         for batch in batches._known.values():  # pyright: ignore[reportPrivateUsage]
             batch.adopted = False
 
-    patch.setattr(_batches.Batches, "adopt", adopt)
+    patch.setattr(_batches.BatchCache, "adopt", adopt)
 
 
 def segments_of_earlier_versions_passed_over(patch: pytest.MonkeyPatch) -> None:

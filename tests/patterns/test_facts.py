@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 import pytest
 
-from streamfn._patterns.matching import compiled
+from streamfn._patterns.matching import compile_pattern
 
 Fields: TypeAlias = Mapping[str, object]
 
 
 def match(wanted: object, *values: Fields) -> list[bool]:
     """Tell of attribute values whether they have what is wanted by a pattern, below the attribute's name."""
-    matcher = compiled({"dynamodb": {"NewImage": {"kind": wanted}}})
+    matcher = compile_pattern({"dynamodb": {"NewImage": {"kind": wanted}}})
     return [
         matcher({"eventName": "INSERT", "dynamodb": {"Keys": {}, "NewImage": {"kind": each}}})
         for each in values
@@ -63,7 +63,7 @@ def test_any_value_of_an_array_will_do() -> None:
 
 def test_all_fields_have_to_match() -> None:
     """And is several fields in the guide; what a pattern leaves out does not matter."""
-    both = compiled({"eventName": ["INSERT"], "dynamodb": {"Keys": {"id": {"N": ["1"]}}}})
+    both = compile_pattern({"eventName": ["INSERT"], "dynamodb": {"Keys": {"id": {"N": ["1"]}}}})
     records = [("INSERT", "1"), ("INSERT", "2"), ("REMOVE", "1")]
     assert [True, False, False] == [
         both({"eventName": name, "dynamodb": {"Keys": {"id": {"N": number}}, "SizeBytes": 7}})
@@ -164,9 +164,9 @@ def test_exists_is_about_values() -> None:
 def test_what_exists_is_not_an_image() -> None:
     """An image is an object: the pattern for records without one has to name an attribute."""
     record = {"eventName": "INSERT", "dynamodb": {"Keys": {"id": {"N": "1"}}, "NewImage": {"id": {"N": "1"}}}}
-    assert not compiled({"dynamodb": {"NewImage": [{"exists": True}]}})(record)
-    assert compiled({"dynamodb": {"NewImage": [{"exists": False}]}})(record)
-    assert compiled({"dynamodb": {"OldImage": {"id": {"N": [{"exists": False}]}}}})(record)
+    assert not compile_pattern({"dynamodb": {"NewImage": [{"exists": True}]}})(record)
+    assert compile_pattern({"dynamodb": {"NewImage": [{"exists": False}]}})(record)
+    assert compile_pattern({"dynamodb": {"OldImage": {"id": {"N": [{"exists": False}]}}}})(record)
 
 
 def test_absence_can_be_one_of_several_answers() -> None:
@@ -200,7 +200,7 @@ def test_fields_below_an_array_match_within_one_element() -> None:
 
 def test_fields_of_different_arrays_need_not_agree() -> None:
     """Each array has elements of its own."""
-    wanted = compiled({"dynamodb": {"NewImage": {"a": {"L": {"S": ["x"]}}, "b": {"L": {"S": ["y"]}}}}})
+    wanted = compile_pattern({"dynamodb": {"NewImage": {"a": {"L": {"S": ["x"]}}, "b": {"L": {"S": ["y"]}}}}})
     shared = [{"S": "x"}, {"S": "y"}]
     assert wanted(
         {
@@ -246,14 +246,14 @@ def test_dots_lead_from_name_to_name() -> None:
     """Names are joined by dots, in patterns and records alike (the caveat on keys with dots in the README)."""
     dotted, nested = {"a.M.b": {"S": "x"}}, {"a": {"M": {"b": {"S": "x"}}}}
     for image_pattern in ({"a.M.b": {"S": ["x"]}}, {"a": {"M": {"b": {"S": ["x"]}}}}):
-        matcher = compiled({"dynamodb": {"NewImage": image_pattern}})
+        matcher = compile_pattern({"dynamodb": {"NewImage": image_pattern}})
         assert matcher({"dynamodb": {"Keys": {}, "NewImage": dotted}})
         assert matcher({"dynamodb": {"Keys": {}, "NewImage": nested}})
 
 
 def test_a_field_may_end_where_another_goes_on() -> None:
     """An array can hold a value as well as an object."""
-    matcher = compiled({"$or": [{"a": ["x"], "a.b": ["y"]}, {"c.d": ["y"], "c": ["x"]}]})
+    matcher = compile_pattern({"$or": [{"a": ["x"], "a.b": ["y"]}, {"c.d": ["y"], "c": ["x"]}]})
     assert [True, False, True] == [
         matcher(each) for each in ({"a": ["x", {"b": "y"}]}, {"a": ["x"]}, {"c": [{"d": "y"}, "x"]})
     ]
@@ -267,7 +267,9 @@ def test_binaries_are_base64_text() -> None:
 
 def test_times_are_seconds() -> None:
     """They are so in a Lambda event; boto3 has made datetimes of them."""
-    matcher = compiled({"dynamodb": {"ApproximateCreationDateTime": [{"numeric": [">=", 1_700_000_000]}]}})
+    matcher = compile_pattern(
+        {"dynamodb": {"ApproximateCreationDateTime": [{"numeric": [">=", 1_700_000_000]}]}}
+    )
     moments = [
         1_700_000_000.5,
         datetime.fromtimestamp(1_700_000_000, UTC),
@@ -310,5 +312,5 @@ def test_a_member_of_an_enum_is_its_text() -> None:
 def test_what_is_no_record_does_not_match(record: Fields) -> None:
     """Nor does it raise; what is wanted to be absent is so."""
     wanted = {"dynamodb": {"NewImage": {"kind": {"S": ["a", {"prefix": "b"}]}}}}
-    assert not compiled(wanted)(record)
-    assert compiled({"dynamodb": {"NewImage": {"kind": {"S": [{"exists": False}]}}}})(record)
+    assert not compile_pattern(wanted)(record)
+    assert compile_pattern({"dynamodb": {"NewImage": {"kind": {"S": [{"exists": False}]}}}})(record)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from streamfn._patterns.matching import compiled, text_at
+from streamfn._patterns.matching import compile_pattern, text_at
 
 PATH = ("dynamodb", "NewImage", "kind", "S")
 
@@ -22,14 +22,14 @@ def record(kind: object) -> dict[str, object]:
 def test_the_pattern_is_kept_as_json() -> None:
     """What becomes of the caller's objects later is not the matcher's concern."""
     names = ["INSERT"]
-    matcher = compiled({"eventName": names, "dynamodb": {"Keys": {"id": {"N": ("1", 2, None)}}}})
+    matcher = compile_pattern({"eventName": names, "dynamodb": {"Keys": {"id": {"N": ("1", 2, None)}}}})
     names.append("REMOVE")
     assert {"eventName": ["INSERT"], "dynamodb": {"Keys": {"id": {"N": ["1", 2, None]}}}} == matcher.pattern
     assert matcher.pattern == json.loads(json.dumps(matcher.pattern))
 
 
 def test_a_pattern_of_texts_at_one_path_says_so() -> None:
-    cards, insertions = compiled(of_kind("card", "note")), compiled({"eventName": ["INSERT"]})
+    cards, insertions = compile_pattern(of_kind("card", "note")), compile_pattern({"eventName": ["INSERT"]})
     assert (PATH, frozenset({"card", "note"})) == (cards.path, cards.values)
     assert (("eventName",), frozenset({"INSERT"})) == (insertions.path, insertions.values)
 
@@ -50,13 +50,13 @@ def test_a_pattern_of_texts_at_one_path_says_so() -> None:
     ],
 )
 def test_any_other_pattern_does_not(pattern: dict[str, object]) -> None:
-    matcher = compiled(pattern)
+    matcher = compile_pattern(pattern)
     assert (None, frozenset()) == (matcher.path, matcher.values)
 
 
 def test_one_look_up_tells_many_patterns_apart() -> None:
     """The text at their path is the key to the pattern that matches, as each by itself would say."""
-    matchers = [compiled(of_kind(f"kind {number}", f"other {number}")) for number in range(20)]
+    matchers = [compile_pattern(of_kind(f"kind {number}", f"other {number}")) for number in range(20)]
     by_text = {text: [matcher] for matcher in matchers for text in matcher.values}
     read = text_at(PATH)
     for kind in ("kind 7", "other 19", "none", "", None, 1):

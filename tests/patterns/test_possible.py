@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamfn import Misuse, PartitionKey, SortKey, Table
+from streamfn import ConfigurationError, PartitionKey, SortKey, Table
 from streamfn._patterns.syntax import is_array
 from streamfn._payloads import read
 from streamfn._records import StreamRecord, is_map
@@ -42,7 +42,7 @@ def declared(pattern: Mapping[str, object], model: type[object] = Card) -> Table
 
 def refusal(pattern: Mapping[str, object], model: type[object] = Card) -> str:
     """Give what a table with a pattern is refused with."""
-    with pytest.raises(Misuse) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         declared(pattern, model)
     return str(refused.value).removeprefix("pattern, at ")
 

@@ -7,8 +7,8 @@ from typing import Final, cast
 
 import pytest
 
-from streamfn import Misuse
-from streamfn._patterns.matching import compiled
+from streamfn import ConfigurationError
+from streamfn._patterns.matching import compile_pattern
 
 NESTED: dict[str, object] = {}
 NESTED["a"] = NESTED
@@ -16,8 +16,8 @@ NESTED["a"] = NESTED
 
 def message(pattern: object) -> str:
     """Give what a pattern is refused with."""
-    with pytest.raises(Misuse) as refusal:
-        compiled(cast("Mapping[str, object]", pattern))  # some are none
+    with pytest.raises(ConfigurationError) as refusal:
+        compile_pattern(cast("Mapping[str, object]", pattern))  # some are none
     return str(refusal.value)
 
 
@@ -132,4 +132,4 @@ def test_what_are_no_alternatives(pattern: object, where: str, why: str) -> None
 
 
 def test_a_field_may_have_the_name_of_an_operator_elsewhere() -> None:
-    assert compiled({"prefix": ["x"]})({"prefix": "x"})
+    assert compile_pattern({"prefix": ["x"]})({"prefix": "x"})

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from returns.result import Result, Success
 
 from streamfn import (
+    ConfigurationError,
     Handler,
     InsertEvent,
     KeysEvent,
-    Misuse,
     PartitionKey,
     Pipeline,
     RemoveEvent,
@@ -219,5 +219,5 @@ def test_what_no_pattern_can_judge_is_not_lost() -> None:
 
 
 def test_a_pattern_that_lambda_would_refuse_is_refused() -> None:
-    with pytest.raises(Misuse, match=r"pattern, at \$\.eventName"):
+    with pytest.raises(ConfigurationError, match=r"pattern, at \$\.eventName"):
         Table("prod-Card", Invoice, pattern={"eventName": "INSERT"})

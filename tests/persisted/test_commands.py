@@ -13,7 +13,7 @@ import pytest
 
 from streamfn.cli import redrive as command  # private; nothing else lets a command redrive from memory
 from streamfn.dead_letters import DeadLetter, MemoryDeadLetters
-from streamfn.ledgers import Pair
+from streamfn.ledgers import Key
 from tests.cards import STREAM, event, record
 from tests.cli.commands import call
 from tests.sources.export.exports import item, write_export
@@ -124,7 +124,7 @@ def test_redrive_writes_this_document(here: Path, monkeypatch: pytest.MonkeyPatc
     source = MemoryDeadLetters()
     letters = [
         DeadLetter(
-            "cards", Pair("announce", f"id-{number}"), STREAM, record(number), "Raised", None, 5, None, at
+            "cards", Key("announce", f"id-{number}"), STREAM, record(number), "Raised", None, 5, None, at
         )
         for number in (1, 2)
     ]

@@ -17,7 +17,7 @@ from returns.result import Result, Success
 
 from streamfn import InsertEvent, on_insert, pipeline
 from streamfn.dead_letters import DeadLetter, S3DeadLetters, SqsDeadLetters, read_letter
-from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
+from streamfn.ledgers import Entry, Key, MemoryLedger, SequenceRange
 from streamfn.redrive import redrive
 from tests.cards import Card, cards
 from tests.dead_letters.buckets import NAME, Bucket
@@ -43,7 +43,7 @@ RECORD: Final = {
 }
 LETTER: Final = DeadLetter(
     scope="follow-cards",
-    pair=Pair("announce", "id-1"),
+    pair=Key("announce", "id-1"),
     stream=ARN,
     record=RECORD,
     reason="Raised",
@@ -154,7 +154,7 @@ def test_the_digest_of_a_letter_is_the_one_in_ledgers() -> None:
 )
 def test_a_letter_has_this_id_and_this_key(scope: str, handler: str, record: str, id_: str, key: str) -> None:
     """A second letter of a pair replaces the first one, by whichever version it is written."""
-    letter = replace(LETTER, scope=scope, pair=Pair(handler, record))
+    letter = replace(LETTER, scope=scope, pair=Key(handler, record))
     bucket = Bucket()
     assert S3DeadLetters(NAME, prefix="cards", client=bucket).send([letter], seconds_left) == {id_}
     assert list(bucket.objects) == [f"cards/{key}"]
@@ -250,8 +250,8 @@ def test_what_lies_in_a_queue_is_redriven(body: str, keys: bytes | None) -> None
     """Of a letter without a signature, a ledger knows the digest."""
     handler, ledger = Announcing(), MemoryLedger()
     if keys is None:
-        known = Entry(Pair("announce", "id-1"), "dead", letter=DIGEST)
-        ledger.write(Stretch("follow-cards", ARN, "100", "100"), [known], seconds_left)
+        known = Entry(Key("announce", "id-1"), "dead", letter=DIGEST)
+        ledger.write(SequenceRange("follow-cards", ARN, "100", "100"), [known], seconds_left)
     bucket = Bucket(objects={"large/follow-cards/announce/id-1.json": SIGNED.encode()})
     queue = Queue(pages=[[message("1", body)]])
     overflow = S3DeadLetters(NAME, prefix="large", client=bucket)
@@ -269,8 +269,8 @@ def test_what_lies_in_a_queue_is_redriven(body: str, keys: bytes | None) -> None
 def test_a_letter_is_proved_by_the_digest_in_a_ledger(letter: str, outcome: str) -> None:
     """An entry of an earlier version has none."""
     ledger = MemoryLedger()
-    known = Entry(Pair("announce", "id-1"), "dead", letter=letter)
-    ledger.write(Stretch("follow-cards", ARN, "100", "100"), [known], seconds_left)
+    known = Entry(Key("announce", "id-1"), "dead", letter=letter)
+    ledger.write(SequenceRange("follow-cards", ARN, "100", "100"), [known], seconds_left)
     source = SqsDeadLetters(URL, client=Queue(pages=[[message("1", TEXT)]]))
     (redriven,) = redrive(pipeline(cards, on_insert(Announcing().announce)), source, ledger=ledger)
     assert redriven.outcome == outcome

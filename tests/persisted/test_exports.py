@@ -23,7 +23,7 @@ from typing_extensions import override
 from streamfn import InsertEvent, Pipeline, on_insert, pipeline
 from streamfn.exports import (
     NotProgress,
-    Outcome,
+    OutcomeRow,
     ProgressInUse,
     Replay,
     events_of,
@@ -195,17 +195,17 @@ def test_what_progress_says_is_not_run_again(place: Path, tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("text", "failure"),
     [
-        (OF_THE_FIRST_RELEASE, Outcome(FILE, "announce", "Refused", "str", 2, f"{EXPORT_ID}/{FILE}/2")),
+        (OF_THE_FIRST_RELEASE, OutcomeRow(FILE, "announce", "Refused", "str", 2, f"{EXPORT_ID}/{FILE}/2")),
         (
             OF_TODAY,
-            Outcome(
+            OutcomeRow(
                 FILE, "announce", "Refused", "str", 2, f"{EXPORT_ID}/{FILE}/2", 1, "app.py:12 in announce"
             ),
         ),
     ],
 )
 def test_the_failures_that_progress_knows_are_told(
-    place: Path, tmp_path: Path, text: str, failure: Outcome
+    place: Path, tmp_path: Path, text: str, failure: OutcomeRow
 ) -> None:
     export = open_export(place)
     store = replace(progress_at(kept(tmp_path / "progress", text)), pipeline="app:process")
@@ -321,7 +321,7 @@ def test_the_records_of_lines_go_by_these_identifiers(tmp_path: Path) -> None:
 
 def test_outcomes_have_these_fields() -> None:
     """Users write them into tables of their own, and Spark keeps them in a DataFrame."""
-    assert [each.name for each in fields(Outcome)] == [
+    assert [each.name for each in fields(OutcomeRow)] == [
         "data_file",
         "handler",
         "outcome",
@@ -341,7 +341,7 @@ def test_outcomes_besides_the_reasons_have_these_names(place: Path, tmp_path: Pa
     """Users filter rows by them."""
     export = open_export(place)
     store = progress_at(tmp_path / "progress")
-    run: Callable[[], list[Outcome]] = lambda: list(  # noqa: E731 (it is run several times)
+    run: Callable[[], list[OutcomeRow]] = lambda: list(  # noqa: E731 (it is run several times)
         replay_file(export, export.files[0], Seen().process, store, chunk=1)
     )
     assert [(each.outcome, each.handler, each.line) for each in run()] == [
@@ -350,7 +350,7 @@ def test_outcomes_besides_the_reasons_have_these_names(place: Path, tmp_path: Pa
         ("handled", "announce", None),
     ]
     (tmp_path / "progress" / FILE / "000000000002.json").unlink()
-    assert run()[0] == Outcome(FILE, None, "ProgressMissing", "line 2")
+    assert run()[0] == OutcomeRow(FILE, None, "ProgressMissing", "line 2")
     (place / "data" / f"{FILE}.json.gz").write_bytes(b"")
     (tmp_path / "progress" / FILE / "000000000002.json").unlink()
     assert "DamagedExport" in {each.outcome for each in run()}

@@ -36,7 +36,7 @@ from streamfn import (
     retry,
 )
 from streamfn.dead_letters import MemoryDeadLetters
-from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
+from streamfn.ledgers import Entry, Key, MemoryLedger, SequenceRange
 from streamfn.windows import Window, window_handler
 from tests.cards import STREAM, Card, cards, event, record
 
@@ -49,12 +49,12 @@ class Kept(MemoryLedger):
     def __init__(self) -> None:
         """Begin with no entry."""
         super().__init__()
-        self.writes: list[tuple[Stretch, list[Entry]]] = []
+        self.writes: list[tuple[SequenceRange, list[Entry]]] = []
 
     @override
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: object, /) -> None:
-        self.writes.append((stretch, [replace(entry, since=None) for entry in entries]))
-        super().write(stretch, entries, lambda: 60.0)
+    def write(self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: object, /) -> None:
+        self.writes.append((sequence_range, [replace(entry, since=None) for entry in entries]))
+        super().write(sequence_range, entries, lambda: 60.0)
 
     def told(self) -> list[tuple[str, str, str, int, str, bool]]:
         """Give the entries, but for the moments."""
@@ -108,11 +108,11 @@ def test_the_mark_of_a_process_that_has_died_is_read(temporary: Path) -> None:
     ledger = Kept()
     handler = lambda_handler(pipeline(cards, on_insert(succeed)), retry(ledger=ledger, report=quiet))
     handler(event(record(20)), None)
-    stretch, entries = ledger.writes[0]
-    assert stretch == Stretch("follow-cards", "arn", "1", "9")
+    sequence_range, entries = ledger.writes[0]
+    assert sequence_range == SequenceRange("follow-cards", "arn", "1", "9")
     assert entries == [
-        Entry(Pair("", "process-00000000000000a7.0/id-1"), "open", reason="Begun"),
-        Entry(Pair("", "process-00000000000000a7.0/id-9"), "open", reason="Begun"),
+        Entry(Key("", "process-00000000000000a7.0/id-1"), "open", reason="Begun"),
+        Entry(Key("", "process-00000000000000a7.0/id-9"), "open", reason="Begun"),
     ]
     assert not mark.exists()
 
@@ -146,13 +146,13 @@ def test_a_process_notes_its_batch_and_what_it_settles_so() -> None:
 def test_the_notes_of_a_process_that_has_died_are_read() -> None:
     """Of a batch, after which each call is noted; and of a call, which the process has died of."""
     ledger = Kept()
-    stretch = Stretch("follow-cards", STREAM, "1", "1")
+    sequence_range = SequenceRange("follow-cards", STREAM, "1", "1")
     since = datetime.now(UTC) - timedelta(minutes=1)
     notes = [
-        Entry(Pair("", "process-00000000000000a7.1/id-1"), "open", 0, since, "Begun"),
-        Entry(Pair("refuse", "process-00000000000000a7.2/id-1"), "open", 0, since, "Begun", alone=True),
+        Entry(Key("", "process-00000000000000a7.1/id-1"), "open", 0, since, "Begun"),
+        Entry(Key("refuse", "process-00000000000000a7.2/id-1"), "open", 0, since, "Begun", alone=True),
     ]
-    ledger.write(stretch, notes, lambda: 60.0)
+    ledger.write(sequence_range, notes, lambda: 60.0)
     ledger.writes.clear()
     delivery = retry(ledger=ledger, scope="follow-cards", report=quiet)
     with pytest.MonkeyPatch.context() as patch:
@@ -176,7 +176,7 @@ def test_a_letter_is_in_a_ledger_with_the_digest_of_its_record() -> None:
     dead = [entry for _, entries in ledger.writes for entry in entries if entry.state == "dead"]
     assert dead == [
         Entry(
-            Pair("refuse", "id-1"),
+            Key("refuse", "id-1"),
             "dead",
             1,
             None,
@@ -199,9 +199,9 @@ def test_what_took_the_run_along_too_often_is_not_called_again(reason: str) -> N
     """An earlier version wrote the reason by its name, when time was up or its process died."""
     ledger, letters, called = Kept(), MemoryDeadLetters(), list[str]()
     since = datetime.now(UTC) - timedelta(days=1)
-    known = Entry(Pair("hang", "id-1"), "open", 5, since, reason, alone=True)
-    worked = Entry(Pair("hang", "id-0"), "handled")
-    ledger.write(Stretch("follow-cards", STREAM, "1", "1"), [known, worked], lambda: 60.0)
+    known = Entry(Key("hang", "id-1"), "open", 5, since, reason, alone=True)
+    worked = Entry(Key("hang", "id-0"), "handled")
+    ledger.write(SequenceRange("follow-cards", STREAM, "1", "1"), [known, worked], lambda: 60.0)
 
     def hang(given: InsertEvent[Card]) -> Result[None, None]:
         called.append(given.event_id)
@@ -217,9 +217,9 @@ def test_without_letters_what_hung_is_passed_over_in_every_other_run() -> None:
     """A run notes so in the ledger, and the next one, of whichever version, calls the handler once more."""
     ledger, called = Kept(), list[str]()
     since = datetime.now(UTC) - timedelta(days=1)
-    known = Entry(Pair("hang", "id-1"), "open", 5, since, "TimedOut", alone=True)
-    worked = Entry(Pair("hang", "id-0"), "handled")
-    ledger.write(Stretch("follow-cards", STREAM, "1", "1"), [known, worked], lambda: 60.0)
+    known = Entry(Key("hang", "id-1"), "open", 5, since, "TimedOut", alone=True)
+    worked = Entry(Key("hang", "id-0"), "handled")
+    ledger.write(SequenceRange("follow-cards", STREAM, "1", "1"), [known, worked], lambda: 60.0)
 
     def hang(given: InsertEvent[Card]) -> Result[None, None]:
         called.append(given.event_id)
@@ -239,8 +239,8 @@ def test_without_letters_what_hung_is_passed_over_in_every_other_run() -> None:
 def test_what_failed_untried_and_is_not_wanted_any_more_is_told_and_dropped(reason: str) -> None:
     """An earlier version wrote the reason by its name; nothing else says that the pair has failed."""
     ledger, reported = Kept(), list[str]()
-    stretch, pair = Stretch("follow-cards", STREAM, "1", "1"), Pair("succeed", "id-1")
-    ledger.write(stretch, [Entry(pair, "open", reason=reason)], lambda: 60.0)
+    sequence_range, pair = SequenceRange("follow-cards", STREAM, "1", "1"), Key("succeed", "id-1")
+    ledger.write(sequence_range, [Entry(pair, "open", reason=reason)], lambda: 60.0)
 
     def note(failed: Failed[object]) -> None:
         reported.append(type(failed.reason).__name__)

@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
-from streamfn.ledgers import DynamoDBLedger, Entry, Pair, Stretch, UnreadableSegment
+from streamfn.ledgers import DynamoDBLedger, Entry, Key, SequenceRange, UnreadableSegment
 from tests.ledgers.tables import NAME, Item, MemoryTable
 
 Items: TypeAlias = dict[tuple[str, str], dict[str, object]]
@@ -29,18 +29,18 @@ NOW: Final = 1_800_000_000
 
 ARN: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"
 SINCE: Final = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-STRETCH: Final = Stretch(
+RANGE: Final = SequenceRange(
     "follow-cards", ARN, "100000000000000000001", "100000000000000000250", ("id-1", "id-2", "id-3")
 )
 DIGEST: Final = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
 ENTRIES: Final = [
-    Entry(Pair("announce", "id-1"), "handled"),
-    Entry(Pair("index", "id-1"), "open", reason="HeldBack"),
-    Entry(Pair("announce", "id-2"), "dead", 5, SINCE, "Refused", letter=DIGEST),
-    Entry(Pair("", "id-3"), "dropped"),
-    Entry(Pair("announce", "id-3"), "open", 2, SINCE, "Raised", alone=True),
+    Entry(Key("announce", "id-1"), "handled"),
+    Entry(Key("index", "id-1"), "open", reason="HeldBack"),
+    Entry(Key("announce", "id-2"), "dead", 5, SINCE, "Refused", letter=DIGEST),
+    Entry(Key("", "id-3"), "dropped"),
+    Entry(Key("announce", "id-3"), "open", 2, SINCE, "Raised", alone=True),
 ]
-NOTE: Final = Entry(Pair("", "process-00000000000000a7.1/id-1"), "open", 0, SINCE, "Begun")
+NOTE: Final = Entry(Key("", "process-00000000000000a7.1/id-1"), "open", 0, SINCE, "Begun")
 
 STREAM: Final = f"follow-cards/{ARN}"
 BATCH: Final = f"{STREAM}#ugSNIDzko_nZZiWI"
@@ -109,11 +109,11 @@ def seconds_left() -> float:
     return 60.0
 
 
-def write(table: MemoryTable, stretch: Stretch, *entries: Entry) -> None:
+def write(table: MemoryTable, sequence_range: SequenceRange, *entries: Entry) -> None:
     """Write as a run does, which has read before."""
     ledger = DynamoDBLedger(NAME, client=table)
-    ledger.read(stretch, seconds_left)
-    ledger.write(stretch, entries, seconds_left)
+    ledger.read(sequence_range, seconds_left)
+    ledger.write(sequence_range, entries, seconds_left)
 
 
 def items_in(table: MemoryTable) -> Items:
@@ -141,10 +141,10 @@ def keyed(*items: Item) -> Items:
     }
 
 
-def read(table: MemoryTable, *items: Item, stretch: Stretch = STRETCH) -> list[Entry]:
+def read(table: MemoryTable, *items: Item, sequence_range: SequenceRange = RANGE) -> list[Entry]:
     """Read what lies in a table that others have written."""
     table.batch_write_item(RequestItems={NAME: [{"PutRequest": {"Item": item}} for item in items]})
-    return DynamoDBLedger(NAME, client=table).read(stretch, seconds_left)
+    return DynamoDBLedger(NAME, client=table).read(sequence_range, seconds_left)
 
 
 def test_the_table_is_made_with_these_attributes() -> None:
@@ -171,7 +171,7 @@ def test_the_table_is_made_with_these_attributes() -> None:
 @pytest.mark.usefixtures("_fixed")
 def test_a_batch_is_written_as_a_mark_an_index_item_and_a_segment(table: MemoryTable) -> None:
     """Of each state, with all fields that an entry may have."""
-    write(table, STRETCH, *ENTRIES)
+    write(table, RANGE, *ENTRIES)
     assert PACKED[:1] == b"\x01"
     assert zlib.decompress(PACKED[1:]).decode() == TEXT
     assert items_in(table) == keyed(MARK, INDEX, SEGMENT)
@@ -183,29 +183,29 @@ def test_they_are_read(table: MemoryTable) -> None:
 
 def test_who_asks_for_a_part_of_the_batch_finds_all_of_it(table: MemoryTable) -> None:
     """Lambda sends a batch again in halves, and another version of the function may get them."""
-    half = Stretch("follow-cards", ARN, "100000000000000000200", "100000000000000000250", ("id-3",))
-    assert read(table, MARK, INDEX, SEGMENT, stretch=half) == ENTRIES
+    half = SequenceRange("follow-cards", ARN, "100000000000000000200", "100000000000000000250", ("id-3",))
+    assert read(table, MARK, INDEX, SEGMENT, sequence_range=half) == ENTRIES
 
 
 @pytest.mark.parametrize(
     "another",
     [
-        Stretch("other-cards", ARN, STRETCH.lowest, STRETCH.highest, STRETCH.records),
-        Stretch("follow-cards", "", STRETCH.lowest, STRETCH.highest, STRETCH.records),
-        Stretch("follow-cards", ARN, STRETCH.lowest, STRETCH.highest, ("id-4",)),
-        Stretch("follow-cards", ARN, "100000000000000000251", "100000000000000000260", ("id-1",)),
+        SequenceRange("other-cards", ARN, RANGE.lowest, RANGE.highest, RANGE.records),
+        SequenceRange("follow-cards", "", RANGE.lowest, RANGE.highest, RANGE.records),
+        SequenceRange("follow-cards", ARN, RANGE.lowest, RANGE.highest, ("id-4",)),
+        SequenceRange("follow-cards", ARN, "100000000000000000251", "100000000000000000260", ("id-1",)),
     ],
 )
-def test_who_asks_for_others_does_not_find_it(table: MemoryTable, another: Stretch) -> None:
+def test_who_asks_for_others_does_not_find_it(table: MemoryTable, another: SequenceRange) -> None:
     """Other functions, streams, records and numbers have other keys."""
-    assert read(table, MARK, INDEX, SEGMENT, stretch=another) == []
+    assert read(table, MARK, INDEX, SEGMENT, sequence_range=another) == []
 
 
 @pytest.mark.usefixtures("_fixed")
 def test_a_wide_batch_of_many_records_has_its_own_group_and_longer_fingerprints(table: MemoryTable) -> None:
     """Another group of widths is another partition of the index; names are percent-encoded in it and elsewhere."""
-    wide = Stretch("a/b c", "", "7", "12345", tuple(f"id-{number}" for number in range(33)))
-    write(table, wide, Entry(Pair("announce", "id-32"), "handled"))
+    wide = SequenceRange("a/b c", "", "7", "12345", tuple(f"id-{number}" for number in range(33)))
+    write(table, wide, Entry(Key("announce", "id-32"), "handled"))
     mark, index, segment = items_in(table).values()
     assert mark == {
         "stream": {"S": "a%2Fb%20c/"},
@@ -249,8 +249,8 @@ def test_a_batch_of_a_width_is_in_this_group_and_has_this_mark(
     table: MemoryTable, width: int, group: str, mark: str
 ) -> None:
     """Who reads asks each group that the marks name, and no other."""
-    stretch = Stretch("follow-cards", ARN, "5000000", str(5_000_000 + width), ("id-1",))
-    write(table, stretch, Entry(Pair("announce", "id-1"), "handled"))
+    sequence_range = SequenceRange("follow-cards", ARN, "5000000", str(5_000_000 + width), ("id-1",))
+    write(table, sequence_range, Entry(Key("announce", "id-1"), "handled"))
     (marked, segment), (index, _), _ = table.items
     assert (marked, segment) == (STREAM, mark)
     assert index == f"follow-cards/#0O29MDfsYT4_7vdD.{group}"
@@ -261,7 +261,7 @@ def test_the_note_of_a_process_lies_in_the_partition_of_the_stream_until_it_is_s
     table: MemoryTable,
 ) -> None:
     ledger = DynamoDBLedger(NAME, client=table)
-    ledger.write(STRETCH, [NOTE], seconds_left)
+    ledger.write(RANGE, [NOTE], seconds_left)
     assert items_in(table) == keyed(
         {
             **SEGMENT,
@@ -269,7 +269,7 @@ def test_the_note_of_a_process_lies_in_the_partition_of_the_stream_until_it_is_s
             "entries": {"B": b"\x01" + zlib.compress(NOTE_TEXT.encode())},
         }
     )
-    ledger.write(STRETCH, [Entry(NOTE.pair, "handled")], seconds_left)
+    ledger.write(RANGE, [Entry(NOTE.pair, "handled")], seconds_left)
     assert table.items == {}
 
 
@@ -283,7 +283,7 @@ def test_without_the_permission_to_change_items_all_is_written_as_earlier_versio
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     table = NoUpdates()
-    write(table, STRETCH, *ENTRIES)
+    write(table, RANGE, *ENTRIES)
     assert items_in(table) == keyed({**SEGMENT, "stream": {"S": STREAM}})
     line = (
         "the function has no permission dynamodb:UpdateItem on the ledger's table card-ledger: add it. Until then the "
@@ -301,8 +301,8 @@ def test_what_earlier_versions_wrote_is_read(table: MemoryTable) -> None:
     )
     entries = read(table, {**SEGMENT, "stream": {"S": STREAM}, "entries": {"B": packed}})
     assert entries == [
-        Entry(Pair("announce", "id-1"), "handled"),
-        Entry(Pair("announce", "id-2"), "dead", 5, SINCE, "Refused"),
+        Entry(Key("announce", "id-1"), "handled"),
+        Entry(Key("announce", "id-2"), "dead", 5, SINCE, "Refused"),
     ]
 
 

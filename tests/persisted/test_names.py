@@ -48,7 +48,7 @@ from streamfn import (
     retry,
 )
 from streamfn.dead_letters import DeadLetter, MemoryDeadLetters
-from streamfn.ledgers import Entry, MemoryLedger, Pair, Stretch
+from streamfn.ledgers import Entry, Key, MemoryLedger, SequenceRange
 from streamfn.mappings import Finding
 from streamfn.redrive import Redriven
 from tests.cards import STREAM, Card, Refusal, cards, event, record
@@ -92,10 +92,10 @@ def test_results_ledgers_and_letters_have_these_fields() -> None:
         "Problem": ["path", "message"],
     }
     assert {
-        each.__name__: named_fields(each) for each in (Entry, Stretch, DeadLetter, Redriven, Finding)
+        each.__name__: named_fields(each) for each in (Entry, SequenceRange, DeadLetter, Redriven, Finding)
     } == {
         "Entry": ["pair", "state", "attempts", "since", "reason", "alone", "letter"],
-        "Stretch": ["scope", "stream", "lowest", "highest", "records"],
+        "SequenceRange": ["scope", "stream", "lowest", "highest", "records"],
         "DeadLetter": [
             "scope",
             "pair",
@@ -113,7 +113,7 @@ def test_results_ledgers_and_letters_have_these_fields() -> None:
         "Redriven": ["name", "pair", "outcome", "failed", "detail", "removed"],
         "Finding": ["mapping", "setting", "found", "wanted", "why"],
     }
-    assert Pair._fields == ("handler", "record")
+    assert Key._fields == ("handler", "record")
 
 
 def test_states_of_entries_have_these_names() -> None:
@@ -270,13 +270,13 @@ class Down:
         """Answer reads, or not; never take a write."""
         self.reads = reads
 
-    def read(self, _: Stretch, __: object, /) -> list[Entry]:
+    def read(self, _: SequenceRange, __: object, /) -> list[Entry]:
         """Know nothing."""
         if not self.reads:
             raise ConnectionError("secret")
         return []
 
-    def write(self, _: Stretch, __: Sequence[Entry], ___: object, /) -> None:
+    def write(self, _: SequenceRange, __: Sequence[Entry], ___: object, /) -> None:
         """Take nothing."""
         raise ConnectionError("secret")
 

@@ -20,15 +20,15 @@ from streamfn.sources import (
     CheckpointInUse,
     Drained,
     FileCheckpoints,
-    Finished,
     Notice,
     NotSettled,
     Position,
-    Reading,
+    RequestThrottled,
+    ShardFinished,
+    ShardStarted,
     Since,
     Start,
     Trimmed,
-    TurnedAway,
     log_notice,
 )
 
@@ -100,25 +100,25 @@ def test_positions_have_these_names_and_fields() -> None:
 
 def test_a_start_goes_by_these_names() -> None:
     """They stand in the options of `streamfn tail`, and so in scripts."""
-    assert set(get_args(Start)) == {"horizon", "latest"}
+    assert set(get_args(Start)) == {"trim_horizon", "latest"}
 
 
 @pytest.mark.parametrize(
     ("notice", "level", "line"),
     [
         (
-            Reading("arn", "shardId-1", "horizon"),
+            ShardStarted("arn", "shardId-1", "trim_horizon"),
             logging.INFO,
             "Reading(stream_arn='arn', shard_id='shardId-1', start='horizon')",
         ),
-        (Finished("arn", "shardId-1"), logging.INFO, "Finished(stream_arn='arn', shard_id='shardId-1')"),
+        (ShardFinished("arn", "shardId-1"), logging.INFO, "Finished(stream_arn='arn', shard_id='shardId-1')"),
         (
             NotSettled("arn", "shardId-1", "700", 2, "KeyError"),
             logging.WARNING,
             "NotSettled(stream_arn='arn', shard_id='shardId-1', sequence_number='700', count=2, reason='KeyError')",
         ),
         (
-            TurnedAway("arn", None, "ThrottlingException"),
+            RequestThrottled("arn", None, "ThrottlingException"),
             logging.WARNING,
             "TurnedAway(stream_arn='arn', shard_id=None, reason='ThrottlingException')",
         ),

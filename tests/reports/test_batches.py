@@ -16,9 +16,9 @@ from streamfn import (
     BatchFailed,
     BatchItemFailure,
     BatchResponse,
+    ConfigurationError,
     Event,
     InsertEvent,
-    Misuse,
     Raised,
     Refused,
     Undecodable,
@@ -86,7 +86,7 @@ def test_a_decorator_for_plain_functions_on_a_coroutine_function_is_refused() ->
         await asyncio.sleep(0)
         return event.new_image.title
 
-    with pytest.raises(Misuse, match="future_safe instead of safe"):
+    with pytest.raises(ConfigurationError, match="future_safe instead of safe"):
         pipeline(cards, on_insert(announce))
 
 

@@ -16,9 +16,9 @@ from returns.result import Result, Success, safe
 from typing_extensions import TypeVar
 
 from streamfn import (
+    ConfigurationError,
     Event,
     InsertEvent,
-    Misuse,
     PartitionKey,
     Table,
     acknowledge,
@@ -296,7 +296,11 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "a pipeline for a handler": (lambda: Loose.on_insert(process), "got Pipeline, which takes a payload"),
     "a reader that starts never": (
         lambda: Loose.StreamReader(table=cards, start="never"),
-        'is "horizon" or "latest"',
+        'is "trim_horizon" or "latest"',
+    ),
+    "a reader that starts at an old word": (
+        lambda: Loose.StreamReader(table=cards, start="horizon"),
+        'start="horizon" is now start="trim_horizon"',
     ),
     "a reader with a path": (
         lambda: Loose.StreamReader(table=cards, checkpoints="c"),
@@ -363,7 +367,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
     ),
     "a reader that starts in a list": (
         lambda: Loose.StreamReader(table=cards, start=[]),
-        'is "horizon" or "latest", got []',
+        'is "trim_horizon" or "latest", got []',
     ),
     "a reader that reports to nobody": (
         lambda: Loose.StreamReader(table=cards, report=None),
@@ -436,7 +440,7 @@ REFUSED: Final[dict[str, tuple[Callable[[], object], str]]] = {
 def test_what_cannot_work_is_refused_where_it_is_declared(declared: str) -> None:
     """Such declarations were taken, and failed with each batch, or answered nonsense. Now each says what to write."""
     make, message = REFUSED[declared]
-    with pytest.raises(Misuse) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         make()
     assert message in str(refused.value)
 
@@ -483,13 +487,13 @@ def test_a_factory_that_lambda_calls_says_what_to_write(factory: str) -> None:
     """
     make = cast("Callable[..., object]", getattr(Loose, factory))
     for context in (lambda_context(), None):
-        with pytest.raises(Misuse, match=r"set the function's handler to app\.handler"):
+        with pytest.raises(ConfigurationError, match=r"set the function's handler to app\.handler"):
             make(PAYLOAD, context)
 
 
 def test_a_pipeline_that_lambda_calls_says_what_to_write() -> None:
     """A setting `Handler: app.process` raised an error about the number of arguments."""
-    with pytest.raises(Misuse, match=r"write handler = lambda_handler\(process\)"):
+    with pytest.raises(ConfigurationError, match=r"write handler = lambda_handler\(process\)"):
         cast("Callable[..., object]", process)(PAYLOAD, lambda_context())
 
 
@@ -553,7 +557,7 @@ def test_an_item_of_a_model_that_two_tables_of_one_name_share_is_of_that_table(
 def test_a_model_of_tables_with_different_names_asks_which_one() -> None:
     """Where nobody can tell which table is meant, that is said."""
     others = [Table("prod-One", Card), Table("prod-Two", Card)]
-    with pytest.raises(Misuse, match="name one with table="):
+    with pytest.raises(ConfigurationError, match="name one with table="):
         insert_event(Card(1, "hello"))
     del others
 

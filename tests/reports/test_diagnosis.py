@@ -22,9 +22,9 @@ from returns.result import Failure, Result, Success, safe
 from typing_extensions import override
 
 from streamfn import (
+    ConfigurationError,
     Delivery,
     InsertEvent,
-    Misuse,
     NotAStreamEvent,
     Outcome,
     Raised,
@@ -41,8 +41,8 @@ from streamfn import (
 from streamfn._failures import traceback_of
 from streamfn.dead_letters import DeadLetters, MemoryDeadLetters, NotADeadLetter, read_letter
 from streamfn.ledgers import DynamoDBLedger, MemoryLedger
-from streamfn.sources import Notice, Reading, StreamReader
-from streamfn.sources._notices import tell
+from streamfn.sources import Notice, ShardStarted, StreamReader
+from streamfn.sources._notices import report_notice
 from streamfn.testing import failures, insert_event, lambda_event, values
 from tests.cards import STREAM, Card, cards, event, record
 from tests.cli import app
@@ -289,9 +289,9 @@ def test_two_workers_do_not_share_a_ledger_s_entries_unnoticed() -> None:
     Now a ledger that processes share needs a scope there, before anything runs, and `StreamReader` says so at once.
     """
     handler = lambda_handler(pipeline(cards, on_insert(refuse)), retry(ledger=DynamoDBLedger("card-ledger")))
-    with pytest.raises(Misuse, match=r'name it, as in retry\(ledger=…, scope="cards-worker"\)'):
+    with pytest.raises(ConfigurationError, match=r'name it, as in retry\(ledger=…, scope="cards-worker"\)'):
         handler(HELLO, None)
-    with pytest.raises(Misuse, match="scope="):
+    with pytest.raises(ConfigurationError, match="scope="):
         StreamReader(STREAM).run(handler)
 
 
@@ -506,10 +506,10 @@ def test_a_failed_report_of_a_reader_is_logged_and_one_that_is_awaited_runs(
     async def note(notice: Notice) -> None:
         awaited.append(notice)
 
-    notice = Reading(STREAM, "shard", "horizon")
-    tell(note, notice)
+    notice = ShardStarted(STREAM, "shard", "trim_horizon")
+    report_notice(note, notice)
     assert [notice] == awaited
-    tell(swallow, notice)
+    report_notice(swallow, notice)
     (logged,) = caplog.records
     assert "streamfn.sources" == logged.name
     assert "the report returned a Failure of ConnectionError on: Reading(" in logged.getMessage()

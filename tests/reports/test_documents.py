@@ -99,7 +99,7 @@ def test_a_page_with_files_has_no_blocks_without_a_file(page: Path) -> None:
         ("a record without `dynamodb`, or of another `eventName`", "`Malformed`"),
         ("an item that stands twice in a batch", "another chunk of `batched`"),
         ("Series, with two handlers A and B", "A1 B1 A2 B2"),
-        ("two handlers of one name", "`Misuse`"),
+        ("two handlers of one name", "`ConfigurationError`"),
         ("two handlers of one table, each with its own list", "`router`"),
         ("a table that nobody handles", "`Unrouted`"),
         ("an ARN that is none", "`Unrouted`"),

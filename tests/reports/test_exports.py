@@ -14,8 +14,8 @@ from returns.result import Failure, Result, Success
 
 from streamfn import InsertEvent, RemoveEvent, StreamRecord, Table, on_insert, on_remove, pipeline
 from streamfn._pipeline import Pipeline
-from streamfn.exports import NotAnExport, Outcome, open_export, records_of, replay
-from streamfn.exports._replay import Work
+from streamfn.exports import NotAnExport, OutcomeRow, open_export, records_of, replay
+from streamfn.exports._replay import WorkerJob
 from streamfn.spark import rows_of, run_file
 from tests.cards import Card
 from tests.cli.commands import call
@@ -107,11 +107,11 @@ def test_a_count_that_is_none_is_refused(tmp_path: Path, count: object) -> None:
 def test_spark_tells_of_lines_beyond_the_count_too(tmp_path: Path) -> None:
     """A task on an executor ended like any other. Now it has a row that says what is wrong with the file."""
     place = with_counts(write_export(tmp_path, [[item(1), b"", item(2)]]), 2)
-    work = Work(open_export(place), PROCESS, replay(place, PROCESS, processes=1).progress, None, 10)
+    work = WorkerJob(open_export(place), PROCESS, replay(place, PROCESS, processes=1).progress, None, 10)
     (file,) = work.export.files
     problems = run_file(work, file)
     (told,) = problems
-    assert isinstance(told, Outcome)
+    assert isinstance(told, OutcomeRow)
     assert ("DamagedExport", True) == (told.outcome, "has 3 lines" in (told.detail or ""))
     assert "DamagedExport" in [row[2] for row in rows_of(work, (file, [told]))]
 
@@ -236,7 +236,7 @@ def test_an_export_that_a_tool_saved_anew_is_read(tmp_path: Path, encoding: str)
         path = place / f"{name}.checksum"
         path.write_bytes(saved(path.read_bytes(), encoding))
     images = [
-        record.peek("NewImage")
+        record.raw_image("NewImage")
         for record in records_of(open_export(place))
         if isinstance(record, StreamRecord)
     ]

@@ -9,9 +9,9 @@ import pytest
 from returns.result import Result, Success
 
 from streamfn import (
+    ConfigurationError,
     Event,
     InsertEvent,
-    Misuse,
     ModifyEvent,
     RemoveEvent,
     Table,
@@ -88,7 +88,7 @@ def test_a_filter_on_the_kind_of_change_stands_at_the_top() -> None:
     """
     assert [{"eventName": ["INSERT"]}] == patterns_of(filter_criteria(pipeline(cards, on_insert(announce))))
     assert ["id-1"] == let_through({"eventName": ["INSERT"]}, record(1), record(2, "REMOVE"))
-    with pytest.raises(Misuse, match="body is of the messages of SQS"):
+    with pytest.raises(ConfigurationError, match="body is of the messages of SQS"):
         Table("prod-Card", Card, pattern={"body": {"eventName": ["INSERT"]}})
 
 
@@ -207,7 +207,7 @@ def test_anything_but_takes_several_prefixes() -> None:
     https://github.com/aws/event-ruler/pull/143
     """
     assert ["card#1"] == of_text({"anything-but": {"prefix": ["tmp#", "old#"]}}, "tmp#1", "card#1", "old#1")
-    with pytest.raises(Misuse):
+    with pytest.raises(ConfigurationError):
         of_text({"anything-but": {"prefix": [""]}}, "a")
 
 
@@ -230,7 +230,7 @@ def test_what_the_service_does_not_know_is_refused_where_the_table_is_declared()
             "NewImage": {"file": {"S": [{"anything-but": {"suffix": {"equals-ignore-case": ".png"}}}]}}
         }
     }
-    with pytest.raises(Misuse, match="suffix"):
+    with pytest.raises(ConfigurationError, match="suffix"):
         Table("prod-Card", Card, pattern=pattern)
 
 

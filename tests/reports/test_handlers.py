@@ -11,8 +11,8 @@ import pytest
 from returns.result import Failure, Result, Success, safe
 
 from streamfn import (
+    ConfigurationError,
     InsertEvent,
-    Misuse,
     Raised,
     batched,
     batched_each,
@@ -38,7 +38,7 @@ def test_safe_on_a_coroutine_function_is_no_success() -> None:
         await asyncio.sleep(0)
         return event.new_image.title
 
-    with pytest.raises(Misuse, match="future_safe instead of safe"):
+    with pytest.raises(ConfigurationError, match="future_safe instead of safe"):
         pipeline(cards, on_insert(announce))
 
     hidden: Callable[[InsertEvent[Card]], Result[object, object]] = lambda event: announce(event)  # noqa: E731, PLW0108 (no annotation of the function tells)

@@ -16,7 +16,16 @@ from cattrs.gen import override as attribute_override
 from returns.result import Success
 from typing_extensions import ReadOnly, TypedDict, TypeVar, override
 
-from streamfn import Attribute, Image, Misuse, PartitionKey, SortKey, Table, TimeToLive, make_converter
+from streamfn import (
+    Attribute,
+    ConfigurationError,
+    Image,
+    PartitionKey,
+    SortKey,
+    Table,
+    TimeToLive,
+    make_converter,
+)
 from tests.conversion.aliases import MODULES
 from tests.conversion.holders import holder, table_of
 
@@ -99,7 +108,7 @@ class Page(Generic[T]):
 
 def test_a_type_variable_that_nothing_is_given_for_is_refused_by_its_field() -> None:
     """The refusal named "its base" as the field; now it names the field, and what to write."""
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         table_of(Page)
     assert "Page.items: nothing is given for T; write Page[…]" == str(raised.value)
 
@@ -253,7 +262,7 @@ def test_a_structure_hook_is_enough_to_read() -> None:
     model = make_dataclass("Bill", [("total", Money)])
     table: Table[object] = Table("prod-Bill", model, converter=converter)
     bill = table.structure({"total": {"S": "1 EUR"}}).unwrap()
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         table.unstructure(bill)
     assert (
         "Bill.total: nothing says how Money is written: register an unstructure hook for it on the converter"
@@ -347,7 +356,7 @@ def test_a_default_of_a_type_variable_follows_from_what_is_given_before_it() -> 
 def test_a_key_cannot_be_left_out(said: object) -> None:
     """A key with such an override was not written, and DynamoDB takes no item without it; now it is refused."""
     model = make_dataclass("Card", [("id", Annotated[int, PartitionKey, said], field(default=0))])
-    with pytest.raises(Misuse) as raised:
+    with pytest.raises(ConfigurationError) as raised:
         table_of(model)
     assert "Card.id is marked PartitionKey, and no item is without its keys: take its override(…) off" == str(
         raised.value
@@ -358,7 +367,7 @@ def test_a_key_cannot_be_left_out(said: object) -> None:
 def test_an_attribute_has_a_name(said: object) -> None:
     """An empty name was taken, and DynamoDB takes no item with one; now it is refused."""
     model = make_dataclass("Card", [("title", Annotated[str, said])])
-    with pytest.raises(Misuse, match=r"^Card\.title has an empty name for its attribute"):
+    with pytest.raises(ConfigurationError, match=r"^Card\.title has an empty name for its attribute"):
         table_of(model)
 
 

@@ -10,9 +10,9 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import (
+    ConfigurationError,
     Failed,
     InsertEvent,
-    Misuse,
     PartitionKey,
     RemoveEvent,
     Table,
@@ -94,7 +94,7 @@ def test_a_pattern_that_no_record_can_match_is_refused_with_its_place() -> None:
     and what a deletion by time to live and a Kinesis stream add.
     """
     for place, pattern in WRONG.items():
-        with pytest.raises(Misuse) as refusal:
+        with pytest.raises(ConfigurationError) as refusal:
             Table("orders", Order, pattern=pattern)
         assert str(refusal.value).startswith(f"pattern, at {place}: ")
     for fitting in (

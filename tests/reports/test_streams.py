@@ -35,7 +35,7 @@ from streamfn import (
     read,
     router,
 )
-from streamfn.sources import MemoryCheckpoints, StreamReader, TurnedAway
+from streamfn.sources import MemoryCheckpoints, RequestThrottled, StreamReader
 from streamfn.testing import failures, insert_event, kinesis_event, lambda_event, remove_event, values
 from tests.cards import STREAM, Card, CardKey, Json, cards, event, record
 from tests.sources.streams import ARN, Consumer, Stream, Told, refusal
@@ -442,7 +442,7 @@ def test_a_shard_that_ends_without_children_is_the_end() -> None:
     stream.add("shard-1", "a1")
     stream.switch_off()
     seen, told = read_all(stream)
-    assert (["a1"], []) == (seen, told.of(TurnedAway))
+    assert (["a1"], []) == (seen, told.of(RequestThrottled))
 
 
 def test_an_expired_iterator_is_replaced() -> None:

@@ -12,7 +12,7 @@ import pytest
 from returns.result import Success
 from typing_extensions import TypeAliasType
 
-from streamfn import Attribute, Image, Misuse, PartitionKey, Table, make_converter
+from streamfn import Attribute, ConfigurationError, Image, PartitionKey, Table, make_converter
 
 T = TypeVar("T")
 
@@ -363,5 +363,5 @@ def test_a_type_that_nobody_knows_is_refused_before_a_record_comes() -> None:
         id: int
         value: complex
 
-    with pytest.raises(Misuse, match=r"Wrong\.value"):
+    with pytest.raises(ConfigurationError, match=r"Wrong\.value"):
         Table("prod-Wrong", Wrong, converter=make_converter())

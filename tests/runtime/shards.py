@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamfn import InsertEvent
-from streamfn._payloads import settled_by
+from streamfn._payloads import parse_batch_response
 from streamfn.testing import LambdaEvent, insert_event, lambda_event
 from tests.cards import Card
 from tests.runtime.api import Answer, Returned
@@ -27,7 +27,7 @@ class Shard:
         """Take an answer as Lambda does: whatever is none settles nothing."""
         self.answers.append(answer)
         if isinstance(answer, Returned):
-            settled = settled_by(answer.value, [number_of(event) for event in self.events])
+            settled = parse_batch_response(answer.value, [number_of(event) for event in self.events])
             assert isinstance(settled, int), settled
             self.events = self.events[settled:]
 

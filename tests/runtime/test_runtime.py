@@ -147,6 +147,6 @@ def test_misuse_stops_a_function_at_its_import(tmp_path: Path) -> None:
     with running("twins.handler", Path(__file__).parent / "functions", tmp_path, {}) as twins:
         answer = twins.answer()
         assert isinstance(answer, Errored)
-        assert (answer.request_id, answer.type) == (None, "Misuse")
+        assert (answer.request_id, answer.type) == (None, "ConfigurationError")
         assert "announce" in answer.message
         assert twins.answer() == Exited(1)

@@ -16,15 +16,15 @@ from streamfn._delivery import plain as plain_deliveries
 from streamfn._delivery.attempts import Again, FailedTask, Limits, Standings
 from streamfn._delivery.ledger import LedgerPolicy, RetryWithLedger
 from streamfn._delivery.processes import Notes, ThisProcess
-from streamfn._delivery.session import Book, Outbox
+from streamfn._delivery.session import LedgerSession, LetterBuffer
 from streamfn._execution.policy import OrderingKey, Policy, Task
 from streamfn._execution.run import Half
 from streamfn._payloads import StreamEvent
-from streamfn._records import Record, magnitude
+from streamfn._records import Record, sequence_order
 from streamfn._time import Deadline, SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import Entry, Pair, Stretch, identity_of, is_note
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange, is_note, record_id
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -35,26 +35,28 @@ _NO_PROGRESS: Final = "was never settled: no progress"
 
 
 def a_ledger_that_forgets(patch: pytest.MonkeyPatch) -> None:
-    def read(_: MemoryLedger, __: Stretch, ___: SecondsLeft) -> list[Entry]:
+    def read(_: MemoryLedger, __: SequenceRange, ___: SecondsLeft) -> list[Entry]:
         return []
 
     patch.setattr(MemoryLedger, "read", read)
 
 
 def a_ledger_that_keeps_the_last_write_alone(patch: pytest.MonkeyPatch) -> None:
-    def write(ledger: MemoryLedger, stretch: Stretch, entries: Sequence[Entry], _: SecondsLeft) -> None:
-        ledger._written[:] = [(stretch, tuple(entries))]
+    def write(
+        ledger: MemoryLedger, sequence_range: SequenceRange, entries: Sequence[Entry], _: SecondsLeft
+    ) -> None:
+        ledger._written[:] = [(sequence_range, tuple(entries))]
 
     patch.setattr(MemoryLedger, "write", write)
 
 
 def scope_left_out_of_the_key(patch: pytest.MonkeyPatch) -> None:
-    def meets(one: Stretch, other: Stretch) -> bool:
-        return magnitude(one.lowest) <= magnitude(other.highest) and magnitude(other.lowest) <= magnitude(
-            one.highest
-        )
+    def meets(one: SequenceRange, other: SequenceRange) -> bool:
+        return sequence_order(one.lowest) <= sequence_order(other.highest) and sequence_order(
+            other.lowest
+        ) <= sequence_order(one.highest)
 
-    patch.setattr(Stretch, "meets", meets)
+    patch.setattr(SequenceRange, "overlaps", meets)
 
 
 def _answering(choose: Callable[[list[str]], str]) -> Break:
@@ -73,14 +75,14 @@ def _highest(numbers: list[str]) -> str:
 
 
 def only_successes_after_the_lowest_failure_written(patch: pytest.MonkeyPatch) -> None:
-    news = Book.news
+    news = LedgerSession.pending
 
-    def later(book: Book) -> list[Entry]:
-        found = news(book)
-        lowest = min((_number(entry) for entry in book._known.values() if not entry.settled), default=0)
+    def later(session: LedgerSession) -> list[Entry]:
+        found = news(session)
+        lowest = min((_number(entry) for entry in session._known.values() if not entry.settled), default=0)
         return [entry for entry in found if not entry.settled or _number(entry) > lowest]
 
-    patch.setattr(Book, "news", later)
+    patch.setattr(LedgerSession, "pending", later)
 
 
 def _number(entry: Entry) -> int:
@@ -96,21 +98,23 @@ def successes_before_the_first_failure_forgotten(patch: pytest.MonkeyPatch) -> N
 
 
 def letters_sent_at_the_end(patch: pytest.MonkeyPatch) -> None:
-    def no(_: Outbox, *__: object) -> bool:
+    def no(_: LetterBuffer, *__: object) -> bool:
         return False
 
-    patch.setattr(Outbox, "holds", no)
-    patch.setattr(Outbox, "full", property(no))
+    patch.setattr(LetterBuffer, "holds", no)
+    patch.setattr(LetterBuffer, "full", property(no))
 
 
 def letters_that_are_not_stored_counted_as_stored(patch: pytest.MonkeyPatch) -> None:
-    send = Outbox._send
+    send = LetterBuffer._send
 
-    def sent(outbox: Outbox, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
-        send(outbox, letters, seconds_left)
+    def sent(
+        letter_buffer: LetterBuffer, letters: Sequence[DeadLetter], seconds_left: SecondsLeft
+    ) -> Collection[str]:
+        send(letter_buffer, letters, seconds_left)
         return {letter.id for letter in letters}
 
-    patch.setattr(Outbox, "_send", sent)
+    patch.setattr(LetterBuffer, "_send", sent)
 
 
 def held_back_counted_as_attempt(patch: pytest.MonkeyPatch) -> None:
@@ -125,7 +129,7 @@ def held_back_counted_as_attempt(patch: pytest.MonkeyPatch) -> None:
         isolated: bool = False,
     ) -> None:
         if isinstance(reason, HeldBack):
-            policy._enter_failure(Pair(task.name, identity_of(task.record)), "HeldBack", alone=True)
+            policy._enter_failure(Key(task.name, record_id(task.record)), "HeldBack", alone=True)
         finished(policy, task, reason, alone=alone, isolated=isolated)
 
     patch.setattr(LedgerPolicy, "finished", counting)
@@ -135,7 +139,7 @@ def a_chunks_failure_counted_against_neighbours(patch: pytest.MonkeyPatch) -> No
     enter = LedgerPolicy._enter_failure
 
     def counting(
-        policy: LedgerPolicy, pair: Pair, name: str, *, alone: bool = True, isolated: bool = False
+        policy: LedgerPolicy, pair: Key, name: str, *, alone: bool = True, isolated: bool = False
     ) -> None:
         del alone  # the fault
         enter(policy, pair, name, alone=True, isolated=isolated)
@@ -177,16 +181,16 @@ def calls_that_are_not_noted(patch: pytest.MonkeyPatch) -> None:
 
 
 def calls_noted_without_what_is_known_by_then(patch: pytest.MonkeyPatch) -> None:
-    news = Book.news
+    news = LedgerSession.pending
 
-    def deaths_alone(book: Book) -> list[Entry]:
-        return [entry for entry in news(book) if not entry.settled or is_note(entry.pair)]
+    def deaths_alone(session: LedgerSession) -> list[Entry]:
+        return [entry for entry in news(session) if not entry.settled or is_note(entry.pair)]
 
     note = LedgerPolicy._note
 
     def forgetful(policy: LedgerPolicy, tasks: Iterable[Task]) -> None:
         with pytest.MonkeyPatch.context() as within:
-            within.setattr(Book, "news", deaths_alone)
+            within.setattr(LedgerSession, "pending", deaths_alone)
             note(policy, tasks)
 
     patch.setattr(LedgerPolicy, "_note", forgetful)
@@ -247,9 +251,9 @@ def a_ledger_that_is_down_taken_for_an_empty_one(patch: pytest.MonkeyPatch) -> N
     read = RetryWithLedger[object]._read
 
     def hopeful(
-        delivery: RetryWithLedger[object], stretch: Stretch, deadline: Deadline
+        delivery: RetryWithLedger[object], sequence_range: SequenceRange, deadline: Deadline
     ) -> Iterable[Entry] | None:
-        return read(delivery, stretch, deadline) or []
+        return read(delivery, sequence_range, deadline) or []
 
     patch.setattr(RetryWithLedger, "_read", hopeful)
 

@@ -28,10 +28,10 @@ from streamfn._events import BaseEvent as AnyEvent
 from streamfn._execution.policy import Policy
 from streamfn._failures import Handled
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline, SecondsLeft
+from streamfn._time import AlarmClock, Deadline, SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
-from streamfn.ledgers import Entry, MemoryLedger, Stretch
-from streamfn.ledgers._protocol import merged
+from streamfn.ledgers import Entry, MemoryLedger, SequenceRange
+from streamfn.ledgers._protocol import merge
 from streamfn.testing import Crash, EventSourceMapping, HalfWritten, LostAnswer, Repeated, StoreDown
 from streamfn.testing._simulator.invoking import Fault
 from tests.soak.second_inputs import Change, Plan
@@ -118,11 +118,13 @@ class Work:
             )
         return lambda_handler(PIPELINES[schedule.handlers], wrap(made))
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
-        return self.ledger.read(stretch, seconds_left)
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
+        return self.ledger.read(sequence_range, seconds_left)
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        self.ledger.write(stretch, entries, seconds_left)
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
+        self.ledger.write(sequence_range, entries, seconds_left)
 
     def send(self, letters: Sequence[DeadLetter], _: SecondsLeft, /) -> set[str]:
         self.outcome.letters += [(pair_of(each.pair), each.reason, each.attempts) for each in letters]
@@ -162,8 +164,8 @@ class Work:
     def finish(self) -> Outcome:
         """Take down what the ledger knows in the end."""
         numbers = [change.number for change in self.schedule.changes]
-        stretch = Stretch(SCOPE, ARN, str(min(numbers)), str(max(numbers)))
-        for pair, entry in merged(self.ledger.read(stretch, lambda: 0.0)).items():
+        sequence_range = SequenceRange(SCOPE, ARN, str(min(numbers)), str(max(numbers)))
+        for pair, entry in merge(self.ledger.read(sequence_range, lambda: 0.0)).items():
             if pair_of(pair)[1] in numbers:
                 self.outcome.known[pair_of(pair)] = (entry.state, entry.attempts)
         self.outcome.letters.sort()
@@ -229,7 +231,7 @@ class Faulty:
 
     @property
     def invocation(self) -> Invocation:
-        """The one that is under way."""
+        """The one that is in flight."""
         assert self._current is not None
         return self._current
 
@@ -271,18 +273,20 @@ class Faulty:
         if crash is not None and self._ended >= crash.after:
             self.invocation.die()
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
         self._may_die()
         if self.blow("reads"):
             raise ConnectionError
-        return self.work.read(stretch, seconds_left)
+        return self.work.read(sequence_range, seconds_left)
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         self._may_die()
         if self.blow("writes"):
             raise ConnectionError
         kept = entries[: len(entries) // 2] if self.blow("half") else entries
-        self.work.write(stretch, kept, seconds_left)
+        self.work.write(sequence_range, kept, seconds_left)
         if self.blow("half"):
             raise ConnectionError
 
@@ -327,7 +331,7 @@ class Mortal:
     delivery: Delivery[str]
 
     def deliver(
-        self, records: Sequence[Record], process: Process[str], deadline: Deadline, clock: Clock, /
+        self, records: Sequence[Record], process: Process[str], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         def dying(policy: Policy) -> Sequence[Result[Handled[object], Failed[str]]]:
             results = process(policy)

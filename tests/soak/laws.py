@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import Pair
+from streamfn.ledgers._protocol import Key
 from tests.soak.schedules import Schedule, schedule
 from tests.soak.worlds import World, event_id
 
@@ -56,15 +56,15 @@ def violations(world: World) -> Iterator[str]:
         )
 
 
-def wanted(asked: Schedule) -> set[Pair]:
+def wanted(asked: Schedule) -> set[Key]:
     """List the pairs that have to be accounted for."""
-    pairs: set[Pair] = set()
+    pairs: set[Key] = set()
     for change in asked.changes:
         if change.form in {"malformed", "stranger"}:
-            pairs.add(Pair("", event_id(change)))
+            pairs.add(Key("", event_id(change)))
         else:
             pairs |= {
-                Pair(job.name, event_id(change))
+                Key(job.name, event_id(change))
                 for job in asked.jobs
                 if change.form == "undecodable" or job.wants(change)
             }
@@ -99,7 +99,7 @@ def once_without_faults(world: World) -> Iterator[str]:
     if world.schedule.faults or any(each.error not in {None, "BatchFailed"} for each in history.invocations):
         return
     effects = Counter(
-        Pair(call.job, f"r{number}")
+        Key(call.job, f"r{number}")
         for call in world.calls
         for number in call.numbers
         if number not in call.failed
@@ -125,7 +125,7 @@ def repeated_seldom(world: World) -> Iterator[str]:
         for change in asked.changes:
             times = called[job.name, change.number]
             if times > most and (job.name, change.number) not in asked.troubles:
-                yield f"{Pair(job.name, event_id(change))} is called {times} times, of {most} at most"
+                yield f"{Key(job.name, event_id(change))} is called {times} times, of {most} at most"
 
 
 def letters_after_deaths(world: World) -> Iterator[str]:
@@ -177,13 +177,13 @@ def poison_does_not_choke(world: World) -> Iterator[str]:
     if asked.faults or asked.side_by_side or any(each.error is not None for each in history.invocations):
         return
     calls = iter(world.calls)  # in the same order
-    refused: Counter[Pair] = Counter()
-    given_up: set[Pair] = set()
+    refused: Counter[Key] = Counter()
+    given_up: set[Key] = set()
     for invocation in history.invocations:
-        open_now: set[Pair] = set()
+        open_now: set[Key] = set()
         worked: set[str] = set()
         for _, call in zip(invocation.calls, calls):  # noqa: B905 (those of later invocations come later)
-            pairs = {number: Pair(call.job, f"r{number}") for number in call.numbers}
+            pairs = {number: Key(call.job, f"r{number}") for number in call.numbers}
             yield from (
                 f"{pair} is asked again, and was refused for good" for pair in given_up & {*pairs.values()}
             )

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from streamfn._delivery.session import Outbox, Writing
+from streamfn._delivery.session import LedgerWriter, LetterBuffer
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
-from streamfn.ledgers import Entry, Stretch
+from streamfn.ledgers import Entry, SequenceRange
 from tests.soak import second_laws as laws
 from tests.soak.broken import BROKEN, Break
 from tests.soak.second_world import Store
@@ -22,8 +22,8 @@ from tests.soak.second_world import Store
 def a_ledger_that_forgets(patch: pytest.MonkeyPatch) -> None:
     read = Store.read
 
-    def forget(store: Store, stretch: Stretch, seconds_left: SecondsLeft) -> list[Entry]:
-        read(store, stretch, seconds_left)
+    def forget(store: Store, sequence_range: SequenceRange, seconds_left: SecondsLeft) -> list[Entry]:
+        read(store, sequence_range, seconds_left)
         return []
 
     patch.setattr(Store, "read", forget)
@@ -33,16 +33,16 @@ def a_ledger_that_keeps_the_last_write_alone(patch: pytest.MonkeyPatch) -> None:
     write = Store.write
 
     def overwrite(
-        store: Store, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft
+        store: Store, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft
     ) -> None:
         store.rows.clear()
-        write(store, stretch, entries, seconds_left)
+        write(store, sequence_range, entries, seconds_left)
 
     patch.setattr(Store, "write", overwrite)
 
 
 def a_ledger_asked_for_the_same_borders_alone(patch: pytest.MonkeyPatch) -> None:
-    def equal(one: Stretch, other: Stretch) -> bool:
+    def equal(one: SequenceRange, other: SequenceRange) -> bool:
         return one == other
 
     patch.setattr("tests.soak.second_world.meet", equal)
@@ -50,24 +50,26 @@ def a_ledger_asked_for_the_same_borders_alone(patch: pytest.MonkeyPatch) -> None
 
 def a_letter_that_is_not_stored_given_up(patch: pytest.MonkeyPatch) -> None:
     """Drop what no letter could be stored of, as nobody wants the shard to stand."""
-    send = Outbox._send
+    send = LetterBuffer._send
 
-    def sent(outbox: Outbox, letters: Sequence[DeadLetter], seconds_left: SecondsLeft) -> Collection[str]:
-        stored = send(outbox, letters, seconds_left)
+    def sent(
+        letter_buffer: LetterBuffer, letters: Sequence[DeadLetter], seconds_left: SecondsLeft
+    ) -> Collection[str]:
+        stored = send(letter_buffer, letters, seconds_left)
         return stored or {letter.id for letter in letters}
 
-    patch.setattr(Outbox, "_send", sent)
+    patch.setattr(LetterBuffer, "_send", sent)
 
 
 def what_is_settled_not_written(patch: pytest.MonkeyPatch) -> None:
-    write = Writing.write
+    write = LedgerWriter.write
 
-    def only_open(writing: Writing, seconds_left: SecondsLeft) -> bool:
-        for pair in [entry.pair for entry in writing._book.news() if entry.state == "handled"]:
-            del writing._book._news[pair]
+    def only_open(writing: LedgerWriter, seconds_left: SecondsLeft) -> bool:
+        for pair in [entry.pair for entry in writing._session.pending() if entry.state == "handled"]:
+            del writing._session._news[pair]
         return write(writing, seconds_left)
 
-    patch.setattr(Writing, "write", only_open)
+    patch.setattr(LedgerWriter, "write", only_open)
 
 
 BROKEN_TOO: Final[Mapping[str, tuple[Break, str]]] = {

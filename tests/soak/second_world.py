@@ -36,7 +36,7 @@ from streamfn._delivery.plain import Delivery
 from streamfn._events import BaseEvent as AnyEvent
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, read_letter
-from streamfn.ledgers import Entry, Stretch
+from streamfn.ledgers import Entry, SequenceRange
 from tests.soak.second_inputs import Change, Plan
 from tests.soak.second_laws import Witness
 from tests.soak.second_model import Invocation, Process, Service
@@ -122,20 +122,22 @@ class Store:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.rows: list[tuple[Stretch, tuple[Entry, ...]]] = []
+        self.rows: list[tuple[SequenceRange, tuple[Entry, ...]]] = []
 
-    def read(self, stretch: Stretch, _: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, _: SecondsLeft, /) -> list[Entry]:
         world, invocation = self._world, here.invocation
         invocation.spend(world.store_takes())
         if world.happens(world.schedule.odds.ledger_fails):
             world.witness.of(invocation).is_blind = True
             raise ConnectionError
-        found = [entry for written, entries in self.rows if meet(written, stretch) for entry in entries]
+        found = [
+            entry for written, entries in self.rows if meet(written, sequence_range) for entry in entries
+        ]
         world.witness.read(invocation)
         invocation.spend(0.001)
         return found
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], _: SecondsLeft, /) -> None:
+    def write(self, sequence_range: SequenceRange, entries: Sequence[Entry], _: SecondsLeft, /) -> None:
         world, invocation = self._world, here.invocation
         # The gate holds its lock while it writes, so that its alarm has to wait.
         was_holding, invocation.is_holding = invocation.is_holding, True
@@ -143,7 +145,7 @@ class Store:
             invocation.spend(world.store_takes())
             fails = world.happens(world.schedule.odds.ledger_fails)
             kept = world.random.choice((0, len(entries) // 2, len(entries))) if fails else len(entries)
-            self.rows.append((stretch, tuple(entries[:kept])))
+            self.rows.append((sequence_range, tuple(entries[:kept])))
             for entry in entries[:kept]:
                 world.witness.wrote(entry.state, entry.attempts, pair_of(entry.pair))
             if fails:
@@ -179,7 +181,7 @@ class Letters:
         return {letter.id for letter in stored}
 
 
-def meet(one: Stretch, other: Stretch) -> bool:
+def meet(one: SequenceRange, other: SequenceRange) -> bool:
     return (
         (one.scope, one.stream) == (other.scope, other.stream)
         and int(one.lowest) <= int(other.highest)

@@ -34,7 +34,7 @@ from streamfn import (
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
 from streamfn.ledgers import MemoryLedger
-from streamfn.ledgers._protocol import Entry, Pair, Stretch
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange
 from streamfn.testing import EventSourceMapping, insert_event
 from tests.soak.schedules import Change, Job, Schedule, Trouble
 
@@ -96,9 +96,9 @@ class World:
     ledger: MemoryLedger
     calls: list[Called] = field(default_factory=list[Called])
     letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
-    recorded: set[Pair] = field(default_factory=set[Pair])
-    succeeded: set[Pair] = field(default_factory=set[Pair])
-    reported: set[Pair] = field(default_factory=set[Pair])
+    recorded: set[Key] = field(default_factory=set[Key])
+    succeeded: set[Key] = field(default_factory=set[Key])
+    reported: set[Key] = field(default_factory=set[Key])
     broken: list[str] = field(default_factory=list[str])
     tries: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     mapping: EventSourceMapping = field(init=False)
@@ -197,7 +197,7 @@ class World:
         self.mapping.clock.advance(timedelta(seconds=self.schedule.seconds))
         if any(each is not None and each.kind == "raise" for each in troubles):
             raise ValueError(job.name)
-        self.succeeded.update(Pair(job.name, f"r{number}") for number in numbers if number not in failed)
+        self.succeeded.update(Key(job.name, f"r{number}") for number in numbers if number not in failed)
         return [Failure("no") if number in failed else Success(None) for number in numbers]
 
     def trouble(self, job: str, number: int) -> Trouble | None:
@@ -216,7 +216,7 @@ class World:
 
         It may not if its pair is recorded as settled, nor before the earlier records of its item are settled.
         """
-        pair = Pair(job.name, f"r{number}")
+        pair = Key(job.name, f"r{number}")
         if pair in self.recorded:
             self.broken.append(f"{pair} runs although it is recorded as settled")
         if self.schedule.mode == "acknowledge":
@@ -224,7 +224,7 @@ class World:
         settled = self.succeeded | {letter.pair for letter in self.letters}
         given_up = {each.event_id for each in self.mapping.history.discarded}
         for earlier in self.schedule.changes[:number]:
-            one = Pair(job.name, event_id(earlier))
+            one = Key(job.name, event_id(earlier))
             same_item = earlier.item == self.schedule.changes[number].item
             wanted = earlier.form == "undecodable" or (earlier.form == "sound" and job.wants(earlier))
             if same_item and wanted and one not in settled and one.record not in given_up:
@@ -233,15 +233,17 @@ class World:
     def report(self, failed: Failed[object]) -> None:
         """Note what is reported as failed for good."""
         if not isinstance(failed.reason, OutOfTime):
-            self.reported.add(Pair(failed.handler or "", failed.record.event_id or ""))
+            self.reported.add(Key(failed.handler or "", failed.record.event_id or ""))
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
         """Be a ledger."""
-        return self.ledger.read(stretch, seconds_left)
+        return self.ledger.read(sequence_range, seconds_left)
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Be a ledger that remembers what it was told."""
-        self.ledger.write(stretch, entries, seconds_left)
+        self.ledger.write(sequence_range, entries, seconds_left)
         self.recorded.update(entry.pair for entry in entries if entry.settled)
 
     def send(self, letters: Sequence[DeadLetter], _: SecondsLeft, /) -> Collection[str]:

@@ -10,7 +10,7 @@ from typing import Final, Literal, cast
 from botocore.exceptions import ClientError
 
 from streamfn._aws import DescribeStreamOutput, GetRecordsOutput, GetShardIteratorOutput
-from streamfn._records import member
+from streamfn._records import get_member
 from streamfn.sources._notices import Notice
 
 ARN: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod-Card/stream/2024-01-01T00:00:00.000"
@@ -199,12 +199,12 @@ class Stream:
 
 def number_of(record: Raw) -> str:
     """Read the sequence number off a record."""
-    return str(member(record["dynamodb"], "SequenceNumber"))
+    return str(get_member(record["dynamodb"], "SequenceNumber"))
 
 
 def records_of(payload: object) -> list[Raw]:
     """Take the records out of a payload."""
-    return cast("list[Raw]", member(payload, "Records"))  # that is what a reader hands over
+    return cast("list[Raw]", get_member(payload, "Records"))  # that is what a reader hands over
 
 
 class Consumer:

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from streamfn.sources import After, Drained, Notice, Position, Reading, Since, Start, StreamReader
+from streamfn.sources import After, Drained, Notice, Position, ShardStarted, Since, Start, StreamReader
 from streamfn.sources import _reader as rounds_module
 from streamfn.sources import _shards as shard_module
-from streamfn.sources._shards import Listing, Page
+from streamfn.sources._shards import RecordsPage, ShardList
 from tests.sources.streams import ARN, Clock, Stream, naming, number_of, records_of, refusal
 
 FAULTS = [
@@ -155,7 +155,7 @@ class World:
 
     def tell(self, notice: Notice) -> None:
         """Remember from where on a shard is read, the first time that it is."""
-        if isinstance(notice, Reading):
+        if isinstance(notice, ShardStarted):
             written = len(self.stream.shards[notice.shard_id].records)
             self.begun.setdefault(notice.shard_id, written if notice.start == "latest" else 0)
 
@@ -215,7 +215,7 @@ def run(reader: StreamReader, world: World) -> None:
     reader.run(world.function, signals=False)
 
 
-def live(world: World, batch_size: int, run: Run = run, start: Start = "horizon") -> None:
+def live(world: World, batch_size: int, run: Run = run, start: Start = "trim_horizon") -> None:
     """Read the stream to its end, in as many processes as that takes, and hold what is seen against the law."""
     done = False
     while not done:
@@ -277,7 +277,7 @@ def test_a_shard_is_read_five_times_a_second_at_most(drawn: tuple[World, int]) -
         assert all(after - before > 0.199 for before, after in pairwise(moments))
 
 
-def is_lawful(run: Run = run, start: Start = "horizon") -> bool:
+def is_lawful(run: Run = run, start: Start = "trim_horizon") -> bool:
     """Tell whether the law holds for a reader, and look no further than the first world in which it does not."""
 
     @settings(EXAMPLES, phases=[Phase.generate], report_multiple_bugs=False)
@@ -308,7 +308,7 @@ def test_the_law_catches_an_answer_that_is_not_looked_at() -> None:
             try:
                 world.function(batch.payload, None)
             except ValueError:
-                batch.refuse()
+                batch.reject()
             else:
                 batch.settle()
 
@@ -319,7 +319,7 @@ def test_the_law_catches_a_child_that_is_read_before_its_parent_is_drained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def all_at_once(
-        listing: Listing, positions: Mapping[str, Position], reading: Mapping[str, object]
+        listing: ShardList, positions: Mapping[str, Position], reading: Mapping[str, object]
     ) -> Iterator[str]:
         return (name for name in listing.shards if name not in positions and name not in reading)
 
@@ -332,8 +332,8 @@ def test_the_law_catches_the_last_page_of_a_closed_shard_that_is_dropped(
 ) -> None:
     read = shard_module.Shard.read
 
-    def short(shard: shard_module.Shard, page: Page) -> None:
-        read(shard, page if page.after is not None else Page([], None))
+    def short(shard: shard_module.Shard, page: RecordsPage) -> None:
+        read(shard, page if page.after is not None else RecordsPage([], None))
 
     monkeypatch.setattr(shard_module.Shard, "read", short)
     assert not is_lawful()

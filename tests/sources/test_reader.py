@@ -21,22 +21,22 @@ from typing_extensions import override
 from streamfn import Table
 from streamfn import _aws as backoff_module
 from streamfn._aws import DescribeTableOutput, make_dynamodb
-from streamfn._errors import Misuse
+from streamfn._errors import ConfigurationError
 from streamfn._records import as_lambda_sends
 from streamfn.sources import (
     After,
     Drained,
-    Finished,
     MemoryCheckpoints,
     NoStream,
     Notice,
     NotSettled,
     Position,
-    Reading,
+    RequestThrottled,
+    ShardFinished,
+    ShardStarted,
     Since,
     StreamReader,
     Trimmed,
-    TurnedAway,
 )
 from streamfn.sources._notices import MachineClock
 from tests.cards import cards
@@ -53,7 +53,7 @@ class Setting:
         self.checkpoints = MemoryCheckpoints()
 
     def reader(
-        self, *, start: Literal["horizon", "latest"] = "horizon", batch_size: int = 100
+        self, *, start: Literal["trim_horizon", "latest"] = "trim_horizon", batch_size: int = 100
     ) -> StreamReader:
         """Make a reader, as a process would that begins now."""
         return StreamReader(
@@ -66,13 +66,17 @@ class Setting:
             clock=self.stream.clock,
         )
 
-    def read(self, *, start: Literal["horizon", "latest"] = "horizon", batch_size: int = 100) -> list[str]:
+    def read(
+        self, *, start: Literal["trim_horizon", "latest"] = "trim_horizon", batch_size: int = 100
+    ) -> list[str]:
         """Read until the stream is switched off, and give what came, which is what had not come before."""
         before = len(self.consumer.seen)
         self.reader(start=start, batch_size=batch_size).run(self.consumer, signals=False)
         return self.consumer.seen[before:]
 
-    def read_until(self, last: str, *, start: Literal["horizon", "latest"] = "horizon") -> list[str]:
+    def read_until(
+        self, last: str, *, start: Literal["trim_horizon", "latest"] = "trim_horizon"
+    ) -> list[str]:
         """Read up to the batch with this record, and give what came."""
         reader, before = self.reader(start=start), len(self.consumer.seen)
 
@@ -125,15 +129,15 @@ def test_children_come_after_their_parents(here: Setting, shards_a_page: int) ->
     here.stream.add("grandchild", "a3", parent="child-a")
     here.stream.switch_off()
     assert here.read() == ["a1", "b1", "a2", "b2", "a3"]
-    assert [notice for notice in here.told.notices if isinstance(notice, Finished | Reading)] == [
-        Reading(ARN, "parent", "horizon"),
-        Finished(ARN, "parent"),
-        Reading(ARN, "child-a", "horizon"),
-        Reading(ARN, "child-b", "horizon"),
-        Finished(ARN, "child-a"),
-        Finished(ARN, "child-b"),
-        Reading(ARN, "grandchild", "horizon"),
-        Finished(ARN, "grandchild"),
+    assert [notice for notice in here.told.notices if isinstance(notice, ShardFinished | ShardStarted)] == [
+        ShardStarted(ARN, "parent", "trim_horizon"),
+        ShardFinished(ARN, "parent"),
+        ShardStarted(ARN, "child-a", "trim_horizon"),
+        ShardStarted(ARN, "child-b", "trim_horizon"),
+        ShardFinished(ARN, "child-a"),
+        ShardFinished(ARN, "child-b"),
+        ShardStarted(ARN, "grandchild", "trim_horizon"),
+        ShardFinished(ARN, "grandchild"),
     ]
 
 
@@ -284,14 +288,16 @@ def test_a_batch_of_which_nothing_is_said_comes_again(here: Setting) -> None:
     first, second = next(batches), next(batches)
     assert [record["eventID"] for record in second.records] == ["a1", "a2"]
     assert repr(second) == "Batch('s', 2 records from 91 on)"
-    with pytest.raises(Misuse, match="a batch is settled once, and before the next one is asked for"):
+    with pytest.raises(
+        ConfigurationError, match="a batch is settled once, and before the next one is asked for"
+    ):
         first.settle()
     assert second.settle(naming(second.records[1])) == 1
     assert here.saved == {"s": After("91")}
-    with pytest.raises(Misuse):
-        second.refuse()
+    with pytest.raises(ConfigurationError):
+        second.reject()
     third = next(batches)
-    third.refuse()
+    third.reject()
     fourth = next(batches)
     assert [record["eventID"] for record in fourth.records] == ["a2"]
     assert fourth.settle() == 1
@@ -466,9 +472,9 @@ def test_a_shard_that_is_listed_and_not_found_is_asked_for_again(here: Setting) 
 
     here.stream.before = forget
     assert here.read() == ["a1"]
-    assert here.told.of(TurnedAway) == [
-        TurnedAway(ARN, "s", "LimitExceededException"),
-        TurnedAway(ARN, "s", "ResourceNotFoundException"),
+    assert here.told.of(RequestThrottled) == [
+        RequestThrottled(ARN, "s", "LimitExceededException"),
+        RequestThrottled(ARN, "s", "ResourceNotFoundException"),
     ]
     assert here.told.of(Trimmed) == []
 
@@ -503,9 +509,9 @@ def test_what_is_turned_away_is_asked_again_after_ever_longer_waits(
 
     here.stream.before = refuse
     assert here.read() == ["a1"]
-    assert here.told.of(TurnedAway) == [
-        *[TurnedAway(ARN, None, code)] * 3,
-        *[TurnedAway(ARN, "s", code)] * 13,
+    assert here.told.of(RequestThrottled) == [
+        *[RequestThrottled(ARN, None, code)] * 3,
+        *[RequestThrottled(ARN, "s", code)] * 13,
     ]
     reads = [0.2, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]  # never more than five a second
     moments = [seconds for _, seconds in here.stream.read_at]
@@ -526,7 +532,7 @@ def test_a_connection_that_is_lost_is_looked_for_and_one_that_never_was_is_a_mis
 
     here.stream.before = lose
     assert here.read() == ["a1"]
-    assert here.told.of(TurnedAway) == [TurnedAway(ARN, "s", "BotoCoreError")]
+    assert here.told.of(RequestThrottled) == [RequestThrottled(ARN, "s", "BotoCoreError")]
 
     def never(_name: str, _shard: str) -> None:
         raise lost
@@ -560,9 +566,9 @@ def test_a_function_that_cannot_work_ends_it(here: Setting) -> None:
     here.stream.add("s", "a1")
 
     def misused(_: object, __: object) -> object:
-        raise Misuse("it cannot work")
+        raise ConfigurationError("it cannot work")
 
-    with pytest.raises(Misuse, match="it cannot work"):
+    with pytest.raises(ConfigurationError, match="it cannot work"):
         StreamReader(ARN, client=here.stream, clock=here.stream.clock).run(misused, signals=False)
 
 
@@ -681,14 +687,14 @@ def test_the_machines_clock_tells_the_time() -> None:
 
 
 def test_arguments_that_cannot_work_are_refused() -> None:
-    with pytest.raises(Misuse, match="name either a stream by its ARN, or a table"):
+    with pytest.raises(ConfigurationError, match="name either a stream by its ARN, or a table"):
         StreamReader()
-    with pytest.raises(Misuse, match="name either a stream by its ARN, or a table"):
+    with pytest.raises(ConfigurationError, match="name either a stream by its ARN, or a table"):
         StreamReader(ARN, table="prod-Card")
     for size in (0, 1_001):
-        with pytest.raises(Misuse, match=f"batch_size={size} should be from 1 to 1,000"):
+        with pytest.raises(ConfigurationError, match=f"batch_size={size} should be from 1 to 1,000"):
             StreamReader(ARN, batch_size=size)
-    with pytest.raises(Misuse, match="poll=0:00:00 should be longer than that"):
+    with pytest.raises(ConfigurationError, match="poll=0:00:00 should be longer than that"):
         StreamReader(ARN, poll=timedelta())
 
 

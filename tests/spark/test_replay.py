@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamfn import Misuse
-from streamfn.exports import Outcome, ProgressInUse, open_export, progress_at
+from streamfn import ConfigurationError
+from streamfn.exports import OutcomeRow, ProgressInUse, open_export, progress_at
 from streamfn.exports import replay as replay_here
-from streamfn.exports._export import place_at
+from streamfn.exports._export import storage_at
 from streamfn.exports._progress import claimed
 from streamfn.spark import replay
 from tests.spark.exports import PIPELINE, calls, export_of, mend, pipelines
@@ -81,7 +81,7 @@ def test_outcomes_are_those_of_a_replay_here(session: SparkSession, tmp_path: Pa
     assert outcomes(frame) == kept(place, tmp_path / "here")
     assert here.failed == {("announce", "Refused"): 5}
     assert frame.rdd.getNumPartitions() == 4
-    assert frame.columns == [field.name for field in fields(Outcome)]
+    assert frame.columns == [field.name for field in fields(OutcomeRow)]
     failed = frame.where("outcome = 'Refused'").collect()
     assert sorted(str(row.asDict()["event_id"]) for row in failed) == sorted(
         str(each.event_id) for each in here.failures()
@@ -176,7 +176,7 @@ def test_a_pipeline_that_was_not_shipped_is_refused(
     """Before any handler has run, and without Spark trying it again."""
     (tmp_path / "left_behind.py").write_text("from shipped import process\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    with pytest.raises(Misuse, match="on an executor, there is no module left_behind"):
+    with pytest.raises(ConfigurationError, match="on an executor, there is no module left_behind"):
         replay(session, export_of(tmp_path, ["hello"]), "left_behind:process")
     assert not calls(tmp_path)
 
@@ -185,7 +185,7 @@ def test_progress_that_another_replay_has_is_refused(session: SparkSession, tmp_
     """Here or on Spark; and each lets the other have it when it has ended."""
     place, progress = export_of(tmp_path, ["hello"]), tmp_path / "progress"
     with (
-        claimed(place_at(progress)),
+        claimed(storage_at(progress)),
         pytest.raises(ProgressInUse, match="another replay has the progress at"),
     ):
         replay(session, place, PIPELINE, progress=progress)
@@ -210,8 +210,8 @@ def test_lines_whose_progress_is_gone_are_a_row_and_are_run_again(
 
 def test_what_cannot_work_is_refused_at_once(session: SparkSession, tmp_path: Path) -> None:
     place = export_of(tmp_path, ["hello"])
-    with pytest.raises(Misuse, match="chunk=0"):
+    with pytest.raises(ConfigurationError, match="chunk=0"):
         replay(session, place, PIPELINE, chunk=0)
-    with pytest.raises(Misuse, match="there is no module nowhere"):
+    with pytest.raises(ConfigurationError, match="there is no module nowhere"):
         replay(session, place, "nowhere:process")
     assert not calls(tmp_path)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from streamfn import Misuse
-from streamfn.exports import NotProgress, Outcome, open_export, progress_at
-from streamfn.exports._replay import Work
+from streamfn import ConfigurationError
+from streamfn.exports import NotProgress, OutcomeRow, open_export, progress_at
+from streamfn.exports._replay import WorkerJob
 from streamfn.spark import replay, rows_of, run_file
 from tests.sources.export.exports import write_export
 from tests.spark.exports import PIPELINE, calls, export_of
@@ -29,10 +29,10 @@ def _shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
 
 
-def work(place: Path, progress: Path, pipeline: str = PIPELINE) -> Work:
+def work(place: Path, progress: Path, pipeline: str = PIPELINE) -> WorkerJob:
     """Make the work of all tasks, as it comes to an executor."""
-    made = Work(open_export(place), pipeline, progress_at(progress), None, 10)
-    return cast("Work", pickle.loads(pickle.dumps(made)))  # noqa: S301 (our own bytes)
+    made = WorkerJob(open_export(place), pipeline, progress_at(progress), None, 10)
+    return cast("WorkerJob", pickle.loads(pickle.dumps(made)))  # noqa: S301 (our own bytes)
 
 
 def as_session(session: object) -> SparkSession:
@@ -57,7 +57,7 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     made = work(place, tmp_path / "progress")
     (file,) = made.export.files
     (told,) = run_file(made, file)
-    assert isinstance(told, Outcome)
+    assert isinstance(told, OutcomeRow)
     assert (told.data_file, told.handler, told.outcome) == (file.name, None, "DamagedExport")
     assert [row[2] for row in rows_of(made, (file, [told]))] == ["DamagedExport"]
 
@@ -68,7 +68,7 @@ def test_a_file_whose_progress_cannot_be_kept_is_told(tmp_path: Path) -> None:
     made = work(export_of(tmp_path, ["hello"]), tmp_path / "progress")
     (file,) = made.export.files
     (told,) = run_file(made, file)
-    assert isinstance(told, Outcome)
+    assert isinstance(told, OutcomeRow)
     assert told.outcome == "Unfinished"
     assert calls(tmp_path) == {("announce", 1): 1, ("index", 1): 1}
 
@@ -86,7 +86,7 @@ def test_progress_of_another_export_is_refused(tmp_path: Path) -> None:
 def test_a_pipeline_that_was_not_shipped_is_told(tmp_path: Path) -> None:
     made = work(export_of(tmp_path, ["hello"]), tmp_path / "progress", "not_shipped:process")
     (told,) = run_file(made, made.export.files[0])
-    assert isinstance(told, Misuse)
+    assert isinstance(told, ConfigurationError)
     assert "on an executor, there is no module not_shipped" in str(told)
     assert "--py-files" in str(told)
 
@@ -98,8 +98,8 @@ def test_progress_of_which_a_part_is_gone_is_told_and_its_lines_are_run_again(tm
     assert [] == run_file(made, file)
     middle = tmp_path / "progress" / file.name / f"{11:012d}.json"
     middle.unlink()
-    told = [each for each in run_file(made, file) if isinstance(each, Outcome)]
-    assert told == [Outcome(file.name, None, "ProgressMissing", "lines 11 to 20", count=10)]
+    told = [each for each in run_file(made, file) if isinstance(each, OutcomeRow)]
+    assert told == [OutcomeRow(file.name, None, "ProgressMissing", "lines 11 to 20", count=10)]
     assert Counter(calls(tmp_path).values()) == {1: 30, 2: 20}
     rows = list(rows_of(made, (file, told)))
     assert Counter(row[2] for row in rows) == {"handled": 6, "ProgressMissing": 1}
@@ -123,7 +123,7 @@ def test_spark_connect_is_refused(error: type[Exception]) -> None:
         def sparkContext(self) -> object:  # noqa: N802 (Spark's own name)
             raise error("[JVM_ATTRIBUTE_NOT_SUPPORTED]")
 
-    with pytest.raises(Misuse, match="Spark Connect"):
+    with pytest.raises(ConfigurationError, match="Spark Connect"):
         replay(as_session(Session()), "nowhere", PIPELINE)
 
 
@@ -142,5 +142,5 @@ def test_speculation_is_refused(tmp_path: Path) -> None:
     class Session:
         sparkContext = Context()
 
-    with pytest.raises(Misuse, match=r"spark\.speculation"):
+    with pytest.raises(ConfigurationError, match=r"spark\.speculation"):
         replay(as_session(Session()), tmp_path, PIPELINE)

@@ -12,7 +12,7 @@ from typing import Generic, NotRequired, TypedDict
 import pytest
 from typing_extensions import TypeVar
 
-from streamfn import Misuse, StreamViewType, Table
+from streamfn import ConfigurationError, StreamViewType, Table
 from streamfn.testing import insert_event, keys_event, modify_event, remove_event, upsert_event
 from tests.cards import Card, CardKey
 from tests.testing.models import Board, Label, Note, Visit, past_visits
@@ -120,7 +120,9 @@ def test_a_model_of_no_table_has_its_name_and_its_first_possible_key() -> None:
 
 
 def test_a_model_of_several_tables_needs_one_named() -> None:
-    with pytest.raises(Misuse, match=r"Visit is the model of several tables \(prod-PastVisit, prod-Visit\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"Visit is the model of several tables \(prod-PastVisit, prod-Visit\)"
+    ):
         insert_event(Visit(1))
     assert insert_event(Visit(1), table=past_visits).record.table_name == "prod-PastVisit"
     assert modify_event(Visit(1), Visit(1), table=past_visits).record.table_name == "prod-PastVisit"
@@ -210,6 +212,7 @@ def test_a_model_without_any_attribute_that_could_be_a_key() -> None:
         on: bool
 
     with pytest.raises(
-        Misuse, match=r"Switch has nothing that could be an item's key: annotate a field with PartitionKey"
+        ConfigurationError,
+        match=r"Switch has nothing that could be an item's key: annotate a field with PartitionKey",
     ):
         insert_event(Switch(on=True))

@@ -19,12 +19,12 @@ from typing_extensions import TypeVar
 
 from streamfn import (
     BatchFailed,
+    ConfigurationError,
     Event,
     Failed,
     InsertEvent,
     Malformed,
     MissingImage,
-    Misuse,
     NotAStreamEvent,
     Refused,
     StreamViewType,
@@ -506,12 +506,12 @@ ODD: Final = Odd()
 def test_a_state_that_cannot_be_kept_is_a_mistake_when_the_function_is_made(
     make: Callable[[], WindowFunction[Card, object, None, str, str]], message: str
 ) -> None:
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         make()
 
 
 def test_on_failure_is_one_of_two() -> None:
-    with pytest.raises(Misuse, match='on_failure is "raise" or "skip", got \'drop\''):
+    with pytest.raises(ConfigurationError, match='on_failure is "raise" or "skip", got \'drop\''):
         window_handler(cards, tally, Tally(), Sink().emit, on_failure="drop")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] (the mistake)
 
 
@@ -521,7 +521,7 @@ def test_functions_whose_success_would_hold_unfinished_work_are_refused() -> Non
         await asyncio.sleep(0)
         return state.count
 
-    with pytest.raises(Misuse, match="the handler emit would return a Success of a coroutine"):
+    with pytest.raises(ConfigurationError, match="the handler emit would return a Success of a coroutine"):
         window_handler(cards, tally, Tally(), store)
 
 

@@ -8,19 +8,19 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final, Never
 
-from streamfn.testing._events import MOMENT
+from streamfn.testing._events import DEFAULT_TIME
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-class ProcessDied(SystemExit):
+class ProcessEnded(SystemExit):
     """The function's process died, because the test asked for this.
 
     The class is a SystemExit, because the pipeline catches other exceptions of a handler.
     """
 
 
-class TimedOut(ProcessDied):
+class FunctionTimeout(ProcessEnded):
     """Lambda ended the function's process at its timeout."""
 
 
@@ -38,7 +38,7 @@ class TimeIsUp(NothingFollows):
 class SimulatedClock:
     """The time of a simulation. No code waits: handlers say how long they take with `advance`."""
 
-    def __init__(self, now: datetime = MOMENT) -> None:
+    def __init__(self, now: datetime = DEFAULT_TIME) -> None:
         self._now = now
         self._deadline: datetime | None = None
         self._process_ended = False
@@ -90,11 +90,11 @@ class SimulatedClock:
         with self._lock:
             self._alarms.append(alarm)
 
-        def call_off() -> None:
+        def cancel() -> None:
             with self._lock:
                 self._alarms = [each for each in self._alarms if each is not alarm]
 
-        return call_off
+        return cancel
 
     def wait_until(self, moment: datetime) -> None:
         """Let the time pass until a moment; none if it is there already."""

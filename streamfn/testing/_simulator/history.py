@@ -32,7 +32,7 @@ StoreFailure: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class HandlerCall:
+class RecordedCall:
     """A call of a handler: the identifiers of its events, and the outcome of each."""
 
     handler: str
@@ -70,7 +70,7 @@ class Invocation:
     began: datetime
     ended: datetime
     event_ids: tuple[str, ...]
-    calls: tuple[HandlerCall, ...]
+    calls: tuple[RecordedCall, ...]
     letters: tuple[Letter, ...]
     store_failures: tuple[StoreFailure, ...]
     answer: object
@@ -95,11 +95,11 @@ class Discarded:
 
 # Marks of handlers and records for timeline and page: the outcome, and whether it was a success before.
 
-Mark: TypeAlias = Literal["succeeded", "repeated", "failed", "died"]
+EffectMark: TypeAlias = Literal["succeeded", "repeated", "failed", "died"]
 """The mark of a handler on one record; ``repeated`` is a success after an earlier success."""
 
-SIGNS: Final[Mapping[Mark, str]] = {"succeeded": "✓", "repeated": "✓✓", "failed": "✗", "died": "†"}
-MEANINGS: Final[Mapping[Mark, str]] = {
+SIGNS: Final[Mapping[EffectMark, str]] = {"succeeded": "✓", "repeated": "✓✓", "failed": "✗", "died": "†"}
+MEANINGS: Final[Mapping[EffectMark, str]] = {
     "succeeded": "succeeded",
     "repeated": "succeeded again",
     "failed": "failed",
@@ -117,7 +117,7 @@ class MarkedCall:
     """A call of a handler, with a mark for each record."""
 
     handler: str
-    marks: tuple[tuple[str, Mark], ...]
+    marks: tuple[tuple[str, EffectMark], ...]
 
 
 def marked(invocations: Iterable[Invocation]) -> list[list[MarkedCall]]:
@@ -126,8 +126,8 @@ def marked(invocations: Iterable[Invocation]) -> list[list[MarkedCall]]:
     return [[_marked(call, succeeded) for call in invocation.calls] for invocation in invocations]
 
 
-def _marked(call: HandlerCall, succeeded: set[tuple[str, str]]) -> MarkedCall:
-    marks: list[tuple[str, Mark]] = []
+def _marked(call: RecordedCall, succeeded: set[tuple[str, str]]) -> MarkedCall:
+    marks: list[tuple[str, EffectMark]] = []
     for event_id, effect in zip(call.event_ids, call.effects, strict=True):
         again = effect == "succeeded" and (call.handler, event_id) in succeeded
         marks.append((event_id, "repeated" if again else effect))
@@ -136,17 +136,17 @@ def _marked(call: HandlerCall, succeeded: set[tuple[str, str]]) -> MarkedCall:
     return MarkedCall(call.handler, tuple(marks))
 
 
-def handler_names(invocations: Iterable[Invocation]) -> dict[str, str]:
+def shown_handlers(invocations: Iterable[Invocation]) -> dict[str, str]:
     """Name the handlers that were called or gave a record up, as they came; where a record reached none comes last."""
     told = [
         handler
         for each in invocations
         for handler in (*(call.handler for call in each.calls), *(letter.handler for letter in each.letters))
     ]
-    return {name: handler_name(name) for name in sorted(dict.fromkeys(told), key=lambda name: not name)}
+    return {name: shown_handler(name) for name in sorted(dict.fromkeys(told), key=lambda name: not name)}
 
 
-def handler_name(handler: str) -> str:
+def shown_handler(handler: str) -> str:
     """Name a handler, or say that there was none."""
     return handler or "no handler"
 
@@ -196,19 +196,19 @@ GIVEN_UP: Final = "⊘"
 """The sign of a record that Lambda gave up."""
 
 
-def chip(kind: str, text: str, title: str) -> str:
+def badge(kind: str, text: str, title: str) -> str:
     """Draw a chip of a kind that the style sheet defines, with a tooltip that explains the chip."""
     return f'<span class="chip {kind}" title="{escape(title)}">{escape(text)}</span>'
 
 
-def mark_chip(mark: Mark, text: str, event_id: str) -> str:
+def mark_badge(mark: EffectMark, text: str, event_id: str) -> str:
     """Draw the outcome of a handler on a record."""
-    return chip(mark, f"{text} {SIGNS[mark]}".strip(), f"{event_id} {MEANINGS[mark]}")
+    return badge(mark, f"{text} {SIGNS[mark]}".strip(), f"{event_id} {MEANINGS[mark]}")
 
 
-def letter_chip(letter: Letter, text: str) -> str:
+def letter_badge(letter: Letter, text: str) -> str:
     """Draw a record that became a dead letter."""
-    return chip("letter", f"{text} {LETTER}".strip(), f"{letter.event_id} dead letter: {letter.reason}")
+    return badge("letter", f"{text} {LETTER}".strip(), f"{letter.event_id} dead letter: {letter.reason}")
 
 
 def row(name: str, cells: Iterable[str], kind: str = "handler") -> str:
@@ -225,7 +225,7 @@ def table(kind: str, heads: str, rows: Iterable[str]) -> str:
     )
 
 
-def legend(counts: Mapping[Mark, int], letters: int, given_up: int) -> str:
+def legend(counts: Mapping[EffectMark, int], letters: int, given_up: int) -> str:
     """Explain the chips, and count them."""
     kinds = [
         *((mark, sign, MEANINGS[mark], counts[mark]) for mark, sign in SIGNS.items()),
@@ -233,17 +233,17 @@ def legend(counts: Mapping[Mark, int], letters: int, given_up: int) -> str:
         ("discarded", GIVEN_UP, "given up by Lambda", given_up),
     ]
     items = [
-        f"<li>{chip(kind, sign, meaning)} {meaning} <b>{count}</b></li>"
+        f"<li>{badge(kind, sign, meaning)} {meaning} <b>{count}</b></li>"
         for kind, sign, meaning, count in kinds
     ]
-    framed = f'<li><span class="call">{chip("delivered", "r1", "")}{chip("delivered", "r2", "")}</span> one call</li>'
+    framed = f'<li><span class="call">{badge("delivered", "r1", "")}{badge("delivered", "r2", "")}</span> one call</li>'
     return f'<ul class="legend">{"".join(items)}{framed}</ul>\n'
 
 
 # The fate of each record: how often it was delivered, and the outcome of each handler.
 
 
-def fates(
+def record_table(
     records: Mapping[str, str],
     invocations: Sequence[Invocation],
     calls: Sequence[MarkedCall],
@@ -256,14 +256,14 @@ def fates(
     for letter in (letter for each in invocations for letter in each.letters):
         letters.setdefault((letter.handler, letter.event_id), []).append(letter)
     gone = {each.event_id: each for each in discarded}
-    handlers = handler_names(invocations)
+    handlers = shown_handlers(invocations)
 
     def cells(event_id: str) -> Iterable[str]:
         yield f"{escape(records[event_id])} <code>{escape(event_id)}</code>"
         yield str(deliveries[event_id])
         for handler in handlers:
-            counts: dict[Mark, int] = {mark: made[handler, event_id, mark] for mark in SIGNS}
-            marks = (mark_chip(mark, _times(count), event_id) for mark, count in counts.items() if count)
+            counts: dict[EffectMark, int] = {mark: made[handler, event_id, mark] for mark in SIGNS}
+            marks = (mark_badge(mark, _times(count), event_id) for mark, count in counts.items() if count)
             yield "".join([*marks, _letter_fates(letters.get((handler, event_id), ()))])
         yield _given_up_fate(gone[event_id]) if event_id in gone else ""
 
@@ -281,12 +281,12 @@ def _times(count: int) -> str:
 
 
 def _letter_fates(letters: Sequence[Letter]) -> str:
-    return letter_chip(letters[-1], _times(len(letters))) if letters else ""
+    return letter_badge(letters[-1], _times(len(letters))) if letters else ""
 
 
 def _given_up_fate(gone: Discarded) -> str:
     when = f"after #{gone.after}" if gone.after else "before #1"
-    return f"{chip('discarded', GIVEN_UP, gone.event_id)} {when}: {gone.condition}"
+    return f"{badge('discarded', GIVEN_UP, gone.event_id)} {when}: {gone.condition}"
 
 
 # The style sheet of a history's page: light and dark, readable by shape and sign as well as by colour.
@@ -364,13 +364,13 @@ def page(
     names = short_names(records)
     calls = marked(invocations)
     every = list(chain.from_iterable(calls))
-    counts: Counter[Mark] = Counter(mark for call in every for _, mark in call.marks)
+    counts: Counter[EffectMark] = Counter(mark for call in every for _, mark in call.marks)
     took = invocations[-1].ended - invocations[0].began if invocations else timedelta()
     lanes = [
         row("delivered", (_delivered(each, names) for each in invocations), "lambda"),
         *(
             row(name, _cells(handler, invocations, calls, names), "handler" if handler else "lambda")
-            for handler, name in handler_names(invocations).items()
+            for handler, name in shown_handlers(invocations).items()
         ),
         row("settled", (_settled(each) for each in invocations), "lambda"),
         row("given up", (_given_up_chips(each.number, discarded, names) for each in invocations), "lambda"),
@@ -383,7 +383,7 @@ def page(
         "A column is an invocation, a row a handler, a chip a record.</p>\n"
         f"{legend(counts, sum(len(each.letters) for each in invocations), len(discarded))}"
         f"{table('lanes', _heads(invocations), lanes)}"
-        f"<h2>What became of each record</h2>\n{fates(records, invocations, every, discarded)}</body></html>\n"
+        f"<h2>What became of each record</h2>\n{record_table(records, invocations, every, discarded)}</body></html>\n"
     )
 
 
@@ -407,7 +407,7 @@ def _heads(invocations: Sequence[Invocation]) -> str:
 
 
 def _delivered(each: Invocation, names: Mapping[str, str]) -> str:
-    return "".join(chip("delivered", names[event_id], event_id) for event_id in each.event_ids)
+    return "".join(badge("delivered", names[event_id], event_id) for event_id in each.event_ids)
 
 
 def _cells(
@@ -426,7 +426,7 @@ def _calls(handler: str, calls: Iterable[MarkedCall], names: Mapping[str, str]) 
     shown: list[str] = []
     for call in calls:
         if call.handler == handler:
-            chips = "".join(mark_chip(mark, names[event_id], event_id) for event_id, mark in call.marks)
+            chips = "".join(mark_badge(mark, names[event_id], event_id) for event_id, mark in call.marks)
             shown.append(f'<span class="call">{chips}</span>' if len(call.marks) > 1 else chips)
     return "".join(shown)
 
@@ -435,7 +435,7 @@ def _letter_chips(handler: str, letters: Iterable[Letter], names: Mapping[str, s
     """Show the dead letters of a handler, those of one reason together."""
     shown: list[str] = []
     for (_, reason), same in together(each for each in letters if each.handler == handler).items():
-        chips = "".join(letter_chip(each, names[each.event_id]) for each in same)
+        chips = "".join(letter_badge(each, names[each.event_id]) for each in same)
         shown.append(f'<span class="letters">{chips}<small>{escape(reason)}</small></span>')
     return "".join(shown)
 
@@ -444,14 +444,14 @@ def _settled(each: Invocation) -> str:
     """Show how much of the batch is settled, and the outcome of the rest."""
     share = 100 * each.settled // len(each.event_ids) if each.event_ids else 100
     errors = [*each.store_failures, *([each.error] if each.error else [])]
-    told = "".join(f"{chip('error', error, '')}<br>" for error in errors)
+    told = "".join(f"{badge('error', error, '')}<br>" for error in errors)
     return f'<span class="bar"><i style="width: {share}%"></i></span>{told}{escape(each.outcome)}'
 
 
 def _given_up_chips(after: int, discarded: Iterable[Discarded], names: Mapping[str, str]) -> str:
     gone = [each for each in discarded if each.after == after]
     chips = [
-        chip("discarded", f"{names[each.event_id]} {GIVEN_UP}", f"{each.event_id} {each.condition}")
+        badge("discarded", f"{names[each.event_id]} {GIVEN_UP}", f"{each.event_id} {each.condition}")
         for each in gone
     ]
     return "".join([*chips, *(f"<br>{each}" for each in dict.fromkeys(each.condition for each in gone))])
@@ -499,7 +499,7 @@ def _call(call: MarkedCall, names: Mapping[str, str]) -> str:
 def _letter_lines(letters: Iterable[Letter], names: Mapping[str, str]) -> Iterator[str]:
     for (handler, reason), same in together(letters).items():
         told = " ".join(f"{names[each.event_id]}{LETTER}" for each in same)
-        yield f"   dead letter{'s' * (len(same) > 1)}: {handler_name(handler)} {told} ({reason})"
+        yield f"   dead letter{'s' * (len(same) > 1)}: {shown_handler(handler)} {told} ({reason})"
 
 
 def _given_up_lines(after: int, discarded: Iterable[Discarded], names: Mapping[str, str]) -> Iterator[str]:
@@ -523,7 +523,7 @@ class History:
     discarded: list[Discarded] = field(default_factory=list[Discarded])
 
     @property
-    def calls(self) -> Iterator[HandlerCall]:
+    def calls(self) -> Iterator[RecordedCall]:
         """All calls of handlers, in their order."""
         for invocation in self.invocations:
             yield from invocation.calls

@@ -25,15 +25,15 @@ from streamfn._execution.policy import Policy
 from streamfn._failures import Failed, Handled
 from streamfn._handlers import AnyHandler, Batched, BatchedEach
 from streamfn._lambda import LambdaContext, LambdaFunction
-from streamfn._payloads import settled_by
+from streamfn._payloads import parse_batch_response
 from streamfn._pipeline import Pipeline, Route
 from streamfn._records import Record
-from streamfn._time import Clock, Deadline, SecondsLeft
+from streamfn._time import AlarmClock, Deadline, SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter, DeadLetters
-from streamfn.ledgers._protocol import Entry, Ledger, Stretch
-from streamfn.testing._simulator.clock import NothingFollows, ProcessDied, SimulatedClock, TimedOut
-from streamfn.testing._simulator.history import Effect, HandlerCall, Letter, StoreFailure
-from streamfn.testing._simulator.queues import Batch, Lane, Settings, state_in, told
+from streamfn.ledgers._protocol import Entry, Ledger, SequenceRange
+from streamfn.testing._simulator.clock import FunctionTimeout, NothingFollows, ProcessEnded, SimulatedClock
+from streamfn.testing._simulator.history import Effect, Letter, RecordedCall, StoreFailure
+from streamfn.testing._simulator.queues import QueuedBatch, ShardLane, SimulatedSettings, state_in, told
 from streamfn.windows import WindowFunction, WindowResponse
 
 # Faults around a function: its process dies, an answer is lost, a batch comes again, a store is down.
@@ -93,10 +93,10 @@ _FAILED: Final[Effect] = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """The observations of a probe: calls of handlers, stored dead letters, and failures of stores."""
 
-    calls: tuple[HandlerCall, ...] = ()
+    calls: tuple[RecordedCall, ...] = ()
     letters: tuple[Letter, ...] = ()
     store_failures: tuple[StoreFailure, ...] = ()
 
@@ -111,7 +111,7 @@ class Probe:
         """Start with no call; the process ends with the process of `clock`."""
         self._crash = crash
         self._clock = clock
-        self._calls: list[HandlerCall] = []
+        self._calls: list[RecordedCall] = []
         self._letters: list[Letter] = []
         self._store_failures: dict[StoreFailure, None] = {}
         self._running = 0
@@ -119,43 +119,43 @@ class Probe:
         self._dead = False
         self._changed = Condition()
 
-    def end(self) -> Seen:
+    def end(self) -> Observation:
         """Refuse new calls, wait for running ones, and return the observations, calls in the order of their start."""
         with self._changed:
             self._dead = True
             self._changed.wait_for(lambda: self._running == 0)
-            return Seen(tuple(self._calls), tuple(self._letters), tuple(self._store_failures))
+            return Observation(tuple(self._calls), tuple(self._letters), tuple(self._store_failures))
 
     def begin(self, handler: str, events: Sequence[BaseEvent]) -> int:
-        """Record the start of a call. Raises `ProcessDied` if the process is dead, or dies now."""
+        """Record the start of a call. Raises `ProcessEnded` if the process is dead, or dies now."""
         with self._changed:
             self._die_if_due()
             self._running += 1
             ids = tuple(event.event_id for event in events)
-            self._calls.append(HandlerCall(handler, ids, (_DIED,) * len(ids)))
+            self._calls.append(RecordedCall(handler, ids, (_DIED,) * len(ids)))
             return len(self._calls) - 1
 
     def returned(self, call: int, effects: Sequence[Effect]) -> None:
-        """Record the outcome of a call. Raises `ProcessDied` if the process dies before any other code sees it."""
+        """Record the outcome of a call. Raises `ProcessEnded` if the process dies before any other code sees it."""
         with self._changed:
             self._stop()
             self._ends(call, effects)
 
     def raised(self, call: int) -> None:
-        """Record that a call raised. Raises `ProcessDied` if the cause is the death of the process."""
+        """Record that a call raised. Raises `ProcessEnded` if the cause is the death of the process."""
         with self._changed:
             self._stop()
             self._die_if_due()
             self._ends(call, (_FAILED,) * len(self._calls[call].event_ids))
 
     def settle(self) -> None:
-        """Note that all calls have been made. Raises `ProcessDied` if the process dies now."""
+        """Note that all calls have been made. Raises `ProcessEnded` if the process dies now."""
         with self._changed:
             self._dead = self._dead or self._crash is not None
             self._die_if_due()
 
     def stay_alive(self) -> None:
-        """Raise `ProcessDied` if the process is dead: a dead process does nothing."""
+        """Raise `ProcessEnded` if the process is dead: a dead process does nothing."""
         with self._changed:
             self._die_if_due()
 
@@ -185,8 +185,8 @@ class Probe:
             return
         self._clock.call_all_off()
         if self._clock.is_up:
-            raise TimedOut("the function's timeout is reached")
-        raise ProcessDied("the process died, as the test wished")
+            raise FunctionTimeout("the function's timeout is reached")
+        raise ProcessEnded("the process died, as the test wished")
 
 
 # The stores of a delivery in a simulated process: they fail if the test asks for this, and end with the process.
@@ -207,19 +207,21 @@ class UnreliableLedger:
     faults: Sequence[Fault]
     probe: Probe
 
-    def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
+    def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> Iterable[Entry]:
         """Read as the ledger does."""
         with _told(self.probe, "ledger not read"):
             _fail_if_down(self.faults, "ledger reads")
-            return list(self.ledger.read(stretch, seconds_left))
+            return list(self.ledger.read(sequence_range, seconds_left))
 
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
         """Write as the ledger does, or half of it."""
         keeps_half = any(isinstance(fault, HalfWritten) for fault in self.faults)
         kept = entries[: len(entries) // 2] if keeps_half else entries
         with _told(self.probe, "ledger not written"):
             _fail_if_down(self.faults, "ledger writes")
-            self.ledger.write(stretch, kept, seconds_left)
+            self.ledger.write(sequence_range, kept, seconds_left)
         if keeps_half:
             self.probe.store_failed("ledger half written")
             raise StoreIsDown("the ledger kept half of it")
@@ -270,7 +272,7 @@ def _fail_if_down(faults: Sequence[Fault], store: str) -> None:
 _Function: TypeAlias = Callable[[object], object]
 
 
-def watched(routes: Sequence[Route], probe: Probe) -> tuple[Route, ...]:
+def instrument(routes: Sequence[Route], probe: Probe) -> tuple[Route, ...]:
     """Wrap all handlers of these routes, so that a probe observes them."""
     known: dict[str, object] = {}  # a function that is registered twice stays one
 
@@ -357,7 +359,7 @@ class Observed(Generic[E_contra]):
     probe: Probe
 
     def deliver(
-        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: Clock, /
+        self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
         """Run as the delivery does."""
 
@@ -369,16 +371,20 @@ class Observed(Generic[E_contra]):
         return self.delivery.deliver(records, probed, deadline, clock)
 
 
-def observed(
-    function: LambdaFunction[A, E], probe: Probe, clock: Clock, faults: Sequence[Fault], process: ThisProcess
+def instrumented_function(
+    function: LambdaFunction[A, E],
+    probe: Probe,
+    clock: AlarmClock,
+    faults: Sequence[Fault],
+    process: ThisProcess,
 ) -> LambdaFunction[A, E]:
     """Make the same function with watched handlers, stores that fail as `faults` say, this clock and this process."""
-    watched_pipeline = Pipeline[A, E](watched(function.process.routes, probe))
+    watched_pipeline = Pipeline[A, E](instrument(function.process.routes, probe))
     delivery = _with_unreliable_stores(function.delivery, faults, probe, process)
     return replace(function, process=watched_pipeline, delivery=Observed(delivery, probe), clock=clock)
 
 
-def observed_window(
+def instrumented_window(
     function: WindowFunction[T, S, A, E, E2], probe: Probe
 ) -> Callable[[object, LambdaContext | None], WindowResponse]:
     """Make the same function with a watched fold, before whose answer the process may die."""
@@ -436,7 +442,7 @@ Function: TypeAlias = Callable[[object, LambdaContext], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class InvocationResult:
     """The result of an invocation, as Lambda reads it: `settled` records are settled, the others are not.
 
     `died` says whether the process ended with the invocation, so that the next one has another process. `state` is the
@@ -444,23 +450,27 @@ class Taken:
     """
 
     settled: int
-    seen: Seen
+    seen: Observation
     answer: object = None
     error: str | None = None
     state: Mapping[str, object] | None = None
     died: bool = False
 
 
+_ENDS: Final[Mapping[type[BaseException], str]] = {ProcessEnded: "ProcessDied", FunctionTimeout: "TimedOut"}
+"""How an invocation names the end of its process: as the reasons of failures do, which tests compare."""
+
+
 def invoke(
     function: Function,
-    lane: Lane,
-    batch: Batch,
+    lane: ShardLane,
+    batch: QueuedBatch,
     *,
-    settings: Settings,
+    settings: SimulatedSettings,
     clock: SimulatedClock,
     faults: Sequence[Fault],
     process: ThisProcess,
-) -> Taken:
+) -> InvocationResult:
     """Call the function with a batch of a lane, in a process; `faults` are those of this invocation."""
     probe = Probe(next((fault for fault in faults if isinstance(fault, Crash)), None), clock)
     records = [each.record for each in batch.records]
@@ -474,27 +484,27 @@ def invoke(
             json.dumps(_prepared(function, probe, clock, faults, process)(event, context))
         )
         if clock.is_up:
-            raise TimedOut  # noqa: TRY301 (Lambda waits for no answer)
+            raise FunctionTimeout  # noqa: TRY301 (Lambda waits for no answer)
         if clock.process_ended:
-            raise ProcessDied  # noqa: TRY301 (and gets none)
+            raise ProcessEnded  # noqa: TRY301 (and gets none)
     except (Exception, SystemExit, NothingFollows) as error:  # noqa: BLE001 (Lambda goes on after any exception)
-        kind = TimedOut if clock.is_up else ProcessDied if clock.process_ended else type(error)
+        kind = FunctionTimeout if clock.is_up else ProcessEnded if clock.process_ended else type(error)
         died = clock.process_ended or not isinstance(error, Exception)
-        return Taken(0, probe.end(), error=kind.__name__, died=died)
+        return InvocationResult(0, probe.end(), error=_ENDS.get(kind, kind.__name__), died=died)
     finally:
         clock.end()
     seen = probe.end()
     if any(isinstance(fault, LostAnswer) for fault in faults):
-        return Taken(0, seen, answer, "the answer was lost")
+        return InvocationResult(0, seen, answer, "the answer was lost")
     state = state_in(answer)
     if batch.part is not None and state is None:
-        return Taken(0, seen, answer, "the answer has no state")
+        return InvocationResult(0, seen, answer, "the answer has no state")
     if not settings.report_batch_item_failures:
-        return Taken(len(batch.records), seen, answer, state=state)
-    settled = settled_by(answer, batch.sequence_numbers)
+        return InvocationResult(len(batch.records), seen, answer, state=state)
+    settled = parse_batch_response(answer, batch.sequence_numbers)
     if isinstance(settled, str):
-        return Taken(0, seen, answer, settled)
-    return Taken(settled, seen, answer, state=state)
+        return InvocationResult(0, seen, answer, settled)
+    return InvocationResult(settled, seen, answer, state=state)
 
 
 def _prepared(
@@ -503,10 +513,12 @@ def _prepared(
     """Wrap a function, so that a probe observes it, or at least ends it."""
     # isinstance drops the types.
     if isinstance(function, LambdaFunction):
-        return observed(cast("LambdaFunction[object, object]", function), probe, clock, faults, process)
+        return instrumented_function(
+            cast("LambdaFunction[object, object]", function), probe, clock, faults, process
+        )
     if isinstance(function, WindowFunction):
         window_function = cast("WindowFunction[object, object, object, object, object]", function)
-        return observed_window(window_function, probe)
+        return instrumented_window(window_function, probe)
     return _seen_from_outside(function, probe)
 
 

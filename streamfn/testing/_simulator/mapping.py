@@ -11,26 +11,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Never, cast
 
-from streamfn._delivery.processes import Marks, ThisProcess
-from streamfn._errors import Misuse, check_function, kind_of
+from streamfn._delivery.processes import ProcessMarks, ThisProcess
+from streamfn._errors import ConfigurationError, check_function, kind_of
 from streamfn._events import BaseEvent
 from streamfn._pipeline import Pipeline
 from streamfn._records import StreamViewType
 from streamfn.testing._payloads import lambda_event
 from streamfn.testing._simulator.clock import SimulatedClock
 from streamfn.testing._simulator.history import Condition, Discarded, History, Invocation
-from streamfn.testing._simulator.invoking import Fault, Function, Repeated, Taken, invoke
+from streamfn.testing._simulator.invoking import Fault, Function, InvocationResult, Repeated, invoke
 from streamfn.testing._simulator.queues import (
-    RETENTION,
-    Arrival,
-    Batch,
+    RECORD_LIFETIME,
     Destination,
-    Lane,
-    Settings,
-    arrival,
+    QueuedBatch,
+    QueuedRecord,
+    ShardLane,
+    SimulatedSettings,
     lanes_of,
-    parted,
-    spread,
+    queued_record,
+    shard_for,
+    split_by_age,
 )
 
 # The consequences of an invocation: which records come again, and when, and which are discarded.
@@ -42,39 +42,39 @@ _DOUBLINGS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Consequence:
+class BatchOutcome:
     """The batches that come again, the records that are discarded, and a description of both."""
 
     outcome: str
-    again: tuple[Batch, ...] = ()
-    given_up: tuple[Arrival, ...] = ()
+    again: tuple[QueuedBatch, ...] = ()
+    given_up: tuple[QueuedRecord, ...] = ()
 
 
-def consequence(
-    batch: Batch, taken: Taken, settings: Settings, now: datetime, *, repeated: bool
-) -> Consequence:
+def batch_outcome(
+    batch: QueuedBatch, taken: InvocationResult, settings: SimulatedSettings, now: datetime, *, repeated: bool
+) -> BatchOutcome:
     """Return the consequence for a batch. With `repeated`, the settled records come again as well."""
     rest = batch.records[taken.settled :]
     done = f"{taken.settled if rest else 'all'} settled" if taken.settled else ""
     if repeated and taken.settled:
-        return Consequence(f"{done}, and all delivered again", (replace(batch, due=now),))
+        return BatchOutcome(f"{done}, and all delivered again", (replace(batch, due=now),))
     if not rest and (batch.records or taken.error is None):
-        return Consequence(done)
+        return BatchOutcome(done)
     parts = _split(batch, taken, now) if settings.bisect_batch_on_function_error else ()
     if parts:
         sizes = " and ".join(str(len(part.records)) for part in parts)
-        return Consequence(_joined(done, f"{sizes} split off" if done else f"split into {sizes}"), parts)
+        return BatchOutcome(_joined(done, f"{sizes} split off" if done else f"split into {sizes}"), parts)
     attempts = batch.attempts + 1
     if settings.maximum_retry_attempts is not None and attempts > settings.maximum_retry_attempts:
-        return Consequence(_joined(done, f"{len(rest)} given up"), given_up=rest)
+        return BatchOutcome(_joined(done, f"{len(rest)} given up"), given_up=rest)
     wait = min(_FIRST_WAIT * 2 ** min(batch.attempts, _DOUBLINGS), _LONGEST_WAIT)
     then = f"{len(rest)} again in {wait.total_seconds():g} s"
-    return Consequence(
+    return BatchOutcome(
         _joined(done, then), (replace(batch, records=rest, attempts=attempts, due=now + wait),)
     )
 
 
-def _split(batch: Batch, taken: Taken, now: datetime) -> tuple[Batch, ...]:
+def _split(batch: QueuedBatch, taken: InvocationResult, now: datetime) -> tuple[QueuedBatch, ...]:
     """Split a batch where its answer says, or in the middle if it failed whole; a split uses no attempt.
 
     An answer that names the first record splits nothing off, and a single record cannot be split: both use an attempt,
@@ -111,7 +111,7 @@ class Discard:
 
 
 def document(
-    records: Sequence[Arrival], discard: Discard, *, shard: str, now: datetime, to: Destination
+    records: Sequence[QueuedRecord], discard: Discard, *, shard: str, now: datetime, to: Destination
 ) -> dict[str, object]:
     """Describe discarded records.
 
@@ -203,14 +203,14 @@ class EventSourceMapping:
         apply to them that concern whole invocations. With a `tumbling_window`, records belong to the window in which
         they arrive.
 
-        Raises `Misuse` for a setting that Lambda does not allow.
+        Raises `ConfigurationError` for a setting that Lambda does not allow.
         """
         if not callable(cast("object", function)) or isinstance(cast("object", function), Pipeline):
-            raise Misuse(
+            raise ConfigurationError(
                 f"the mapping calls a function, got {kind_of(function)}: pass what lambda_handler() made"
             )
         check_function(function, "what the mapping calls", "EventSourceMapping(lambda_handler(process))")
-        self._settings = Settings(
+        self._settings = SimulatedSettings(
             batch_size=batch_size,
             maximum_batching_window=maximum_batching_window,
             report_batch_item_failures=report_batch_item_failures,
@@ -226,8 +226,8 @@ class EventSourceMapping:
         self._function = function
         self._faults = tuple(faults)
         self._lanes = lanes_of(shards, parallelization_factor)
-        self._last: dict[str, Arrival] = {}
-        self._process = ThisProcess(Marks())
+        self._last: dict[str, QueuedRecord] = {}
+        self._process = ThisProcess(ProcessMarks())
         self.clock: SimulatedClock = SimulatedClock()
         self.history: History = History()
         self.documents: list[dict[str, object]] = []
@@ -251,8 +251,8 @@ class EventSourceMapping:
         """
         at = self.clock.now + after
         for record in lambda_event(*events, view_type=view_type)["Records"]:
-            arrived = arrival(record, at)
-            place = spread(record, self._settings.shards * self._settings.parallelization_factor)
+            arrived = queued_record(record, at)
+            place = shard_for(record, self._settings.shards * self._settings.parallelization_factor)
             shard, number = divmod(place, self._settings.parallelization_factor)
             lane = self._lanes[shard][number]
             if not arrived.follows(self._last.get(lane.shard)):
@@ -292,7 +292,7 @@ class EventSourceMapping:
         """
         self.clock.end_process()
 
-    def _deliver(self, lane: Lane, batch: Batch) -> None:
+    def _deliver(self, lane: ShardLane, batch: QueuedBatch) -> None:
         """Invoke the function with a batch, and put the records that have to come again back into the lane."""
         number = len(self.history.invocations) + 1
         faults = [fault for fault in self._faults if fault.invocation == number]
@@ -307,9 +307,9 @@ class EventSourceMapping:
             process=self._process,
         )
         if taken.died:
-            self._process = ThisProcess(Marks())
+            self._process = ThisProcess(ProcessMarks())
         repeated = any(isinstance(fault, Repeated) for fault in faults)
-        then = consequence(batch, taken, self._settings, self.clock.now, repeated=repeated)
+        then = batch_outcome(batch, taken, self._settings, self.clock.now, repeated=repeated)
         self.history.invocations.append(
             Invocation(
                 number=number,
@@ -336,23 +336,23 @@ class EventSourceMapping:
         discard = Discard("RetryAttemptsExhausted", batch.attempts + 1, unhandled=taken.answer is None)
         self._give_up(lane, then.given_up, discard)
 
-    def _without_old(self, lane: Lane, batch: Batch) -> Batch:
+    def _without_old(self, lane: ShardLane, batch: QueuedBatch) -> QueuedBatch:
         """Discard records that have grown too old, before any invocation with them."""
-        expired, kept = parted(batch.records, self.clock.now, RETENTION)
+        expired, kept = split_by_age(batch.records, self.clock.now, RECORD_LIFETIME)
         self._give_up(lane, expired, Discard("Expired"))
         if (age := self._settings.maximum_record_age) is not None:
-            old, kept = parted(kept, self.clock.now, age)
+            old, kept = split_by_age(kept, self.clock.now, age)
             self._give_up(lane, old, Discard("RecordAgeExceeded"))
         return replace(batch, records=kept)
 
-    def _is_to_end(self, batch: Batch) -> bool:
+    def _is_to_end(self, batch: QueuedBatch) -> bool:
         """Return whether a batch without records ends a window, and has not failed for as long as records are kept."""
         if batch.part is None or not batch.part.ends:
             return False
-        most = min(RETENTION, self._settings.maximum_record_age or RETENTION)
+        most = min(RECORD_LIFETIME, self._settings.maximum_record_age or RECORD_LIFETIME)
         return not batch.attempts or self.clock.now - batch.part.span.end <= most
 
-    def _give_up(self, lane: Lane, records: Sequence[Arrival], discard: Discard) -> None:
+    def _give_up(self, lane: ShardLane, records: Sequence[QueuedRecord], discard: Discard) -> None:
         after = len(self.history.invocations)
         self.history.discarded.extend(Discarded(each.event_id, discard.condition, after) for each in records)
         destination = self._settings.on_failure
@@ -361,7 +361,7 @@ class EventSourceMapping:
             self.documents.append(document(records, discard, shard=lane.shard, now=now, to=destination))
 
 
-def _told(batch: Batch, taken: Taken, outcome: str) -> str:
+def _told(batch: QueuedBatch, taken: InvocationResult, outcome: str) -> str:
     """Describe the consequence for a batch, and the end of its window, if any."""
     ends = batch.part is not None and batch.part.ends and taken.error is None
     return ", ".join(part for part in (outcome, "the window ends" if ends else "") if part)

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Final, Literal, TypeAlias, get_args
 from zlib import crc32
 
-from streamfn._errors import Misuse
-from streamfn._records import RawRecord, as_sequence_number, as_text, is_map, magnitude
+from streamfn._errors import ConfigurationError
+from streamfn._records import RawRecord, is_map, sequence_number_or_none, sequence_order, text_or_none
 from streamfn.windows import is_too_large
 
 # The settings of an event source mapping, within Lambda's bounds.
@@ -26,7 +26,7 @@ Destination: TypeAlias = Literal["SQS", "SNS", "S3"]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SimulatedSettings:
     """The settings by Lambda's names; None is Lambda's -1, without a limit."""
 
     batch_size: int
@@ -49,22 +49,24 @@ class Settings:
         _check("shards", self.shards, 1, 10_000)
         _check("tumbling_window", self.tumbling_window, timedelta(), timedelta(minutes=15))
         if self.tumbling_window % timedelta(seconds=1):
-            raise Misuse(f"tumbling_window={self.tumbling_window} should be of whole seconds")
+            raise ConfigurationError(f"tumbling_window={self.tumbling_window} should be of whole seconds")
         if self.tumbling_window and self.parallelization_factor > 1:
-            raise Misuse("a window has one state for a shard: leave parallelization_factor at 1")
+            raise ConfigurationError("a window has one state for a shard: leave parallelization_factor at 1")
         _check("timeout", self.timeout, timedelta(seconds=1), timedelta(minutes=15))
         if self.maximum_retry_attempts is not None:
             _check("maximum_retry_attempts", self.maximum_retry_attempts, 0, 10_000)
         if self.maximum_record_age is not None:
             _check("maximum_record_age", self.maximum_record_age, timedelta(minutes=1), timedelta(days=7))
         if self.on_failure is not None and self.on_failure not in get_args(Destination):
-            raise Misuse(f"on_failure={self.on_failure!r} should be one of {get_args(Destination)}")
+            raise ConfigurationError(
+                f"on_failure={self.on_failure!r} should be one of {get_args(Destination)}"
+            )
 
 
 def _check(name: str, value: int | timedelta, least: int | timedelta, most: int | timedelta) -> None:
     # Each is of the type of its bounds, which __post_init__ has made alike.
     if not least <= value <= most:  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
-        raise Misuse(f"{name}={value} should be from {least} to {most}")
+        raise ConfigurationError(f"{name}={value} should be from {least} to {most}")
 
 
 # Tumbling windows: the window of a record, and the window's fields in an event.
@@ -80,7 +82,7 @@ _STREAM: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/none/stream/2024
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class WindowSpan:
     """A window, from its start up to its end."""
 
     start: datetime
@@ -92,23 +94,23 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BatchWindow:
     """A batch's share of its window: the span, whether the window ends with the batch, and whether early."""
 
-    span: Span
+    span: WindowSpan
     ends: bool = False
     early: bool = False
 
 
-def span_of(at: datetime, length: timedelta) -> Span:
+def span_of(at: datetime, length: timedelta) -> WindowSpan:
     """Return the window of a moment."""
     start = _BEGINNING + (at - _BEGINNING) // length * length
-    return Span(start, start + length)
+    return WindowSpan(start, start + length)
 
 
-def told(part: Part, state: Mapping[str, object], shard: str, record: object) -> Mapping[str, object]:
+def told(part: BatchWindow, state: Mapping[str, object], shard: str, record: object) -> Mapping[str, object]:
     """Return the window's fields of an event; the stream is the one of the record, if there is one."""
-    arn = as_text(record.get("eventSourceARN")) if is_map(record) else None
+    arn = text_or_none(record.get("eventSourceARN")) if is_map(record) else None
     return {
         "window": {"start": _written(part.span.start), "end": _written(part.span.end)},
         "state": state,
@@ -139,12 +141,12 @@ PAYLOAD: Final = 6 * 1024 * 1024
 _AROUND: Final = len('{"Records":[]}')
 _BETWEEN: Final = len(",")
 
-RETENTION: Final = timedelta(hours=24)
+RECORD_LIFETIME: Final = timedelta(hours=24)
 """The time for which a stream keeps a record."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class QueuedRecord:
     """A record in the stream, since when, and how many bytes it has in an event."""
 
     record: RawRecord
@@ -157,39 +159,40 @@ class Arrival:
         """The identifier of the record."""
         return self.record["eventID"]
 
-    def follows(self, other: Arrival | None) -> bool:
+    def follows(self, other: QueuedRecord | None) -> bool:
         """Return whether this record may come after another one in a shard; the first record follows None."""
         return other is None or (
-            magnitude(self.sequence_number) > magnitude(other.sequence_number) and self.at >= other.at
+            sequence_order(self.sequence_number) > sequence_order(other.sequence_number)
+            and self.at >= other.at
         )
 
 
-def arrival(record: RawRecord, at: datetime) -> Arrival:
+def queued_record(record: RawRecord, at: datetime) -> QueuedRecord:
     """Put a record into a stream. Raises `ValueError` if an identifier that every stream record has is missing."""
     change: object = record.get("dynamodb")
-    number = as_sequence_number(change.get("SequenceNumber")) if is_map(change) else None
-    if number is None or as_text(record.get("eventID")) is None:
+    number = sequence_number_or_none(change.get("SequenceNumber")) if is_map(change) else None
+    if number is None or text_or_none(record.get("eventID")) is None:
         raise ValueError(
             "a record of a stream has an eventID and a SequenceNumber, even where it is broken otherwise"
         )
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    return Arrival(record, number, at, len(text.encode(errors="surrogatepass")))
+    return QueuedRecord(record, number, at, len(text.encode(errors="surrogatepass")))
 
 
-def spread(record: RawRecord, over: int) -> int:
+def shard_for(record: RawRecord, over: int) -> int:
     """Choose the shard or lane of a record's item: of several, always the same."""
     keys = json.dumps(record["dynamodb"].get("Keys"), sort_keys=True)
     return crc32(keys.encode()) % over
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class QueuedBatch:
     """Records delivered together, with the count of attempts, the earliest next delivery, and their window, if any."""
 
-    records: tuple[Arrival, ...]
+    records: tuple[QueuedRecord, ...]
     attempts: int
     due: datetime
-    part: Part | None = None
+    part: BatchWindow | None = None
 
     @property
     def sequence_numbers(self) -> list[str]:
@@ -198,19 +201,19 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Lane:
+class ShardLane:
     """The records of a shard that are delivered one batch after the other, and the open window with its state."""
 
     shard: str
     number: int
-    arrivals: deque[Arrival] = field(default_factory=deque[Arrival])
-    batches: deque[Batch] = field(default_factory=deque[Batch])
-    span: Span | None = None
+    arrivals: deque[QueuedRecord] = field(default_factory=deque[QueuedRecord])
+    batches: deque[QueuedBatch] = field(default_factory=deque[QueuedBatch])
+    span: WindowSpan | None = None
     latest: RawRecord | None = None
     """The last record written to the lane, which names the stream of a batch without records."""
     state: Mapping[str, object] = field(default_factory=dict[str, object])
 
-    def due(self, settings: Settings) -> datetime | None:
+    def due(self, settings: SimulatedSettings) -> datetime | None:
         """Return the time of the next batch; None if nothing is left."""
         if self.batches:
             return self.batches[0].due
@@ -226,23 +229,26 @@ class Lane:
         full = min(self._fitting(settings), settings.batch_size - 1)
         return min(closed, self.arrivals[full].at) if full < len(self.arrivals) else closed
 
-    def take(self, now: datetime, settings: Settings) -> Batch:
+    def take(self, now: datetime, settings: SimulatedSettings) -> QueuedBatch:
         """Remove and return the batch that is due."""
         if self.batches:
             return self.batches.popleft()
         if self._ended(self.arrivals) is not None and self.span is not None:
-            return Batch((), 0, now, Part(self.span, ends=True))
+            return QueuedBatch((), 0, now, BatchWindow(self.span, ends=True))
         fitting = islice(self.arrivals, self._fitting(settings))
         if not settings.tumbling_window:
             there = sum(1 for each in fitting if each.at <= now)
-            return Batch(self._first(there), 0, now)
+            return QueuedBatch(self._first(there), 0, now)
         self.span = span = span_of(self.arrivals[0].at, settings.tumbling_window)
         records = self._first(sum(1 for each in fitting if each.at <= now and span.holds(each.at)))
-        return Batch(
-            records, 0, now, Part(span, ends=now >= span.end and self._ended(self.arrivals) is not None)
+        return QueuedBatch(
+            records,
+            0,
+            now,
+            BatchWindow(span, ends=now >= span.end and self._ended(self.arrivals) is not None),
         )
 
-    def answered(self, batch: Batch, state: Mapping[str, object], now: datetime) -> None:
+    def answered(self, batch: QueuedBatch, state: Mapping[str, object], now: datetime) -> None:
         """Store the function's answer to a batch of a window as the window's state, or start a new state."""
         part = batch.part
         if part is None or part.ends:
@@ -251,23 +257,23 @@ class Lane:
         else:
             self.state = state
             if is_too_large(state):
-                self.again(Batch((), 0, now, replace(part, ends=True, early=True)))
+                self.again(QueuedBatch((), 0, now, replace(part, ends=True, early=True)))
 
-    def again(self, *batches: Batch) -> None:
+    def again(self, *batches: QueuedBatch) -> None:
         """Put batches in front of all others, in this order. Of the parts of a batch, only the last ends a window."""
         parted = [replace(each, part=each.part and replace(each.part, ends=False)) for each in batches[:-1]]
         self.batches.extendleft(reversed([*parted, *batches[-1:]]))
 
-    def _first(self, count: int) -> tuple[Arrival, ...]:
+    def _first(self, count: int) -> tuple[QueuedRecord, ...]:
         return tuple(self.arrivals.popleft() for _ in range(count))
 
-    def _ended(self, arrivals: Sequence[Arrival]) -> datetime | None:
+    def _ended(self, arrivals: Sequence[QueuedRecord]) -> datetime | None:
         """Return when the open window ends, if nothing more of it is to come."""
         if self.span is None or (arrivals and self.span.holds(arrivals[0].at)):
             return None
         return self.span.end
 
-    def _fitting(self, settings: Settings) -> int:
+    def _fitting(self, settings: SimulatedSettings) -> int:
         """Count the records, from the first on, that one batch takes; the first alone, however large it is."""
         size = _AROUND - _BETWEEN
         for count, each in enumerate(islice(self.arrivals, settings.batch_size)):
@@ -277,14 +283,16 @@ class Lane:
         return min(len(self.arrivals), settings.batch_size)
 
 
-def parted(
-    records: Sequence[Arrival], now: datetime, age: timedelta
-) -> tuple[tuple[Arrival, ...], tuple[Arrival, ...]]:
+def split_by_age(
+    records: Sequence[QueuedRecord], now: datetime, age: timedelta
+) -> tuple[tuple[QueuedRecord, ...], tuple[QueuedRecord, ...]]:
     """Part the records that have become older than an age from the others."""
     old = tuple(each for each in records if now - each.at > age)
     return old, tuple(each for each in records if now - each.at <= age)
 
 
-def lanes_of(shards: int, factor: int) -> list[list[Lane]]:
+def lanes_of(shards: int, factor: int) -> list[list[ShardLane]]:
     """Make the lanes of a mapping, by shard."""
-    return [[Lane(f"shardId-{shard:020d}", number) for number in range(factor)] for shard in range(shards)]
+    return [
+        [ShardLane(f"shardId-{shard:020d}", number) for number in range(factor)] for shard in range(shards)
+    ]

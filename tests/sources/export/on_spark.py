@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from streamfn.exports import Outcome
+from streamfn.exports import OutcomeRow
 from streamfn.spark import replay
 
 
@@ -30,6 +30,6 @@ def replayed_on_spark(place: Path, pipeline: str, progress: Path) -> Counter[tup
         session.stop()
     found: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        each = Outcome(*row)  # pyright: ignore[reportArgumentType] (its fields are the columns)
+        each = OutcomeRow(*row)  # pyright: ignore[reportArgumentType] (its fields are the columns)
         found[each.handler or "", each.outcome] += each.count
     return found

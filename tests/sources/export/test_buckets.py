@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from streamfn import Misuse, StreamViewType
+from streamfn import ConfigurationError, StreamViewType
 from streamfn._aws import GetObjectOutput, ListObjectsOutput
 from streamfn.exports import DamagedExport, NotAnExport, open_export, progress_at, replay
-from streamfn.exports._export import Bucket, Folder, place_at
+from streamfn.exports._export import Bucket, Folder, storage_at
 from tests.sources.export import app
 from tests.sources.export.exports import EXPORT_ID, item, upload, write_export
 
@@ -97,29 +97,29 @@ class Pages:
 
 
 def test_lists_of_more_objects_than_a_page_are_read_to_their_end() -> None:
-    place = place_at("s3://backups/many", Pages())
+    place = storage_at("s3://backups/many", Pages())
     assert list(place.names("folder")) == [f"folder/{number}.json" for number in range(3)]
 
 
 @pytest.mark.usefixtures("s3")
 def test_other_refusals_are_not_taken_for_absence() -> None:
-    place = place_at("s3://nobody")
+    place = storage_at("s3://nobody")
     with pytest.raises(ClientError, match="NoSuchBucket"), place.local("name"):
         pass
 
 
 def test_locations_name_folders_and_prefixes(tmp_path: Path) -> None:
-    assert place_at(tmp_path) == Folder(tmp_path)
-    assert place_at("s3://backups") == Bucket("backups", "")
-    assert str(place_at("s3n://backups/a/b/")) == "s3://backups/a/b"
-    assert str(place_at("s3://backups/a").within("b")) == "s3://backups/a/b"
-    with pytest.raises(Misuse, match="a location is a folder or s3://bucket/prefix, got hdfs://"):
-        place_at("hdfs://cluster/exports")
+    assert storage_at(tmp_path) == Folder(tmp_path)
+    assert storage_at("s3://backups") == Bucket("backups", "")
+    assert str(storage_at("s3n://backups/a/b/")) == "s3://backups/a/b"
+    assert str(storage_at("s3://backups/a").within("b")) == "s3://backups/a/b"
+    with pytest.raises(ConfigurationError, match="a location is a folder or s3://bucket/prefix, got hdfs://"):
+        storage_at("hdfs://cluster/exports")
     assert list(progress_at(tmp_path / "nothing").place.names("file")) == []
 
 
 def test_a_full_disk_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = place_at(tmp_path)
+    place = storage_at(tmp_path)
     place.write("a/b.json", b"before")
 
     def full(_: int) -> None:

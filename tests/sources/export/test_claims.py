@@ -10,7 +10,7 @@ import pytest
 
 from streamfn.exports import ProgressInUse, Replay, replay
 from streamfn.exports import _progress as _claims
-from streamfn.exports._export import place_at
+from streamfn.exports._export import storage_at
 from streamfn.exports._progress import claimed
 from tests.cli.commands import streamfn
 from tests.sources.export.exports import item, write_export
@@ -77,7 +77,7 @@ def test_where_locks_end_with_a_process_none_goes_to_a_worker(
 ) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
     monkeypatch.setitem(sys.modules, "msvcrt", None)
-    with claimed(place_at(tmp_path / "progress")) as first, claimed(place_at(tmp_path / "progress")):
+    with claimed(storage_at(tmp_path / "progress")) as first, claimed(storage_at(tmp_path / "progress")):
         assert first.for_workers() is None
 
 

@@ -18,12 +18,12 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from returns.result import Result, Success
 
-from streamfn import InsertEvent, Misuse, on_insert, pipeline
+from streamfn import ConfigurationError, InsertEvent, on_insert, pipeline
 from streamfn._aws import GetObjectOutput, ListObjectsOutput
 from streamfn._pipeline import Pipeline
 from streamfn.exports import ProgressInUse, Replay, replay
 from streamfn.exports import _progress as _claims
-from streamfn.exports._export import place_at
+from streamfn.exports._export import storage_at
 from streamfn.exports._progress import claimed
 from tests.cards import Card, cards
 from tests.sources.export.exports import EXPORT_ID, item, md5, upload, write_export
@@ -200,7 +200,7 @@ def test_a_service_without_conditional_writes_claims_nothing(tmp_path: Path) -> 
 
 def test_a_boto3_without_conditional_writes_is_told(tmp_path: Path) -> None:
     bucket = Bucket(refuses={"put": ParamValidationError(report="Unknown parameter in input: IfNoneMatch")})
-    with pytest.raises(Misuse, match=r'install "boto3>=1\.36", or keep the progress in a folder'):
+    with pytest.raises(ConfigurationError, match=r'install "boto3>=1\.36", or keep the progress in a folder'):
         replayed(tmp_path, bucket, free().process)
 
 
@@ -279,7 +279,7 @@ def test_a_lease_is_lost_to_a_machine_that_has_slept_for_longer(monkeypatch: pyt
     def woken(clock: int) -> float:
         return clocks(clock) + (61 if clock == boot_time else 0)
 
-    with claimed(place_at("s3://backups/progress", Bucket())) as claim:
+    with claimed(storage_at("s3://backups/progress", Bucket())) as claim:
         assert not claim.lost()
         monkeypatch.setattr(time, "clock_gettime", woken)
         assert claim.lost()
@@ -292,11 +292,11 @@ def test_a_lease_is_kept_on_systems_with_other_clocks(
     """Those of macOS and of Windows."""
     for name in {"CLOCK_BOOTTIME", "CLOCK_MONOTONIC"} - {*known}:
         monkeypatch.delattr(time, name, raising=False)
-    with claimed(place_at("s3://backups/progress", Bucket())) as claim:
+    with claimed(storage_at("s3://backups/progress", Bucket())) as claim:
         assert not claim.lost()
 
 
 def test_a_lease_goes_to_no_worker() -> None:
     """It outlasts the process that has it by a minute."""
-    with claimed(place_at("s3://backups/progress", Bucket())) as claim:
+    with claimed(storage_at("s3://backups/progress", Bucket())) as claim:
         assert claim.for_workers() is None

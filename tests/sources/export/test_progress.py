@@ -20,7 +20,7 @@ from streamfn import InsertEvent, on_insert, pipeline
 from streamfn._pipeline import Pipeline
 from streamfn.exports import (
     NotProgress,
-    Outcome,
+    OutcomeRow,
     ProgressNotKept,
     Replay,
     open_export,
@@ -103,8 +103,8 @@ def test_each_part_of_progress_that_is_missing_is_told(place: Path) -> None:
     export, store = open_export(place), progress_at(place / "progress")
     outcomes = replay_file(export, export.files[0], Seen().process, store, chunk=CHUNK, stop=lambda: True)
     assert list(outcomes) == [
-        Outcome(NAME, None, "ProgressMissing", "lines 1 to 20", count=20),
-        Outcome(NAME, None, "ProgressMissing", "lines 31 to 40", count=10),
+        OutcomeRow(NAME, None, "ProgressMissing", "lines 1 to 20", count=20),
+        OutcomeRow(NAME, None, "ProgressMissing", "lines 31 to 40", count=10),
     ]
     arguments = ("replay", APP, str(place), "--progress", str(place / "progress"), "--processes", "1")
     ran = call(*arguments, "--json")

@@ -22,9 +22,9 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from streamfn import (
+    ConfigurationError,
     InsertEvent,
     KeysEvent,
-    Misuse,
     PartitionKey,
     Table,
     UpsertEvent,
@@ -35,9 +35,9 @@ from streamfn import (
     on_upsert,
     pipeline,
 )
-from streamfn.exports import NotAnExport, Outcome, Progress, open_export, progress_at, replay, replay_file
-from streamfn.exports._progress import Chunk
-from streamfn.exports._replay import Unfinished, Work, _work, run_files
+from streamfn.exports import NotAnExport, OutcomeRow, Progress, open_export, progress_at, replay, replay_file
+from streamfn.exports._progress import ProgressChunk
+from streamfn.exports._replay import Unfinished, WorkerJob, _work, run_files
 from tests.cards import Card, CardKey, cards
 from tests.sources.export import app
 from tests.sources.export.exports import EXPORT_ID, Line, item, write_export
@@ -98,9 +98,9 @@ def test_a_second_run_runs_nothing_that_succeeded_and_again_what_failed(
     assert not first.is_complete
     file, other = (each.name for each in first.export.files)
     assert list(first.failures()) == [
-        Outcome(file, "announce", "Refused", "int", 8, f"{EXPORT_ID}/{file}/8"),
-        Outcome(file, "announce", "Refused", "int", 18, f"{EXPORT_ID}/{file}/18"),
-        Outcome(other, None, "Malformed", "no line of an export", 4, f"{EXPORT_ID}/{other}/4"),
+        OutcomeRow(file, "announce", "Refused", "int", 8, f"{EXPORT_ID}/{file}/8"),
+        OutcomeRow(file, "announce", "Refused", "int", 18, f"{EXPORT_ID}/{file}/18"),
+        OutcomeRow(other, None, "Malformed", "no line of an export", 4, f"{EXPORT_ID}/{other}/4"),
     ]
     log.forget()
     again = replay(place, app.process, chunk=7)
@@ -204,10 +204,10 @@ def test_a_damaged_file_is_told_and_the_others_are_run(tmp_path: Path, log: Log)
     assert not any(name in line for line in log.lines())
     (export, file) = (done.export, done.export.files[1])
     outcomes = list(replay_file(export, file, app.process, done.progress))
-    assert outcomes == [Outcome(name, None, "DamagedExport", done.unfinished[name])]
+    assert outcomes == [OutcomeRow(name, None, "DamagedExport", done.unfinished[name])]
     sound = list(replay_file(export, export.files[0], app.process, done.progress))
     assert sound == [
-        Outcome(export.files[0].name, handler, "handled", count=5) for handler in ("announce", "index")
+        OutcomeRow(export.files[0].name, handler, "handled", count=5) for handler in ("announce", "index")
     ]
 
 
@@ -323,7 +323,7 @@ def test_a_worker_tells_of_each_chunk_and_of_files_that_it_cannot_finish(tmp_pat
     place = write(tmp_path, hello(15), hello(3, 20))
     (place / "data").joinpath(sorted(each.name for each in (place / "data").iterdir())[1]).unlink()
     export = open_export(place)
-    work = Work(export, APP, progress_at(tmp_path / "progress"), None, 10)
+    work = WorkerJob(export, APP, progress_at(tmp_path / "progress"), None, 10)
     ours, theirs = Pipe()
     for file in (*export.files, None):
         ours.send(file)
@@ -334,8 +334,8 @@ def test_a_worker_tells_of_each_chunk_and_of_files_that_it_cannot_finish(tmp_pat
     ready, first, second, done, unfinished, last = (ours.recv() for _ in range(6))
     ours.close()
     assert (ready, done, last) == (None, None, None)
-    assert isinstance(first, Chunk)
-    assert isinstance(second, Chunk)
+    assert isinstance(first, ProgressChunk)
+    assert isinstance(second, ProgressChunk)
     assert isinstance(unfinished, Unfinished)
     assert (first.last, second.last) == (10, 15)
     assert "is missing" in unfinished.problem
@@ -344,7 +344,9 @@ def test_a_worker_tells_of_each_chunk_and_of_files_that_it_cannot_finish(tmp_pat
 
 @pytest.mark.usefixtures("own_signals")
 def test_a_worker_ends_when_nobody_is_there_to_listen(tmp_path: Path) -> None:
-    work = Work(open_export(write(tmp_path, hello(1))), APP, progress_at(tmp_path / "progress"), None, 10)
+    work = WorkerJob(
+        open_export(write(tmp_path, hello(1))), APP, progress_at(tmp_path / "progress"), None, 10
+    )
     ours, theirs = Pipe()
     ours.close()
     stop, until_stopped = get_context("spawn").Pipe(duplex=False)
@@ -354,16 +356,16 @@ def test_a_worker_ends_when_nobody_is_there_to_listen(tmp_path: Path) -> None:
 
 
 def test_processes_that_cannot_begin_are_told_of_and_not_begun_again_for_ever(tmp_path: Path) -> None:
-    work = Work(
+    work = WorkerJob(
         open_export(write(tmp_path, hello(1))), "no_such_module_here:process", progress_at(tmp_path), None, 10
     )
-    with pytest.raises(Misuse, match="a process could not begin"):
+    with pytest.raises(ConfigurationError, match="a process could not begin"):
         run_files(work, work.export.files, 2, lambda _, __: None, lambda: False)
 
 
 def test_once_it_is_stopped_no_file_is_begun_any_more(tmp_path: Path, log: Log) -> None:
     place = write(tmp_path, *(hello(5, 10 * number) for number in range(4)))
-    work = Work(open_export(place), APP, progress_at(tmp_path / "progress"), None, 10)
+    work = WorkerJob(open_export(place), APP, progress_at(tmp_path / "progress"), None, 10)
     told: list[object] = []
     run_files(work, work.export.files, 2, lambda _, news: told.append(news), lambda: True)
     assert told == []
@@ -406,14 +408,14 @@ def test_files_without_lines_are_done_at_once(tmp_path: Path) -> None:
 def test_what_cannot_be_asked_for_is_a_mistake(
     tmp_path: Path, chunk: int, processes: int | None, message: str
 ) -> None:
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         replay(tmp_path, app.process, chunk=chunk, processes=processes)
 
 
 def test_a_place_without_an_export_and_a_name_without_a_pipeline_are_told(tmp_path: Path) -> None:
     with pytest.raises(NotAnExport, match="there is no export at"):
         replay(tmp_path, app.process)
-    with pytest.raises(Misuse, match="there is no module"):
+    with pytest.raises(ConfigurationError, match="there is no module"):
         replay(write_export(tmp_path, [[item(1)]]), "no_such_module_here:process")
 
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from streamfn import Misuse
+from streamfn import ConfigurationError
 from streamfn.exports import open_export, progress_at, replay
-from streamfn.exports._replay import Work, run_files
+from streamfn.exports._replay import WorkerJob, run_files
 from tests.cli.commands import ROOT
 from tests.sources.export.exports import item, write_export
 
@@ -103,13 +103,13 @@ def test_processes_that_are_all_killed_before_they_begin_are_not_begun_for_ever(
 ) -> None:
     monkeypatch.setenv("ALL_KILLED", "yes")
     place = write_export(tmp_path, [[item(1)], [item(2)]])
-    with pytest.raises(Misuse, match="processes are killed before they can begin"):
+    with pytest.raises(ConfigurationError, match="processes are killed before they can begin"):
         replay(place, dying, processes=2)
 
 
 def test_processes_that_ctrl_c_ends_while_they_begin_are_no_mistake(tmp_path: Path) -> None:
     """It reaches them all, and whoever began the replay has asked for it."""
-    work = Work(
+    work = WorkerJob(
         open_export(write_export(tmp_path, [[item(1)]])),
         "no_such_module_here:process",
         progress_at(tmp_path),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from streamfn.testing._simulator.history import Effect, HandlerCall, Invocation, Letter
+from streamfn.testing._simulator.history import Effect, Invocation, Letter, RecordedCall
 
 _FIRST: Final = Invocation(
     number=1,
@@ -26,16 +26,16 @@ _FIRST: Final = Invocation(
 )
 
 
-def call(handler: str, **effects: Effect) -> HandlerCall:
+def call(handler: str, **effects: Effect) -> RecordedCall:
     """Make a call of a handler, of what came of each record."""
-    return HandlerCall(handler, tuple(effects), tuple(effects.values()))
+    return RecordedCall(handler, tuple(effects), tuple(effects.values()))
 
 
 def invocation(
-    *told: HandlerCall | Letter, number: int = 1, shard: int = 0, lane: int = 0, at: timedelta = timedelta()
+    *told: RecordedCall | Letter, number: int = 1, shard: int = 0, lane: int = 0, at: timedelta = timedelta()
 ) -> Invocation:
     """Make an invocation that is told of with its calls and letters; their records are its own, and settled."""
-    calls = tuple(each for each in told if isinstance(each, HandlerCall))
+    calls = tuple(each for each in told if isinstance(each, RecordedCall))
     letters = tuple(each for each in told if isinstance(each, Letter))
     called = [event_id for each in calls for event_id in each.event_ids]
     event_ids = tuple(dict.fromkeys([*called, *(each.event_id for each in letters)]))

@@ -25,7 +25,7 @@ from streamfn import (
     series,
 )
 from streamfn._time import SecondsLeft
-from streamfn.ledgers import Entry, MemoryLedger, Stretch
+from streamfn.ledgers import Entry, MemoryLedger, SequenceRange
 from streamfn.ledgers._protocol import is_note
 from streamfn.testing import EventSourceMapping, insert_event
 from streamfn.testing._simulator.invoking import Fault
@@ -139,8 +139,10 @@ class TellingLedger(MemoryLedger):
         self.writes: list[list[Told]] = []
 
     @override
-    def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-        super().write(stretch, entries, seconds_left)
+    def write(
+        self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+    ) -> None:
+        super().write(sequence_range, entries, seconds_left)
         told: list[Told] = [
             (entry.pair.record, entry.state, entry.attempts, entry.reason)
             for entry in entries

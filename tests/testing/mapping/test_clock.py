@@ -81,24 +81,24 @@ def test_an_alarm_rings_when_its_moment_comes_and_once(watched: Watched) -> None
 
 
 def test_an_alarm_that_is_called_off_does_not_ring(watched: Watched) -> None:
-    call_off = watched.set("off", 1)
+    cancel = watched.set("off", 1)
     watched.set("on", 1)
-    call_off()
-    call_off()
+    cancel()
+    cancel()
     watched.clock.advance(SECOND)
     assert watched.rung == [("on", 1)]
 
 
 def test_an_alarm_may_be_called_off_once_it_has_rung(watched: Watched) -> None:
-    call_off = watched.set("alarm", 1)
+    cancel = watched.set("alarm", 1)
     watched.clock.advance(SECOND)
-    call_off()
+    cancel()
     assert watched.rung == [("alarm", 1)]
 
 
 def test_an_alarm_may_call_another_one_off(watched: Watched) -> None:
-    call_off = watched.set("later", 2)
-    watched.clock.alarm(1, call_off)
+    cancel = watched.set("later", 2)
+    watched.clock.alarm(1, cancel)
     watched.clock.advance(3 * SECOND)
     assert watched.rung == []
 

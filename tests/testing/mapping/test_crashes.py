@@ -27,7 +27,7 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, Repeated
-from streamfn.testing._simulator.clock import ProcessDied, SimulatedClock
+from streamfn.testing._simulator.clock import ProcessEnded, SimulatedClock
 from streamfn.testing._simulator.history import Letter
 from streamfn.testing._simulator.invoking import Probe
 from tests.cards import Card, cards
@@ -198,7 +198,7 @@ def test_nothing_begins_once_an_invocation_is_over() -> None:
     """A thread may have been given a call that it comes to too late."""
     probe = Probe(None, SimulatedClock())
     assert probe.end().calls == ()
-    with pytest.raises(ProcessDied):
+    with pytest.raises(ProcessEnded):
         probe.begin("tell", written("a"))
     assert probe.end().calls == ()
 

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 import pytest
 
-from streamfn import Misuse, StreamViewType
+from streamfn import ConfigurationError, StreamViewType
 from streamfn.testing import EventSourceMapping, LambdaEvent, insert_event, modify_event
 from tests.cards import Card, Json, record
 from tests.testing.mapping.functions import Function, failing, records
@@ -270,5 +270,5 @@ def test_a_record_that_is_broken_otherwise_is_delivered() -> None:
     ],
 )
 def test_settings_that_lambda_does_not_allow_are_refused(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(Misuse, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         make()

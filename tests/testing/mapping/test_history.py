@@ -10,9 +10,9 @@ import pytest
 from streamfn.testing import EventSourceMapping
 from streamfn.testing._simulator.history import (
     Discarded,
-    HandlerCall,
     History,
     MarkedCall,
+    RecordedCall,
     elapsed,
     lane_names,
     marked,
@@ -40,11 +40,11 @@ def test_a_call_that_did_not_end_is_neither_a_success_nor_a_failure() -> None:
 def test_it_has_the_calls_of_all_invocations_in_their_order() -> None:
     calls = list(story().calls)
     assert calls[:3] == [
-        HandlerCall("announce", ("id-1",), ("succeeded",)),
-        HandlerCall("back_up", ("id-1",), ("succeeded",)),
-        HandlerCall("announce", ("id-2",), ("succeeded",)),
+        RecordedCall("announce", ("id-1",), ("succeeded",)),
+        RecordedCall("back_up", ("id-1",), ("succeeded",)),
+        RecordedCall("announce", ("id-2",), ("succeeded",)),
     ]
-    assert HandlerCall("index", ("id-1", "id-3", "id-4"), ("succeeded",) * 3) in calls
+    assert RecordedCall("index", ("id-1", "id-3", "id-4"), ("succeeded",) * 3) in calls
 
 
 def test_it_prints_a_timeline() -> None:

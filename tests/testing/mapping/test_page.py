@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamfn.testing._simulator.history import Discarded, HandlerCall, History, Letter
+from streamfn.testing._simulator.history import Discarded, History, Letter, RecordedCall
 from tests.testing.mapping.invocations import call, invocation
 from tests.testing.mapping.pages import Page
 from tests.testing.mapping.story import remembered_story, story
@@ -105,7 +105,7 @@ def test_shards_have_colours_and_a_single_one_has_none() -> None:
 
 def test_nothing_that_a_user_names_is_taken_for_markup() -> None:
     name, event_id, kind, error = "<b>&\"'", "<script>alert(1)</script>", "<i>", "</td><table>"
-    told = invocation(HandlerCall(name, (event_id,), ("failed",)), Letter(name, event_id, error))
+    told = invocation(RecordedCall(name, (event_id,), ("failed",)), Letter(name, event_id, error))
     history = History(
         {event_id: kind},
         [replace(told, error=error, outcome="<u>all</u>")],

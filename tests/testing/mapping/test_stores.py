@@ -11,11 +11,11 @@ import pytest
 from typing_extensions import override
 
 from streamfn import Delivery, retry
-from streamfn._time import SecondsLeft, no_end
+from streamfn._time import SecondsLeft, unlimited
 from streamfn.dead_letters import DeadLetter, DeadLetters, MemoryDeadLetters
-from streamfn.ledgers import Entry, Ledger, MemoryLedger, Pair, Stretch
+from streamfn.ledgers import Entry, Key, Ledger, MemoryLedger, SequenceRange
 from streamfn.testing import Crash, HalfWritten, StoreDown
-from streamfn.testing._simulator.clock import ProcessDied, SimulatedClock
+from streamfn.testing._simulator.clock import ProcessEnded, SimulatedClock
 from streamfn.testing._simulator.history import Letter
 from streamfn.testing._simulator.invoking import Fault, Probe, UnreliableDeadLetters, UnreliableLedger
 from tests.testing.mapping.jobs import (
@@ -124,14 +124,16 @@ def test_stores_that_fail_of_their_own_accord_are_told_of_as_well() -> None:
             self.moods = {"read", "write"}
 
         @override
-        def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+        def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
             self.fail_once("read")
-            return super().read(stretch, seconds_left)
+            return super().read(sequence_range, seconds_left)
 
         @override
-        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        def write(
+            self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+        ) -> None:
             self.fail_once("write")
-            super().write(stretch, entries, seconds_left)
+            super().write(sequence_range, entries, seconds_left)
 
         def fail_once(self, mood: str) -> None:
             if mood in self.moods:
@@ -154,14 +156,16 @@ def test_a_ledger_that_fails_while_its_entries_are_read_is_told_of() -> None:
             self.ledger = MemoryLedger()
             self.breaks_off = True
 
-        def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> Iterator[Entry]:
+        def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> Iterator[Entry]:
             if self.breaks_off:
                 self.breaks_off = False
                 raise TimeoutError
-            yield from self.ledger.read(stretch, seconds_left)
+            yield from self.ledger.read(sequence_range, seconds_left)
 
-        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
-            self.ledger.write(stretch, entries, seconds_left)
+        def write(
+            self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+        ) -> None:
+            self.ledger.write(sequence_range, entries, seconds_left)
 
     history = simulation(SINGLE, remembering(Lazy())).deliver(*written("a"))
     assert [each.store_failures for each in history.invocations] == [("ledger not read",), ()]
@@ -169,16 +173,16 @@ def test_a_ledger_that_fails_while_its_entries_are_read_is_told_of() -> None:
 
 def test_a_dead_process_cannot_use_its_stores() -> None:
     """One of several calls may have ended it while another one is recorded."""
-    probe, stretch = Probe(Crash(1, after_calls=0), SimulatedClock()), Stretch("", "", "1", "2")
+    probe, sequence_range = Probe(Crash(1, after_calls=0), SimulatedClock()), SequenceRange("", "", "1", "2")
     kept, letters = TellingLedger(), MemoryDeadLetters()
     ledger, dead_letters = UnreliableLedger(kept, (), probe), UnreliableDeadLetters(letters, (), probe)
     uses: list[Callable[[], object]] = [
-        lambda: ledger.read(stretch, no_end),
-        lambda: ledger.write(stretch, [Entry(Pair("tell", "r1"), "handled")], no_end),
-        lambda: dead_letters.send([], no_end),
+        lambda: ledger.read(sequence_range, unlimited),
+        lambda: ledger.write(sequence_range, [Entry(Key("tell", "r1"), "handled")], unlimited),
+        lambda: dead_letters.send([], unlimited),
     ]
     for use in uses:
-        with pytest.raises(ProcessDied):
+        with pytest.raises(ProcessEnded):
             use()
     assert (kept.writes, probe.end().store_failures) == ([], ())
 

@@ -28,9 +28,9 @@ from streamfn import (
 from streamfn._handlers import Outcome
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters import MemoryDeadLetters
-from streamfn.ledgers import Entry, MemoryLedger, Stretch
+from streamfn.ledgers import Entry, MemoryLedger, SequenceRange
 from streamfn.testing import Crash, EventSourceMapping, insert_event
-from streamfn.testing._simulator.clock import ProcessDied, SimulatedClock
+from streamfn.testing._simulator.clock import ProcessEnded, SimulatedClock
 from streamfn.testing._simulator.history import Effect, Letter
 from streamfn.testing._simulator.invoking import Probe
 from tests.cards import Card, cards
@@ -186,14 +186,16 @@ def test_a_store_may_take_too_long_as_well(method: str) -> None:
         slow = True
 
         @override
-        def read(self, stretch: Stretch, seconds_left: SecondsLeft, /) -> list[Entry]:
+        def read(self, sequence_range: SequenceRange, seconds_left: SecondsLeft, /) -> list[Entry]:
             self.take_time("read")
-            return super().read(stretch, seconds_left)
+            return super().read(sequence_range, seconds_left)
 
         @override
-        def write(self, stretch: Stretch, entries: Sequence[Entry], seconds_left: SecondsLeft, /) -> None:
+        def write(
+            self, sequence_range: SequenceRange, entries: Sequence[Entry], seconds_left: SecondsLeft, /
+        ) -> None:
             self.take_time("write")
-            super().write(stretch, entries, seconds_left)
+            super().write(sequence_range, entries, seconds_left)
 
         def take_time(self, doing: str) -> None:
             if doing == method and self.slow:
@@ -213,7 +215,7 @@ def test_the_alarms_of_a_dead_process_do_not_ring() -> None:
     clock.begin(MINUTE)
     clock.alarm(1, lambda: rung.append("alarm"))
     first, _ = (probe.begin("tell", [event]) for event in written("a", "b"))
-    with pytest.raises(ProcessDied):
+    with pytest.raises(ProcessEnded):
         probe.returned(first, ["succeeded"])
     clock.advance(timedelta(seconds=2))
     assert rung == []

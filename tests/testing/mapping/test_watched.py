@@ -28,7 +28,7 @@ from streamfn import (
     pipeline,
 )
 from streamfn.testing import EventSourceMapping, modify_event
-from streamfn.testing._simulator.history import HandlerCall, History
+from streamfn.testing._simulator.history import History, RecordedCall
 from tests.cards import Card, cards
 from tests.testing.mapping.invocations import call
 from tests.testing.mapping.jobs import CHUNKS, FORMS, STRATEGIES, Job, Registered, simulation, written
@@ -50,7 +50,7 @@ class Told:
 TOLD: Final = Told()
 
 
-def told(history: History) -> list[HandlerCall]:
+def told(history: History) -> list[RecordedCall]:
     """Give the calls in the order of their records: side by side they begin in any."""
     return sorted(history.calls, key=lambda each: each.event_ids)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
 
-from streamfn import Event, InsertEvent, Misuse, lambda_handler, on_insert, pipeline
+from streamfn import ConfigurationError, Event, InsertEvent, lambda_handler, on_insert, pipeline
 from streamfn._records import is_map
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, Repeated, insert_event
 from streamfn.windows import Folded, States, Window, window_handler
@@ -178,12 +178,12 @@ def test_a_function_that_knows_no_windows_is_given_up_like_any_other() -> None:
     "window", [timedelta(seconds=-1), timedelta(minutes=16), timedelta(milliseconds=1_500)]
 )
 def test_a_window_that_lambda_does_not_allow_is_refused(window: timedelta) -> None:
-    with pytest.raises(Misuse, match="tumbling_window="):
+    with pytest.raises(ConfigurationError, match="tumbling_window="):
         EventSourceMapping(Follower().function, tumbling_window=window)
 
 
 def test_a_state_is_one_for_a_shard() -> None:
-    with pytest.raises(Misuse, match="leave parallelization_factor at 1"):
+    with pytest.raises(ConfigurationError, match="leave parallelization_factor at 1"):
         EventSourceMapping(Follower().function, tumbling_window=MINUTE, parallelization_factor=2)
 
 
