@@ -332,6 +332,7 @@ def test_what_is_followed_and_from_where() -> None:
         command.only_table(app.joined)
     assert command.beginning(None) is command.StartOption.LATEST
     assert command.beginning(Path("cards.json")) is command.StartOption.TRIM_HORIZON
+    assert command.start_option("latest") is command.StartOption.LATEST
     process, function = load_named("tests.cli.app:in_memory")
     assert command.followed_function(process, function, skips=False) is function
     for given, skips in ((None, False), (function, True)):
