@@ -81,7 +81,7 @@ imports: $(DEV) ## Check that imports only go down the layers (import-linter).
 
 pytest: $(DEV) ## Run tests, doctests and the documents' examples on all cores, with branch coverage (pytest).
 	@echo '==> pytest'
-	@$(RUN) pytest --cov --numprocesses auto --dist worksteal
+	@$(RUN) pytest --cov --numprocesses auto --dist loadgroup
 
 lowest: RUN := $(LOWEST_VENV)/bin/python -m
 lowest: $(LOWEST) ## Test with the lowest versions of the dependencies that pyproject.toml allows (two minutes; apart from the tests).

@@ -168,7 +168,8 @@ def call_report(
 ) -> None:
     """Call a report and wait for it; that it raised or returned a Failure is logged, and changes nothing else.
 
-    `who` is how messages name the report, and `describe` writes `about` into them. Fails with the KeyboardInterrupt or SystemExit that it raised.
+    `who` is how messages name the report, and `describe` writes `about` into them. Raises the KeyboardInterrupt or
+    SystemExit that it raised.
     """
     returned = call(cast("Callable[[object], object]", report), about)  # `call` takes any argument
     if (reason := shortcoming(returned, who)) is None:
