@@ -119,7 +119,7 @@ class LedgerPolicy(Policy):
     An alarm may ring in a thread of its own, so whatever it needs is changed under a lock. It must get through
     while letters are sent, which therefore are not.
 
-    A run is clean for as long as the ledger knows nothing of its tasks and each one succeeds. So is nearly every run,
+    A run is clean for as long as nothing is known of its tasks and each one succeeds. So is nearly every run,
     and nothing is entered of its tasks: they are kept, for the moment in which one fails or time is up.
     """
 
@@ -160,7 +160,9 @@ class LedgerPolicy(Policy):
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
         # So many calls lead from a chunk of the whole batch to one event and its neighbour.
         self._most_in_a_row = context.records.bit_length() + 2
-        self._is_clean = session.is_empty and not context.writes_always and not self._watches
+        # A record that stands twice in the batch is settled for the second time by the first: that has to be entered.
+        are_unique = len({*context.sequence_range.records}) == context.records
+        self._is_clean = session.is_empty and are_unique and not context.writes_always and not self._watches
         self._handled: list[Task] = []  # while the run is clean
         self._lock = RLock()
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
 from returns.result import Failure, Result, Success
 
-from streamfn import BatchFailed, InsertEvent, lambda_handler, on_insert, pipeline, retry
+from streamfn import (
+    BatchFailed,
+    InsertEvent,
+    Strategy,
+    batched,
+    concurrent,
+    lambda_handler,
+    on_insert,
+    pipeline,
+    retry,
+    series,
+)
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import EventSourceMapping, insert_event, kinesis_event, lambda_event, values
 from tests.cards import Card, cards
@@ -65,3 +77,26 @@ def test_changes_of_two_streams_that_share_all_names_are_not_one() -> None:
     assert called == []
     assert handler({"Records": [first, first]}, None) == {"batchItemFailures": []}
     assert called == ["prod-Card"]
+
+
+@pytest.mark.parametrize("strategy", [series, concurrent(workers=2)], ids=["series", "concurrent"])
+@pytest.mark.parametrize("form", ["single", "batched"])
+def test_a_change_that_stands_twice_in_a_batch_is_handled_once(form: str, strategy: Strategy) -> None:
+    called: list[int] = []
+
+    def note(event: InsertEvent[Card]) -> Result[None, str]:
+        called.append(event.new_image.id)
+        return Success(None)
+
+    def note_all(events: Sequence[InsertEvent[Card]]) -> Result[None, str]:
+        called.extend(event.new_image.id for event in events)
+        return Success(None)
+
+    handler = on_insert(note) if form == "single" else on_insert(batched(note_all))
+    function = lambda_handler(
+        pipeline(cards, handler, strategy=strategy), retry(ledger=MemoryLedger(), scope="cards")
+    )
+    payload = lambda_event(*(insert_event(Card(number, "a"), event_id=f"{number}") for number in (1, 2, 1)))
+    payload["Records"][2] = payload["Records"][0]
+    assert function(payload, None) == {"batchItemFailures": []}
+    assert sorted(called) == [1, 2]
