@@ -1,4 +1,7 @@
-"""Deliveries: `acknowledge` and `retry`, with or without a ledger."""
+"""Deliveries: `acknowledge` and `retry`, with or without a ledger.
+
+In this order: the functions that make deliveries, and the checks of their arguments.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,11 @@ E = TypeVar("E")
 def acknowledge(report: Report[E] = log_failure) -> Delivery[E]:
     """Make a delivery for work that may be lost: each failure goes to `report` and is dropped.
 
-    Everything runs, whatever fails, and Lambda never sends a batch again but for handlers that time ran out
-    for. `report` gets the record, the name of the handler and the reason; by default they are logged, without
-    data.
+    All handlers run, even after failures. Lambda sends records again only where time ran out before a handler started.
+    `report` receives each failure, with the record, the handler's name and the reason. The default report logs them
+    without data.
+
+    Raises `ConfigurationError` for a report that is no function, or that never runs.
     """
     check_report(report, "log_failure")
     return Acknowledge(report)
@@ -43,36 +48,39 @@ def retry(
     whole_batch: bool = False,
     report: Report[E] = log_failure,
 ) -> Delivery[E]:
-    """Make a delivery for work that must not be lost: what fails comes again.
+    """Make a delivery for work that must not be lost: Lambda sends failed records again.
 
-    Without a ledger the first failed record comes again, with all after it and for all handlers. Nothing is
-    started on records after a failed one, for those come again anyway.
+    Without a ledger, the first failed record comes again, with all later records of the batch and for all handlers. So
+    no handler starts on a record after a failed one.
 
-    With a `ledger`, what succeeded is remembered, and only the handler that failed runs again on the record
-    that it failed on. Until it succeeds there, it gets no later record of the same item; other items and
-    other handlers go on. With `dead_letters` as well, a handler that has failed on a record `max_attempts`
-    times gives it up: the record becomes a dead letter and counts as settled. How long that takes goes by the
-    health of the handler. One that has succeeded on other records since works, and its attempts follow each other
-    within a run. One that fails on whatever it gets is down, and its records wait for as long as `outage`. A record
-    that fails alone, while nothing else is known of its handler, is tried for as long as `patience`; without any
-    (``patience=timedelta()``) nothing is waited for. A record that no retry can help (`Undecodable`, `MissingImage`,
-    `Malformed`, `Unrouted`) becomes a letter at once.
+    A `ledger` remembers successes: only the handler that failed runs again, on the record that it failed on. Until that
+    record is settled, the handler gets no later record of the same item. Other items and other handlers go on.
 
-    A handler that ends its process is found by what processes note in a ledger that outlives them, and uses an attempt
-    up, too (`ProcessDied`).
+    With `dead_letters` as well, a handler that has failed on a record `max_attempts` times gives the record up. The
+    record becomes a dead letter and counts as settled. The time until then depends on the health of the handler:
 
-    `write` says when the ledger is written: ``"failures"`` once for each run that leaves failures behind,
-    ``"always"`` after each success, too, so that less is repeated when a process dies. `scope` tells apart
-    the functions that share a ledger; by default it is the function's name. Outside of Lambda there is no such name: a
-    ledger that outlives the process, such as `DynamoDBLedger`, needs a `scope` there, and the function fails with
-    `ConfigurationError` without one, before anything runs.
+    - A handler that has succeeded on other records since works. Its attempts follow each other within a run.
+    - A handler that fails on all records is down. Its records wait for as long as `outage`.
+    - A record that fails alone, while nothing else is known of its handler, is tried for as long as `patience`.
 
-    The event source mapping needs ReportBatchItemFailures: without it Lambda takes every answer for a
-    success. For a mapping that has to do without, ``whole_batch=True`` raises `BatchFailed` instead of
-    answering.
+    Without patience (``patience=timedelta()``) there are no waits. A record that no retry can help (`Undecodable`,
+    `MissingImage`, `Malformed`, `Unrouted`) becomes a dead letter at once.
 
-    Fails with `ConfigurationError` for dead letters without a ledger, which is where attempts are counted, for limits
-    that are none, and for arguments that are none of what they should be.
+    A ledger that outlives the process has notes of processes. The notes show which handler has ended its process; such
+    an end is an attempt as well (`ProcessDied`).
+
+    `write` says when the ledger is written. With ``"failures"``, a run that leaves failures behind writes once. With
+    ``"always"``, each success is written as well, so that less is repeated when a process dies.
+
+    `scope` tells apart the functions that share a ledger; the default is the function's name. Outside of Lambda there
+    is no such name. A ledger that outlives the process, such as `DynamoDBLedger`, needs a `scope` there; without one,
+    the function raises `ConfigurationError` before any handler runs.
+
+    The event source mapping needs ReportBatchItemFailures: without it, Lambda takes every answer for a success. For a
+    mapping without it, ``whole_batch=True`` raises `BatchFailed` instead of an answer.
+
+    Raises `ConfigurationError` for dead letters without a ledger, which counts the attempts, for limits out of range,
+    and for arguments of another type.
     """
     _check_stores(ledger, dead_letters)
     _check_settings(max_attempts, patience, outage, scope, whole_batch)
@@ -83,7 +91,7 @@ def retry(
         )
     if outage < timedelta():
         raise ConfigurationError(f"outage={outage} should not be negative")
-    if cast("object", write) not in ("failures", "always"):  # a set asks for what can be hashed
+    if cast("object", write) not in ("failures", "always"):  # a set would need a hash
         raise ConfigurationError(f'write is "failures" or "always", got {write!r}')
     if ledger is None:
         if dead_letters is not None:
@@ -91,7 +99,7 @@ def retry(
                 "dead letters need a ledger, which counts the attempts: pass ledger= as well"
             )
         return Retry(report, whole_batch)
-    # Here, because a function without a ledger would pay for it at every cold start.
+    # Imported here: a function without a ledger would pay for them at every cold start.
     from streamfn._delivery.attempts import Limits
     from streamfn._delivery.ledger import RetryWithLedger, is_shared
     from streamfn._delivery.processes import ThisProcess
@@ -102,17 +110,17 @@ def retry(
 
 
 def _marks() -> ProcessMarks:
-    """Keep marks where Lambda keeps files when a process dies."""
+    """Return the marks of a process: files on Lambda, where files outlive a process, and none elsewhere."""
     import os
 
     from streamfn._aws import function_name
     from streamfn._delivery.processes import FileMarks, ProcessMarks
 
-    return ProcessMarks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's)
+    return ProcessMarks() if function_name() is None else FileMarks(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (Lambda's folder)
 
 
 def _check_stores(ledger: object, dead_letters: object) -> None:
-    """Tell those who work without a type checker what it would have told them."""
+    """Check stores for programs without a type checker."""
     if ledger is not None and not has_methods(ledger, "read", "write"):
         raise ConfigurationError(
             f"ledger is a ledger, got {kind_of(ledger)}: make one, as in "

@@ -1,4 +1,7 @@
-"""Attempts: when a failed task is tried again, and when it is given up."""
+"""Attempts: when a failed task is tried again, and when it is given up.
+
+In this order: limits, the health of handlers in a process, their standings in a run, and attempts within a run.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ from streamfn._records import MalformedRecord, Record
 from streamfn._time import AlarmClock
 from streamfn.ledgers._protocol import Entry
 
-# Limits: when a pair has been tried often and long enough to be given up.
+# Limits: the attempts and the wait after which a key is given up.
 #
-# How long depends on the handler. One that works for other records refuses this one for what it is, and nothing
-# is gained by waiting. One that is down refuses whatever it gets, and records wait until it is back.
+# The wait depends on the handler. A handler that works for other records fails because of this record, so a wait gains
+# nothing. A handler that is down fails on all records, so records wait until it works again.
 
 _DOUBT: Final = timedelta(seconds=30)
-"""How long a record is tried that failed last, after its handler had succeeded on all others of the batch."""
+"""How long one failing record is tried, after its handler has succeeded on other records of the batch."""
 
 _FACTOR: Final = 4
-"""How many times longer for each further record that fails: one may be refused for what it is, many hardly are."""
+"""The factor by which the wait grows for each further failing record: many are seldom all refused for themselves."""
 
 _MOST_DOUBTS: Final = 9
 
@@ -38,10 +41,10 @@ _FORGOTTEN: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long pairs are tried: for `attempts`, and for as long as a handler may be down.
+    """The limits after which a key is given up: a number of `attempts`, and a wait since the first failure.
 
-    `patience` is for a record that fails alone while nothing else is known of its handler, and `outage` for a handler
-    that fails on many. Without patience nothing is waited for.
+    `patience` is the wait of a record that fails alone while nothing else is known of its handler. `outage` is the
+    longest wait for a handler that fails on many records. Without patience there are no waits.
     """
 
     attempts: int
@@ -50,23 +53,23 @@ class Limits:
 
     @property
     def longest(self) -> timedelta:
-        """How long a pair is tried at most, once it has used its attempts up."""
+        """The longest wait of a key, once its attempts are used up."""
         return max(self.patience, self.outage) if self.patience else self.patience
 
     def are_reached(self, entry: Entry, record: Record, now: datetime, wait: timedelta) -> bool:
-        """Whether a pair has been tried often enough, and since its first failure for as long as a wait.
+        """Return whether a key has used its attempts up, and has waited since its first failure.
 
-        A record that its stream forgets before long waits for nothing more.
+        A record that its stream drops soon waits no longer.
         """
         if entry.since is None or entry.attempts < self.attempts:
             return False
-        # Where nothing is waited for, a clock that was put back in between does not count either.
+        # Without a wait, a clock that was put back since then does not count either.
         return not wait or now - entry.since >= wait or _is_old(record, now)
 
     def wait(self, *, failing: int, works_beside: bool) -> timedelta:
-        """Say how long to wait where a handler has succeeded on no record since: that depends on how many fail.
+        """Return the wait for a handler that has had no success since, by the number of `failing` records.
 
-        `works_beside` says that it had succeeded on other records of the batch before.
+        `works_beside` says that the handler has succeeded on other records of the batch before.
 
         >>> limits = Limits(5, timedelta(minutes=5), timedelta(hours=2))
         >>> [str(limits.wait(failing=count, works_beside=True)) for count in (1, 2, 3, 4, 5)]
@@ -82,15 +85,15 @@ class Limits:
 def _is_old(record: Record, now: datetime) -> bool:
     if isinstance(record, MalformedRecord) or (created := record.approximate_creation) is None:
         return False
-    # What is older than a stream can be is a sample, or of a Kinesis stream that keeps records for longer.
+    # An older record is a sample, or of a Kinesis stream that keeps records for longer.
     return _OLD <= now - created <= _FORGOTTEN
 
 
-# The health of handlers, as far as a process has seen it: since when one is down, on what, and when it worked
-# last.
+# The health of handlers, as a process has seen it: since when a handler is down, on which records, and its last
+# success.
 
 _MOST_FAILING: Final = 10
-"""How many records are remembered: more of them make no wait longer."""
+"""The most records that are remembered: further records make no wait longer."""
 
 
 @dataclass(slots=True)
@@ -101,66 +104,65 @@ class _Seen:
 
 
 class Health:
-    """Remembers, from one batch of a process to the next, the handlers that have failed.
+    """Remembers the handlers that have failed, from one batch of a process to the next.
 
-    A handler whose outage has been waited for is not waited for again with each batch, and one that works for the
-    records of one shard is not down for those of another.
+    So a handler's outage is waited for once, and not with each batch. A handler that works for the records of one shard
+    is not down for the records of another.
     """
 
     def __init__(self) -> None:
-        """Begin with handlers of which nothing is known."""
         self._seen: Final[dict[str, _Seen]] = {}
         self._lock = Lock()
 
     @property
     def watched(self) -> Collection[str]:
-        """The handlers that have failed: whether they work is worth being told."""
+        """The handlers that have failed; while there are any, runs record successes."""
         return self._seen.keys()
 
     def failed(self, handler: str, since: datetime, records: Iterable[str]) -> None:
-        """Note that a handler has failed on records since a moment, and succeeded on nothing after that."""
+        """Record that a handler has failed on records since a moment, and has had no success after that."""
         with self._lock:
             seen = self._seen.setdefault(handler, _Seen())
             if seen.down_since is None:
-                # A record may have failed for long, and its handler have worked for others until now.
+                # A record may have failed for long, while its handler worked for others.
                 seen.down_since = since if seen.worked_at is None else max(since, seen.worked_at)
             seen.failing |= set(islice(records, _MOST_FAILING - len(seen.failing)))
 
     def worked(self, handler: str, at: datetime) -> None:
-        """Note that a handler has succeeded at a moment."""
+        """Record the moment of a handler's success."""
         with self._lock:
             seen = self._seen.setdefault(handler, _Seen())
             seen.down_since, seen.worked_at = None, at
             seen.failing.clear()
 
     def down_since(self, handler: str) -> datetime | None:
-        """Say since when a handler has been down; None if it is not, or nobody knows."""
+        """Return the moment since which a handler is down; None if it works, or is unknown."""
         seen = self._seen.get(handler)
         return None if seen is None else seen.down_since
 
     def failing(self, handler: str) -> frozenset[str]:
-        """Name the records that a handler has failed on since it has worked last, as far as their number counts."""
+        """Return the records that a handler has failed on since its last success, up to the number that counts."""
         with self._lock:
             seen = self._seen.get(handler)
             return frozenset() if seen is None else frozenset(seen.failing)
 
     def has_worked_since(self, handler: str, moment: datetime) -> bool:
-        """Whether a handler has succeeded after a moment."""
+        """Return whether a handler has succeeded after a moment."""
         seen = self._seen.get(handler)
         return seen is not None and seen.worked_at is not None and seen.worked_at > moment
 
 
-# Standings: whether the handlers of a run work, and what follows for the records that they have failed on.
+# Standings: whether the handlers of a run work, and the consequences for the records that they have failed on.
 
 _FEW: Final = 2
-"""So many failures in a row, at the end of a batch, may be of records that are refused for what they are."""
+"""The most failures after a handler's last success that count as the fault of their records."""
 
 
 class _Standing(NamedTuple):
-    """The last position at which a handler has succeeded, and the records that it fails on behind that.
+    """The position of a handler's last success, and the records that the handler fails on behind it.
 
-    An outage leaves nothing but failures behind the last success. `works_beside` says whether there is a success at
-    all, if only on a record that is not delivered again. `failing` counts those of other batches as well.
+    An outage leaves only failures behind the last success. `failing` also counts the failing records of other batches.
+    `works_beside` says that the handler has any success, even on a record that is not delivered again.
     """
 
     last_success: int
@@ -170,62 +172,62 @@ class _Standing(NamedTuple):
 
 
 class Standings:
-    """Judges by the session of a run, and by what its process knows of handlers from other batches."""
+    """Judges handlers by the session of a run, and by their health in other batches of the process."""
 
     def __init__(
         self, session: LedgerSession, in_flight: InFlight, limits: Limits, health: Health, clock: AlarmClock
     ) -> None:
-        """Begin with no handler judged."""
         self._session = session
         self._in_flight = in_flight
         self._limits = limits
         self._health = health
         self._clock = clock
         self._of: dict[str, _Standing] = {}
-        # When handlers have succeeded last, and since when others fail. Nobody asks where nothing has ever failed.
+        # The last success of each handler, and the start of its failures. Nothing is recorded where no handler ever
+        # failed.
         self._worked: dict[str, datetime] = {}
         self._down: dict[str, datetime] = {}
 
     def failed(self, task: Task) -> None:
-        """Take note that a handler has failed."""
+        """Record that a handler has failed."""
         self._down.setdefault(task.name, self._session[key_of(task)].since or self._clock.now)
 
     def succeeded(self, task: Task) -> None:
-        """Take note that a handler has succeeded."""
+        """Record that a handler has succeeded."""
         self._worked[task.name] = self._clock.now
         self._down.pop(task.name, None)
 
     def end(self) -> None:
-        """Judge anew, by all that the run has come to."""
+        """Discard the standings, so that the whole run counts from now on."""
         self._of.clear()
 
     def tell(self) -> None:
-        """Remember for other batches of each handler that has failed, in this one or before, whether it works."""
+        """Store for other batches whether the handlers with known failures work."""
         for handler, at in self._worked.items():
             self._health.worked(handler, at)
         for handler, since in self._down.items():
             self._health.failed(handler, since, self._standing(handler).failing_behind)
 
     def waited_longest(self, task: Task) -> bool:
-        """Whether a pair has reached its limits however its handler stands."""
+        """Return whether a key has reached the limits that hold for any standing of its handler."""
         return self._are_reached(task, self._limits.longest)
 
     def gives_up(self, task: Task, entry: Entry) -> bool:
-        """Whether a pair has reached its limits, where its handler has succeeded on nothing since in this run."""
+        """Return whether a key has reached its limits; its handler has had no success since in this run."""
         if entry.since is None or entry.attempts < self._limits.attempts:
             return False
         return self._are_reached(task, self._wait(task, entry.since))
 
     def _are_reached(self, task: Task, wait: timedelta) -> bool:
         entry = self._session[key_of(task)]
-        # What is known from other batches of a handler that has worked in this one is over.
+        # A success in this batch ends an outage that other batches have seen.
         down_since = None if task.name in self._worked else self._health.down_since(task.name)
         if wait == self._limits.longest and down_since is not None and entry.since is not None:
             entry = replace(entry, since=min(entry.since, down_since))  # its outage has been waited for
         return self._limits.are_reached(entry, task.record, self._clock.now, wait)
 
     def _wait(self, task: Task, since: datetime) -> timedelta:
-        """Say for how long a pair is tried, by what is known of its handler from this batch and from others."""
+        """Return how long a key is tried, by the successes of its handler in this batch and in others."""
         standing = self._standing(task.name)
         works = task.position < standing.last_success or self._health.has_worked_since(task.name, since)
         if works and len(standing.failing_behind) <= _FEW:
@@ -251,23 +253,21 @@ class Standings:
         return _Standing(last_success, behind, len(behind | elsewhere), self._session.has_handled(handler))
 
 
-# Tasks that are tried again within a run: a handler that works for other records is asked once more.
+# Attempts within a run: a failed task is tried again while its handler works for other records.
 #
-# Lambda waits longer each time before it sends a batch again. A handler that succeeds meanwhile is not down, so
-# the wait would be for nothing, and all records behind the batch would wait with it. A failed task is therefore
-# due again once its handler has succeeded on one other record since, after the next failure on three, then on
-# seven, and so on: the faster a service answers, the sooner it is asked.
+# Lambda waits longer each time before it sends a batch again, and all later records of the shard wait as well. A
+# handler with successes is not down, so such a wait gains nothing. A failed task is due again after one success of its
+# handler on another record, then after three, after seven and so on, counted from its first failure: the faster a
+# service answers, the sooner the task is tried.
 #
-# A task that has no attempt left is refused for good only if its handler has succeeded both before and after
-# the failure, within the run. One that failed before the first success is due once more: the service may have
-# been down until then.
+# A task without attempts left is given up only if its handler has succeeded both before and after the failure, within
+# the run. A task that failed before the first success is due once more: the service may have been down until then.
 
 
 class FailedTask(NamedTuple):
     """A task that has failed by itself, and is still open; `is_last` says that it is not tried again.
 
-    `due` is the count of its handler's successes from which on it is to be looked at, and `number` puts those in order
-    that are due at once.
+    The task is due once its handler has had `due` successes in the run. `number` orders tasks that are due at once.
     """
 
     due: int
@@ -278,10 +278,9 @@ class FailedTask(NamedTuple):
 
 
 class Again:
-    """Keeps the failed tasks of a run, and those that are held back behind them."""
+    """Keeps the failed tasks of a run, and the tasks that are held back behind them."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._worked: set[str] = set()
         self._successes: Counter[str] = Counter()
         self._failures: Counter[Task] = Counter()
@@ -292,7 +291,7 @@ class Again:
         self._ready: list[Task] = []
 
     def failed(self, task: Task, reason: Reason[object], *, is_last: bool) -> None:
-        """Keep a task that has failed by itself; `is_last` says that it has no attempt left."""
+        """Keep a task that has failed by itself; `is_last` says that no attempt is left."""
         self._failures[task] += 1
         self._number += 1
         since = self._since.setdefault(task, self._successes[task.name])
@@ -302,12 +301,12 @@ class Again:
         heappush(self._failed.setdefault(task.name, []), failed)
 
     def held(self, task: Task) -> None:
-        """Keep a task that waits for an earlier one of its ordering key."""
+        """Keep a task that waits for an earlier task of its ordering key."""
         self._number += 1
         heappush(self._behind.setdefault(task.ordering_key, []), (task.position, self._number, task))
 
     def worked(self, handler: str) -> None:
-        """Take note that a handler has succeeded, before anything has failed."""
+        """Record that a handler has succeeded, before any failure."""
         self._worked.add(handler)
 
     def succeeded(self, handler: str) -> None:
@@ -316,7 +315,7 @@ class Again:
         self._successes[handler] += 1
 
     def refused(self, handler: str) -> list[FailedTask]:
-        """Have what is due tried again, and give what is not, though its handler works."""
+        """Return the due tasks that are given up, though their handler works, and make the other due tasks ready."""
         failed, refused = self._failed.get(handler, []), list[FailedTask]()
         while failed and failed[0].due <= self._successes[handler]:
             due = heappop(failed)
@@ -327,7 +326,7 @@ class Again:
         return refused
 
     def settled(self, key: OrderingKey) -> bool:
-        """Have the first task tried that was held back behind one which is settled now; say whether there is one."""
+        """Make the first task ready that was held back behind a settled task; return whether there is one."""
         behind = self._behind.get(key)
         if not behind:
             return False
@@ -336,20 +335,20 @@ class Again:
         return True
 
     def waits(self, keys: Collection[OrderingKey]) -> bool:
-        """Whether a task is held back under one of these ordering keys."""
+        """Return whether a task is held back under one of these ordering keys."""
         return any(self._behind.get(key) for key in keys)
 
     def ready(self, tasks: Iterable[Task]) -> None:
-        """Have tasks tried now."""
+        """Make tasks ready to be tried now."""
         self._ready += tasks
 
     @property
     def is_due(self) -> bool:
-        """Whether a task is to be tried again now."""
+        """Whether a task is ready."""
         return bool(self._ready)
 
     def take(self) -> list[Task]:
-        """Take the tasks that are to be tried again, of each ordering key one."""
+        """Return the ready tasks, one for each ordering key, and forget them."""
         ready, self._ready = self._ready, []
         return ready
 

@@ -1,4 +1,4 @@
-"""Deliveries describe themselves: what they need of an event source mapping, and where they keep what they know."""
+"""Descriptions of deliveries: their needs of an event source mapping, and their stores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class MappingNeeds:
     """The part of a delivery that Lambda's settings can defeat.
 
-    `partial_answers`: it answers with the records that have to come again. `remembers`: it has a ledger.
-    `puts_aside`: it makes dead letters of what cannot succeed, once `patience` has passed since the first
-    failure at the latest. `drops`: a failure of a handler is not to come again. `folds`: it keeps the state of a
+    `partial_answers`: answers name the records that have to come again. `remembers`: the delivery has a ledger.
+    `puts_aside`: a record that cannot succeed becomes a dead letter, at the latest once `patience` has passed since its
+    first failure. `drops`: a failure of a handler does not come again. `folds`: the function keeps the state of a
     tumbling window.
     """
 
@@ -37,9 +37,9 @@ STRICTEST: Final = MappingNeeds(
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDescription:
-    """A delivery's `name`, its stores, the `scope` that it was given, and the `attempts` after which it gives up.
+    """A delivery's `name`, its stores, its `scope`, and the `attempts` after which it gives a record up.
 
-    `attempts` is None for a delivery that gives nothing up, and `scope` for one that goes by the function's name.
+    `attempts` is None for a delivery that gives no record up. `scope` is None for the name of the function.
     """
 
     name: str
@@ -55,16 +55,16 @@ class Described(Protocol):
 
     @property
     def needs(self) -> MappingNeeds:
-        """What it needs of the event source mapping."""
+        """The delivery's needs of the event source mapping."""
         ...
 
     def describe(self) -> DeliveryDescription:
-        """Name it, and its stores."""
+        """Return the delivery's name and its stores."""
         ...
 
 
 def needs_of(delivery: object) -> MappingNeeds:
-    """Ask a delivery for its needs; those of a user's own are taken for the strictest.
+    """Return the needs of a delivery; a user's own delivery has the strictest.
 
     >>> from streamfn import acknowledge
     >>> needs_of(acknowledge()).drops, needs_of("a delivery of a user's own") == STRICTEST
@@ -74,7 +74,7 @@ def needs_of(delivery: object) -> MappingNeeds:
 
 
 def description_of(delivery: object) -> DeliveryDescription:
-    """Ask a delivery for its description; a user's own goes by the name of its type, and nobody knows its stores.
+    """Return the description of a delivery; a user's own has the name of its type, and unknown stores.
 
     >>> from streamfn import retry
     >>> description_of(retry()).name, description_of("a delivery of a user's own").name

@@ -1,4 +1,4 @@
-"""The delivery with a ledger: its policy, and one invocation."""
+"""The delivery with a ledger: the policy of a run, and the delivery, which runs one invocation."""
 
 from __future__ import annotations
 
@@ -78,31 +78,21 @@ from streamfn.ledgers._protocol import (
 if TYPE_CHECKING:
     from streamfn._delivery.descriptions import DeliveryDescription, MappingNeeds
 
-# The policy of a delivery with a ledger: it admits what is not settled, and enters what comes of it.
-#
-# What fails holds back later records of its item, for its handler alone. What cannot succeed becomes a dead
-# letter, and counts as settled as soon as that is stored, which is before the next record of its item starts.
-# Where failures can become letters, a failed record is tried again within the run while its handler works for
-# others.
+# The policy: it admits tasks that are not settled, and enters their outcomes. A failure holds back later records of its
+# item, for its handler alone. A record that cannot succeed is settled once its dead letter is stored, before the next
+# record of its item starts. With dead letters, a failed task is tried again in the run while its handler works.
 
 _log: Final = logging.getLogger("streamfn")
-
-_FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})
-"""Reasons of failures that are no attempts: nothing was called."""
-
-_ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {
+_FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})  # failures before any call
+_ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {  # attempts that took up the rest of a run
     TimedOut.__name__: TimedOut,
     ProcessDied.__name__: ProcessDied,
 }
-"""Reasons of attempts that took the rest of the run along: nothing would be left of it after one more."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerContext:
-    """The ground that a policy stands on: the range of the batch, the ledger that is told, and the clock it goes by.
-
-    `records` is how many there are in the batch, and `health` what is known of handlers from other batches.
-    """
+    """The data of a policy: `records` is the length of the batch, and `health` comes from other batches."""
 
     sequence_range: SequenceRange
     ledger: Ledger
@@ -114,13 +104,11 @@ class LedgerContext:
 
 
 class LedgerPolicy(Policy):
-    """Bars what has to wait for its item, what there is no time for, and what hung too often.
+    """Holds back tasks that wait for their item, that have no time left, or that took up too many runs.
 
-    An alarm may ring in a thread of its own, so whatever it needs is changed under a lock. It must get through
-    while letters are sent, which therefore are not.
-
-    A run is clean for as long as nothing is known of its tasks and each one succeeds. So is nearly every run,
-    and nothing is entered of its tasks: they are kept, for the moment in which one fails or time is up.
+    An alarm may ring in another thread, so the data of a policy change under a lock. Dead letters are sent without the
+    lock: the alarm must not wait for a store. A run is clean while the ledger knows none of its keys and each task
+    succeeds, as in nearly every run. The tasks of a clean run are only kept, until one fails or time is up.
     """
 
     remembers = True
@@ -132,7 +120,6 @@ class LedgerPolicy(Policy):
         session: LedgerSession,
         letter_buffer: LetterBuffer | None,
     ) -> None:
-        """Begin a run with what the ledger knows of its pairs; without a letter buffer nothing is given up."""
         super().__init__(deadline)
         self._context = context
         self._session = session
@@ -140,8 +127,7 @@ class LedgerPolicy(Policy):
         self._held: set[OrderingKey] = set()
         self._again = Again()
         self._watches = letter_buffer is not None and bool(context.health.watched)
-        # What hung before comes last, and each task is put off once.
-        self._last: list[Task] = []
+        self._last: list[Task] = []  # tasks that took up the rest of an earlier run; each is put off once
         self._put_off: set[Task] = set()
         self._has_news = False
         self._in_flight = InFlight()
@@ -155,19 +141,17 @@ class LedgerPolicy(Policy):
         self._noted: set[Key] = set()
         self._cut_short = False
         self._finished = False
-        # By handler, and apart from the others the calls of what has used its attempts up: these would leave too few
-        # to find in a chunk what fails there, and what is beside it would wait for as long as they fail.
+        # By handler; apart for tasks without attempts left, which would use up the calls that find a failing event.
         self._failed_in_a_row: dict[tuple[str, bool], int] = {}
-        # So many calls lead from a chunk of the whole batch to one event and its neighbour.
-        self._most_in_a_row = context.records.bit_length() + 2
-        # A record that stands twice in the batch is settled for the second time by the first: that has to be entered.
+        self._most_in_a_row = context.records.bit_length() + 2  # calls from a batch to one and its neighbour
+        # A record that stands twice in the batch is settled by its first run, which is therefore entered at once.
         are_unique = len({*context.sequence_range.records}) == context.records
         self._is_clean = session.is_empty and are_unique and not context.writes_always and not self._watches
         self._handled: list[Task] = []  # while the run is clean
         self._lock = RLock()
 
     def begins(self, records: Sequence[Record], process: ThisProcess) -> None:
-        """Find out whether a process has died of this batch, or else note that this one begins its first."""
+        """Find out whether a process has died of this batch, or else note that this process begins its first."""
         with self._lock:
             self._process, self._marks = process, process.marks
             process.marks.begin((process.name, self._context.sequence_range, ends_of(records)))
@@ -208,8 +192,7 @@ class LedgerPolicy(Policy):
             return None
 
     def _refusal(self, task: Task) -> Reason[Never] | None:
-        """Say why a task may not start though there is time, from what is known of it."""
-        # What failed is tried once more after its patience is over; what hangs would only hang once more.
+        # A failed task gets one attempt after its wait; a task that took up the rest of a run gets none.
         entry = self._session.known(key_of(task))
         if entry is not None and (given_up := _ENDLESS.get(entry.reason)) is not None:
             if self._standings.gives_up(task, entry) and self._passes_over(entry):
@@ -219,7 +202,7 @@ class LedgerPolicy(Policy):
         return OutOfTime() if self._careful and not self._is_noted_in_time(task) else None
 
     def _puts_off(self, task: Task, entry: Entry) -> bool:
-        """Have what used up all time be the last that is tried, or nothing behind it would ever have its turn."""
+        """Return whether a task waits, once, until all others have run: it took up the rest of an earlier run."""
         if not entry.attempts or task in self._put_off:
             return False
         self._watches = True
@@ -251,7 +234,7 @@ class LedgerPolicy(Policy):
 
     @override
     def isolates(self, handler: str, /) -> bool:
-        # A handler of which call after call fails is out of order, and its service is not to be stormed.
+        # A handler whose calls fail one after the other is down: its service gets no flood of calls.
         return self._failed_in_a_row.get((handler, False), 0) < self._most_in_a_row
 
     @override
@@ -319,8 +302,7 @@ class LedgerPolicy(Policy):
             hopeless = isinstance(
                 reason, Undecodable | MissingImage | Malformed | Unrouted | TimedOut | ProcessDied
             )
-            # A chunk that failed says nothing of the pair itself, which may have been sound for long.
-            tried = alone and isinstance(reason, Refused | Raised)
+            tried = alone and isinstance(reason, Refused | Raised)  # a chunk's failure is not the key's
             gives_up = hopeless or (tried and self._standings.waited_longest(task))
             if self._letter_buffer is not None and gives_up:
                 self._letter_buffer.put(task, self._letter(task, reason))
@@ -331,7 +313,6 @@ class LedgerPolicy(Policy):
             self._send(self._letter_buffer)
 
     def _enter_handled(self) -> None:
-        """Enter what has succeeded in a run that is clean no longer."""
         if self._is_clean:
             self._is_clean = False
             for task in self._handled:
@@ -354,11 +335,7 @@ class LedgerPolicy(Policy):
             return Unwanted() if failed else None
 
     def dropped(self, records: Iterable[Record], failures: Iterable[Failed[object]]) -> list[Failed[Never]]:
-        """Drop what the ledger knows as open of records of the batch, and what has no task in this run.
-
-        Its handler is gone, or is for other kinds of change, or its table has another pattern: nothing would tell of
-        the pair again. `failures` are those of the run. A record that reaches no handler at all is told by them.
-        """
+        """Drop open keys without a task, and return them as `Unwanted`; `failures` report records of no handler."""
         with self._lock:
             owed = self._session.owed
             if not owed:  # as in nearly every run
@@ -372,8 +349,7 @@ class LedgerPolicy(Policy):
                 if (identity := record_id(record)) not in stray
                 and not self._session.settled(Key("", identity))
             }
-            # The pair of a record that reached no handler is answered for by all handlers that the record reaches now.
-            gone = [
+            gone = [  # the tasks of a record account for its key without a handler
                 pair
                 for pair in owed
                 if pair.record in here
@@ -385,20 +361,17 @@ class LedgerPolicy(Policy):
             return [Failed(here[pair.record], pair.handler or None, Unwanted()) for pair in gone]
 
     def time_is_up(self) -> None:
-        """Write what is known: before long the process may be ended, and nobody would know what it was at.
-
-        What ran by itself has used an attempt up. Of several calls nobody knows which one took the others'
-        time, so each is to be tried by itself, and none has failed.
-        """
+        """Write all entries, before the process may be ended; see `_cut_off`."""
         self._cut_off(TimedOut.__name__)
 
     def process_ends(self) -> None:
-        """Write what is known, as `time_is_up` does: a handler ends the process, and has used an attempt up."""
+        """Write all entries: a handler ends the process, which is an attempt; see `_cut_off`."""
         self._cut_off(ProcessDied.__name__)
 
     def _cut_off(self, reason: str) -> None:
+        # A lone task has used an attempt up. Of several, any may have taken the time: they run alone next, none failed.
         with self._lock:
-            if self._finished:  # the alarm was late: Lambda may have had the process frozen
+            if self._finished:  # a late alarm: Lambda may have frozen the process
                 return
             self._enter_handled()
             calls = self._in_flight.calls
@@ -417,11 +390,7 @@ class LedgerPolicy(Policy):
                 self._marks.end()
 
     def finish(self) -> None:
-        """Send what letters are left, and write what has to be remembered.
-
-        That is nothing where all has gone well, and had before: what the ledger does not know is settled by the
-        answer.
-        """
+        """Send the remaining dead letters, and write the entries that later runs need."""
         self._in_flight.prepared = None
         if self._letter_buffer is not None:
             self._standings.end()
@@ -430,7 +399,7 @@ class LedgerPolicy(Policy):
                     self._letter_buffer.put(failed.task, self._letter(failed.task, failed.reason))
             self._send(self._letter_buffer)
             self._standings.tell()
-        with self._lock:
+        with self._lock:  # a key without an entry is settled by the answer
             given_up = any(entry.state in {"dead", "dropped"} for entry in self._session.pending())
             if self._has_news or given_up or (self._context.writes_always and self._session.pending()):
                 if self._notes is not None:
@@ -447,7 +416,7 @@ class LedgerPolicy(Policy):
                 )
 
     def is_open(self, failed: Failed[object]) -> bool:
-        """Whether a failure of this run has to come again."""
+        """Return whether a failure of this run has to come again."""
         return not self._session.settled(record_key(failed.handler, failed.record))
 
     def _enter_failure(self, pair: Key, name: str, *, alone: bool = True, isolated: bool = False) -> None:
@@ -462,10 +431,7 @@ class LedgerPolicy(Policy):
             self._session.attempted(pair, name, now, isolated=isolated)
 
     def _passes_over(self, entry: Entry) -> bool:
-        """Whether a pair that takes the rest of the run along, and has reached its limits, is not called in this run.
-
-        Without dead letters every other run calls it, since another version of the function may bear it.
-        """
+        """Return whether a key at its limits is not called now; without dead letters, every other run calls it."""
         return self._letter_buffer is not None or (self._notes is not None and self._notes.passes_over(entry))
 
     def _hold(self, task: Task) -> None:
@@ -473,7 +439,7 @@ class LedgerPolicy(Policy):
         self._held.add(task.ordering_key)
 
     def _note_failure(self, task: Task, reason: Reason[object], *, tried: bool) -> None:
-        """Have a task tried again in this run once its handler works, or those before it are settled."""
+        """Keep a task for another try in this run, once its handler works or earlier tasks are settled."""
         if isinstance(reason, HeldBack):
             if task not in self._last:
                 self._again.held(task)
@@ -486,7 +452,6 @@ class LedgerPolicy(Policy):
                 self._give_up(task.name, self._letter_buffer)
 
     def _note_success(self, task: Task) -> None:
-        """Have tasks tried again, and give up what has no attempt left: its handler works, and refuses it."""
         self._standings.succeeded(task)
         self._again.succeeded(task.name)
         if self._letter_buffer is not None:
@@ -499,7 +464,6 @@ class LedgerPolicy(Policy):
         self.is_due = self._again.is_due
 
     def _let_go(self, task: Task) -> None:
-        """Have what waits for a settled task tried before anything else of its place."""
         if self._again.settled(task.ordering_key):
             self._held.add(task.ordering_key)
         else:
@@ -510,8 +474,7 @@ class LedgerPolicy(Policy):
     def due(self) -> list[Task]:
         with self._lock:
             self.is_due = False
-            tasks = self._again.take()
-            # Taken all the same, because another strategy of the run could not run them.
+            tasks = self._again.take()  # in any case: another strategy of the run could not run them
             if self.deadline.reached:
                 return []
             self._held.difference_update([task.ordering_key for task in tasks])
@@ -527,7 +490,7 @@ class LedgerPolicy(Policy):
         return not self.is_due
 
     def _end_call(self) -> None:
-        """End the call that is over before a store takes its time, which is none of the handler's."""
+        """End the finished call, before a store takes time that is not the handler's."""
         if self.deadline.is_running:
             self.deadline.returned()
 
@@ -561,7 +524,7 @@ class LedgerPolicy(Policy):
         )
 
     def _is_noted_in_time(self, task: Task) -> bool:
-        """Note that a task is about to be prepared, if it is not yet; say whether there is time left to do so."""
+        """Note that a task is about to be prepared, unless it is noted; return whether time is left."""
         pair = key_of(task)
         if pair in self._noted:
             return True
@@ -570,7 +533,6 @@ class LedgerPolicy(Policy):
         return not self.deadline.reached
 
     def _note(self, tasks: Iterable[Task]) -> None:
-        """Note which pairs a handler is called for, with all that is known by now."""
         pairs = [key_of(task) for task in tasks]
         if self._notes is not None and not self._writing.pauses:
             self._notes.note_call(pairs, self._context.clock.now)
@@ -578,7 +540,7 @@ class LedgerPolicy(Policy):
 
 
 class RefuseAll(Policy):
-    """Starts nothing, because nobody knows what is settled already."""
+    """Starts no task, because the settled keys are unknown."""
 
     remembers = True
 
@@ -587,20 +549,16 @@ class RefuseAll(Policy):
         return LedgerUnavailable()
 
 
-# The delivery that remembers: what failed comes again to the handler that failed, and to no other.
+# The delivery: a failed record comes again to the handler that failed, and to no other.
 
 E_contra = TypeVar("E_contra", contravariant=True)
-
 Write: TypeAlias = Literal["failures", "always"]
 """When a ledger is written: by runs that leave failures behind, or after each success as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryWithLedger(Generic[E_contra]):
-    """A delivery that has failed pairs come again, and remembers the others; `retry(ledger=…)` makes it.
-
-    `this_process` is what the ledger knows the process by, None where the ledger ends with the process.
-    """
+    """The delivery of `retry(ledger=…)`; `this_process` is None if the ledger ends with the process."""
 
     ledger: Ledger
     dead_letters: DeadLetters | None
@@ -615,7 +573,7 @@ class RetryWithLedger(Generic[E_contra]):
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
-        """Run what is not settled, remember what came of it, report failures, and give those that stay open."""
+        """Run tasks that are not settled, write their outcomes, report failures, and return the open ones."""
         if not records:
             return []
         sequence_range = range_of(scope := self._scope(), records)
@@ -644,7 +602,7 @@ class RetryWithLedger(Generic[E_contra]):
             failures = failures_among(process(policy))
             dropped = policy.dropped(records, failures)
             policy.finish()
-        except BaseException:  # a handler ends the process, and is to use an attempt up
+        except BaseException:  # a handler ends the process, which is an attempt
             policy.process_ends()
             raise
         finally:
@@ -656,15 +614,13 @@ class RetryWithLedger(Generic[E_contra]):
         return self._reported([*failures, *dropped], still_open, deadline)
 
     def check(self) -> None:
-        """Check that the function has a scope here. Fails with `ConfigurationError` if not; see `retry`."""
+        """Raise `ConfigurationError` if the function has no scope here; see `retry`."""
         self._scope()
 
     @property
     def needs(self) -> MappingNeeds:
-        """It needs its answers read, where it does not fail as a whole, and records that come for long enough."""
-        from streamfn._delivery.descriptions import (
-            MappingNeeds,  # here, because a cold start would pay for it
-        )
+        """The delivery's needs: answers that are read, unless the batch fails as a whole, and enough time."""
+        from streamfn._delivery.descriptions import MappingNeeds  # here: a cold start would pay for it
 
         return MappingNeeds(
             partial_answers=not self.whole_batch,
@@ -674,7 +630,7 @@ class RetryWithLedger(Generic[E_contra]):
         )
 
     def describe(self) -> DeliveryDescription:
-        """Name it, its stores and its limit."""
+        """Return the delivery's name, its stores and its limit."""
         from streamfn._delivery.descriptions import DeliveryDescription
 
         attempts = None if self.dead_letters is None else self.limits.attempts
@@ -683,7 +639,7 @@ class RetryWithLedger(Generic[E_contra]):
     def with_stores(
         self, ledger: Ledger, dead_letters: DeadLetters | None, this_process: ThisProcess | None, /
     ) -> Self:
-        """Make the same delivery with other stores, as it is in another process."""
+        """Return the same delivery with other stores, for another process."""
         return replace(self, ledger=ledger, dead_letters=dead_letters, this_process=this_process)
 
     def _reported(
@@ -695,29 +651,25 @@ class RetryWithLedger(Generic[E_contra]):
         return still_open
 
     def _tell_of_the_dead(self, this_process: ThisProcess, deadline: Deadline, clock: AlarmClock) -> None:
-        """Note in the ledger what processes in the place of this one have died of."""
         this_process.looked()
         left = this_process.marks.left(this_process.name)
         try:
             for batch in left:
                 self.ledger.write(batch[1], entries_of_dead_process(batch, clock.now), deadline.seconds_left)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on)
+        except Exception as error:  # noqa: BLE001 (any failure: the batch goes on)
             _log.error("the ledger could not be told what a process died of: %s", what_raised(error))
         this_process.marks.forget(this_process.name)
 
     def _read(self, sequence_range: SequenceRange, deadline: Deadline) -> list[Entry] | None:
         try:
             return list(self.ledger.read(sequence_range, deadline.seconds_left))
-        except Exception as error:  # noqa: BLE001 (whatever it is, nobody knows what is settled)
+        except Exception as error:  # noqa: BLE001 (any failure: settled keys are unknown)
             told = "the ledger could not be read, nothing is started: %s"
             _log.error(told, what_raised(error))
             return None
 
     def _scope(self) -> str:
-        """What was given, or else the function's name.
-
-        Fails with `ConfigurationError` where a shared ledger finds neither.
-        """
+        """Return the given scope or the function's name. Raises `ConfigurationError` if a shared ledger has neither."""
         scope = function_name() if self.scope is None else self.scope
         if scope or not is_shared(self.ledger):
             return scope or ""
@@ -728,7 +680,6 @@ class RetryWithLedger(Generic[E_contra]):
 
 
 def _refuse_namesakes(records: Sequence[Record]) -> None:
-    """Fail with `BatchFailed` where a ledger would take one record for another one."""
     if (namesakes := namesakes_among(records)) is not None:
         raise BatchFailed(
             f"two records that differ have one eventID, by which a ledger knows them: {namesakes!r}"
@@ -736,5 +687,5 @@ def _refuse_namesakes(records: Sequence[Record]) -> None:
 
 
 def is_shared(ledger: Ledger) -> bool:
-    """Whether a ledger says that several processes share it, so that it outlives this one."""
+    """Return whether several processes share a ledger, so that it outlives this one."""
     return getattr(ledger, "needs_scope", False) is True

@@ -1,4 +1,7 @@
-"""Deliveries without a ledger, and reports of failures."""
+"""Deliveries without a ledger, and reports of failures.
+
+In this order: reports, the protocol of deliveries, and `acknowledge` and `retry` without a ledger.
+"""
 
 from __future__ import annotations
 
@@ -40,16 +43,16 @@ from streamfn._time import AlarmClock, Deadline, SecondsLeft, unlimited
 if TYPE_CHECKING:
     from streamfn._delivery.descriptions import DeliveryDescription, MappingNeeds
 
-# Reports: what becomes of each failure that a delivery sees, besides its redelivery.
+# Reports: functions of one `Failed`, called for each failure that a delivery sees.
 #
-# A report is a function of one `Failed`. The default one logs a line of JSON that a log query can read, with
-# identifiers and places in code alone: neither images nor the text of exceptions, which often quotes them.
+# The default report logs a line of JSON for log queries. The line has identifiers and places in code alone: no images,
+# and no texts of exceptions, which often quote images.
 
 E = TypeVar("E")
 Told = TypeVar("Told")
 
 Report: TypeAlias = Callable[[Failed[E]], Awaitable[None] | None]
-"""A function that is told of a failure; a coroutine function is awaited."""
+"""A function that receives each failure; a coroutine function is awaited."""
 
 _log: Final = logging.getLogger("streamfn")
 
@@ -57,17 +60,17 @@ _log: Final = logging.getLogger("streamfn")
 def log_failure(failed: Failed[object]) -> None:
     """Log a failure as one line of JSON, at the level ERROR of the logger ``streamfn``.
 
-    ``location`` is the place in the user's code, and ``exception`` has the frames of what was raised and of its causes.
-    No image, no value and no text of an exception is in the line; `log_failures` can add the last.
+    ``location`` is the place in the user's code, and ``exception`` has the frames of an exception and of its causes.
+    The line has no image, no value and no text of an exception; `log_failures` can add the texts.
     """
     _log.error("%s", json.dumps(identifiers(failed)))
 
 
 def log_failures(*, errors: bool = False) -> Callable[[Failed[object]], None]:
-    """Make a report that logs as `log_failure` does, and with `errors` also what the errors themselves say.
+    """Make a report that logs as `log_failure` does, and with `errors` the texts of errors as well.
 
-    That is the `repr` of a `Refused` error, with its fields, and of each exception that was raised, with its notes.
-    Leave it off where an error may hold people's data and logs may be read by many.
+    The texts are the `repr` of a `Refused` error, with its fields, and of each exception, with its notes. Errors may
+    hold people's data, which all readers of the logs can then read.
     """
     check_flag(errors, "errors")
     if not errors:
@@ -80,7 +83,7 @@ def log_failures(*, errors: bool = False) -> Callable[[Failed[object]], None]:
 
 
 def identifiers(failed: Failed[object], *, errors: bool = False) -> dict[str, object]:
-    """Describe a failure by what identifies it: no image, no value, and without `errors` no text of an exception."""
+    """Describe a failure by identifiers, without images and values, and only with `errors` by texts of exceptions."""
     record, reason = failed.record, failed.reason
     described: dict[str, object] = {
         "reason": type(reason).__name__,
@@ -93,14 +96,14 @@ def identifiers(failed: Failed[object], *, errors: bool = False) -> dict[str, ob
         described |= {"eventName": record.event_name, "eventSourceARN": record.event_source_arn}
     described |= places_in(reason, failed.location, errors=errors)
     if errors and isinstance(reason, Refused | Raised):
-        from streamfn._failures import show_value  # here, because a cold start would pay for it
+        from streamfn._failures import show_value  # here: a cold start would pay for it
 
         described["error"] = show_value(reason.error if isinstance(reason, Refused) else reason.exception)
     return described
 
 
 def places_in(reason: Reason[object], location: str | None, *, errors: bool = False) -> dict[str, object]:
-    """Say where in code a failure came about, as far as anybody knows; `location` is where its handler begins."""
+    """Return the known places in code where a failure arose; `location` is where its handler begins."""
     places: dict[str, object] = {}
     if (place := location_of(reason, location)) is not None:
         places["location"] = place
@@ -110,7 +113,7 @@ def places_in(reason: Reason[object], location: str | None, *, errors: bool = Fa
 
 
 def exception_of(reason: Reason[object], *, errors: bool = False) -> dict[str, object] | None:
-    """Describe what was raised and its causes by types, error codes and frames, and with `errors` by their texts."""
+    """Describe an exception and its causes by types, error codes and frames, and with `errors` by texts."""
     if (exception := raised_in(reason)) is None:
         return None
     from streamfn._failures import described
@@ -119,7 +122,7 @@ def exception_of(reason: Reason[object], *, errors: bool = False) -> dict[str, o
 
 
 def location_of(reason: Reason[object], location: str | None) -> str | None:
-    """Name the place that tells most: where the user's code raised, or else where the handler begins."""
+    """Return the place where the user's code raised an exception, or else where the handler begins."""
     exception = raised_in(reason)
     if exception is None:
         return location
@@ -129,9 +132,9 @@ def location_of(reason: Reason[object], location: str | None) -> str | None:
 
 
 def raised_in(reason: Reason[object]) -> BaseException | None:
-    """Find what was raised; `safe` of `returns` makes it the error of a Failure."""
+    """Return the exception of a reason; `safe` of `returns` makes an exception the error of a Failure."""
     match reason:
-        case Raised(NotAResult()):  # nobody has raised it
+        case Raised(NotAResult()):  # the library made it, and no code raised it
             return None
         case Raised(BaseException() as exception) | Refused(BaseException() as exception):
             return exception
@@ -140,16 +143,13 @@ def raised_in(reason: Reason[object]) -> BaseException | None:
 
 
 def check_report(report: object, name: str) -> None:
-    """Check that something can be told of failures.
-
-    Fails with `ConfigurationError` for what is no function or never runs.
-    """
+    """Raise `ConfigurationError` for a report that is no function, or that never runs."""
     if report is not log_failure:
         check_listener(report, "report", name)
 
 
 def check_listener(listener: object, argument: str, name: str) -> None:
-    """Do the same for whatever is told of something, by the argument that it is and the name of one as it should be."""
+    """Check any listener as `check_report` does; messages name its `argument`, and `name` as a right example."""
     check_function(listener, argument, f"{argument}={name}")
     check_finished("", listener, argument)
     if isgeneratorfunction(listener) or isasyncgenfunction(listener):
@@ -166,10 +166,10 @@ def call_report(
     who: str = "the report",
     describe: Callable[[Told], str] = repr,
 ) -> None:
-    """Call a report and wait for it; that it raised or returned a Failure is logged, and changes nothing else.
+    """Call a report and wait for it; its exception or its Failure is logged, and has no other effect.
 
-    `who` is how messages name the report, and `describe` writes `about` into them. Raises the KeyboardInterrupt or
-    SystemExit that it raised.
+    `who` names the report in messages, and `describe` writes `about` into them. Raises the KeyboardInterrupt or
+    SystemExit of the report.
     """
     returned = call(cast("Callable[[object], object]", report), about)  # `call` takes any argument
     if (reason := shortcoming(returned, who)) is None:
@@ -192,17 +192,17 @@ def call_report(
 
 
 _A_LINE: Final = 100
-"""How many failures that there was no time to report are named in a line of the log."""
+"""The most failures in one line of the log, where there was no time to report them."""
 
 
 def report_failures(
     report: Report[E], failures: Iterable[Failed[E]], seconds_left: SecondsLeft = unlimited
 ) -> None:
-    """Tell a report of failures, one after the other; see `call_report`.
+    """Call a report with failures, one after the other; see `call_report`.
 
-    What was `Stopped` or `HeldBack` is left out: it has not failed, it waits for what has. That time ran out,
-    or that the ledger is unavailable, keeps many from starting, and is told once each. What there is no time to
-    tell goes to the log, by handler and record, a hundred a line.
+    `Stopped` and `HeldBack` are left out: such tasks have not failed, they wait for a failed one. `OutOfTime` and
+    `LedgerUnavailable` keep many tasks from starting, and are reported once each. Failures that there is no time to
+    report are logged by handler and record, a hundred in a line.
     """
     due = list(_worth_telling(failures))
     for number, failed in enumerate(due):
@@ -220,15 +220,15 @@ def report_failures(
 
 
 def _shortly(failed: Failed[object]) -> str:
-    """Name a failure by what identifies it."""
+    """Return the identifiers of a failure."""
     record = failed.record.event_id or failed.record.sequence_number or "a record without identifiers"
     handler = "no handler" if failed.handler is None else failed.handler
     return shown(f"{handler} on {record} ({type(failed.reason).__name__})")
 
 
 def what_raised(error: BaseException, on: str = "") -> str:
-    """Name what was raised by its type or its service's code, say `on` what, and where; its text may quote data."""
-    from streamfn._aws import error_name as named  # both here, because a cold start would pay for them
+    """Name an exception by its type or its service's code, then `on`, then the place; its text may quote data."""
+    from streamfn._aws import error_name as named  # here: a cold start would pay for both
     from streamfn._failures import raised_at
 
     place = raised_at(error)
@@ -248,7 +248,7 @@ def _worth_telling(failures: Iterable[Failed[E]]) -> Iterator[Failed[E]]:
 
 
 def detail_of(reason: Reason[object]) -> str | None:
-    """Say more of a reason than its name, without data; None where there is no more."""
+    """Return more of a reason than its name, without data; None if there is no more."""
     match reason:
         case Refused(BaseException() as error):
             return _with_code(error)
@@ -271,55 +271,52 @@ def detail_of(reason: Reason[object]) -> str | None:
 
 
 def _with_code(error: BaseException) -> str:
-    """Name the type of an error, and the code that a service or the operating system gave."""
+    """Name the type of an error, and the code of a service or of the operating system."""
     from streamfn._failures import code_of
 
     code = code_of(error)
     return type(error).__name__ if code is None else f"{type(error).__name__} ({code})"
 
 
-# Deliveries: what failures do to the rest of a batch, and which of them have to come again.
+# Deliveries: the consequences of failures for the rest of a batch, and the records that come again.
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
 Process: TypeAlias = Callable[[Policy], Sequence[Result[Handled[object], Failed[E]]]]
-"""Runs the handlers on a batch, as far as a policy lets it."""
+"""Runs the handlers on a batch, as far as a policy admits tasks."""
 
 
 class Delivery(Protocol[E_contra]):
-    """Runs a batch, and says which of its failures are still open. `retry` and `acknowledge` make deliveries.
+    """Runs a batch, and returns the failures that are still open. `retry` and `acknowledge` make deliveries.
 
-    The name is there for annotations. The methods of deliveries, this one and those by which they describe themselves
-    (see `streamfn._delivery.descriptions`), are the library's own for now: they change without notice.
+    The name is there for annotations. The methods of deliveries, `deliver` and those by which deliveries describe
+    themselves (see `streamfn._delivery.descriptions`), are private for now: they change without notice.
     """
 
     def deliver(
         self, records: Sequence[Record], process: Process[E_contra], deadline: Deadline, clock: AlarmClock, /
     ) -> Sequence[Failed[object]]:
-        """Run handlers on records, report failures, and give those whose records have to come again.
+        """Run handlers on records, report failures, and return those whose records have to come again.
 
-        Fails with `BatchFailed` to have the whole batch come again.
+        Raises `BatchFailed` to have the whole batch come again.
         """
         ...
 
 
 def failures_among(results: Iterable[Result[Handled[object], Failed[E]]]) -> list[Failed[E]]:
-    """Take the failures out of Results, in their order."""
-    # Asked that way round, `isinstance` has nothing to look for: what is exactly a Success is one.
+    """Return the failures among Results, in their order."""
+    # `isinstance` is fastest for an object of exactly this class, as nearly every Result is.
     return [result.failure() for result in results if not isinstance(result, Success)]
 
 
 def check_delivery(delivery: object) -> None:
-    """Have a delivery check whether it can work in this process, if it knows how to.
-
-    Fails with `ConfigurationError`.
-    """
+    """Call the `check` of a delivery, if there is one. Raises `ConfigurationError` if the delivery cannot work here."""
     check: object = getattr(delivery, "check", None)
     if callable(check):
         check()
 
 
-# Deliveries without a memory: they know of this invocation alone.
+# Deliveries without a ledger: they know the current invocation alone.
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -331,22 +328,20 @@ class Acknowledge(Value, Generic[E_contra]):
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: AlarmClock, /
     ) -> Sequence[Failed[object]]:
-        """Run everything and report all failures; only what was not started for lack of time comes again."""
+        """Run all tasks and report all failures; only tasks that had no time to start come again."""
         failures = failures_among(process(Policy(deadline)))
         report_failures(self.report, failures, deadline.seconds_for_stores)
         return [failed for failed in failures if isinstance(failed.reason, OutOfTime)]
 
     @property
     def needs(self) -> MappingNeeds:
-        """It needs its answers read, for what was not started."""
-        from streamfn._delivery.descriptions import (
-            MappingNeeds,  # here, because a cold start would pay for it
-        )
+        """The delivery's needs: answers that are read, for tasks that had no time to start."""
+        from streamfn._delivery.descriptions import MappingNeeds  # here: a cold start would pay for it
 
         return MappingNeeds(partial_answers=True, drops=True)
 
     def describe(self) -> DeliveryDescription:
-        """Name it."""
+        """Return the delivery's name."""
         from streamfn._delivery.descriptions import DeliveryDescription
 
         return DeliveryDescription("acknowledge")
@@ -354,7 +349,7 @@ class Acknowledge(Value, Generic[E_contra]):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Retry(Value, Generic[E_contra]):
-    """A delivery that has the first failed record, and all after it, come again; `retry` makes it."""
+    """A delivery that lets the first failed record, and all after it, come again; `retry` makes it."""
 
     report: Report[E_contra]
     whole_batch: bool
@@ -362,7 +357,7 @@ class Retry(Value, Generic[E_contra]):
     def deliver(
         self, _: Sequence[Record], process: Process[E_contra], deadline: Deadline, __: AlarmClock, /
     ) -> Sequence[Failed[object]]:
-        """Run up to the first failure, and report all; none of them is settled."""
+        """Run up to the first failure, and report all failures; none of them is settled."""
         failures = failures_among(process(StopAtFirstFailure(deadline)))
         report_failures(self.report, failures, deadline.seconds_for_stores)
         if self.whole_batch:
@@ -371,15 +366,13 @@ class Retry(Value, Generic[E_contra]):
 
     @property
     def needs(self) -> MappingNeeds:
-        """It needs its answers read, where it does not fail as a whole."""
-        from streamfn._delivery.descriptions import (
-            MappingNeeds,  # here, because a cold start would pay for it
-        )
+        """The delivery's needs: answers that are read, unless the batch fails as a whole."""
+        from streamfn._delivery.descriptions import MappingNeeds  # here: a cold start would pay for it
 
         return MappingNeeds(partial_answers=not self.whole_batch)
 
     def describe(self) -> DeliveryDescription:
-        """Name it."""
+        """Return the delivery's name."""
         from streamfn._delivery.descriptions import DeliveryDescription
 
         return DeliveryDescription("retry")

@@ -1,4 +1,7 @@
-"""Processes that die: marks of a start, notes of calls, and the letters that follow."""
+"""Processes that die.
+
+In this order: marks of the batch that a process has begun, the process with its name, and notes in the ledger.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,12 @@ from streamfn._delivery.session import DIED, LedgerSession
 from streamfn._records import Record
 from streamfn.ledgers._protocol import NOTE, Entry, Key, Ledger, SequenceRange, is_note, record_id
 
-# Marks: what a process keeps of the batch that it has begun where its successor finds it, and no request is
-# needed.
+# Marks: files by which a process finds the batch that the process before it had begun. They need no request.
 #
-# Shards share processes: a new one may begin with the batch of another shard than that which the one before
-# died of. So each batch is marked in the folder for temporary files. "Lambda does not clear the /tmp directory
-# content prior to the next init phase", says "Understanding the Lambda execution environment lifecycle" in the
-# AWS Lambda Developer Guide of a process that has died. Whoever takes its place tells the ledger, before
-# anything else.
+# Shards share processes: a new process may begin with a batch of another shard than the batch that the process before
+# died of. So each batch is marked in the folder for temporary files. "Lambda does not clear the /tmp directory content
+# prior to the next init phase", says "Understanding the Lambda execution environment lifecycle" in the AWS Lambda
+# Developer Guide about a process that has died. The next process first notes the marked batch in the ledger.
 
 _PREFIX: Final = "streamfn-begun-"
 
@@ -32,30 +33,32 @@ Begun: TypeAlias = tuple[str, SequenceRange, Sequence[str]]
 
 
 class ProcessMarks:
-    """Keeps the mark of the batch that a process has begun for the process after it.
+    """Keeps the mark of the batch that a process has begun, for the process after it.
 
-    This one keeps none: outside of Lambda nobody knows where a successor would look.
+    This class keeps none: outside of Lambda there is no known place for marks.
     """
 
     def begin(self, batch: Begun, /) -> None:
         """Mark that a batch begins."""
 
     def end(self) -> None:
-        """Take the mark away: the batch has ended."""
+        """Remove the mark: the batch has ended."""
 
-    def left(self, process: str, /) -> list[Begun]:  # noqa: ARG002 (for those that keep some)
-        """Find the batches that other processes than this one have died of."""
+    def left(self, process: str, /) -> list[Begun]:  # noqa: ARG002 (for subclasses)
+        """Return the batches that other processes than this one have died of."""
         return []
 
     def forget(self, process: str, /) -> None:
-        """Take away the marks of these."""
+        """Remove the marks of those batches."""
 
 
 class FileMarks(ProcessMarks):
-    """Keeps a small file for each process; a folder that cannot be written costs the marks and nothing else."""
+    """Keeps a small file for each process, in a folder that outlives the process.
+
+    A folder that cannot be written costs the marks and nothing else.
+    """
 
     def __init__(self, folder: str) -> None:
-        """Take a folder that outlives the process."""
         self._folder = folder
 
     @override
@@ -101,7 +104,7 @@ class FileMarks(ProcessMarks):
 
 
 def _is_alive(number: str) -> bool:
-    """Whether another process has this number. One with this process' own had it before."""
+    """Return whether another process has this number; this process' own number belonged to an earlier process."""
     if not number.isdecimal() or int(number) == os.getpid():
         return False
     try:
@@ -114,7 +117,7 @@ def _is_alive(number: str) -> bool:
 
 
 def _read(path: str) -> Begun | None:
-    """Read a mark; one that was cut short says nothing."""
+    """Read a mark; None if it is cut short."""
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 (pathlib is not loaded)
             process, (scope, stream, lowest, highest), ends = json.load(file)
@@ -123,15 +126,14 @@ def _read(path: str) -> Begun | None:
     return process, SequenceRange(scope, stream, lowest, highest), ends
 
 
-# The process that a delivery runs in, as a ledger knows it: by a name that no other process has.
+# The process of a delivery: it has a name in the ledger that no other process has.
 
 _LATER: Final = timedelta(minutes=1)
-"""How long the note of a batch stays that has ended without a write: what comes and goes within a batch or two, such as
-a process that is started for a moment, does not pay for taking it away."""
+"""How long the note of a batch that has ended without a write stays. A process of a batch or two saves the write."""
 
 
 class EndedNote(NamedTuple):
-    """The note of a batch that has ended well, which a ledger still has, and since when it says nothing any more."""
+    """The open note of a batch that has ended well; `since` is that end, or the last try to settle the note."""
 
     sequence_range: SequenceRange
     pairs: Sequence[Key]
@@ -139,12 +141,14 @@ class EndedNote(NamedTuple):
 
 
 class ThisProcess:
-    """Names the process and its notes, and remembers whether the ledger has one of a batch; a fork begins anew."""
+    """Names the process and its notes, and remembers whether the ledger has a note of one of its batches.
+
+    A fork of the process gets a name of its own, at its first use.
+    """
 
     __slots__ = ("_count", "_ended", "_has_looked", "_has_noted", "_name", "_pid", "marks")
 
     def __init__(self, marks: ProcessMarks) -> None:
-        """Begin without a name: the process that asks for one may be a fork of this one."""
         self.marks: ProcessMarks = marks
         self._pid = 0
         self._name = ""
@@ -155,7 +159,7 @@ class ThisProcess:
 
     @property
     def name(self) -> str:
-        """The name of the process that asks."""
+        """The name of the current process."""
         if self._pid != (pid := os.getpid()):
             self._pid, self._name, self._count = pid, os.urandom(8).hex(), 0
             self._has_noted = self._has_looked = False
@@ -168,64 +172,62 @@ class ThisProcess:
         return bool(self.name) and self._has_noted
 
     def noted(self) -> None:
-        """Take note that the ledger has one."""
+        """Record that the ledger has a note of a batch."""
         self._has_noted = True
 
     def ended(self, note: EndedNote) -> None:
-        """Take note that a batch has ended, and its note, if it has one, without being settled."""
+        """Record that a batch has ended, and its note, if there is one that is not settled."""
         if note.pairs:
             self._ended = note
 
     def settle_ended(self, ledger: Ledger, now: datetime) -> None:
-        """Settle the note of a batch that ended a while ago: whoever lags behind would read it until it expires."""
+        """Settle the note of a batch that ended a while ago: delayed readers would find it until it expires."""
         ended = self._ended if self.name else None
         if ended is None or now - ended.since < _LATER:
             return
         self._ended = None
         try:
             ledger.write(ended.sequence_range, [Entry(pair, "handled") for pair in ended.pairs], lambda: 0.0)
-        except Exception:  # noqa: BLE001 (whatever it is, nothing is repeated for it)
+        except Exception:  # noqa: BLE001 (any failure: nothing is repeated for it)
             self._ended = ended._replace(since=now)
 
     @property
     def has_looked(self) -> bool:
-        """Whether this process has looked for the marks of those that were in its place."""
+        """Whether this process has looked for the marks of earlier processes in its place."""
         return bool(self.name) and self._has_looked
 
     def looked(self) -> None:
-        """Take note that it has."""
+        """Record that this process has looked for marks."""
         self._has_looked = True
 
     def new_note(self) -> str:
-        """Name a note of this process; each has a number of its own."""
+        """Return the name of a new note of this process; each has a number of its own."""
         name = self.name
         self._count += 1
         return f"{name}.{self._count}"
 
 
-# Notes: what a process leaves in the ledger before it runs something, for others to find if it dies meanwhile.
+# Notes: entries of a process in the ledger about work that begins, for other processes to find if it dies.
 #
-# A process that dies says nothing. So the first batch of a process is noted before it runs. A batch of which
-# another process has left such a note runs carefully: each call is noted before it begins, together with all
-# that is known by then. A note of a call that is still open tells what its process died of.
+# The first batch of a process is noted before it runs. A batch with such a note of another process runs carefully: each
+# call is noted before it begins, together with all entries until then. The note of a call that is still open tells the
+# keys that its process died of.
 #
-# A note is entries, which ledgers keep like all others: one for each pair that a call is for, and for a batch
-# one without a handler for its first record and one for its last, since Lambda delivers a batch again as a
-# whole, in halves or from some record on. Their record is the name of the note and, behind a slash, the
-# identity of the real record.
+# The note of a call is one entry for each key. The note of a batch is an entry without a handler for the first record,
+# and one for the last record, since Lambda delivers a batch again as a whole, in halves or from some record on. The
+# record of such an entry is the name of the note, a slash, and the identity of the real record.
 
 _REASON: Final = "Begun"
 
 
 class Notes:
-    """The notes of this run, and what those of other processes tell of its batch.
+    """The notes of this run, and those that other processes left about its batch.
 
-    `careful` says whether each call of the run is to be noted: another process has begun with the batch and may have
-    died of it, or the ledger knows a pair of the batch that a process died of.
+    `careful` says that each call of the run is noted: another process has begun the batch and may have died of it, or
+    the ledger knows a key of the batch that a process died of. The constructor enters the calls that processes died of.
     """
 
     def __init__(self, process: ThisProcess, session: LedgerSession, records: Sequence[Record]) -> None:
-        """Read what the session knows, and enter in it which calls other processes have died of."""
         self._process = process
         self._session = session
         self._of_batch: list[Key] = []
@@ -235,11 +237,11 @@ class Notes:
         self.careful: bool = self._read(records)
 
     def note_batch(self, records: Sequence[Record], now: datetime) -> None:
-        """Enter that this process begins with a batch."""
+        """Enter that this process begins a batch."""
         self._of_batch = self._enter([Key("", end) for end in ends_of(records)], now, alone=False)
 
     def note_call(self, pairs: Sequence[Key], now: datetime) -> None:
-        """Enter that this process calls a handler for these pairs. The call before has ended."""
+        """Enter that this process calls a handler for these keys. The call before has ended."""
         if pairs != self._pairs:
             self._settle(self._of_call)
             self._pairs = pairs
@@ -247,11 +249,14 @@ class Notes:
 
     @property
     def of_batch(self) -> Sequence[Key]:
-        """The note of this run's batch, where it has entered one and not settled it."""
+        """The note of this run's batch, if it is entered and not settled."""
         return self._of_batch
 
     def passes_over(self, entry: Entry) -> bool:
-        """Enter that a pair is not called in this run; say no if that has been entered since its last attempt."""
+        """Enter that a key is not called in this run; return False if so entered since its last attempt.
+
+        So every other run calls the key's handler: another version of the function may succeed.
+        """
         handler, record = entry.pair
         passed = Key(handler, f"{NOTE}passed-{entry.attempts}/{record}")
         if self._session.settled(passed):
@@ -260,7 +265,7 @@ class Notes:
         return True
 
     def close(self, *, whole: bool) -> None:
-        """Settle the notes of this run; if it has gone through the `whole` batch, those of other processes as well."""
+        """Settle the notes of this run; after a `whole` batch, settle those of other processes as well."""
         self._pairs = ()
         self._settle(self._of_call)
         self._settle(self._of_batch)
@@ -268,7 +273,7 @@ class Notes:
             self._settle(self._of_others)
 
     def _read(self, records: Sequence[Record]) -> bool:
-        """Find out whether the run has to be careful."""
+        """Return whether the run has to be careful."""
         session = self._session
         found = [pair for pair in session.owed if is_note(pair) or session[pair].reason == DIED]
         if not found:  # as in nearly every run
@@ -281,7 +286,7 @@ class Notes:
                 careful = True
             elif record not in here:
                 continue
-            elif note.startswith(own):  # it lives
+            elif note.startswith(own):  # this process lives
                 if pair.handler:
                     session.settle(pair, "handled")
             elif not pair.handler:
@@ -293,10 +298,10 @@ class Notes:
         return careful
 
     def _enter_death(self, note: Key, pair: Key) -> None:
-        """Enter that a process died while it called a handler for a pair, alone or together with others."""
+        """Enter that a process died in a call for a key, alone or with other keys."""
         entry = self._session[note]
         self._session.settle(note, "handled")
-        # What the call came to may be written, and not that it has ended: nothing is counted twice.
+        # The outcome of the call may be written, and its end not: nothing counts twice.
         if self._session.settled(pair) or self._session[pair].attempts > entry.attempts:
             return
         if entry.alone:
@@ -319,13 +324,13 @@ class Notes:
 
 
 def entries_of_dead_process(batch: Begun, now: datetime) -> list[Entry]:
-    """Make the note of a batch that another process has died of."""
+    """Return the note of a batch that another process has died of."""
     process, _, ends = batch
     return [Entry(_noted(f"{process}.0", Key("", end)), "open", since=now, reason=_REASON) for end in ends]
 
 
 def ends_of(records: Sequence[Record]) -> Sequence[str]:
-    """Name the first record of a batch and the last, which may be one."""
+    """Return the names of the first record and the last record of a batch, once if they are one record."""
     return list(dict.fromkeys(record_id(record) for record in (records[0], records[-1])))
 
 
