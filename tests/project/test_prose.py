@@ -18,10 +18,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
 ]
 
-NOT_YET = {
-    *("_aws.py", "_lambda.py", "_payloads.py", "_pipeline.py"),
-    *("_delivery/", "_execution/calls.py", "_execution/event_loop.py"),
-}
+NOT_YET = {"_delivery/"}
 """The files, and folders of files, that have yet to be rewritten; a name that is added here again is a step back."""
 
 OPENINGS = re.compile(r"(?:What|Whatever|It|It's)\b")
