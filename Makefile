@@ -79,9 +79,10 @@ imports: $(DEV) ## Check that imports only go down the layers (import-linter).
 	@echo '==> import-linter'
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 
+# A file is run by one process: the blocks of a document build on one another.
 pytest: $(DEV) ## Run tests, doctests and the documents' examples on all cores, with branch coverage (pytest).
 	@echo '==> pytest'
-	@$(RUN) pytest --cov --numprocesses auto --dist loadgroup
+	@$(RUN) pytest --cov --numprocesses auto --dist loadfile
 
 lowest: RUN := $(LOWEST_VENV)/bin/python -m
 lowest: $(LOWEST) ## Test with the lowest versions of the dependencies that pyproject.toml allows (two minutes; apart from the tests).

@@ -1,16 +1,18 @@
-"""AWS: this module alone makes clients of boto3 and reads their errors, besides the command line.
+"""AWS: the function's name, lazy clients, errors of boto3, waits, the clients' protocols, and table definitions.
 
-- the name of the function, which Lambda puts into the environment
-- clients: held until their first use, checked where a user passes one, and made with waits that fit an invocation
-- errors of boto3: their codes, and which of them are worth another try
+- the environment of a function, which has its name
+- clients: made at their first use, with timeouts that fit an invocation
+- errors of boto3: their codes, and the reasons for another try
 - waits between tries
-- the calls that are made, as protocols, and one function for each client: DynamoDB, DynamoDB Streams, SQS, S3, STS
-- the definition of a table: the arguments with which boto3 makes the table, its stream and its time to live
+- the protocol of each client and the function that makes it: DynamoDB, DynamoDB Streams, SQS, S3, STS
+- the definition of a table: boto3's arguments for the table, its stream and its time to live
 
-The protocols are those of boto3's clients, whether boto3 comes with types (of boto3-stubs or types-boto3) or with
-none. They ask for no more than what is called, so that a test can pass a client of its own. A call whose arguments
-differ from caller to caller, or that the stubs type each in their own way, is a property: its arguments are left open.
-Who is always passed a client, as `check_mapping` is, describes it beside its use.
+Besides the command line, no other module makes clients of boto3.
+
+The protocols fit boto3's clients with types (boto3-stubs or types-boto3) and without. They have only the calls that
+the library makes, so that a test can pass a client of its own. A call is a property with open arguments where its
+arguments differ between callers, or where the two packages of types disagree. A function that makes no client, such as
+`check_mapping`, defines its protocol beside its use.
 """
 
 from __future__ import annotations
@@ -45,49 +47,49 @@ if TYPE_CHECKING:
 
 # ruff: noqa: N803 (the arguments' names are AWS's own)
 
-# The environment of a function, and what Lambda sets in it.
+# The environment of a function.
 #
-# See "Defined runtime environment variables" in the Lambda Developer Guide.
+# See "Defined runtime environment variables" in the AWS Lambda Developer Guide.
 
 
 def function_name() -> str | None:
-    """Give the name of the function that this process is of, or None outside of Lambda."""
+    """Return the name of the function that this process runs; None outside of Lambda."""
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
 
 
-# Clients of AWS: made when they are first needed, and made so that they wait for no answer for long.
+# Clients of AWS: made at their first use, with short timeouts.
 
 C = TypeVar("C")
 
 
 class LazyClient(Generic[C]):
-    """Holds the client that it is given, or makes one when somebody asks for it, and keeps that.
+    """Holds a given client, or makes one at its first use and keeps that.
 
-    boto3 takes a good part of a cold start to load, and many invocations need no client.
+    The import of boto3 takes a good part of a cold start, and many invocations need no client.
     """
 
     def __init__(self, make: Callable[[], C], client: C | None) -> None:
-        """Take a client, or the way to make one. Fails with `ConfigurationError` for what cannot be a client."""
+        """Store a client, or the function that makes one. Raises `ConfigurationError` for an unfit client."""
         check_client(client)
         self._make = make
         self._client = client
         self._lock = Lock()
 
     def __call__(self) -> C:
-        """Give the client; whichever thread comes first makes it. It raises what boto3 raises."""
+        """Return the client; the first thread makes it. Raises the exceptions of boto3."""
         with self._lock:
             if self._client is None:
                 self._client = self._make()
             return self._client
 
     def prepare(self) -> None:
-        """Make the client now, if it can be made; whatever prevents it is met again when somebody asks for it."""
+        """Make the client now, if possible; a problem comes up again at the first use."""
         with suppress(Exception):
             self()
 
 
 def check_client(client: object) -> None:
-    """Check that something may be a client of boto3, or stand in for one. Fails with `ConfigurationError`."""
+    """Raise `ConfigurationError` for an object that can be no client of boto3, and no substitute for one."""
     is_resource = type(client).__module__.startswith("boto3.resources.")
     if is_resource or isinstance(client, str | type | ModuleType | FunctionType | MethodType):
         kind = "resource of boto3" if is_resource else kind_of(client)
@@ -97,17 +99,17 @@ def check_client(client: object) -> None:
 
 
 def client_config() -> Config:
-    """Have a call give up within seconds, since an invocation that waits for it is running out of time.
+    """Return timeouts with which a call fails within seconds, because the invocation's time passes meanwhile.
 
-    A request has one second to find the service and three to be answered. It is tried a second time, which
-    boto3 takes for connections that have gone stale while Lambda had the process frozen.
+    A request has one second to connect and three to be answered. The second try is for connections that went stale
+    while Lambda had the process frozen.
     """
     from botocore.config import Config
 
     return Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
-# Errors of boto3: their codes, and which of them are worth another try.
+# Errors of boto3: their codes, and the reasons for another try.
 
 
 _TURNED_AWAY: Final = frozenset(
@@ -125,26 +127,26 @@ _TURNED_AWAY: Final = frozenset(
         "ThrottlingException",
     }
 )
-"""What DynamoDB says of a request that may succeed later ("Error handling with DynamoDB", Developer Guide).
+"""The codes of DynamoDB for a request that may succeed later ("Error handling with DynamoDB", Developer Guide).
 
-boto3 takes the status for the code where somebody on the way answers in the service's place.
+boto3 uses the HTTP status as the code where a proxy answers in the service's place.
 """
 
 
 def error_name(error: BaseException) -> str:
-    """Name what a call raised, without its text, which may quote what was sent."""
+    """Return the name of an exception that a call raised, without its text: that may quote the request."""
     return error_code(error) or shown(_LOGGED_AS.get(name := type(error).__name__, name))
 
 
 _LOGGED_AS: Final = {"LedgerThrottled": "LedgerBusy"}
-"""How lines of the log name an exception: as the first versions did, for alarms that match them."""
+"""The names of exceptions in lines of the log: alarms match the names that the first versions logged."""
 
 
 def retry_reason(error: Exception, *, reconnects: bool = False) -> str | None:
-    """Name why the same request to DynamoDB may succeed later; None for an error that waiting does not help.
+    """Return the reason why the same request to DynamoDB may succeed later; None for an error that will come again.
 
-    That is the code by which DynamoDB only asks to come again. For a caller that `reconnects`, a connection that was
-    lost is a reason as well, and the error's name stands for the code.
+    The reason is DynamoDB's code. For a caller that `reconnects`, a lost connection is a reason as well, and the
+    error's name is used in place of a code.
     """
     if (code := error_code(error)) is not None:
         return code if code in _TURNED_AWAY else None
@@ -158,52 +160,52 @@ def retry_reason(error: Exception, *, reconnects: bool = False) -> str | None:
 # Waits between tries.
 
 Sleep: TypeAlias = Callable[[float], None]
-"""Waits so many seconds: `time.sleep`, but in tests."""
+"""Waits for this many seconds: `time.sleep`, except in tests."""
 
 
 class Backoff:
     """The waits between tries, in seconds.
 
-    Each is drawn at random from a span twice as long as the one before, so that callers which were turned away at the
-    same moment do not all come back at the same moment ("Error handling with DynamoDB", Developer Guide; "Exponential
-    Backoff And Jitter", AWS Architecture Blog, calls it full jitter).
+    Each wait is drawn at random from a span twice as long as the one before, so that callers that were throttled
+    together do not return together ("Error handling with DynamoDB", Developer Guide; "Exponential Backoff And Jitter",
+    AWS Architecture Blog, which calls this full jitter).
     """
 
     def __init__(self, shortest: float, longest: float) -> None:
-        """Begin with the shortest span."""
+        """Start with the shortest span."""
         self._shortest = shortest
         self._longest = longest
         self._span = shortest
 
     def next(self) -> float:
-        """Draw the next wait."""
-        seconds = self._span * random()  # noqa: S311 (nobody gains by guessing it)
+        """Return the next wait, and double the span."""
+        seconds = self._span * random()  # noqa: S311 (the number is no secret)
         self._span = min(2 * self._span, self._longest)
         return seconds
 
     def reset(self) -> None:
-        """Begin again: a try has succeeded."""
+        """Return to the shortest span, after a try that succeeded."""
         self._span = self._shortest
 
 
-# DynamoDB: a ledger's segments, and which stream is a table's newest.
+# DynamoDB: the table of a ledger, and the newest stream of a table.
 
 
 class QueryOutput(TypedDict):
-    """A page of the items that a query finds, and the keys of the last one if there are more pages."""
+    """A page of items, and the key of its last one if there are more pages."""
 
     Items: ReadOnly[Sequence[Image]]
     LastEvaluatedKey: ReadOnly[NotRequired[Image]]
 
 
 class BatchWriteItemOutput(TypedDict):
-    """What DynamoDB has not done of what it was asked to write, by table."""
+    """The requests that DynamoDB has not processed, by table."""
 
     UnprocessedItems: ReadOnly[NotRequired[Mapping[str, Sequence[object]]]]
 
 
 class LedgerClient(Protocol):
-    """The calls to DynamoDB that a ledger makes, as boto3 makes them."""
+    """The calls of a ledger to DynamoDB."""
 
     def query(
         self,
@@ -216,137 +218,135 @@ class LedgerClient(Protocol):
         FilterExpression: str = ...,
         ExclusiveStartKey: Image = ...,
     ) -> QueryOutput:
-        """Give a page of items."""
+        """Return a page of items."""
         ...
 
     @property
     def batch_write_item(self) -> Callable[..., BatchWriteItemOutput]:
         """Write items: ``(*, RequestItems: Mapping[str, Sequence[…]])``, by table.
 
-        The type of requests is left open, because stubs of boto3 describe them by typed dictionaries that
-        nothing but themselves fits.
+        The type of requests is open, because each package of types has typed dictionaries of its own for them.
         """
         ...
 
     @property
     def update_item(self) -> Callable[..., object]:
-        """Change an item if a condition holds; its type is left open for the same reason."""
+        """Change an item if a condition holds. The type is open for the same reason."""
         ...
 
 
 class LedgerTableClient(Protocol):
-    """The calls to DynamoDB that make a ledger's table, as boto3 makes them.
+    """The calls to DynamoDB that create a ledger's table.
 
-    The types of arguments are left open, because the stubs of boto3 describe them by typed dictionaries that
-    nothing but themselves fits.
+    The types of arguments are open, because each package of types has typed dictionaries of its own for them.
     """
 
     @property
     def create_table(self) -> Callable[..., object]:
-        """Begin to create a table."""
+        """Start to create a table."""
         ...
 
     @property
     def get_waiter(self) -> Callable[..., TableWaiter]:
-        """Give what waits for a table, asked for by the name ``table_exists``."""
+        """Return the waiter of a name; the library uses ``table_exists``."""
         ...
 
     @property
     def update_time_to_live(self) -> Callable[..., object]:
-        """Say which attribute holds the time at which an item expires."""
+        """Set the attribute with the time at which an item expires."""
         ...
 
 
 class TableWaiter(Protocol):
-    """What waits for a table."""
+    """A waiter of boto3."""
 
     @property
     def wait(self) -> Callable[..., object]:
-        """Wait until the table can be used."""
+        """Wait until the table is active."""
         ...
 
 
 class TableDescription(TypedDict):
-    """What is asked of a table: which stream is its newest."""
+    """The part of a table's description that the library reads: its newest stream."""
 
     LatestStreamArn: ReadOnly[NotRequired[str]]
 
 
 class DescribeTableOutput(TypedDict):
-    """The description, in its wrapping."""
+    """The answer of ``describe_table``."""
 
     Table: ReadOnly[TableDescription]
 
 
 class TablesClient(Protocol):
-    """The call to DynamoDB that names a table's stream, as boto3 makes it."""
+    """The call to DynamoDB that names a table's stream."""
 
     def describe_table(self, *, TableName: str) -> DescribeTableOutput:
-        """Describe a table."""
+        """Return the description of a table."""
         ...
 
 
 class DynamoDBClient(LedgerClient, TablesClient, Protocol):
-    """Both, which one client of boto3's is."""
+    """Both protocols: one client of boto3 fits them."""
 
 
 def make_dynamodb() -> DynamoDBClient:
-    """Make a client of DynamoDB, for the region and with the credentials that the environment names."""
+    """Make a client of DynamoDB, with the region and the credentials of the environment."""
     import boto3
 
     return boto3.client("dynamodb", config=client_config())
 
 
-# DynamoDB Streams: shards and their records, which are looked into with care, since local servers leave parts of
-# them out.
+# DynamoDB Streams: shards and their records. Answers are checked member by member, because local servers leave
+# members out.
 
 Raw: TypeAlias = Mapping[str, object]
-"""A record as boto3 hands it over."""
+"""A record as boto3 returns it."""
 
 
 class DescribeStreamOutput(TypedDict):
-    """A page of what there is to know of a stream: shards, and the last of them if there are more."""
+    """A page of a stream's description: shards, and the id of the last one if there are more."""
 
     StreamDescription: ReadOnly[Mapping[str, object]]
 
 
 class GetShardIteratorOutput(TypedDict):
-    """A place in a shard."""
+    """An iterator: a position in a shard."""
 
     ShardIterator: ReadOnly[str]
 
 
 class GetRecordsOutput(TypedDict):
-    """A page of records, and the place after it; a closed shard that is read to its end has none."""
+    """A page of records, and the next iterator; None or missing at the end of a closed shard."""
 
     Records: ReadOnly[Sequence[Raw]]
     NextShardIterator: ReadOnly[NotRequired[str | None]]
 
 
 class StreamsClient(Protocol):
-    """The calls to DynamoDB Streams that are made here, as boto3 makes them."""
+    """The library's calls to DynamoDB Streams."""
 
     def describe_stream(self, *, StreamArn: str, ExclusiveStartShardId: str = ...) -> DescribeStreamOutput:
-        """List shards."""
+        """Return a page of the shards."""
         ...
 
     @property
     def get_shard_iterator(self) -> Callable[..., GetShardIteratorOutput]:
-        """Find a place in a shard.
+        """Return an iterator.
 
-        ``(*, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str)``. `StreamReader` asks for
-        ``TRIM_HORIZON`` and ``LATEST``, without a number, and for ``AFTER_SEQUENCE_NUMBER``; `redrive` for
+        ``(*, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str)``. `StreamReader` uses
+        ``TRIM_HORIZON`` and ``LATEST``, without a number, and ``AFTER_SEQUENCE_NUMBER``; `redrive` uses
         ``AT_SEQUENCE_NUMBER`` and ``AFTER_SEQUENCE_NUMBER``.
         """
         ...
 
     def get_records(self, *, ShardIterator: str) -> GetRecordsOutput:
-        """Read a page of records."""
+        """Return a page of records."""
         ...
 
 
 def make_streams() -> StreamsClient:
-    """Make a client of DynamoDB Streams, for the region and with the credentials that the environment names."""
+    """Make a client of DynamoDB Streams, with the region and the credentials of the environment."""
     import boto3
 
     return boto3.client("dynamodbstreams", config=client_config())
@@ -356,13 +356,13 @@ def make_streams() -> StreamsClient:
 
 
 class SendMessageBatchResultEntry(TypedDict):
-    """An entry of a batch that SQS took."""
+    """A message that SQS accepted."""
 
     Id: ReadOnly[str]
 
 
 class BatchResultErrorEntry(TypedDict):
-    """An entry of a batch that SQS did not take, and whether it is the sender who is to blame."""
+    """A message that SQS rejected; `SenderFault` says whether the message itself is the reason."""
 
     Id: ReadOnly[str]
     SenderFault: ReadOnly[bool]
@@ -370,14 +370,14 @@ class BatchResultErrorEntry(TypedDict):
 
 
 class SendMessageBatchOutput(TypedDict):
-    """What became of a batch."""
+    """The messages of one request, accepted and rejected."""
 
     Successful: ReadOnly[NotRequired[Sequence[SendMessageBatchResultEntry]]]
     Failed: ReadOnly[NotRequired[Sequence[BatchResultErrorEntry]]]
 
 
 class Message(TypedDict):
-    """A message of a queue; `Attributes` are those that SQS itself gives it, and no two stubs type them alike."""
+    """A message of a queue. `Attributes` are set by SQS; the packages of types differ in their type."""
 
     MessageId: ReadOnly[NotRequired[str]]
     ReceiptHandle: ReadOnly[NotRequired[str]]
@@ -386,22 +386,22 @@ class Message(TypedDict):
 
 
 class ReceiveMessageOutput(TypedDict):
-    """Some messages of a queue, or none."""
+    """Received messages, or none."""
 
     Messages: ReadOnly[NotRequired[Sequence[Message]]]
 
 
 class SqsClient(Protocol):
-    """The calls to SQS that are made here, as boto3 makes them."""
+    """The library's calls to SQS."""
 
     @property
     def send_message_batch(self) -> Callable[..., SendMessageBatchOutput]:
-        """Send messages: ``(*, QueueUrl: str, Entries: Sequence[…])``, and no two stubs type the entries alike."""
+        """Send messages: ``(*, QueueUrl: str, Entries: Sequence[…])``. The type of entries is open."""
         ...
 
     @property
     def receive_message(self) -> Callable[..., ReceiveMessageOutput]:
-        """Receive messages: ``(*, QueueUrl: str, MaxNumberOfMessages: int, …)``, and no two stubs type all alike."""
+        """Receive messages: ``(*, QueueUrl: str, MaxNumberOfMessages: int, …)``; the packages of types differ."""
         ...
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object:
@@ -410,7 +410,7 @@ class SqsClient(Protocol):
 
 
 def make_sqs() -> SqsClient:
-    """Make a client of SQS, for the region and with the credentials that the environment names."""
+    """Make a client of SQS, with the region and the credentials of the environment."""
     import boto3
 
     return boto3.client("sqs", config=client_config())
@@ -420,23 +420,23 @@ def make_sqs() -> SqsClient:
 
 
 class Readable(Protocol):
-    """The content of an object, which is read once."""
+    """The content of an object, which can be read once."""
 
     @property
     def read(self) -> Callable[..., bytes]:
-        """Read all of it; where a data file of an export is read, in pieces: ``(amt: int)``."""
+        """Read the whole content; data files of an export are read in pieces: ``(amt: int)``."""
         ...
 
 
 class GetObjectOutput(TypedDict):
-    """An object; `LastModified` is a moment of S3's clock."""
+    """An object. `LastModified` is a time of S3's clock."""
 
     Body: ReadOnly[Readable]
     LastModified: ReadOnly[NotRequired[datetime]]
 
 
 class Object(TypedDict):
-    """An object, as a list tells of it; the types of boto3 leave open whether it has a key."""
+    """An object in a list. Its key is optional in the types of boto3."""
 
     Key: ReadOnly[NotRequired[str]]
 
@@ -449,7 +449,7 @@ class ListObjectsOutput(TypedDict):
 
 
 class S3Client(Protocol):
-    """The calls to S3 that are made here, as boto3 makes them."""
+    """The library's calls to S3."""
 
     @property
     def put_object(self) -> Callable[..., object]:
@@ -461,20 +461,20 @@ class S3Client(Protocol):
         ...
 
     def get_object(self, *, Bucket: str, Key: str) -> GetObjectOutput:
-        """Open an object. Of the claim on a replay's progress, ``ETag`` is read, and the headers of the answer."""
+        """Open an object. The claim on a replay's progress also reads ``ETag`` and the headers of the answer."""
         ...
 
     def delete_object(self, *, Bucket: str, Key: str) -> object:
-        """Delete an object; dead letters alone are."""
+        """Delete an object. Only dead letters are deleted."""
         ...
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = ...) -> ListObjectsOutput:
-        """List objects, up to a thousand at a time."""
+        """Return a page of up to 1,000 objects."""
         ...
 
 
 def keys_under(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
-    """List the keys with a prefix, which S3 orders, page by page; what is removed meanwhile does not disturb it."""
+    """Yield the keys with a prefix, in the order of S3. Objects may be deleted meanwhile."""
     page = client.list_objects_v2(Bucket=bucket, Prefix=prefix)
     while True:
         yield from (key for each in page.get("Contents", ()) if (key := each.get("Key")) is not None)
@@ -484,58 +484,58 @@ def keys_under(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
 
 
 def make_s3(*, patient: bool = False) -> S3Client:
-    """Make a client of S3, for the region and with the credentials that the environment names.
+    """Make a client of S3, with the region and the credentials of the environment.
 
-    A `patient` one has the waits of boto3 itself, since nobody counts the seconds of a replay of an export.
+    A `patient` client has the timeouts of boto3 itself: the replay of an export has no deadline.
     """
     import boto3
 
     return boto3.client("s3") if patient else boto3.client("s3", config=client_config())
 
 
-# STS: whose credentials these are.
+# STS: the account of the credentials.
 
 
 class CallerIdentity(TypedDict):
-    """Who calls."""
+    """The account of the caller."""
 
     Account: ReadOnly[str]
 
 
 class CallerMeta(Protocol):
-    """The data that a client has of itself."""
+    """The metadata of a client."""
 
     @property
     def region_name(self) -> str:
-        """The region that it calls."""
+        """The region of the client's calls."""
         ...
 
 
 class CallerClient(Protocol):
-    """The call to STS that is made here, as boto3 makes it; it needs no permission."""
+    """The library's call to STS, which needs no permission."""
 
     @property
     def meta(self) -> CallerMeta:
-        """The client's own data."""
+        """The client's metadata."""
         ...
 
     def get_caller_identity(self) -> CallerIdentity:
-        """Tell whose credentials these are."""
+        """Return the account of the credentials."""
         ...
 
 
 def make_sts() -> CallerClient:
-    """Make a client of STS, for the region and with the credentials that the environment names."""
+    """Make a client of STS, with the region and the credentials of the environment."""
     import boto3
 
-    made: CallerClient = boto3.client("sts", config=client_config())  # named, for who has no types of STS
+    made: CallerClient = boto3.client("sts", config=client_config())  # boto3 may have no types of STS
     return made
 
 
-# The definition of a table: the arguments with which boto3 makes the table, its stream and its time to live.
+# The definition of a table: boto3's arguments for the table, its stream and its time to live.
 #
-# The typed dictionaries have the names and the types of ``CreateTable`` and ``UpdateTimeToLive`` in the
-# DynamoDB API Reference, so that the stubs of boto3, boto3-stubs and types-boto3, take them as they are.
+# The typed dictionaries have the names and the types of ``CreateTable`` and ``UpdateTimeToLive`` in the DynamoDB API
+# Reference, so that they fit boto3-stubs and types-boto3.
 
 ViewTypeName: TypeAlias = Literal["KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE"]
 """The values of `StreamViewType`, as ``CreateTable`` names them."""
@@ -556,7 +556,7 @@ class KeySchemaElement(TypedDict):
 
 
 class StreamSpecification(TypedDict):
-    """The stream of a table. A definition always holds both entries; the API leaves one of them to the caller."""
+    """The stream of a table. A definition always has both members, of which one is optional in the API."""
 
     StreamEnabled: bool
     StreamViewType: NotRequired[ViewTypeName]
@@ -611,7 +611,7 @@ _ROLES: Final[tuple[Literal["HASH", "RANGE"], ...]] = ("HASH", "RANGE")
 def definition_of(
     name: str, keys: Sequence[KeyAttribute], time_to_live: str | None, view_type: StreamViewType
 ) -> TableDefinition:
-    """Return the definition of a table of these keys, the partition key first, that is billed by request."""
+    """Return the definition of a table with these keys, the partition key first, billed by request."""
     return TableDefinition(
         create_table={
             **table_request(name, keys),
@@ -625,7 +625,7 @@ def definition_of(
 
 
 def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
-    """Return the arguments for a table of these keys, the partition key first, billed by request, without a stream."""
+    """Return the arguments for a table without a stream, billed by request; the partition key is the first key."""
     return {
         "TableName": name,
         "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.tag} for key in keys],
@@ -637,7 +637,7 @@ def table_request(name: str, keys: Sequence[KeyAttribute]) -> TableRequest:
 
 
 def time_to_live_request(name: str, attribute: str) -> TimeToLiveRequest:
-    """Return the arguments for the time to live of a table, in this attribute."""
+    """Return the arguments that make this attribute the time to live of a table."""
     return {
         "TableName": name,
         "TimeToLiveSpecification": {"Enabled": True, "AttributeName": attribute},

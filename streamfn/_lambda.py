@@ -1,4 +1,4 @@
-"""The function that Lambda calls, and how a program finds one by its name."""
+"""The function that Lambda calls: a pipeline, a delivery and a deadline; and the search of a pipeline by its name."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ if TYPE_CHECKING:
     from streamfn._failures import Failed, Handled
     from streamfn._records import Record
 
-# The function that Lambda calls: a pipeline, a delivery, and the time that is left.
+# The function that Lambda calls.
 
 A = TypeVar("A")
 E = TypeVar("E")
 
 
 OnResult: TypeAlias = "Callable[[Result[Handled[A], Failed[E]]], Awaitable[None] | None]"
-"""A function that is told of a Result; a coroutine function is awaited."""
+"""A function that receives a Result; a coroutine function is awaited."""
 
 
 class LambdaContext(Protocol):
-    """What is asked of the context that Lambda hands to a function."""
+    """The part of Lambda's context object that a function needs."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the invocation."""
+        """Return the milliseconds until Lambda ends the invocation."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LambdaFunction(Value, Wrappable, Generic[A, E]):
-    """A function that Lambda calls with each batch; `lambda_handler` makes it, and says what the fields are.
+    """A function that Lambda calls with each batch; see `lambda_handler`, which makes it, for the fields.
 
-    `clock` is that of the machine, or a simulation's.
+    `clock` is the machine's, or a simulator's.
     """
 
     process: Pipeline[A, E]
@@ -64,10 +64,9 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
     on_result: OnResult[A, E] | None = None
 
     def __call__(self, event: object, context: LambdaContext | None, /) -> BatchResponse:
-        """Run the handlers on a batch, and answer what Lambda has to send again.
+        """Run the handlers on a batch, and return the answer, which names the records that have to come again.
 
-        A context of None, in a test say, means that there is time enough. Fails with `NotAStreamEvent` and
-        `BatchFailed`.
+        Without a context, as in a test, there is no deadline. Raises `NotAStreamEvent` and `BatchFailed`.
         """
         payload = open_payload(event)
         if is_map(event) and "isFinalInvokeForWindow" in event:
@@ -84,7 +83,7 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
         return payload.answer(still_open)
 
     def _run(self, records: Sequence[Record], policy: Policy) -> Sequence[Result[Handled[A], Failed[E]]]:
-        """Run the pipeline, and tell of each Result."""
+        """Run the pipeline, and call `on_result` with each Result."""
         results = self.process.run(records, policy)
         if self.on_result is not None:
             for result in results:
@@ -111,23 +110,24 @@ def lambda_handler(
     margin: timedelta = timedelta(seconds=1),
     on_result: OnResult[A, E] | None = None,
 ) -> LambdaFunction[A, E]:
-    """Make the function that Lambda calls with each batch, of a pipeline and of what becomes of failures.
+    """Make the function that Lambda calls with each batch, from a pipeline and a delivery.
 
-    The batch may come from a DynamoDB stream, from a Kinesis stream that carries the changes of tables, from a pipe of
-    EventBridge, or from a document that an OnFailure destination keeps in S3; see `read`. The answer names what has to
-    come again as each expects it. A document's sender expects none: `BatchFailed` tells it of failures.
+    The batch comes from a DynamoDB stream, from a Kinesis stream with the changes of tables, from a pipe of
+    EventBridge, or from an OnFailure document with its records in S3; see `read`. The answer names the records that
+    have to come again, in the form that the sender expects. The sender of a document expects no answer: failures raise
+    `BatchFailed`.
 
-    Nothing is started with less than `margin` left until Lambda's timeout, so that the answer still gets out:
-    what has not started is `OutOfTime` and comes again.
+    No call starts with less than `margin` left until Lambda's timeout, so that the answer is still sent. A task that
+    has not started has the reason `OutOfTime`, and its record comes again.
 
-    `on_result` is told of each Result of a batch, of successes too, in the order in which the pipeline gives them: for
-    metrics, say. This is when all handlers have run, before the delivery reports failures. A coroutine function is
-    awaited. What it raises is logged, and changes nothing else.
+    `on_result` is called with each Result of a batch, also with successes, in the order of the pipeline's list: for
+    metrics, for example. The calls come after all handlers have run, and before the delivery reports failures. A
+    coroutine function is awaited. An exception of `on_result` is logged, and has no other effect.
 
-    The function fails with `NotAStreamEvent` if the event is none of a DynamoDB stream, and with
-    `BatchFailed` if it was called with less than `margin` left or if no answer can say what has to come
-    again. Lambda then sends the whole batch again. `lambda_handler` itself fails with `ConfigurationError` if the
-    margin is negative, or an argument is none of what it should be.
+    The function raises `NotAStreamEvent` if the event is not of a DynamoDB stream. The function raises `BatchFailed` if
+    less than `margin` is left when it is called, or if no answer can name the records that have to come again. Lambda
+    then sends the whole batch again. `lambda_handler` itself raises `ConfigurationError` for a negative margin, and
+    for an argument of a wrong type.
     """
     _check_types(process, delivery, margin)
     if on_result is not None:
@@ -138,7 +138,7 @@ def lambda_handler(
 
 
 def _check_types(process: object, delivery: object, margin: object) -> None:
-    """Tell those who work without a type checker what it would have told them."""
+    """Raise `ConfigurationError` for arguments that a type checker would reject."""
     if not isinstance(process, Pipeline):
         raise ConfigurationError(
             f"lambda_handler() takes a pipeline first, got {kind_of(process)}: make one, as in "
@@ -153,37 +153,34 @@ def _check_types(process: object, delivery: object, margin: object) -> None:
         raise ConfigurationError(f"margin is a timedelta, got {kind_of(margin)}: write timedelta(seconds=1)")
 
 
-# Finding a pipeline by its name, ``app:process``, for processes that are started from elsewhere.
-#
-# That is how a command line and the workers of a replay come to it, as servers come to the applications that
-# they run.
+# The search of a pipeline by its name, ``app:process``, for the command line and for the workers of a replay.
 
 
 class NotImported(ConfigurationError):
-    """The module of a pipeline could not be imported; what it raised is the cause, and the message says where."""
+    """The import of a pipeline's module failed. The message has the place; the cause is the module's exception."""
 
 
 def load_pipeline(name: str) -> Pipeline[object, object]:
-    """Import a module and give its pipeline: ``app:process`` is the one that `app` calls `process`.
+    """Import a module and return its pipeline: ``app:process`` is the pipeline `process` of the module `app`.
 
-    A function that `lambda_handler` has made stands for its pipeline, also within decorators that keep it as
-    ``__wrapped__``, as those of `functools.wraps` do. The module is looked for where Python looks for modules.
+    The name may also be that of a function that `lambda_handler` has made, within decorators too, if they set
+    ``__wrapped__`` as `functools.wraps` does. The module is imported from Python's search path.
 
-    Fails with `ConfigurationError` where there is no such module, no such name in it, or no pipeline by that name. What
-    the module itself raises when it is imported is the cause of that.
+    Raises `ConfigurationError` if the module is missing, if its import fails, or if it has no pipeline of this name.
+    An exception of the module is the cause of the `ConfigurationError`.
     """
     found = load(name)
     return found.process if isinstance(found, LambdaFunction) else found
 
 
 def load_function(name: str) -> LambdaFunction[object, object]:
-    """Do the same for the function that Lambda calls, with its delivery; a pipeline stands for one with `retry`."""
+    """Import a module and return its function for Lambda; a pipeline gets the delivery `retry`."""
     found = load(name)
     return found if isinstance(found, LambdaFunction) else lambda_handler(found)
 
 
 def load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]:
-    """Do the same, and give whichever of the two goes by the name."""
+    """Import a module and return its pipeline or function of this name; see `load_pipeline`."""
     module_name, separator, path = name.partition(":")
     if module_name.endswith(".py"):
         raise ConfigurationError(
@@ -207,12 +204,12 @@ def load(name: str) -> LambdaFunction[object, object] | Pipeline[object, object]
         raise ConfigurationError(
             f"{name} is {kind}: name what pipeline(), router() or lambda_handler() made{known}"
         )
-    # isinstance knows what it is, not of which types.
+    # isinstance drops the type arguments.
     return cast("LambdaFunction[object, object] | Pipeline[object, object]", found)
 
 
 def _unwrapped(found: object) -> object:
-    """Take what this library made out of the decorators that it was given to."""
+    """Return the pipeline or function that decorators wrap; the innermost object if they wrap neither."""
     seen: set[int] = set()
     while not _is_made_here(found) and id(found) not in seen:
         seen.add(id(found))
@@ -225,13 +222,13 @@ def _is_made_here(found: object) -> bool:
 
 
 def _names_in(module: object) -> list[str]:
-    """Name the pipelines and functions of a module, which are what could have been meant."""
+    """Return the names of a module's pipelines and functions: one of them may be meant."""
     members = cast("dict[str, object]", vars(module))
     return [name for name, each in members.items() if _is_made_here(_unwrapped(each))]
 
 
 def _listed(wrong: str, names: Iterable[str]) -> str:
-    """Say which names there are, the most similar one first."""
+    """Return the end of a message that lists names, the most similar one first."""
     from difflib import get_close_matches
 
     there = sorted(names)
@@ -267,14 +264,14 @@ def _module(name: str) -> object:
             'if __name__ == "__main__"'
         ) from error
     except Exception as error:
-        # The text of an exception may quote whatever the module was reading.
+        # The text of the exception may quote data, so it stays out of the message.
         raise NotImported(
             f"{name} could not be imported: it raised {type(error).__name__}{_place(error)}"
         ) from error
 
 
 def _similar(name: str) -> str:
-    """Name the module that was meant, if one with a similar name is there."""
+    """Return the end of a message that proposes a module with a similar name; empty if there is none."""
     from difflib import get_close_matches
 
     parent, _, last = name.rpartition(".")
@@ -287,7 +284,7 @@ def _similar(name: str) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Say in which file and line a module raised, if that is known."""
+    """Return the file and line where a module raised, in parentheses; empty if unknown."""
     from streamfn._failures import frames_of
 
     if isinstance(error, SyntaxError) and error.filename is not None:

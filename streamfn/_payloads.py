@@ -1,4 +1,4 @@
-"""Payloads: each shape that AWS sends, how its records are read, and how it is answered."""
+"""Payloads: their shapes, changes through Kinesis, the routing of records, answers, and how Lambda reads an answer."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ from streamfn._records import (
     unit_of,
 )
 
-# Shapes: those in which records reach a function, told apart by what they look like.
+# Shapes of payloads.
 #
-# An event source mapping of a DynamoDB stream sends records as they are, one of a Kinesis stream sends each
-# within an entry of Kinesis's own, a pipe of EventBridge sends a bare list, and an OnFailure destination in S3
-# keeps the event of an invocation within a document about it.
+# An event source mapping of a DynamoDB stream sends a map with the records. A mapping of a Kinesis stream sends each
+# record within an entry of Kinesis. A pipe of EventBridge sends a list. An OnFailure destination in S3 stores the
+# event of an invocation within a document.
 
 KINESIS: Final = "aws:kinesis"
-"""How an entry names the service that it comes from, if that is Kinesis Data Streams."""
+"""The name of Kinesis Data Streams as the event source of an entry."""
 
 _EXPECTED: Final = 'expected the event of a DynamoDB stream, {"Records": [...]}'
 
 
 class NotAStreamEvent(ValueError):
-    """The payload as a whole is no event of a DynamoDB stream; the message says what was expected.
+    """The payload as a whole is not an event of a DynamoDB stream; the message names the expected shape.
 
-    It is raised, not returned: there is no record that a Result could be about. A Lambda function that lets
-    it through fails the invocation, so that whoever sent the payload still has it.
+    The exception is raised, because a Result would need a record. A Lambda function that does not catch it fails the
+    invocation, so that the sender keeps the payload.
     """
 
 
 def open_payload(payload: object) -> IncomingPayload:
-    """Find the entries of a payload. Fails with `NotAStreamEvent`, which names what the payload is instead."""
+    """Return a payload by its shape. Raises `NotAStreamEvent`, whose message names the shape that was found."""
     if isinstance(payload, list):
-        return _opened(PipeEvent, cast("object", payload))  # isinstance knows the list, not what is in it
+        return _opened(PipeEvent, cast("object", payload))  # isinstance drops the type
     if not is_map(payload):
         raise NotAStreamEvent(f"{_EXPECTED}, got {json_type(payload)}")
     if "Records" not in payload:
@@ -64,7 +64,7 @@ def open_payload(payload: object) -> IncomingPayload:
 
 
 def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Find what a document of an OnFailure destination tells of the batch; None in what is no such document."""
+    """Return the part of an OnFailure document about the batch; None if the map is no such document."""
     for name in ("DDBStreamBatchInfo", "KinesisBatchInfo"):
         if is_map(told := document.get(name)):
             return told
@@ -72,12 +72,12 @@ def about_a_batch(document: Mapping[str, object]) -> Mapping[str, object] | None
 
 
 def is_of_a_window(document: Mapping[str, object]) -> bool:
-    """Whether a document of an OnFailure destination is about a batch of a mapping with a tumbling window."""
+    """Return whether an OnFailure document is about a batch of a mapping with a tumbling window."""
     return is_map(document.get("timeWindowInfo")) or is_map(get_member(document.get("payload"), "window"))
 
 
 def _document(payload: Mapping[str, object]) -> IncomingPayload:
-    """Open a document, whose shape is that of "Adding an on-failure destination" in the AWS Lambda Developer Guide."""
+    """Open an OnFailure document ("Adding an on-failure destination", AWS Lambda Developer Guide)."""
     if about_a_batch(payload) is None:
         what = "an event of EventBridge" if "detail-type" in payload else "an object without Records"
         raise NotAStreamEvent(f"{_EXPECTED}, got {what}")
@@ -91,7 +91,7 @@ def _document(payload: Mapping[str, object]) -> IncomingPayload:
         raise NotAStreamEvent(f"{_EXPECTED}, got {what} without its records: {then}")
     event = payload["payload"]
     if isinstance(event, str):
-        from streamfn._errors import read_json  # few documents keep it as text
+        from streamfn._errors import read_json  # few documents have it as text
 
         try:
             event = read_json(event)
@@ -107,15 +107,15 @@ def _document(payload: Mapping[str, object]) -> IncomingPayload:
 def _opened(shape: type[IncomingPayload], records: object) -> IncomingPayload:
     if not isinstance(records, list):
         raise NotAStreamEvent(f"{_EXPECTED}, got Records of type {json_type(records)}")
-    entries = cast("list[object]", records)  # isinstance knows the list, not what is in it
+    entries = cast("list[object]", records)  # isinstance drops the type
     through_kinesis = bool(entries) and _source(entries[0]) != EVENT_SOURCE and _is_of_kinesis(entries)
     return shape(entries, through_kinesis=through_kinesis)
 
 
 def _is_of_kinesis(entries: Iterable[object]) -> bool:
-    """Tell the entries of Kinesis from those of DynamoDB. Fails with `NotAStreamEvent` for those of other services.
+    """Return whether entries come from Kinesis, not from DynamoDB. Raises `NotAStreamEvent` for another service.
 
-    A batch is of one service; entries that name none are broken ones of whichever it is.
+    A batch is of one service. Entries without the name of a service are malformed.
     """
     sources = dict.fromkeys(map(_source, entries))
     if EVENT_SOURCE in sources:
@@ -128,32 +128,31 @@ def _is_of_kinesis(entries: Iterable[object]) -> bool:
 
 
 def _source(entry: object) -> str | None:
-    """The service that an entry names; some spell the key with a capital."""
+    """Return the service that an entry names; some services write the key with a capital letter."""
     return text_or_none(get_member(entry, "eventSource") or get_member(entry, "EventSource")) or None
 
 
-# Changes that come through Kinesis Data Streams: records within entries of Kinesis's own, taken out of them.
+# Changes through Kinesis Data Streams: records within entries of Kinesis.
 #
-# What DynamoDB writes there is described in "Using Kinesis Data Streams to capture changes to DynamoDB" in the
-# DynamoDB Developer Guide. It is the record of a DynamoDB stream, but for its place in a shard, which is the
-# entry's, and its time, which is in milliseconds or microseconds. Records may come twice and out of order;
-# their `eventID` tells which are the same.
+# "Using Kinesis Data Streams to capture changes to DynamoDB" in the DynamoDB Developer Guide describes these records.
+# They have the form of a DynamoDB stream's, except that the entry has the sequence number, and that the time is in
+# milliseconds or microseconds. Records may come twice and out of order; equal ones have the same `eventID`.
 
 _UNITS: Final[Mapping[object, int]] = {
     "MILLISECOND": 1_000,
     "MICROSECOND": 1_000_000,
     "NANOSECOND": 1_000_000_000,
 }
-"""How many of them a second has, by the name that a record gives the precision of its time."""
+"""The number of units in a second, by the name of the precision in a record."""
 
 
 def parse_records(entries: Iterable[object]) -> list[Record]:
-    """Take the records out of their entries, in the order of the batch, each of those that came twice once.
+    """Return the records of entries, in the order of the batch, without repetitions.
 
-    A record came twice if its `eventID` did, with the same keys and images.
+    A repetition has the `eventID`, the keys and the images of an earlier record.
 
-    Each has the sequence number and the ARN of its entry, by which an answer and a ledger know it. What the entry
-    says besides is the member ``kinesis`` of the raw record. An entry that holds no record is a `MalformedRecord`.
+    A record gets the sequence number and the ARN of its entry, which answers and ledgers use. The other members of the
+    entry are in the member ``kinesis`` of the raw record. An entry without a record is a `MalformedRecord`.
     """
     records: list[Record] = []
     known: dict[str, list[Record]] = {}
@@ -169,7 +168,7 @@ def parse_records(entries: Iterable[object]) -> list[Record]:
 
 
 def _record_of(entry: object, position: int) -> Record:
-    # Lambda's event has the members of Kinesis's record one level further down than the list of a pipe.
+    # The members of Kinesis's record are one level deeper in Lambda's event than in the list of a pipe.
     outer = nested if is_map(nested := get_member(entry, "kinesis")) else entry
     number = sequence_number_or_none(get_member(outer, "sequenceNumber"))
     told = _told(get_member(outer, "data"))
@@ -194,7 +193,7 @@ def _record_of(entry: object, position: int) -> Record:
 
 
 def _told(data: object) -> object:
-    """Read what an entry carries; nothing where that is not JSON in base64."""
+    """Return the content of an entry; None if that is not JSON in base64."""
     try:
         return json.loads(a2b_base64(data, strict_mode=True)) if isinstance(data, str) else None
     except (ValueError, RecursionError):
@@ -202,9 +201,9 @@ def _told(data: object) -> object:
 
 
 def _seconds(written: object, precision: object) -> object:
-    """Give a time in seconds since 1970, by its precision, or by how large it is where the record does not say.
+    """Return a time in seconds since 1970, by its precision, or by its size if the record has no precision.
 
-    What is no number, or no time, is given as it is.
+    A value that is no number, or too large, is returned unchanged.
 
     >>> _seconds(1731924555370, None), _seconds(1731924555370500, None), _seconds(1731924555370, "MILLISECOND")
     (1731924555.37, 1731924555.3705, 1731924555.37)
@@ -215,7 +214,7 @@ def _seconds(written: object, precision: object) -> object:
     unit = _UNITS.get(precision) if isinstance(precision, str) else None
     if unit is None:
         size = abs(number)
-        # From 1973 to 5138 a time is in one of these alone; what is smaller than each of them is in milliseconds.
+        # A time from 1973 to 5138 fits one unit only; a smaller number is in milliseconds.
         unit = 1 if 100_000_000 <= size < 100_000_000_000 else max(1_000, unit_of(number))
     try:
         return number / unit
@@ -223,32 +222,31 @@ def _seconds(written: object, precision: object) -> object:
         return written
 
 
-# The first stage: from entries to stream records, each of which is routed and then checked.
+# From entries to stream records: each entry is routed first, and then checked.
 #
-# An entry that does not pass the check stays in the list as a `MalformedRecord`: it has a place in the batch, and
-# losing sight of it would lose it.
+# An entry that fails the check becomes a `MalformedRecord`: it has a place in the batch, and must not be lost.
 
 R = TypeVar("R", bound="Routable")
 
 
 class Routable(Protocol):
-    """A route: with `select`, it leads to a choice, which gives the route of a record from there."""
+    """A route. If `select` is not None, it chooses the next route by the record."""
 
     @property
     def select(self) -> Callable[[RawRecord], Self | None] | None:
-        """Find the route of a record; None if no handler is there for it."""
+        """Return the route of a record; None if no handler wants it."""
         ...
 
 
 Lookup: TypeAlias = Callable[[str | None], Mapping[EventName, R | None]]
-"""Finds routes, by the name of a table (None where there is none) and by what happened to the item."""
+"""Returns routes by event name for the name of a table, or for None if the record names no table."""
 
 Feed: TypeAlias = Callable[[int, Record, R | None], object]
-"""Takes a record: its index in the batch, itself, and its route, which is None for a malformed one."""
+"""Receives a record's index in the batch, the record, and its route, which is None for a malformed record."""
 
 
 class _Anywhere:
-    """The route of records that are not to go anywhere in particular."""
+    """The route of records that are only read."""
 
     select: None = None
 
@@ -261,18 +259,18 @@ def _anywhere(_: str | None) -> Mapping[EventName, _Anywhere]:
 
 
 def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> None:
-    """Have entries of a DynamoDB stream taken as records, but for those whose route is None, which are not checked."""
-    arn: object = object()  # that of the record before, whose routes are known
+    """Feed the entries of a DynamoDB stream as records. Entries whose route is None are skipped before the check."""
+    arn: object = object()  # of the previous record, whose routes are known
     routes: Mapping[EventName, R | None] = {}
     type_of, json_object, text = _names()
-    # Entries are taken for JSON objects until something shows that one is none.
+    # Entries count as JSON objects until an exception shows otherwise.
     for position, entry in enumerate(cast("list[Any]", entries)):
         is_sound = False
         try:
             if entry["eventSourceARN"] != arn:
                 arn = entry["eventSourceARN"]
                 table = table_of(text_or_none(arn))
-                # without a table in the ARN, the record says which table it is of
+                # Without a table in the ARN, the record itself names its table.
                 routes = {} if table is None else lookup(table)
             route = routes[entry["eventName"]]
             if route is None:
@@ -280,8 +278,8 @@ def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> No
             if route.select is not None and (route := route.select(entry)) is None:
                 identity = entry.get("userIdentity")
                 if identity is None or not ("PrincipalId" in identity or "Type" in identity):
-                    continue  # and a record of GetRecords is chosen by the names that Lambda sends
-            # What `_problem` asks, of a record as Lambda writes it, in the fewest steps; any other it judges itself.
+                    continue  # a record of GetRecords is routed again below, with the names that Lambda sends
+            # The checks of `parse_record` in few steps, for records as Lambda writes them; it checks all others itself.
             change = entry["dynamodb"]
             event_id = entry["eventID"]
             identity = entry.get("userIdentity", entry)
@@ -300,19 +298,19 @@ def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> No
             route = None
         if route is not None and is_sound:
             record = StreamRecord()
-            record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (what `stream_record` does)
+            record._raw = entry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (as `stream_record` does)
             feed(position, record, route)
         else:
             feed_records(lookup, [parse_record(entry, position)], feed, position)
 
 
 def _names() -> tuple[Callable[[object], object], object, object]:
-    """Give what is looked at for each record, for names that are local, which are found faster."""
+    """Return names that a loop needs for each record: a local name is found faster."""
     return type, dict, str
 
 
 def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], start: int = 0) -> None:
-    """Have records taken that have been read, but for those whose route is None; the first has the index `start`."""
+    """Feed records that have been read, except those whose route is None; the first one has the index `start`."""
     arn: object = object()
     routes: Mapping[EventName, R | None] | None = None
     for position, record in enumerate(records, start):
@@ -320,7 +318,7 @@ def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], st
             if not _is_unwanted(record, lookup):
                 feed(position, record, None)
             continue
-        raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        raw = record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (read, not copied)
         if (named := raw.get("eventSourceARN")) != arn:
             arn, table = named, table_of(text_or_none(named))
             routes = None if table is None else lookup(table)
@@ -332,17 +330,17 @@ def feed_records(lookup: Lookup[R], records: Iterable[Record], feed: Feed[R], st
 
 
 def _is_unwanted(record: MalformedRecord, lookup: Lookup[Routable]) -> bool:
-    """Whether nobody would want an entry, were it a record: so much it says of its table and kind."""
+    """Return whether a malformed entry names a table and an event name that no handler wants."""
     name = get_member(record.raw, "eventName")
     if not isinstance(name, str) or not is_map(record.raw) or name not in EVENT_NAMES:
         return False
     route = lookup(record.table_name)[name]
     if route is not None and route.select is not None:
-        route = route.select(cast("RawRecord", record.raw))  # patterns take whatever they are given
+        route = route.select(cast("RawRecord", record.raw))  # patterns accept any map
     return route is None
 
 
-# Payloads: their records, and how whoever sent them is answered, which decides what comes again.
+# Payloads: their records, and the answers to their senders. The answer decides which records come again.
 
 
 class BatchItemFailure(TypedDict):
@@ -352,42 +350,42 @@ class BatchItemFailure(TypedDict):
 
 
 class BatchResponse(TypedDict):
-    """A function's answer to Lambda; an empty list says that the whole batch is settled."""
+    """A function's answer to Lambda; with an empty list, the whole batch is settled."""
 
     batchItemFailures: list[BatchItemFailure]
 
 
 class BatchFailed(Exception):
-    """Raised out of a Lambda function to have the whole batch come again, where no answer could say so."""
+    """Fails an invocation, so that the whole batch comes again, where no answer can name the records."""
 
 
 class IncomingPayload(Sequence[Record]):
-    """The records of a payload, which are read when somebody asks for them.
+    """The records of a payload, which are read at their first use.
 
-    A pipeline that nobody has asked before reads and routes them in one go, and leaves out what no handler is there
-    for before that is checked. `entries` are what the payload holds.
+    A pipeline reads and routes them in one pass, unless they have been read before. That pass skips records that no
+    handler wants before the check. `entries` are the entries of the payload.
     """
 
     __slots__ = ("_read", "_through_kinesis", "entries")
 
     def __init__(self, entries: list[object], *, through_kinesis: bool) -> None:
-        """Take the entries of a batch, and whether they came through Kinesis."""
+        """Store the entries of a batch, and whether they came through Kinesis."""
         self.entries: list[object] = entries
         self._through_kinesis = through_kinesis
         self._read: list[Record] | None = None
 
     def feed(self, lookup: Lookup[R], feed: Feed[R]) -> None:
-        """Have the records taken, but for those whose route is None."""
+        """Feed the records, except those whose route is None."""
         if self._read is None and not self._through_kinesis:
             _feed_entries(lookup, self.entries, feed)
         else:
             feed_records(lookup, self.records, feed)
 
     def answer(self, open_failures: Sequence[Failed[object]]) -> BatchResponse:
-        """Name to the sender the records of failures, which have to come again.
+        """Return the answer with the records of failures, which have to come again.
 
-        Fails with `BatchFailed` where a failed record has no identifier that the sender knows, and for failures of a
-        sender that waits for no answer.
+        Raises `BatchFailed` if a failed record has no identifier that the sender knows, and for failures if the sender
+        waits for no answer.
         """
         if not open_failures:
             return {"batchItemFailures": []}
@@ -395,12 +393,12 @@ class IncomingPayload(Sequence[Record]):
 
     @abstractmethod
     def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
-        """Name the records of failures as the sender knows them. Fails with `BatchFailed`."""
+        """Return the sender's identifiers for the records of failures. Raises `BatchFailed`."""
         ...
 
     @property
     def records(self) -> list[Record]:
-        """The records, in the order of the batch, one for each entry: one that is no record is a `MalformedRecord`."""
+        """The records, in the order of the batch. An entry that is no record is a `MalformedRecord`."""
         if self._read is None:
             records: list[Record] = []
             if self._through_kinesis:
@@ -432,18 +430,18 @@ class StreamEvent(IncomingPayload):
 
     With ReportBatchItemFailures on the mapping, Lambda takes the lowest sequence number in the answer as its checkpoint
     and sends that record and all after it again (AWS Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB",
-    "Reporting batch item failures"; it does the same for Kinesis). So one number says all that an answer can say.
+    "Reporting batch item failures"; Lambda does the same for Kinesis). So the answer has one number.
     """
 
     __slots__ = ()
 
     @override
     def _named(self, failures: Sequence[Failed[object]]) -> list[str]:
-        return [min(_numbers(failures), key=sequence_order)]  # their lengths differ, so text would not do
+        return [min(_numbers(failures), key=sequence_order)]  # as text, lengths would not count
 
 
 class PipeEvent(IncomingPayload):
-    """The list of a pipe, which goes by the `eventID` of each record that has to come again.
+    """The list of a pipe. Its answer has the `eventID` of each record that has to come again.
 
     See "Amazon EventBridge Pipes batching and concurrency" in the Amazon EventBridge User Guide.
     """
@@ -456,26 +454,28 @@ class PipeEvent(IncomingPayload):
 
 
 class OnFailureDocument(IncomingPayload):
-    """The document of an OnFailure destination with its records. Its sender waits for no answer."""
+    """An OnFailure document with its records. Its sender waits for no answer."""
 
     __slots__ = ()
 
     @override
     def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
         fail_batch(failures)
-        return ()  # as of no failures
+        return ()  # reached only without failures
 
 
 def read(payload: object) -> list[Record]:
-    """Take the records out of a Lambda event, in the order of the batch, one element for each entry.
+    """Return the records of a Lambda event, in the order of the batch, one for each entry.
 
-    `payload` is what Lambda hands to a function that is fed by a DynamoDB stream: ``{"Records": [record, …]}``; what
-    GetRecords answers has that shape too. It may as well be the event of a Kinesis stream that carries the changes of
-    tables, of which a record that comes twice is taken once; the list that a pipe of EventBridge sends; or a document
-    with its records, as an OnFailure destination in S3 keeps it. A batch in which no entry comes from DynamoDB is not
-    one of ours; a single stranger is a `MalformedRecord`.
+    `payload` is one of these:
 
-    Fails with `NotAStreamEvent` if the payload is of another shape or of another service.
+    - the event of a DynamoDB stream, ``{"Records": [record, …]}``; an answer of GetRecords has that shape too
+    - the event of a Kinesis stream with the changes of tables; a record that comes twice is returned once
+    - the list of a pipe of EventBridge
+    - an OnFailure document with its records, as a destination in S3 stores it
+
+    A single entry of another service is a `MalformedRecord`. Raises `NotAStreamEvent` if the payload has another shape,
+    or if no entry comes from DynamoDB.
 
     >>> read({"Records": []})
     []
@@ -488,7 +488,7 @@ def read(payload: object) -> list[Record]:
 
 
 def fail_batch(open_failures: Sequence[Failed[object]]) -> None:
-    """Have the whole batch come again if there are failures: fails with `BatchFailed` then."""
+    """Raise `BatchFailed` if there are failures, so that the whole batch comes again."""
     if open_failures:
         raise BatchFailed(f"{len(open_failures)} failures; the first: {open_failures[0]!r}")
 
@@ -503,7 +503,7 @@ def _numbers(failures: Sequence[Failed[object]]) -> list[str]:
 
 
 def _event_ids(failures: Sequence[Failed[object]]) -> list[str]:
-    """Name each record once, in the order of the batch."""
+    """Return the identifier of each record once, in the order of the batch."""
     names: dict[str, None] = {}
     for failed in failures:
         if (name := _event_id(failed.record)) is None:
@@ -513,25 +513,23 @@ def _event_ids(failures: Sequence[Failed[object]]) -> list[str]:
 
 
 def _event_id(record: Record) -> str | None:
-    """Find by what a pipe knows a record, which is Kinesis's own identifier if it came through that."""
+    """Return the identifier of a record for a pipe: Kinesis's own if the record came through Kinesis."""
     raw = (
-        record.raw if isinstance(record, MalformedRecord) else record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (to look at, not to copy)
+        record.raw if isinstance(record, MalformedRecord) else record._raw  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] (read, not copied)
     )
     return text_or_none(get_member(get_member(raw, "kinesis"), "eventID")) or record.event_id
 
 
-# How Lambda takes the answer of a function: as a success, as a partial one, or as the failure of the whole
-# batch.
+# How Lambda reads the answer of a function: as a success, a partial success, or the failure of the whole batch.
 #
-# A reader of streams and the simulator take answers so, too.
+# A reader of streams and the simulator read answers in the same way.
 #
 # The shapes are those of "Reporting batch item failures" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
-# Developer Guide. What is not described there, an answer that is neither an object nor empty say, is taken for
-# a failure.
+# Developer Guide. An answer that is not described there, for example a text, counts as a failure.
 
 
 def parse_batch_response(answer: object, numbers: Sequence[str]) -> int | str:
-    """Count the records, from the first on, that an answer settles, or say why it fails the whole batch.
+    """Return the number of records, from the first on, that an answer settles, or the reason why the batch fails.
 
     `numbers` are the sequence numbers of the batch, in its order.
 

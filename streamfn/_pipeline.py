@@ -1,4 +1,4 @@
-"""Pipelines: handlers of one table, routers of several, and the routing table that both compile."""
+"""Pipelines: dispatch by pattern, the routing table, and `pipeline` and `router`, which compile it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from streamfn._patterns.matching import Matcher
 
 
-# Dispatch by pattern: the route of a record where patterns decide which handlers of its table and kind it passes.
+# Dispatch by pattern: patterns choose among the handlers of one table and event name.
 #
-# That is decided on the raw record, before anything is made of it. Where all patterns are about the text of one
-# attribute, as those of the entities of one table are, a route is one look-up however many there are.
+# The choice is made on the raw record, before any image is structured. If all patterns compare the text of one
+# attribute, as for the entities of a single-table design, the choice is one look-up for any number of patterns.
 
 
 class Binding(NamedTuple):
-    """A handler for records of a table, if they match its pattern; `strategy` is the index of what runs it."""
+    """A handler, and the table whose pattern its records match; `strategy` is the index of its strategy."""
 
     strategy: int
     table: Table[object]
@@ -49,14 +49,17 @@ class Binding(NamedTuple):
 
 
 MATCH_ERRORS: Final = (RecursionError, ValueError, OverflowError)
-"""What a matcher raises of a record that no stream has, nested thousands deep, say. Nobody's handlers lose it then."""
+"""The exceptions of a matcher for a record that no stream has, such as one nested thousands deep.
+
+The record counts as a match, so that no handler loses it.
+"""
 
 Compile: TypeAlias = Callable[[Sequence[Binding]], CompiledRoute | None]
-"""Makes the route of handlers, or None of no handlers."""
+"""Returns the compiled route of handlers; None if there are no handlers."""
 
 
 def compile_route(bindings: Sequence[Binding], compile_steps: Compile) -> CompiledRoute | None:
-    """Make the route of the records of one table's name and kind, which may lead to a choice by pattern."""
+    """Compile the route of one table name and event name, with a choice by pattern if tables have patterns."""
     matchers = list(
         {id(each): each for binding in bindings if (each := compiled_table(binding.table).matcher)}.values()
     )
@@ -72,7 +75,7 @@ def compile_route(bindings: Sequence[Binding], compile_steps: Compile) -> Compil
 
 
 def _by_one(bindings: Sequence[Binding], matcher: Matcher, compile_steps: Compile) -> Select:
-    """Ask the only pattern."""
+    """Choose by the only pattern."""
     all_of_them = compile_steps(bindings)
     others = compile_steps([binding for binding in bindings if compiled_table(binding.table).matcher is None])
     matches = matcher.matches
@@ -87,7 +90,7 @@ def _by_one(bindings: Sequence[Binding], matcher: Matcher, compile_steps: Compil
 
 
 def _by_each(bindings: Sequence[Binding], matchers: Sequence[Matcher], compile_steps: Compile) -> Select:
-    """Ask each pattern. A route is made when the first record takes it."""
+    """Choose by every pattern. A route is compiled for the first record that takes it."""
     routes: dict[tuple[bool, ...], CompiledRoute | None] = {}
 
     def select(record: RawRecord) -> CompiledRoute | None:
@@ -107,7 +110,7 @@ def _by_each(bindings: Sequence[Binding], matchers: Sequence[Matcher], compile_s
 
 
 def may_match(matcher: Matcher, record: RawRecord) -> bool:
-    """Whether a record matches a pattern, or is too odd to tell."""
+    """Return whether a record matches a pattern; True if the matcher raises one of `MATCH_ERRORS`."""
     try:
         return matcher.matches(record)
     except MATCH_ERRORS:
@@ -117,8 +120,8 @@ def may_match(matcher: Matcher, record: RawRecord) -> bool:
 def _by_text(
     bindings: Sequence[Binding], path: tuple[str, ...], compile_steps: Compile, by_each: Select
 ) -> Select:
-    """Look the text up at the end of the path that all patterns are about."""
-    from streamfn._patterns.matching import text_at  # loaded by the table that has a pattern
+    """Choose by the text at the path that all patterns compare."""
+    from streamfn._patterns.matching import text_at  # loaded already by the table with a pattern
 
     matchers = [compiled_table(binding.table).matcher for binding in bindings]
     texts = {text for matcher in matchers if matcher for text in matcher.values}
@@ -142,15 +145,15 @@ def _is_for(matcher: Matcher | None, text: str) -> bool:
     return matcher is None or text in matcher.values
 
 
-# Routes: which handlers are there for which table, and how records find their way to them.
+# The routing table: compiled routes by table name and event name.
 #
-# A record of a table that nobody declared is `Unrouted`. One of a kind that nobody handles costs one look-up in
-# a dictionary.
+# A record of an undeclared table fails as `Unrouted`. A record without a handler for its event name costs one look-up
+# in a dictionary.
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Route(Value):
-    """A table, the handlers of its events in the order declared, and the strategy that runs them."""
+    """A table, its handlers in the declared order, and their strategy."""
 
     table: Table[object]
     handlers: tuple[AnyHandler, ...]
@@ -158,7 +161,7 @@ class Route(Value):
 
 
 def handler_names(routes: Sequence[Route]) -> list[str]:
-    """Name the handlers of routes, in the order declared, each once."""
+    """Return the names of the handlers of routes, each once, in the declared order."""
     return list(dict.fromkeys(handler.name for route in routes for handler in route.handlers))
 
 
@@ -166,13 +169,16 @@ _ALL_UNROUTED: Final[Mapping[EventName, CompiledRoute | None]] = dict.fromkeys(E
 
 
 class RoutingTable:
-    """The routes of records, by the name of their table and by what happened to the item."""
+    """The compiled routes, by table name and event name.
+
+    `declared` has the names of the tables.
+    """
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        """Sort the handlers of all routes by what they are for.
+        """Compile the handlers of all routes.
 
-        Fails with `ConfigurationError` if two functions go by one name, or one function is registered twice for one
-        kind of record.
+        Raises `ConfigurationError` if two functions have one name, or one function is registered twice for one event
+        name.
         """
         orders = _orders(routes)
         self.strategies: tuple[Strategy, ...] = tuple(dict.fromkeys(route.strategy for route in routes))
@@ -193,14 +199,14 @@ class RoutingTable:
         self.declared: tuple[str, ...] = tuple(found)
 
     def lookup(self, table_name: str | None) -> Mapping[EventName, CompiledRoute | None]:
-        """Look up the routes of the records of a table, which are None for those that nobody handles."""
+        """Return the routes of a table by event name; a route is None if no handler wants the event name."""
         return self._routes.get(table_name or "", _ALL_UNROUTED)
 
 
 def _compile_steps(
     event_name: EventName, orders: Mapping[str, int], bindings: Sequence[Binding]
 ) -> CompiledRoute | None:
-    """Make the route of records of a kind past handlers."""
+    """Compile the route of records of one event name; None if there are no handlers."""
     parts: Parts = {}
     steps: list[tuple[int, Step]] = []
     for strategy, table, handler in bindings:
@@ -211,13 +217,13 @@ def _compile_steps(
 
 
 Parts: TypeAlias = dict[tuple[int, ImageName, type[object] | None], ImageDecoder]
-"""The parts of records that handlers read: by table (two may have one name), by name, and by model of keys."""
+"""The decoders of images, by the id of the table (two may have one name), the image's name, and the model of keys."""
 
 
 def _finder(
     parts: Parts, table: Table[object], keys: type[object] | None
 ) -> Callable[[ImageName], ImageDecoder]:
-    """Make what finds the parts for a handler, so that handlers of the same images find them in the same."""
+    """Return a function that finds a handler's decoders; handlers of one image share its decoder."""
 
     def find(name: ImageName) -> ImageDecoder:
         key = (id(table), name, keys)
@@ -229,7 +235,7 @@ def _finder(
 
 
 def _orders(routes: Sequence[Route]) -> dict[str, int]:
-    """Number the handlers by name, in the order declared."""
+    """Return the number of each handler's name, in the declared order. Raises `ConfigurationError`."""
     first: dict[str, tuple[Route, AnyHandler]] = {}
     taken: set[tuple[str, EventName]] = set()
     for route in routes:
@@ -249,10 +255,10 @@ def _orders(routes: Sequence[Route]) -> dict[str, int]:
     return {name: order for order, name in enumerate(first)}
 
 
-# Pipelines: handlers joined to a table, and pipelines joined to one another.
+# Pipelines, and the functions `pipeline` and `router` that make them.
 #
-# A pipeline is a function from a payload to a list of Results. It is built once, when the module is imported,
-# and checks then all that can be checked; a call of it raises for nothing that a record or a handler does.
+# A pipeline is a function from a payload to a list of Results. All checks of handlers are made at import. A later call
+# raises no exception because of a record or a handler.
 
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
@@ -281,7 +287,7 @@ E10 = TypeVar("E10", default=Never)
 
 
 def _not_for_lambda(call: F) -> F:
-    """Have a pipeline say what to write where Lambda calls it, because a setting names the pipeline."""
+    """Raise `ConfigurationError` if Lambda itself calls a pipeline, because a setting names the pipeline."""
 
     def checked(process: object, payload: object, *context: object) -> object:
         if context:
@@ -291,22 +297,22 @@ def _not_for_lambda(call: F) -> F:
             )
         return call(process, payload)
 
-    return cast("F", update_wrapper(checked, call))  # it takes what the method takes
+    return cast("F", update_wrapper(checked, call))  # the arguments are those of the method
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
     """A function from a payload to a list of Results; `pipeline` and `router` make it.
 
-    `A_co` is the union of what its handlers succeed with, `E_co` of what they fail with. `routes` tells what
-    it is made of: tables, handlers and strategies.
+    `A_co` is the union of the handlers' values of success, `E_co` the union of their values of failure. `routes` has
+    the tables, handlers and strategies.
     """
 
     routes: tuple[Route, ...]
     _routing: RoutingTable = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the handlers' names, and sort the handlers by what they are for."""
+        """Compile the routing table. Raises `ConfigurationError`."""
         object.__setattr__(self, "_routing", RoutingTable(self.routes))
 
     @override
@@ -315,33 +321,33 @@ class Pipeline(Value, Wrappable, Generic[A_co, E_co]):
 
     @_not_for_lambda
     def __call__(self, payload: object) -> list[Result[Handled[A_co], Failed[E_co]]]:
-        """Run all handlers on the records of a payload, and gather a Result for each wanted pair of the two.
+        """Run all handlers on the records of a payload, and return a Result for each task that `where` wants.
 
-        `payload` is the event that Lambda hands to a function. The Results are in the order of the records,
-        and for one record in the order of the handlers. Everything runs, whatever fails.
+        `payload` is the event of a Lambda function; see `read`. The Results are in the order of the records, and for
+        one record in the order of the handlers. A failure stops no other task.
 
-        Fails with `NotAStreamEvent` if the payload is no event of a DynamoDB stream, with `ConfigurationError` if
-        Lambda calls it, with a context beside the payload, and with nothing else.
+        Raises `NotAStreamEvent` if the payload is not an event of a DynamoDB stream, `ConfigurationError` if Lambda
+        itself calls the pipeline, with a context beside the payload, and no other exception.
         """
         return self.run(open_payload(payload), Policy())
 
     def run(self, records: Sequence[Record], policy: Policy) -> list[Result[Handled[A_co], Failed[E_co]]]:
-        """Run all handlers whose tasks the policy admits; a task that it refuses has a Result that says so.
+        """Run all tasks that the policy admits. A refused task has a Failure with the policy's reason.
 
-        A task that the policy knows as settled has none. A payload that nobody has read yet is read on the way, and
-        what nobody handles is not even checked.
+        A task that is settled already has no Result. A payload that has not been read yet is read in the same pass,
+        and its records without a handler are not checked.
         """
         run = Run(policy, self._routing.strategies, self._routing.declared)
         if isinstance(records, IncomingPayload):
             records.feed(self._routing.lookup, run.feed)
         else:
             feed_records(self._routing.lookup, records, run.feed)
-        # Each is of the types of its handler, whose union pipeline() has made A_co and E_co.
+        # Each Result has the types of its handler. A_co and E_co are the unions of these, by pipeline().
         return cast("list[Result[Handled[A_co], Failed[E_co]]]", run.finish())
 
 
 def _check_types(table: object, handlers: Sequence[object], strategy: object) -> None:
-    """Tell those who work without a type checker what it would have told them."""
+    """Raise `ConfigurationError` for arguments that a type checker would reject."""
     if not isinstance(table, Table):
         raise ConfigurationError(
             f"pipeline() takes a Table first, got {kind_of(table)}: declare it, as in Table(name, model)"
@@ -387,14 +393,13 @@ def pipeline(
     A1 | A2 | A3 | A4 | A5 | A6 | A7 | A8 | A9 | A10,
     E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | E10,
 ]:
-    """Join up to ten handlers of a table's events into one function; `router` joins more.
+    """Join a table and up to ten handlers into one function; `router` joins more.
 
-    `strategy` is `series` or `concurrent(workers=…)`. A handler that fails never keeps another from the same
-    record.
+    `strategy` is `series` or `concurrent(workers=…)`. A failed handler stops no other handler of the same record.
 
-    Fails with `ConfigurationError` if two functions go by one name, if one is registered twice for one kind of record,
-    if the model that an `on_keys` handler asks for cannot be made of the table's keys, or if a handler's Success would
-    hold work that has not run, a coroutine say.
+    Raises `ConfigurationError` if two functions have one name, if one function is registered twice for one event name,
+    if the table's keys do not fit the model of an `on_keys` handler, or if a handler's Success would hold work that has
+    not run, such as a coroutine.
     """
     handlers: tuple[AnyHandler, ...] = (h1, h2, h3, h4, h5, h6, h7, h8, h9, h10)
     _check_types(table, handlers, strategy)
@@ -403,7 +408,7 @@ def pipeline(
         check_finished(handler.name, handler.function)
         if handler.keys is not None:
             compiled_table(table).check_keys(handler.keys)
-    # The route will only read, and hand what it reads to handlers of T.
+    # The route only reads, and passes events of T to handlers of T.
     route = Route(cast("Table[object]", table), given, strategy)
     return Pipeline((route,))
 
@@ -425,12 +430,12 @@ def router(
     A1 | A2 | A3 | A4 | A5 | A6 | A7 | A8 | A9 | A10,
     E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | E10,
 ]:
-    """Join up to ten pipelines, each getting the records of its own table; routers can be joined again.
+    """Join up to ten pipelines into one, each for the records of its table. A router can be joined again.
 
-    Several pipelines of one table all get its records. Those with the same strategy run as one would with all
-    their handlers; strategies that differ run one after the other, each with its share of the time.
+    Several pipelines of one table all get its records. Pipelines with the same strategy run like one pipeline with all
+    their handlers. Different strategies run one after the other, each with its share of the time.
 
-    Fails with `ConfigurationError` if two handlers, of whatever tables, go by one name.
+    Raises `ConfigurationError` if two handlers, also of different tables, have one name.
     """
     pipelines = (p1, p2, p3, p4, p5, p6, p7, p8, p9, p10)
     return Pipeline(tuple(route for each in pipelines for route in _routes_of(each)))

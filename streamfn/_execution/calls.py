@@ -1,4 +1,4 @@
-"""Calls of handlers: each return value, exception and coroutine becomes a Result."""
+"""Calls of handlers: unfinished values, calls and the Results that they return, and the Result of a success."""
 
 from __future__ import annotations
 
@@ -42,20 +42,19 @@ if TYPE_CHECKING:
     from returns.io import IO
 
 
-# Values that are not finished: a Success that holds one says "done" of work that has not run.
+# Unfinished values: a Success with one of them reports work as done that has not run.
 #
-# `returns` makes such a Success where `safe` decorates a coroutine function, or where `.map(f)` stands for
-# `.bind(f)`. A handler's answer is looked at when it comes (`unfinished`), and what its annotations and
-# decorators tell is looked at before any record comes (`check_finished`).
+# Such a Success comes from `safe` on a coroutine function, or from `.map(f)` in place of `.bind(f)`. `check_finished`
+# checks a handler's annotations and decorators at import, and `unfinished` checks each value of a Success.
 
 FINISHED: Final = frozenset({type(None), bool, int, float, str, bytes})
-"""The types of most values, which are finished and hold nothing."""
+"""The types of most values: they are finished, and contain no other values."""
 
 PLAIN: Final = Success if IS_AS_KNOWN else None
-"""The type of an answer whose value lies in the slot that `filled` fills; None where there is no such slot."""
+"""The type of a Result whose value is in the slot that `filled` fills; None if there is no such slot."""
 
 _DECORATORS: Final = frozenset({"returns.result", "returns.io"})
-"""The modules of `safe`, `attempt` and `impure_safe`, which put into a Success whatever the function returns."""
+"""The modules of `safe`, `attempt` and `impure_safe`, which put any return value into a Success."""
 
 _CONTAINERS: Final = (list, tuple, set, frozenset)
 
@@ -69,9 +68,9 @@ _CALL: Final = "call it with what it needs"
 
 
 def unfinished(value: object) -> str | None:
-    """Say what is unfinished about the value of a Success, and what to write instead; None if nothing is.
+    """Return how the value of a Success is unfinished, and the code to write instead; None if it is finished.
 
-    A coroutine that nobody is going to await is closed.
+    A coroutine is closed, because no caller awaits it.
 
     >>> from returns.result import Success
     >>> unfinished(Success(1))
@@ -90,17 +89,17 @@ def unfinished(value: object) -> str | None:
 
 
 def check_finished(name: str, function: object, kind: str = "handler") -> None:
-    """Refuse a function of which it can be told that its Success would hold something unfinished.
+    """Raise `ConfigurationError` if annotations or decorators show that a Success would be unfinished.
 
-    Fails with `ConfigurationError`, which names the kind of function and its name.
+    The message has the kind of function and its name.
     """
     _check(f"the {kind} {name}".rstrip(), function)
 
 
 def _check(who: str, function: object, *, ends: bool = True) -> None:
-    """Check a function; one that `ends` no chain may hand to the next what is not finished, an iterator say."""
+    """Check a function. A step that does not end its chain may pass on an unfinished value, such as an iterator."""
     function = unwrap_function(function)
-    if isfunction(called := getattr(type(function), "__call__", None)):  # noqa: B004 (it is looked into)
+    if isfunction(called := getattr(type(function), "__call__", None)):  # noqa: B004 (the method itself is needed)
         function = called  # of an object that can be called
     layer = function
     while (wrapped := getattr(layer, "__wrapped__", None)) is not None:
@@ -125,10 +124,10 @@ def _check(who: str, function: object, *, ends: bool = True) -> None:
 
 
 def _of_instance(value: object, kind: type) -> str | None:
-    """Say what is unfinished about a value itself, whatever it holds; a Result is another matter."""
+    """Return how a value is unfinished, without regard to values in it; None for a Result."""
     if hasattr(kind, "__await__"):
         if isinstance(value, Coroutine):
-            value.close()  # or it would be warned of as never awaited
+            value.close()  # prevents the warning "never awaited"
         return f"{_named(kind)}, which nobody awaits: {_AWAIT}"
     is_lazy = isinstance(value, Iterator) and kind.__module__ in {"builtins", "itertools"}
     if hasattr(kind, "__anext__") or is_lazy or isinstance(value, Generator):
@@ -137,8 +136,8 @@ def _of_instance(value: object, kind: type) -> str | None:
 
 
 def _by_module(kind: type) -> str | None:
-    """Say what is unfinished about values of a type, where the module that has it tells."""
-    module = str(kind.__module__)  # None is what some generated classes have
+    """Return how values of a type are unfinished, if the type's module shows it."""
+    module = str(kind.__module__)  # None for some generated classes
     if module.startswith("concurrent.futures"):
         return "a Future, for which nobody waits: return its result()"
     if module == "returns.io":
@@ -149,31 +148,31 @@ def _by_module(kind: type) -> str | None:
 
 
 def _parts(value: object) -> Iterable[object] | None:
-    """List what a container holds, at one level; None of what is no container."""
+    """Return the values in a container, at one level; None for any other value."""
     if isinstance(value, _CONTAINERS):
         return cast("Iterable[object]", value)  # isinstance drops the type
     if isinstance(value, dict):
         return cast("dict[object, object]", value).values()  # isinstance drops the type
     if isinstance(value, Result) or type(value).__module__ == "returns.maybe":
-        # A Success, a Failure, a Some and a Nothing have their value there.
+        # A Success, a Failure, a Some and a Nothing have their value in this slot.
         return (cast("object", value._inner_value),)  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
     return None
 
 
 def _within(container: object) -> str | None:
-    """Say what is unfinished in a container, at any depth.
+    """Return how values in a container are unfinished, at any depth; None if all are finished.
 
-    Results in it are data, as nobody could tell which of them count; what they hold has to be finished.
+    Results in a container are data, but their values have to be finished.
     """
     found = None
-    inner, known = [container], {id(container)}  # which hold each other, perhaps
-    for outer in inner:  # which grows
+    inner, known = [container], {id(container)}  # containers may contain each other
+    for outer in inner:  # the list grows in the loop
         for value in _parts(outer) or ():
             kind = type(value)
             if kind in FINISHED:
                 continue
             if (each := _of_instance(value, kind)) is not None:
-                # The others are looked at too: coroutines are closed.
+                # The loop goes on, because other coroutines have to be closed too.
                 found = found or f"{_named(type(outer))} with {each}"
             elif id(value) not in known and _parts(value) is not None:
                 known.add(id(value))
@@ -187,14 +186,14 @@ def _named(kind: type) -> str:
 
 
 def _of_wrapped(function: object) -> str | None:
-    """Say what is unfinished about what a function returns that one of `returns` puts into a Success."""
+    """Return how the values are unfinished that a decorator of `returns` puts into a Success."""
     if isgeneratorfunction(function) or isasyncgenfunction(function):
         return f"a generator, which nobody runs: {_LIST}"
     return _of_value(_return_hint(function))
 
 
 _SUSPECT: Final = re.compile(r"Result|Success|IO|Future|Awaitable|Coroutine|Task|Generator|Iterator")
-"""Occurs in the text of an annotation that may be refused; others are not worth being resolved."""
+"""Occurs in the text of each annotation that may be refused; other annotations are not resolved."""
 
 _UNIONS: Final = (Union, UnionType)  # pyright: ignore[reportDeprecated] (as above)
 
@@ -202,18 +201,18 @@ _ANSWERS: Final = frozenset({"Result", "Success", "IOResult", "IOSuccess", "Futu
 
 
 def _return_hint(function: object) -> object:
-    """Resolve a function's return annotation; None where there is none, or it cannot be resolved here."""
+    """Return a function's return annotation, resolved; None if there is none, or if it cannot be resolved."""
     try:
         hint = getattr(function, "__annotations__", {}).get("return")
         if not isinstance(hint, str):
             return hint
         return get_type_hints(function)["return"] if _SUSPECT.search(hint) else None
-    except Exception:  # noqa: BLE001 (annotations are the user's, and may name what is there for checkers alone)
+    except Exception:  # noqa: BLE001 (a user's annotation may name types that only checkers see)
         return None
 
 
 def _of_answer(hint: object) -> str | None:
-    """Say what is unfinished about the value of the Result that a handler of this return annotation gives."""
+    """Return how the value of a Success is unfinished, by a handler's return annotation; None if it is finished."""
     hint = _bare_hint(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in _UNIONS:
@@ -222,20 +221,20 @@ def _of_answer(hint: object) -> str | None:
         return None
     if origin.__name__ in _ANSWERS:
         return _of_value(arguments[0])
-    if issubclass(origin, Awaitable | Sequence):  # of a coroutine function, or of a function of many events
+    if issubclass(origin, Awaitable | Sequence):  # of a coroutine function or a batched handler
         return _of_answer(arguments[-1])
     return None
 
 
 def _of_value(hint: object, container: type | None = None) -> str | None:
-    """Say what is unfinished about values of a type; Results in a container are data."""
+    """Return how values of a type are unfinished; None if they are finished. Results in a container are data."""
     hint = _bare_hint(hint)
     kind, arguments = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
         return next(filter(None, (_of_value(each, container) for each in arguments)), None)
     if not isinstance(kind, type):
         return None
-    cls = cast("type[object]", kind)  # isinstance knows no parameters
+    cls = cast("type[object]", kind)  # isinstance drops the type arguments
     if _is_a(cls, Result) and container is None:
         return f"a Result: {_BIND}"
     found: str | None
@@ -249,12 +248,12 @@ def _of_value(hint: object, container: type | None = None) -> str | None:
 
 
 def _is_a(kind: type[object], *classes: type) -> bool:
-    """Do what `issubclass` does, and leave a type checker's view of the kind as it is."""
+    """Return `issubclass(kind, classes)`, but do not narrow the type for a type checker."""
     return issubclass(kind, classes)
 
 
 def _bare_hint(hint: object) -> object:
-    """Take off what says nothing of the type: `Annotated`, and the name of an alias."""
+    """Return a hint without `Annotated` and without aliases."""
     while True:
         if get_origin(hint) is Annotated:
             hint = get_args(hint)[0]
@@ -264,48 +263,48 @@ def _bare_hint(hint: object) -> object:
             return hint
 
 
-# What comes of calling a handler: a `Verdict`, whatever the handler did.
+# Calls of handlers, and the `Verdict` on each return value.
 #
-# Its Result may have to be awaited, or be taken out of an IOResult. Whatever else comes of a call, an exception
-# included, is a `Raised`: nothing that a handler does ends the run, save KeyboardInterrupt and SystemExit.
+# A return value is awaited if need be, and an IOResult is unwrapped. Every exception, and every other return value,
+# becomes a `Raised`. Only KeyboardInterrupt and SystemExit end a run.
 
 Verdict: TypeAlias = Result[object, Refused[object] | Raised]
-"""A handler's Result, its failure wrapped in the reason that it is."""
+"""A handler's Result; a failure is wrapped in its reason."""
 
 
 def call(function: Callable[[object], object], argument: object) -> object:
-    """Call a handler and wait for what it returns; an exception comes back as a `Raised`."""
+    """Call a handler, and return its awaited return value; an exception is returned as a `Raised`."""
     try:
         returned = function(argument)
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+    except BaseException as exception:  # noqa: BLE001 (every exception becomes a Raised)
         return Raised(exception)
     kind = type(returned)
     return returned if kind is Success else waited(returned)
 
 
 def waited(returned: object) -> object:
-    """Wait for what a handler has returned, if it has to be awaited; an exception comes back as a `Raised`."""
+    """Return a handler's return value, awaited if need be; an exception is returned as a `Raised`."""
     try:
         if not isinstance(returned, Awaitable):
             return returned
         return _wait(cast("Awaitable[object]", returned))  # isinstance drops the type
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+    except BaseException as exception:  # noqa: BLE001 (every exception becomes a Raised)
         return Raised(exception)
 
 
 async def call_async(function: Callable[[object], object], argument: object) -> object:
-    """Do what `call` does with a coroutine function, on the event loop itself."""
+    """Call a coroutine function on the event loop itself; an exception is returned as a `Raised`."""
     try:
-        return await cast("Awaitable[object]", function(argument))  # which a coroutine function gives
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+        return await cast("Awaitable[object]", function(argument))  # of a coroutine function
+    except BaseException as exception:  # noqa: BLE001 (every exception becomes a Raised)
         return Raised(exception)
 
 
 def wants(where: Callable[[object], object], event: object) -> bool | Raised:
-    """Ask a `where` whether it wants an event; an exception comes back as a `Raised`."""
+    """Return whether a `where` wants an event; an exception is returned as a `Raised`."""
     try:
         answer = where(event)
-        if answer is True or answer is False:  # as nearly all do
+        if answer is True or answer is False:  # as in nearly every call
             return answer
         answer = waited(answer)
         if isinstance(answer, Raised):
@@ -314,26 +313,24 @@ def wants(where: Callable[[object], object], event: object) -> bool | Raised:
         if found is not None:
             return Raised(NotAResult(f"the where returned {found.partition(':')[0]}, expected True or False"))
         return bool(answer)
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+    except BaseException as exception:  # noqa: BLE001 (every exception becomes a Raised)
         return Raised(exception)
 
 
 def kept(raised: Raised) -> Raised:
-    """Keep what a call raised, unless it is meant for the process: then raise it again, in the thread that waited."""
+    """Return a `Raised`, but raise its KeyboardInterrupt or SystemExit, in the thread that waits for the call."""
     if isinstance(raised.exception, KeyboardInterrupt | SystemExit):
         raise raised.exception
     return raised
 
 
 def verdict(returned: object, who: str = "the handler") -> Verdict:
-    """Read what came of a call that answers for one event, or for a whole chunk of them.
+    """Return the verdict on the return value of a call for one event, or for a chunk as a whole.
 
-    `who` was called, as messages name it.
-
-    Fails with the KeyboardInterrupt or SystemExit that the handler raised.
+    `who` is the name of the called function in messages. Raises a KeyboardInterrupt or SystemExit of the handler.
     """
     given: Any = returned
-    kind = type(returned)  # a comparison with it narrows nothing, and leaves nothing half known
+    kind = type(returned)  # a comparison of types does not narrow `returned`
     if kind is PLAIN and type(given._inner_value) in FINISHED:  # noqa: SLF001 (as in `filled`)
         finished: Verdict = given
         return finished
@@ -349,13 +346,13 @@ def verdict(returned: object, who: str = "the handler") -> Verdict:
             return Failure(Refused(cast("Failure[object]", plain).failure()))  # isinstance drops the type
         else:
             raised = plain if isinstance(plain, Raised) else _not(_kind(returned, plain), "a Result")
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
+    except BaseException as exception:  # noqa: BLE001 (the Result of a handler may raise when it is read)
         raised = Raised(exception)
     return Failure(kept(raised))
 
 
 def shortcoming(returned: object, who: str) -> Refused[object] | Raised | None:
-    """Read what came of a call that need not answer anything: what failed, or is unfinished, and None if nothing is."""
+    """Return the reason why a call that may return any value failed, or is unfinished; None if it succeeded."""
     if returned is None:
         return None
     try:
@@ -363,7 +360,7 @@ def shortcoming(returned: object, who: str) -> Refused[object] | Raised | None:
         if not _is_answer(plain):
             found = unfinished(plain)
             return None if found is None else Raised(NotAResult(f"{who} returned {found}"))
-    except Exception as exception:  # noqa: BLE001 (an answer can raise when looked at)
+    except Exception as exception:  # noqa: BLE001 (a return value may raise when it is read)
         return Raised(exception)
     outcome = verdict(plain, who)
     return outcome.failure() if isinstance(outcome, Failure) else None
@@ -374,10 +371,10 @@ def _is_answer(value: object) -> bool:
 
 
 def verdicts(returned: object, count: int) -> list[Verdict] | Verdict:
-    """Read what came of a call for `count` events that answers for each of them; one failure if it did not."""
+    """Return the verdicts of a call that returns a Result for each of `count` events; one failure if it does not."""
     try:
         answers = _answers(returned, count)
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module: an answer can raise when looked at)
+    except BaseException as exception:  # noqa: BLE001 (the Result of a handler may raise when it is read)
         answers = Raised(exception)
     if isinstance(answers, Raised):
         return verdict(answers)
@@ -400,7 +397,7 @@ def _not(kind: str, expected: str) -> Raised:
 
 
 def _kind(returned: object, plain: object) -> str:
-    """Name the type of what a handler returned, and of what that holds if it is an IO."""
+    """Return the type's name of a return value, with the type of its content if it is an IO."""
     name = type(returned).__name__
     return name if plain is returned else f"{name}[{type(plain).__name__}]"
 
@@ -410,39 +407,39 @@ def _wait(returned: Awaitable[object]) -> object:
         future = submit(_awaited(returned))
     except CANNOT_START:
         if isinstance(returned, Coroutine):
-            returned.close()  # or it would be warned of as never awaited
+            returned.close()  # prevents the warning "never awaited"
         raise
     return future.result()
 
 
 async def _awaited(returned: Awaitable[object]) -> object:
-    """Await on the loop's own thread, where an exception that leaves a coroutine could end the loop."""
+    """Await on the loop's thread, and catch every exception: one that leaves a coroutine could end the loop."""
     try:
         return await returned
-    except BaseException as exception:  # noqa: BLE001 (the promise of this module)
+    except BaseException as exception:  # noqa: BLE001 (every exception becomes a Raised)
         return Raised(exception)
 
 
 def _without_io(returned: object) -> object:
-    """Take the Result out of an IOResult; `returns.io` is loaded only where a handler has loaded it."""
+    """Return the Result in an IOResult, and any other value unchanged. Only a handler's code imports `returns.io`."""
     if type(returned).__module__ == "returns.io":
         from returns.unsafe import unsafe_perform_io
 
-        # Everything that the module makes is an IO of something.
+        # Every object of that module is an IO.
         return unsafe_perform_io(cast("IO[object]", returned))
     return returned
 
 
-# The Result of a handler that has succeeded.
+# The Result of a success, built fast; see the twins in `streamfn._dataclasses`.
 
 HandlerResult: TypeAlias = Result[Handled[object], Failed[object]]
-"""What a pipeline gathers, before it is given the types of its handlers again."""
+"""A Result of a run. A pipeline casts it to the types of its handlers."""
 
 handled_twin: Final = unguarded(Handled)
 
 
 def filled(record: StreamRecord, handler: str, answer: object) -> HandlerResult:
-    """Say that a handler has succeeded on a record, of which its `answer` is a Success: by filling slots."""
+    """Return the Result of a handler's success, with the value of the Success `answer`, by filling slots."""
     given: Any = answer
     handled = handled_twin()
     handled.record = record
@@ -450,17 +447,17 @@ def filled(record: StreamRecord, handler: str, answer: object) -> HandlerResult:
     handled.value = given._inner_value  # noqa: SLF001 (the slot that is filled below)
     handled.__class__ = Handled
     made = unguarded_success()
-    made._inner_value = handled  # noqa: SLF001 (as in `streamfn._successes`)
+    made._inner_value = handled  # noqa: SLF001 (as in `fast_success`)
     made.__class__ = Success
     finished: HandlerResult = made
     return finished
 
 
 def constructed(record: StreamRecord, handler: str, answer: object) -> HandlerResult:
-    """Say that by way of the constructors."""
+    """Return the same Result as `filled`, by the constructors."""
     given: Any = answer
     return Success(Handled(record, handler, given.unwrap()))
 
 
 success: Final = filled if IS_AS_KNOWN else constructed
-"""Says that a handler has succeeded on a record, by the Success that it answered."""
+"""Returns the Result of a handler's success on a record."""

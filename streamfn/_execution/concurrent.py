@@ -1,4 +1,4 @@
-"""The strategy `concurrent`: a queue for each ordering key, threads and coroutines."""
+"""The strategy `concurrent`: key queues, the strategy with its threads and coroutines, and `concurrent`."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
 
-# Key queues: one for a handler's tasks on one item, or for all tasks of a batched handler, whose order counts.
+# Key queues: one for each ordering key, or one for all tasks of a batched handler. Tasks of a queue keep their order.
 
 
 class KeyQueue:
-    """Tasks in the order in which they have to start, each after the end of the one before it.
+    """Tasks in their order: each starts after the end of the one before it.
 
-    Queues compare by the place of their next task, so that the batch is worked off from its beginning.
+    Queues compare by the place of their next task, so that the earliest records of the batch run first.
     """
 
     __slots__ = ("_halves", "_waits", "place", "tasks")
 
     def __init__(self, first: Task) -> None:
-        """Begin with a task; all tasks are of one handler."""
+        """Store the first task; all tasks of a queue are of one handler."""
         self.place: int = first.result
         self.tasks: deque[Task] = deque((first,))
-        self._halves: list[Half] = []  # the next one comes last
+        self._halves: list[Half] = []  # in reverse: the next half is the last
         self._waits = True
 
     def __lt__(self, other: KeyQueue) -> bool:
@@ -48,21 +48,21 @@ class KeyQueue:
 
     @property
     def asks(self) -> bool:
-        """Whether its tasks have a `where`, which takes as long as it likes, and may end the process."""
+        """Whether the next task has a `where`, which may run for long, and may end the process."""
         return bool(self.tasks) and self.tasks[0].step.where is not None
 
     def halve(self, halves: Sequence[Half]) -> None:
-        """Have halves of a chunk come before all else."""
+        """Put halves of a chunk before all tasks."""
         self._halves.extend(reversed(halves))
 
     def try_again(self, task: Task, waiting: list[KeyQueue]) -> None:
-        """Have a task tried again before all that have not been tried."""
+        """Put a task that is tried again before all other tasks."""
         self.tasks.appendleft(task)
         if not self._waits:
             self.requeue(waiting)
 
     def requeue(self, waiting: list[KeyQueue]) -> None:
-        """Wait for the next turn, if there is one."""
+        """Put this queue among the waiting ones, if it has a half or a task left."""
         self._waits = True
         if self._halves:
             self.place = self._halves[-1].place
@@ -91,7 +91,7 @@ class KeyQueue:
 
 
 class KeyQueues:
-    """All queues of a run; `waiting` are those that have something to do, as a heap: their places ascend."""
+    """All queues of a run. `waiting` is a heap of the queues that have a half or a task left, by their places."""
 
     __slots__ = ("_queues", "waiting")
 
@@ -109,7 +109,7 @@ class KeyQueues:
     def wait(self, run: Run) -> bool:
         """Put due tasks in front of their queues; return whether any queue waits."""
         if run.policy.is_due:
-            for task in reversed(run.due()):  # the first one comes first in its queue
+            for task in reversed(run.due()):  # reversed: the first task comes first in its queue
                 self._queues[_key(task)].try_again(task, self.waiting)
         return bool(self.waiting)
 
@@ -120,20 +120,20 @@ def _key(task: Task) -> tuple[int, ItemKey | None]:
 
 # The strategy `concurrent`: handlers of one record, and records of different items, side by side.
 #
-# The calling thread structures images and asks the policy; only calls of handlers leave it, coroutine functions
-# to the event loop and all others to threads.
+# The calling thread structures images and asks the policy. Only calls of handlers leave that thread: coroutine
+# functions run on the event loop, and all other functions in threads.
 
 Completion: TypeAlias = "tuple[KeyQueue, HandlerCall, object]"
 """A queue, its call that has ended, and the outcome."""
 
 
 class Concurrent:
-    """Up to `workers` handlers at a time; `concurrent` makes it."""
+    """Runs up to `workers` calls at a time; `concurrent` makes it."""
 
     __slots__ = ("__weakref__", "make_queues", "make_threads", "workers")
 
     def __init__(self, workers: int) -> None:
-        """Store how many, and load the threads of this strategy while the function starts."""
+        """Store the number of workers, and import the thread pool during the function's cold start."""
         from concurrent.futures import ThreadPoolExecutor
 
         self.make_queues: type[KeyQueues] = KeyQueues
@@ -145,9 +145,9 @@ class Concurrent:
         return f"Concurrent(workers={self.workers})"
 
     def run(self, tasks: PlannedTasks, run: Run) -> None:
-        """Run tasks side by side, those of one handler and item in their order, and settle each that is wanted.
+        """Run tasks side by side, tasks with one ordering key in their order, and settle each wanted task.
 
-        A call that the policy wants to be exclusive has nothing beside it.
+        No other call runs beside an exclusive one.
         """
         if getattr(_worker, "strategy", None) == id(self):
             raise ConfigurationError(
@@ -161,7 +161,7 @@ class Concurrent:
         completed: SimpleQueue[Completion] = SimpleQueue()
         running = 0
         while waiting or running or not policy.rests():
-            awaited: list[Awaited] = []  # started all at once: to wake the loop costs more than to start them
+            awaited: list[Awaited] = []  # started together: each wake-up of the loop is costly
             try:
                 while queues.wait(run) and running < self.workers:
                     queue = heappop(waiting)
@@ -192,7 +192,7 @@ class Concurrent:
                 queue.requeue(waiting)
 
     def _start(self, job: _Job) -> None:
-        """Have a thread do a job, or give it up if there can be no thread."""
+        """Run a job in a thread, or give it up if no thread can start."""
         try:
             _threads(self).submit(copy_context().run, job.run)
         except RuntimeError as error:
@@ -200,7 +200,7 @@ class Concurrent:
 
 
 class _Job:
-    """A call for a thread. One that has been given up stays in the threads' queue, but is not done."""
+    """A call for a thread. A job that was given up stays in the pool's queue, but does not run."""
 
     __slots__ = ("_call", "_finish", "_taken")
 
@@ -233,7 +233,7 @@ def _complete(
 
 
 def _ended(completed: SimpleQueue[Completion]) -> Iterator[Completion]:
-    """Wait for a call to end, and take all that have ended by then."""
+    """Wait for the end of a call, and yield all calls that have ended by then."""
     yield completed.get()
     while not completed.empty():
         yield completed.get()
@@ -242,11 +242,11 @@ def _ended(completed: SimpleQueue[Completion]) -> Iterator[Completion]:
 def concurrent(*, workers: int = 8) -> Concurrent:
     """Make a strategy that runs handlers of one record, and records of different items, side by side.
 
-    Functions run in threads and coroutine functions on one event loop, both kept from one invocation to the
-    next, up to `workers` calls at a time in all. For one handler, records of one item never overtake each
-    other, nor do the chunks of a batched handler. The list of Results is in the same order as in `series`.
+    Functions run in threads, and coroutine functions on one event loop. Threads and loop stay from one invocation to
+    the next. Up to `workers` calls run at a time in all. For one handler, records of one item keep their order, and
+    so do the chunks of a batched handler. The list of Results is in the same order as in `series`.
 
-    Fails with `ConfigurationError` if `workers` is less than 1.
+    Raises `ConfigurationError` if `workers` is not a whole number, or less than 1.
     """
     if not isinstance(cast("object", workers), int) or isinstance(workers, bool):
         raise ConfigurationError(
@@ -258,15 +258,15 @@ def concurrent(*, workers: int = 8) -> Concurrent:
 
 
 _pools: Final[WeakKeyDictionary[Concurrent, tuple[int, ThreadPoolExecutor]]] = WeakKeyDictionary()
-"""Each strategy's threads, for as long as it exists, and the process that they are of: they do not survive a fork."""
+"""The threads of each strategy, as long as it exists, and the id of their process: threads do not survive a fork."""
 
 
 _worker: Final = local()
-"""Says of a thread which strategy it works for."""
+"""The id of the strategy that a thread works for."""
 
 
 def _threads(strategy: Concurrent) -> ThreadPoolExecutor:
-    """Each strategy has threads of its own: handlers that run a pipeline must not wait for themselves."""
+    """Return the threads of a strategy: its own, so that a handler that runs a pipeline does not wait for itself."""
     pid, pool = _pools.get(strategy, (None, None))
     if pool is None or pid != getpid():
         pool = strategy.make_threads(

@@ -1,8 +1,8 @@
-"""One event loop, in a thread of its own, for handlers that have to be awaited.
+"""The event loop: one loop in a thread of its own, for handlers that are awaited.
 
-It starts with the first such handler and stays, so that clients bound to a loop (connection pools, say) live
-as long as the process. A loop in a thread of its own also works where the caller runs one already, as
-notebooks and async tests do.
+The loop starts with the first such handler and runs until the process ends, so that clients bound to a loop, such as
+connection pools, live as long as the process. A thread of its own also works if the caller runs an event loop already,
+as notebooks and async tests do.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 Awaited: TypeAlias = tuple[Coroutine[object, object, object], Callable[[object], None]]
-"""A coroutine, and the function that takes what it comes to."""
+"""A coroutine, and the function that receives its outcome."""
 
 CANNOT_START: Final = (RuntimeError, OSError)
-"""What is raised where a loop has no thread, or no file descriptors."""
+"""The exceptions of a loop that gets no thread, or no file descriptors."""
 
 _NAME = "streamfn-event-loop"
 _starting = threading.Lock()
 _running: Final[set[Task[None]]] = set()
-"""What has been started: a loop itself remembers its tasks only as long as somebody else does."""
+"""The running tasks: a loop itself has only weak references to them."""
 
 
 def submit(coroutine: Coroutine[object, object, V]) -> Future[V]:
-    """Start a coroutine on the loop; it sees the caller's context variables.
+    """Start a coroutine on the loop, with the caller's context variables, and return its future.
 
-    Fails with RuntimeError when called on the loop itself, and where the loop cannot start.
+    Raises RuntimeError if called on the loop itself, and RuntimeError or OSError if the loop cannot start.
     """
     import asyncio
 
@@ -53,12 +53,12 @@ def submit(coroutine: Coroutine[object, object, V]) -> Future[V]:
 
 
 def start(awaited: Sequence[Awaited]) -> None:
-    """Start coroutines that raise nothing, and have the loop call the function beside each with what it comes to.
+    """Start coroutines that raise nothing; the loop calls the function beside each with its outcome.
 
-    They see the caller's context variables. On the loop itself, where nobody could wait for them, each comes to
-    a `Raised`, as it does where the loop cannot start, or a handler cancels what has not begun.
+    The coroutines have the caller's context variables. The outcome is a `Raised` if this is called on the loop itself,
+    where no caller could wait, if the loop cannot start, and if a handler cancels a coroutine before its first step.
 
-    That takes a third of what `submit` does: a future has to be set, and to be told to others, on both sides.
+    The cost is a third of the cost of `submit`, which sets a future and notifies its waiters on both sides.
     """
 
     def run() -> None:
@@ -83,7 +83,7 @@ async def _finish(coroutine: Coroutine[object, object, object], finish: Callable
 def _end(
     coroutine: Coroutine[object, object, object], finish: Callable[[object], None], task: Task[None]
 ) -> None:
-    """Forget a task that has ended, and finish for one that was cancelled before its first step."""
+    """Forget a task that has ended. Finish with a `Raised` if it was cancelled before its first step."""
     _running.discard(task)
     if getcoroutinestate(coroutine) == CORO_CREATED:
         from asyncio import CancelledError
@@ -93,7 +93,7 @@ def _end(
 
 
 def _loop() -> AbstractEventLoop:
-    """Give the loop, which starts if it has not; waiting for it on the loop itself would never end."""
+    """Return the loop, started if need be. Raises RuntimeError on the loop itself, where a wait would never end."""
     if threading.current_thread().name == _NAME:
         raise RuntimeError(
             "a handler that runs on the event loop cannot wait for another one; await it instead"
@@ -103,7 +103,7 @@ def _loop() -> AbstractEventLoop:
 
 
 @cache
-def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not survive a fork, so each process has its own)
+def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not survive a fork: each process has a loop)
     import asyncio
 
     loop = asyncio.new_event_loop()
@@ -116,10 +116,10 @@ def _loop_of(pid: int) -> AbstractEventLoop:  # noqa: ARG001 (threads do not sur
 
 
 def _run(loop: AbstractEventLoop) -> None:
-    """Run a loop for as long as the process lives.
+    """Run a loop until the process ends.
 
-    A SystemExit or KeyboardInterrupt in a task that a handler has started leaves the loop as well as the task.
-    The handler that waits for the task has it; the others still need the loop. So they do where a handler stops it.
+    A SystemExit or KeyboardInterrupt in a task of a handler ends the task and `run_forever`. The handler that waits for
+    the task receives the exception, and other handlers still need the loop. They also need it after a handler stops it.
     """
     while True:
         with suppress(SystemExit, KeyboardInterrupt):

@@ -1,4 +1,7 @@
-"""The run of a pipeline on one data file, chunk by chunk; no handler runs twice on a record it has handled."""
+"""The run of a pipeline on a data file: `replay_file`, chunks and lines, one chunk's run, and its policies.
+
+No handler runs again on a record that it has handled.
+"""
 
 from __future__ import annotations
 
@@ -50,15 +53,14 @@ def replay_file(
 ) -> Iterator[OutcomeRow]:
     """Run a pipeline on a data file, and yield the outcomes, chunk by chunk.
 
-    Chunks that progress keeps do not run again, but their outcomes are yielded as well; failures run again, for the
-    handlers that failed, and all records run for handlers that are new. A failure that no handler wants any more
-    stays, as ``"Unwanted"``. `table_name` is the name of the table in the pipeline, if it differs from the export's.
-    Between chunks, `stop` is asked whether to end.
+    Chunks in the progress do not run again, but their outcomes are yielded too. Failures run again, for the handlers
+    that failed. All records run for new handlers. A failure that no handler wants any more stays, as ``"Unwanted"``.
+    `table_name` is the name of the table in the pipeline, if it differs from the export's. `stop` is called before each
+    chunk, and ends the replay if it returns True.
 
-    A damaged file yields an outcome with the cause; if its checksum is wrong, no record runs. Lines whose progress is
-    gone, although later lines have some, yield an outcome, ``"ProgressMissing"``, and run again. The caller makes sure
-    that no two calls run one file at the same time. Raises `NotProgress` and `ProgressNotKept`, and the exceptions of
-    the storage.
+    A damaged file yields an outcome with the cause; if its checksum is wrong, no record runs. Lines without progress
+    before lines with progress yield an outcome, ``"ProgressMissing"``, and run again. The caller must not run one file
+    twice at the same time. Raises `NotProgress` and `ProgressNotKept`, and the exceptions of the storage.
     """
     try:
         for run in chunks_of(export, file, process, progress, table_name=table_name, chunk=chunk, stop=stop):
@@ -81,10 +83,10 @@ def chunks_of(
     stop: Callable[[], bool],
     barred: Callable[[], bool] = bool,
 ) -> Iterator[ProgressChunk | Gap]:
-    """Run a file like `replay_file`, but yield the chunks themselves, after the gaps. Raises `DamagedExport` as well.
+    """Run a file like `replay_file`, but yield first the gaps and then the chunks. Raises `DamagedExport` as well.
 
-    Before each call of a handler, `barred` is asked whether no more calls may start. Calls that have not started then
-    are stored as due. A KeyboardInterrupt in a handler has the same effect, and is raised again.
+    `barred` is called before each call of a handler. Once it returns True, no more calls start, and the calls that have
+    not started are stored as due. A KeyboardInterrupt in a handler has the same effect, and is raised again.
     """
     handlers = frozenset(handler_names(process.routes))
     name = export.table_name if table_name is None else table_name
@@ -116,7 +118,7 @@ def chunks_of(
 def _skipped(
     before: ProgressChunk, lines: _Lines, progress: ProgressStore, make: _RecordMaker
 ) -> ProgressChunk:
-    """Leave out the lines of a chunk that is done, and keep it anew if more is known of the end of the file."""
+    """Skip the lines of a finished chunk, and store the chunk again if it turns out to end the file."""
     lines.skip(before.last - before.first + 1)
     run = replace(before, ends=_ends(before, make.file, lines))
     if run != before:
@@ -127,11 +129,11 @@ def _skipped(
 def _run_and_kept(
     running: _Run, process: Pipeline[object, object], lines: _Lines, last: int, progress: ProgressStore
 ) -> ProgressChunk | None:
-    """Run the lines of a chunk up to the last one, and store the outcome; None if no line ran."""
+    """Run the lines of a chunk up to the last one, store the progress, and return it; None if no line ran."""
     export, file = running.make.export, running.make.file
     try:
         running.run(process, lines, last)
-        if not (parts := running.parts()):  # the file is damaged, or no call may start any more
+        if not (parts := running.parts()):  # the file is damaged, or no more calls may start
             return None
         run, *rest = parts
         run = replace(run, ends=_ends(run, file, lines))
@@ -146,12 +148,12 @@ def _run_and_kept(
 
 
 def _ends(run: ProgressChunk, file: DataFile, lines: _Lines) -> bool:
-    """Return whether a chunk is the last one of a file that has as many lines as the manifest says."""
+    """Return whether a chunk is the last one of an undamaged file that has all lines of the manifest."""
     return run.last >= file.items and lines.end() is None
 
 
 def _gaps(known: Sequence[ProgressChunk]) -> Iterator[Gap]:
-    """Find the lines before chunks that are in none."""
+    """Yield the lines between chunks that are in no chunk."""
     first = 1
     for each in known:
         if first < each.first:
@@ -160,14 +162,14 @@ def _gaps(known: Sequence[ProgressChunk]) -> Iterator[Gap]:
 
 
 def cover(known: Sequence[ProgressChunk], file: DataFile) -> bool:
-    """Return whether chunks have all lines of a file."""
+    """Return whether chunks cover all lines of a file."""
     return sum(each.last - each.first + 1 for each in known) == file.items
 
 
 def _stretches(
     known: Sequence[ProgressChunk], file: DataFile, chunk: int
 ) -> Iterator[tuple[ProgressChunk | None, int, int]]:
-    """Yield the chunks that ran, and the new ones, each with its first and its last line."""
+    """Yield the chunks in the progress, and new ones (None), each with its first and its last line."""
     first = 1
     for each in known:
         yield from _new(first, each.first - 1, chunk)
@@ -181,9 +183,9 @@ def _new(first: int, last: int, chunk: int) -> Iterator[tuple[None, int, int]]:
 
 
 class _Lines:
-    """The lines of a data file. A problem of the file is reported after the lines before it.
+    """The lines of a data file. The lines before a problem are returned, and `end` returns the problem.
 
-    `number` is the number of the last line that was taken.
+    `number` is the number of the last line returned or skipped.
     """
 
     def __init__(self, lines: Generator[bytes]) -> None:
@@ -227,7 +229,7 @@ class _RecordMaker:
 
 
 def _keys(process: Pipeline[object, object], table_name: str) -> tuple[str, ...]:
-    """Find the attributes that are keys, if a model of the table marks them."""
+    """Return the key attributes that a model of the table marks; empty if none does."""
     for route in process.routes:
         if route.table.name == table_name and (marked := compiled_table(route.table).keys.attributes):
             return tuple(key.name for key in marked)
@@ -235,7 +237,7 @@ def _keys(process: Pipeline[object, object], table_name: str) -> tuple[str, ...]
 
 
 class _Run:
-    """Runs the lines of a chunk, batch by batch, and adds the outcomes to the progress `before`.
+    """Runs the lines of a chunk, batch by batch, and adds the outcomes to its earlier progress `before`.
 
     `line` is the last line that has run.
     """
@@ -248,7 +250,7 @@ class _Run:
         handlers: frozenset[str],
         barred: Callable[[], bool],
     ) -> None:
-        """Start before the first line; a new chunk has no progress."""
+        """Store the earlier progress, which is None for a new chunk, and start before the `first` line."""
         self.line: int = first - 1
         self.make = make
         self._is_new = before is None
@@ -260,13 +262,13 @@ class _Run:
         self._due: list[PendingCall] = []
         self._failed_before: frozenset[HandlerLine] = frozenset(map(_pair_of, self._before.failures))
         self._due_before = frozenset[HandlerLine](self._before.due)
-        # The pairs of this run: those with a Result now, those that could not start, and those that `where` refused.
+        # Handlers and lines of this run: with a Result, not started, and refused by `where`.
         self._answered: set[HandlerLine] = set()
         self._waiting: set[HandlerLine] = set()
         self._refused: set[HandlerLine] = set()
 
     def run(self, process: Pipeline[object, object], lines: _Lines, last: int) -> None:
-        """Run the lines up to the last one, or fewer where there are no more, or nothing may start any more."""
+        """Run the lines up to the last one, or to the end of the file, or until no more calls may start."""
         while self.line < last and not self._barred():
             policy = (
                 _Recorder(self._barred)
@@ -292,7 +294,7 @@ class _Run:
             self.line = lines.number
 
     def parts(self) -> list[ProgressChunk]:
-        """Return the chunk as far as it has run, and the rest of an earlier chunk; an empty list if no line ran."""
+        """Return the progress of the lines that ran, and the rest of the earlier progress; empty if no line ran."""
         before = self._before
         if self.line < before.first:
             return []
@@ -330,7 +332,7 @@ class _Run:
         self._refused |= {(task.name, _line_of(task.record)) for task in policy.refused}
 
     def _take_what_is_known(self, policy: _Recorder) -> None:
-        """Add the results that are known of an interrupted batch; all other calls are due."""
+        """Add the known outcomes of an interrupted batch; all other calls are due."""
         for task in policy.succeeded_tasks:
             self._succeed(task.name, task.record)
         for task, reason in policy.failed_tasks:
@@ -354,7 +356,7 @@ class _Run:
         self._answered.add((handler, line))
         named = [handler]
         if handler is None and not self._is_new and (None, line) not in self._failed_before:
-            # Others have run on the record: it is open for handlers that came later, and for no other.
+            # The earlier handlers have run on the record, so that the failure counts for new handlers only.
             named = [*sorted(self._handlers - self._before.handlers)]
         outcome = OutcomeRow(
             self.make.file.name,
@@ -368,7 +370,7 @@ class _Run:
         self._failures += [replace(outcome, handler=each) for each in named]
 
     def _wait(self, handler: str, line: int) -> None:
-        """Note that a handler has yet to be called with a record; one that failed before counts as a failure."""
+        """Add a call as due; one that is already a failure or due in the earlier progress stays that."""
         pair = (handler, line)
         if pair in self._failed_before or pair in self._due_before:
             self._waiting.add(pair)
@@ -376,29 +378,29 @@ class _Run:
             self._due.append(pair)
 
     def _still_failed(self, failure: OutcomeRow) -> OutcomeRow | None:
-        """Return the rest of an earlier failure: None, the failure itself, or an unwanted one."""
+        """Return an earlier failure if it is still open, an unwanted one if no handler wants it, and None otherwise."""
         handler, line = pair = _pair_of(failure)
         if line > self.line or pair in self._answered:
             return None
-        if handler is None:  # its record reaches handlers now: they have answered, or do not want it
+        if handler is None:  # its record reaches handlers now: each has a Result, or does not want it
             return None
         if handler not in self._handlers or pair in self._waiting or failure.outcome == Unwanted.__name__:
             return failure
         return self._unwanted((handler, line), ": ".join(filter(None, (failure.outcome, failure.detail))))
 
     def _unwanted(self, due: PendingCall, detail: str | None) -> OutcomeRow:
-        """Return an outcome for a pair that is still open but that no handler wants, with its earlier detail."""
+        """Return the outcome ``"Unwanted"`` for an open call that no handler wants, with its earlier detail."""
         handler, line = due
         file = self.make.file.name
         event_id = event_id_of(self.make.export, self.make.file, line)
         return OutcomeRow(file, handler, Unwanted.__name__, detail, line, event_id)
 
     def _is_still_due(self, due: PendingCall) -> bool:
-        """Return whether a handler has still to be called with a record: it could not start, or no longer exists."""
+        """Return whether a call is still due: it could not start, or its handler no longer exists."""
         return due[1] <= self.line and (due in self._waiting or due[0] not in self._handlers)
 
     def _is_lost(self, due: PendingCall) -> bool:
-        """Return whether a due pair did not reach its handler, although `where` has not refused it."""
+        """Return whether a due call did not reach its handler, although `where` has not refused it."""
         told = due in self._answered or due in self._refused or self._is_still_due(due)
         return due[1] <= self.line and not told
 
@@ -412,7 +414,7 @@ def _line_of(record: Record) -> int:
 
 
 class _Recorder(Policy):
-    """Admits every call until no more may start, and records the outcome of each."""
+    """Admits every task until no more calls may start, and stores the outcome of each."""
 
     remembers = True
 
@@ -424,17 +426,17 @@ class _Recorder(Policy):
         self.failed_tasks: list[tuple[Task, Reason[object]]] = []
         self.refused: list[Task] = []
 
-    def wants(self, line: int) -> bool:  # noqa: ARG002 (for those that know of it)
-        """Return whether any call is due on a line."""
+    def wants(self, line: int) -> bool:  # noqa: ARG002 (for subclasses)
+        """Return whether any handler has to run on a line."""
         return True
 
     @property
     def has_called(self) -> bool:
-        """Return whether a handler has been called, and has ended."""
+        """Return whether the call of a handler has ended."""
         return bool(self.succeeded_tasks) or any(task.name for task, _ in self.failed_tasks)
 
     def open_tasks(self) -> Iterator[Task]:
-        """Yield the planned calls without an outcome."""
+        """Yield the planned tasks without an outcome."""
         known = {(task.name, task.position) for task in self.succeeded_tasks + self.refused}
         known |= {(task.name, task.position) for task, _ in self.failed_tasks}
         for task in chain.from_iterable(self._expected):
@@ -467,7 +469,7 @@ class _Recorder(Policy):
 
 
 class ResumePolicy(_Recorder):
-    """Admits failed and due calls of an earlier run, and all calls of new handlers."""
+    """Admits the failed and due tasks of an earlier run, and all tasks of new handlers."""
 
     def __init__(
         self, before: ProgressChunk, handlers: frozenset[str], barred: Callable[[], bool] = bool
@@ -486,8 +488,8 @@ class ResumePolicy(_Recorder):
     @override
     def is_settled(self, task: Task, /) -> bool:
         line = _line_of(task.record)
-        if (None, line) in self._due:  # it reached no handler then
+        if (None, line) in self._due:  # the record reached no handler then
             return False
-        if not task.name:  # it reaches none now, which counts for the handlers that have not run on it
+        if not task.name:  # it reaches no handler now: a failure of the handlers that have not run on it
             return not self._runs_all
         return task.name in self._known and (task.name, line) not in self._due

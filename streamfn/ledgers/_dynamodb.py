@@ -116,29 +116,29 @@ def without(entries: Sequence[Entry], pairs: Mapping[Key, Image]) -> Sequence[En
     return [entry for entry in entries if entry.pair not in pairs]
 
 
-# The waits between requests, and when a ledger stops asking and reading.
+# The waits between requests, and the limits of a read or write in time.
 
 T = TypeVar("T")
 
 _SHORTEST: Final = 0.05
 _LONGEST: Final = 2.0
 _ENOUGH: Final = 60.0
-"""How long is waited in all where nobody counts the time that is left, in seconds."""
+"""The limit for the sum of all waits in seconds, if the time that is left has no limit."""
 
 
 class LedgerThrottled(Exception):
-    """Raised where there is no time for another request; says why there would have to be one.
+    """Raised if no time is left for the next request.
 
-    DynamoDB turned requests away, and the message has its reason. Or there is more to read than there is time for: a
-    longer timeout of the function helps.
+    The message has the cause: DynamoDB throttled requests, or the ledger has too much to read for the time that is
+    left, and the function needs a longer timeout.
     """
 
 
 class RequestBackoff:
-    """The waits of one read or one write, which count the time that is left."""
+    """Repeats the requests of one read or one write as long as time is left."""
 
     def __init__(self, table_name: str, seconds_left: SecondsLeft, wait: Sleep) -> None:
-        """Begin with the shortest span."""
+        """Store the name of the ledger's table, the time that is left, and the function that waits."""
         self._table_name = table_name
         self._seconds_left = seconds_left
         self._wait = wait
@@ -149,7 +149,7 @@ class RequestBackoff:
         self._longest = 0.0
 
     def ask(self, request: Callable[[], T]) -> T:
-        """Ask until there is an answer. Fails with `LedgerThrottled`, and with whatever else the request raises."""
+        """Repeat a request until it has an answer. Raises `LedgerThrottled` and other exceptions of the request."""
         while True:
             try:
                 answer = request()
@@ -163,10 +163,10 @@ class RequestBackoff:
                 return answer
 
     def check_time(self) -> None:
-        """Look at the time before a step of a read: a request, or an item that is unpacked.
+        """Check the time before a step of a read: a request, or the unpacking of an item.
 
-        The first request is made in any case. Fails with `LedgerThrottled` where no more is left than the longest step
-        so far has taken.
+        Raises `LedgerThrottled` if no more time is left than the longest step so far has taken, except before the first
+        answer.
         """
         left = self._seconds_left()
         if left == inf:
@@ -182,7 +182,7 @@ class RequestBackoff:
     def pause(self, reason: str) -> None:
         """Wait before the next request.
 
-        Fails with `LedgerThrottled`, for this reason, if time would be up after that.
+        Raises `LedgerThrottled` with this reason if no time would be left after the wait.
         """
         seconds = self._waits.next()
         left = self._seconds_left()
@@ -195,7 +195,7 @@ class RequestBackoff:
         self._waited += seconds
 
 
-# The log of segments: what a ledger asks of its table, again where DynamoDB turns it away.
+# The log of segments: a ledger's requests to its table, repeated if DynamoDB throttles them.
 
 _AT_ONCE: Final = 25
 """The number of items in a BatchWriteItem; the limit of 16 MB holds too, since an item has less than 400 KB."""
@@ -206,7 +206,7 @@ _log: Final = logging.getLogger("streamfn")
 
 
 class SegmentLog:
-    """Adds segments to a table and finds them again, as the protocol `Ledger` asks for it."""
+    """Adds segments to a table and reads them, for the protocol `Ledger`."""
 
     def __init__(
         self, table_name: str, client: LazyClient[LedgerClient], *, wait: Sleep, now: Callable[[], float]
@@ -245,7 +245,7 @@ class SegmentLog:
     ) -> None:
         """Add entries as new segments; see `DynamoDBLedger`.
 
-        The settled note of a batch takes the item of the open one away, where this process has put that.
+        A settled note of a batch deletes the item of the open note, if this process has written that.
         """
         backoff = RequestBackoff(self._table_name, seconds_left, self._wait)
         ended = self._open_notes.ended(entries)
@@ -268,7 +268,7 @@ class SegmentLog:
         now = self._now()
         expires_at = int(now + LIFETIME.total_seconds())
         if all(is_of_batch(entry) for entry in entries):
-            # A process begins. One item where each read looks first is enough for it, and raises no mark.
+            # The note of a new process. One item where every read begins is enough, and raises no mark.
             items = pack_entries(partition_key(sequence_range), sequence_range, entries, expires_at)
             self._open_notes.put(entries, items)
             self._put(items, backoff, taken)
@@ -342,7 +342,7 @@ class SegmentLog:
     def _items(
         self, backoff: RequestBackoff, condition: str, values: Mapping[str, str], wanted: str | None = None
     ) -> Iterator[Image]:
-        """Ask for page after page, as long as there is time for one more."""
+        """Yield the items of a query, page by page. Raises `LedgerThrottled` if no time is left for the next page."""
         expressions = f"{condition} {wanted}"
         page = partial(
             self._client().query,
@@ -383,13 +383,13 @@ class SegmentLog:
                 self._may_update = False
                 _log.warning(_NO_UPDATES, self._table_name)
                 return False
-            if code != "ConditionalCheckFailedException":  # which says that another one has raised it
+            if code != "ConditionalCheckFailedException":  # another process has raised the mark
                 raise
         self._directory.raised(mark, now)
         return True
 
     def _put(self, items: Sequence[Image], backoff: RequestBackoff, taken: Sequence[Image] = ()) -> None:
-        """Put items, and take away those of other keys."""
+        """Put items, and delete the items of other keys."""
         requests: list[object] = [
             *({"PutRequest": {"Item": item}} for item in items),
             *({"DeleteRequest": {"Key": key}} for key in taken),

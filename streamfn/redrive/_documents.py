@@ -34,31 +34,28 @@ from streamfn.sources._shards import (
     StreamRequests,
 )
 
-# The documents about batches that are given up: Lambda's, of a function's OnFailure destination, and those of a
-# pipe.
+# OnFailure documents: the messages of Lambda, or of a pipe, about a discarded batch.
 #
-# Their shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS
-# Lambda Developer Guide. A queue and a topic are told the range of the shard alone; a bucket gets the records
-# too. A pipe of EventBridge sends the like to its dead-letter queue, and names itself there where Lambda names
-# the function.
+# Their shape is that of "Adding an on-failure destination" in "Using AWS Lambda with Amazon DynamoDB", AWS Lambda
+# Developer Guide. A queue or a topic gets the range of the shard only; a bucket also gets the records. A pipe of
+# EventBridge sends a similar document to its dead-letter queue, with the pipe's name in place of the function's.
 
 _PIPE_ARN: Final = re.compile(r"arn:[^:]+:pipes:[^:]*:[^:]*:pipe/(?P<name>.+)")
 _FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(:[^:]+)?")
 
 
 class NotADocument(ValueError):
-    """A text that has the shape of a document of Lambda's, but not all that is needed; the message says what."""
+    """A text with the shape of an OnFailure document that a redrive cannot use; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Document:
-    """A batch that Lambda or a pipe gave up.
+    """A batch that Lambda or a pipe discarded.
 
-    `function` is the function's name, or None where it was a `pipe`, whose name that is, and `owner_arn` the ARN of
-    either. `is_of_window` says that the
-    mapping has a tumbling window. `size` says how many records the batch had. They lie in the `shard` of
-    the `stream`, in the range from `start` to `end`, with others between them if the mapping has parallel lanes
-    or a filter. `records` are the batch's, where the document carries them.
+    `function` is the function's name, or None if a pipe sent the document: `pipe` is the pipe's name then. `owner_arn`
+    is the ARN of either. `is_of_window` says whether the mapping has a tumbling window. The batch had `size` records.
+    They lie in the `shard` of the `stream`, in the range from `start` to `end`, among other records if the mapping has
+    parallel lanes or a filter. `records` are the batch's records if the document has them.
     """
 
     function: str | None
@@ -74,7 +71,7 @@ class Document:
 
     @property
     def owner(self) -> str:
-        """Whose it is: the name of the function, or of the pipe."""
+        """The name of the function or the pipe."""
         return self.function or f"the pipe {self.pipe}"
 
     @override
@@ -83,9 +80,9 @@ class Document:
 
 
 def read_document(text: str, *, with_payload: bool = True) -> Document | None:
-    """Read a document of Lambda's or of a pipe; None for whatever has another shape. Fails with `NotADocument`.
+    """Return a document of Lambda or a pipe; None for a text of another shape. Raises `NotADocument`.
 
-    Without its payload, the records that it carries are left out.
+    Unless `with_payload` is set, the document's records are left out.
     """
     told = read_json_object(text)
     if told is None or (batch := about_a_batch(told)) is None:
@@ -122,7 +119,7 @@ def read_document(text: str, *, with_payload: bool = True) -> Document | None:
 
 
 def _is_elsewhere(record: Record, stream: str, start: str, end: str) -> bool:
-    """Whether a record says that it is of another stream, or of another place in it, than a document is about."""
+    """Return whether a record is of another stream than its document, or outside of the document's range."""
     number = record.sequence_number
     return record.event_source_arn not in {None, stream} or (
         number is not None and not sequence_order(start) <= sequence_order(number) <= sequence_order(end)
@@ -146,45 +143,45 @@ def _records(told: Mapping[str, object]) -> tuple[Record, ...] | None:
         raise NotADocument(f"the document's payload: {problem}") from None
 
 
-# Reading a stream again: a range of a shard that a document is about, and the record of a truncated letter.
+# Reading a stream again: the range of a document, and the record of a truncated letter.
 
 T = TypeVar("T")
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""How long to wait before each further try, in seconds, where DynamoDB turns a request away."""
+"""The waits before each further try of a throttled request, in seconds."""
 
 IDLE: Final = 100
-"""After so many answers in a row that bring nothing, the shard counts as one that cannot be read."""
+"""The number of empty pages in a row after which a shard counts as unreachable."""
 
 IDLE_AT_ONCE: Final = 10
-"""So many, where one record is looked for: a shard that has it gives it at once, or after a page that is empty."""
+"""The number of pages in the search for one record: a shard that has it returns it in the first pages."""
 
 _ELSEWHERE: Final = "ValidationException"
-"""The code for a number that the shard does not have, while another one may."""
+"""The code for a sequence number that is not in the shard; another shard may have it."""
 
 
 class RecordsExpired(Exception):
-    """Raised where the stream no longer has what is to be read; says what it answered."""
+    """Raised if the stream no longer has the records; the message has the cause."""
 
 
 class StreamUnreachable(Exception):
-    """Raised where the stream cannot be read; says what it answered."""
+    """Raised if the stream cannot be read; the message has the cause."""
 
 
 class PatientRequests(StreamRequests):
-    """Requests to a stream that are made again after ever longer pauses where DynamoDB turns them away."""
+    """Requests to a stream, which are repeated after ever longer waits if DynamoDB throttles them."""
 
     def __init__(
         self, client: LazyClient[StreamsClient], stream: str, seconds_left: SecondsLeft, wait: Sleep
     ) -> None:
-        """Take the client, the ARN of the stream, the time for pauses, and whoever waits."""
+        """Store the client, the ARN of the stream, the time that is left, and the function that waits."""
         super().__init__(client, stream, reconnects=False)
         self._seconds_left = seconds_left
         self._wait = wait
 
     @override
     def _ask(self, request: Callable[[], T]) -> T:
-        """Make a request until there is an answer, or no time for the next pause."""
+        """Repeat a request until it has an answer. Raises `RetryLater` after the last try, or if no time is left."""
         for pause in PAUSES:
             try:
                 return super()._ask(request)
@@ -197,24 +194,24 @@ class PatientRequests(StreamRequests):
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Reads shards, and waits where it is asked to."""
+    """Reads records from shards, with waits for throttled requests."""
 
     client: LazyClient[StreamsClient]
     seconds_left: SecondsLeft
     wait: Sleep = sleep
 
     def read(self, document: Document) -> list[Record]:
-        """Give all records of a document's range, as Lambda would send them; the batch's are among them.
+        """Return all records of a document's range, in the form that Lambda sends; the batch's records are among them.
 
-        Fails with `RecordsExpired` and with `StreamUnreachable`.
+        Raises `RecordsExpired` and `StreamUnreachable`.
         """
         with _sorted():
             return _range(document, self._requests(document.stream))
 
     def find(self, stream: str, number: str) -> Record:
-        """Give the record of a sequence number, as Lambda would send it, from whichever shard has it.
+        """Return the record of a sequence number, in the form that Lambda sends, from any shard of the stream.
 
-        Fails with `RecordsExpired` and with `StreamUnreachable`.
+        Raises `RecordsExpired` and `StreamUnreachable`.
         """
         with _sorted():
             return _found(number, self._requests(stream))
@@ -225,9 +222,9 @@ class Shards:
 
 @contextmanager
 def _sorted() -> Generator[None]:
-    """Raise `RecordsExpired` or `StreamUnreachable` in the place of whatever is raised.
+    """Replace every exception with `RecordsExpired` or `StreamUnreachable`.
 
-    The letter or the document stays.
+    The letter or the document stays in its source.
     """
     try:
         yield
@@ -237,12 +234,12 @@ def _sorted() -> Generator[None]:
         raise RecordsExpired(str(error)) from None
     except (RetryLater, IteratorExpired) as error:
         raise StreamUnreachable(str(error)) from None
-    except Exception as error:  # noqa: BLE001 (whatever it is)
+    except Exception as error:  # noqa: BLE001 (any exception leaves the stream unread)
         raise StreamUnreachable(error_name(error)) from None
 
 
 def _range(document: Document, requests: StreamRequests) -> list[Record]:
-    """Read page by page until the end of the range, or of the shard, which has no next iterator then."""
+    """Return the records of a range, page by page, until the end of the range, or of the shard: no next iterator."""
     found: list[Record] = []
     position: str | None = _iterator(document, requests, found)
     end, idle = sequence_order(document.end), 0
@@ -268,14 +265,14 @@ def _range(document: Document, requests: StreamRequests) -> list[Record]:
 
 
 def _iterator(document: Document, requests: StreamRequests, found: list[Record]) -> str:
-    """Begin with the range, or go on after what is found."""
+    """Return the iterator at the start of the range, or after the last record found."""
     last = found[-1].sequence_number if found else None
     kind: IteratorType = "AT_SEQUENCE_NUMBER" if last is None else "AFTER_SEQUENCE_NUMBER"
     return requests.iterator(document.shard, kind, last or document.start)
 
 
 def _found(number: str, requests: StreamRequests) -> Record:
-    """Look into each shard whose range holds the number: beside one another lie as many as the table has parts."""
+    """Return the record from the shards whose range has the number: there is one for each partition of the table."""
     undecided = False
     for shard in _shards_around(requests.shards(), sequence_order(number)):
         try:
@@ -296,7 +293,7 @@ def _found(number: str, requests: StreamRequests) -> Record:
 
 
 def _shards_around(listing: ShardList, place: tuple[int, str]) -> Iterator[str]:
-    """Name the shards whose range holds a number; one that is open has no end yet."""
+    """Yield the names of the shards whose range has a number; an open shard has no end yet."""
     for name, shard in listing.shards.items():
         begins_behind = shard.first is not None and sequence_order(shard.first) > place
         ends_before = shard.last is not None and sequence_order(shard.last) < place
@@ -305,14 +302,14 @@ def _shards_around(listing: ShardList, place: tuple[int, str]) -> Iterator[str]:
 
 
 def _at(shard: str, number: str, requests: StreamRequests) -> Record | None:
-    """Give the record of a number; None where the shard has none, so that another or the end comes first."""
+    """Return the record of a number; None if the shard's next record is another one, or the shard ends."""
     position: str | None = requests.iterator(shard, "AT_SEQUENCE_NUMBER", number)
     for _ in range(IDLE_AT_ONCE):
         if position is None:
             return None
         try:
             page = requests.page(position)
-        except IteratorExpired:  # which takes longer than all these pages do
+        except IteratorExpired:  # an iterator lives longer than these requests take
             break
         if page.records:
             record = parse_record(as_lambda_sends(page.records[0], requests.stream), 0)

@@ -27,36 +27,36 @@ from streamfn.ledgers._protocol import Entry, Key, Ledger, SequenceRange, merge,
 from streamfn.redrive._contents import LetterMessage, Trust
 from streamfn.redrive._documents import RecordsExpired, Shards, StreamUnreachable
 
-# The policy of a redrive: admits the due records in their order, and writes successes to the ledger.
+# The policy of a redrive, which admits the due tasks in their order, and writes successes to the ledger.
 #
-# No new letter is written here: a failure has a letter or a document already, and that stays.
+# A redrive writes no new letters: a failure has a letter or a document already, which stays.
 
 RecordPosition: TypeAlias = tuple[str, tuple[int, str]]
 """The position of a record: its stream, and its number there. A later stream of the same table sorts later."""
 
 
 class BlockedKeys:
-    """Remembers over a whole redrive the items on which a handler has failed, so that later records of them wait."""
+    """The items on which a handler has failed in a redrive, so that later records of these items wait."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, OrderingKey], RecordPosition] = {}
 
     def add(self, scope: str, task: Task) -> None:
-        """Block the records of an item from this one on."""
+        """Block the records of a task's item from this one on."""
         key, position = (scope, task.ordering_key), _position(task)
         self._first[key] = min(position, self._first.get(key, position))
 
     def blocks(self, scope: str, task: Task) -> bool:
-        """Return whether a record has to wait."""
+        """Return whether a task has to wait."""
         first = self._first.get((scope, task.ordering_key))
         return first is not None and _position(task) >= first
 
 
 class RedrivePolicy(LedgerPolicy):
-    """Counts every record as settled except the due ones, which are all if `due` is None.
+    """Counts every task as settled except the due ones; all are due if `due` is None.
 
-    Records named as due were given up one by one, so each runs alone: in a batched handler it would make its
-    neighbours fail.
+    The records of letters were given up one by one, so each runs alone: in a batched handler, a record would make the
+    other records of its chunk fail.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class RedrivePolicy(LedgerPolicy):
         holds: BlockedKeys,
         due: Collection[Key] | None,
     ) -> None:
-        """Start a run with the ledger's entries of its records."""
+        """Store the session with the ledger's entries, the blocked items, and the due keys."""
         super().__init__(deadline, context, session, None)
         self._holds = holds
         self._due = due
 
     @property
     def expected(self) -> list[Key]:
-        """The records that the pipeline has handlers for, before `where` decides."""
+        """The keys of all planned tasks, before `where` decides."""
         return [key_of(task) for task in self._in_flight.expected]
 
     @override
@@ -102,7 +102,7 @@ class RedrivePolicy(LedgerPolicy):
 
     @override
     def tries(self, task: Task, /) -> bool:
-        return True  # nothing is given up here, so the first failure would block the rest for good
+        return True  # a redrive gives up no record, so that the first failure would block all others for ever
 
     @override
     def finished(
@@ -119,7 +119,7 @@ def _position(task: Task) -> RecordPosition:
     return arn or "", sequence_order(record.sequence_number or "")
 
 
-# Running records again, outside of any batch of Lambda's.
+# One run of the pipeline on records from letters or documents.
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -127,18 +127,18 @@ E = TypeVar("E")
 _log: Final = logging.getLogger("streamfn")
 
 _NO_LIMITS: Final = Limits(0, timedelta(), timedelta())
-"""The policy asks for limits when it writes letters, and a redrive writes none."""
+"""The limits, which the policy uses only for letters: a redrive writes none."""
 
 _NO_ATTEMPTS: Final = 0
-"""A redrive uses up no attempt of the function's own."""
+"""A redrive counts no attempt of the function."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome(Generic[E]):
     """The outcome of a run.
 
-    `results` has an entry for each record and handler that ran, or failed before it could run: None for a success.
-    `skipped` are those that were settled before.
+    `results` has a failure, or None for a success, for each key that ran, or that failed before it could run.
+    `skipped` has the keys that were settled before.
     """
 
     results: Mapping[Key, Failed[E] | None]
@@ -149,8 +149,7 @@ class RunOutcome(Generic[E]):
 class RedriveRunner(Generic[A, E]):
     """The settings and the state that all runs of a redrive share.
 
-    `is_over` is set once the ledger could not be read: the record to be kept then may have to come before any other
-    record.
+    `is_over` is set after the ledger could not be read: the records that stay then may have to run before any others.
     """
 
     process: Pipeline[A, E]
@@ -163,16 +162,16 @@ class RedriveRunner(Generic[A, E]):
 
     @property
     def handlers(self) -> list[str]:
-        """The names of the pipeline's handlers, in their order."""
+        """The names of the pipeline's handlers, in the declared order."""
         return handler_names(self.process.routes)
 
     def known(self, sequence_range: SequenceRange) -> list[Entry] | None:
-        """Return the ledger's entries of a range; None after the ledger could not be read, which is logged."""
+        """Return the ledger's entries of a range; None if the ledger cannot be read, which is logged once."""
         if self.is_over:
             return None
         try:
             return list(self.ledger.read(sequence_range, self.deadline.seconds_left))
-        except Exception as error:  # noqa: BLE001 (the settled records are unknown then)
+        except Exception as error:  # noqa: BLE001 (a failure of any kind: the settled records are unknown)
             _log.error("the ledger could not be read, nothing more is redriven: %s", error_name(error))
             self.is_over = True
             return None
@@ -184,7 +183,7 @@ class RedriveRunner(Generic[A, E]):
         entries: Iterable[Entry],
         due: Collection[Key] | None = None,
     ) -> RunOutcome[E]:
-        """Run the due records for the handlers that have not settled them, according to the entries.
+        """Run the due records for the handlers that have not settled them by the entries.
 
         Each success is written to the ledger at once; a failed write is logged.
         """
@@ -272,10 +271,10 @@ class Redriven(Generic[E_co]):
     """The outcome of a record and a handler in a redrive; its `repr` shows identifiers alone.
 
     `name` is the identifier of the letter or document in its source: a message's id, an object's key. `pair` is the
-    handler and the record, the handler empty for a record that reached none; None if neither is known. `failed` is the
-    failure, if there was one, and `detail` describes other outcomes. `removed` says whether the message was removed
-    from the source: a document is removed when none of its records is open any more, so that a `handled` record may
-    still be in a document that stays.
+    key, with an empty handler for a record that reached none; None if the record is unknown. `failed` is the failure,
+    if there was one, and `detail` describes other outcomes. `removed` says whether the message was removed from the
+    source. A document is removed when none of its records is open any more, so that a `handled` record may be in a
+    document that stays.
     """
 
     name: str
@@ -304,15 +303,15 @@ def outcome_of(reason: Reason[object]) -> RedriveOutcome:
 def conclude(
     received: Received, redriven: Sequence[Redriven[E]], done: Collection[RedriveOutcome]
 ) -> list[Redriven[E]]:
-    """Remove a received message if all its outcomes are `done`, and return whether it is gone.
+    """Remove a received message if all its outcomes are in `done`, and return the outcomes with `removed` set.
 
-    A failed removal is logged: the next redrive will find all of it settled.
+    A failed removal is logged: the next redrive finds the records settled.
     """
     if any(each.outcome not in done for each in redriven):
         return list(redriven)
     try:
         received.remove()
-    except Exception as error:  # noqa: BLE001 (the other letters go on)
+    except Exception as error:  # noqa: BLE001 (a failure of any kind: the other letters still run)
         _log.error("%s is done with, and was not removed: %s", shown(received.name), error_name(error))
         return list(redriven)
     return [replace(each, removed=True) for each in redriven]
@@ -325,7 +324,7 @@ _PLACELESS: Final = "the letter was truncated, and names no place in a stream of
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A truncated letter that cannot run, its outcome, and the reason."""
+    """A letter that cannot run, its outcome, and the reason."""
 
     found: LetterMessage
     outcome: RedriveOutcome
@@ -334,10 +333,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Rereading:
-    """Reads the records of truncated letters from `shards`, over a whole redrive.
+    """Reads the records of truncated letters from `shards`, in one redrive.
 
-    If the stream is out of reach, later letters of the same handler have to wait: the item of the record is unknown,
-    and a later change of the item must not come first.
+    If the stream cannot be read, later letters of the same handler wait: the item of the record is unknown, and a later
+    change of the item must not run first.
     """
 
     shards: Shards
@@ -346,7 +345,7 @@ class Rereading:
     def read(
         self, letters: Iterable[LetterMessage], has_to_run: Callable[[LetterMessage], bool]
     ) -> tuple[list[LetterMessage], list[Lost]]:
-        """Return letters in order, with whole records if they have to run; and the letters that cannot run."""
+        """Return the letters in order, with whole records where they have to run, and the letters that cannot run."""
         whole: list[LetterMessage] = []
         lost: list[Lost] = []
         for found in letters:
@@ -382,7 +381,7 @@ class Rereading:
     def _has_to_wait(self, found: LetterMessage) -> bool:
         handler, place = found.letter.pair.handler, sequence_order(found.record.sequence_number or "")
         return any(
-            place > unreached and (not handler or not other or handler == other)  # none is each of them
+            place > unreached and (not handler or not other or handler == other)  # without a handler: for all
             for other, unreached in self._unreached.get(_follower(found), {}).items()
         )
 
@@ -391,7 +390,7 @@ def _follower(found: LetterMessage) -> tuple[str, str]:
     return found.letter.scope, found.letter.stream
 
 
-# The replay of letters: each for the handler that gave its record up, or for all if the record had reached none.
+# The replay of letters: each runs for its handler, or for all handlers if its record had reached none.
 
 _DONE: Final[frozenset[RedriveOutcome]] = frozenset({"handled", "skipped"})
 _NAMESAKE: Final = "another letter has its id, and another record"
@@ -400,10 +399,10 @@ _NAMESAKE: Final = "another letter has its id, and another record"
 def run_letters(
     found: Sequence[LetterMessage], replay: RedriveRunner[A, E], rereading: Rereading
 ) -> list[Redriven[E]]:
-    """Run letters of one scope and one stream, in their order, and remove those that are finished.
+    """Run letters of one scope and one stream, in their order, and remove the finished ones.
 
-    Only a `handled` entry keeps a record from running: a `dead` one is the reason for the letter. A letter without
-    proof does not run. The record of a truncated letter that has to run is read again.
+    Only a `handled` entry prevents a run; a `dead` entry is the reason for the letter. A letter without proof does not
+    run. The record of a truncated letter that has to run is read from the stream.
     """
     names = replay.handlers
     known = [each for each in found if each.letter.pair.handler in {"", *names}]
@@ -447,7 +446,7 @@ def run_letters(
 def _divided(
     found: Iterable[LetterMessage], problem_of: Callable[[LetterMessage], str | None]
 ) -> tuple[list[LetterMessage], list[tuple[LetterMessage, str]]]:
-    """Part letters from those that there is a problem with."""
+    """Return the letters without a problem, and the others with their problems."""
     sound: list[LetterMessage] = []
     unsound: list[tuple[LetterMessage, str]] = []
     for each in found:
@@ -467,7 +466,7 @@ def _refused(found: Iterable[tuple[LetterMessage, str]], outcome: RedriveOutcome
 def _trusted(
     found: Sequence[LetterMessage], names: Sequence[str], entries: Iterable[Entry], trust: Trust
 ) -> tuple[list[LetterMessage], list[Redriven[Never]]]:
-    """Separate letters from refused ones. A handled letter needs no proof: none of it runs."""
+    """Return the trusted letters, and the outcomes of the others. A handled letter needs no proof: it does not run."""
     known = merge(entries)
 
     def is_handled(each: LetterMessage) -> bool:
@@ -483,12 +482,12 @@ def _trusted(
 
 
 def _parted(found: Sequence[LetterMessage]) -> tuple[list[LetterMessage], list[LetterMessage]]:
-    """Separate letters whose id is also the id of an earlier letter with another record."""
+    """Return the letters, without and with an id that an earlier letter has for another record."""
     first: dict[str, Record] = {}
     own: list[LetterMessage] = []
     namesakes: list[LetterMessage] = []
     for each in found:
-        # A truncated record differs from the whole one; the comparison follows when it is read again.
+        # A truncated record differs from the whole one. The whole record is compared later, when the stream is read.
         is_own = each.letter.is_truncated or is_one_change(
             first.setdefault(each.letter.pair.record, each.record), each.record
         )
@@ -528,10 +527,10 @@ def _unavailable(found: Sequence[LetterMessage], replay: RedriveRunner[A, E]) ->
 def _outcomes(
     found: LetterMessage, names: Sequence[str], replayed: RunOutcome[E], handled: Collection[Key]
 ) -> list[Redriven[E]]:
-    """Return the outcomes of a letter.
+    """Return the outcomes of a letter after its run.
 
-    A letter for a handler has one outcome. A letter without a handler has one for each handler that wants its record
-    now.
+    A letter with a handler has one outcome. A letter without a handler has one for each handler that now wants its
+    record.
     """
     name, pair = found.received.name, found.letter.pair
     redriven: list[Redriven[E]] = []

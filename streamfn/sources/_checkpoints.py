@@ -100,7 +100,7 @@ class MemoryCheckpoints:
         """Do nothing: no other process can reach this object."""
 
 
-# Locks of the operating system on files: the system releases them when the process ends in any way.
+# Locks of the operating system on files. The system releases a lock when its process ends, for any reason.
 
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 """The errors of file systems that have no locks."""
@@ -110,21 +110,20 @@ _HELD: Final = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK, errno.EWOUL
 
 
 class _Msvcrt(Protocol):
-    """The part of the module ``msvcrt`` that locks files."""
+    """The functions of the module ``msvcrt`` that lock files."""
 
     LK_NBLCK: int
 
     def locking(self, fd: int, mode: int, nbytes: int, /) -> None:
-        """Lock so many bytes of a file."""
+        """Lock this many bytes of a file."""
         ...
 
 
 def lock_file(path: str | os.PathLike[str]) -> int | None:
-    """Lock a file, which is made if need be, and return its descriptor; closing that releases the lock.
+    """Lock a file, created if need be, and return its descriptor; None if the system or file system has no locks.
 
-    Two descriptors of one file exclude each other, within one process as well. None is returned where the system or
-    the file system has no locks. Raises BlockingIOError for a file that is locked already, and another OSError for one
-    that cannot be opened.
+    A close of the descriptor releases the lock. Two descriptors of one file exclude each other, within one process as
+    well. Raises BlockingIOError for a file that is locked already, and another OSError if the file cannot be opened.
     """
     lock = _lock_of_this_system()
     if lock is None:
@@ -148,34 +147,34 @@ def _lock_of_this_system() -> Callable[[int], None] | None:
 
         return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with suppress(ImportError):  # on Windows
-        # Type checkers know the module on Windows alone.
+        # Type checkers know the module on Windows only.
         msvcrt = cast("_Msvcrt", cast("object", import_module("msvcrt")))
         return lambda descriptor: msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     return None
 
 
-# Files that are replaced as a whole: whenever the process dies, the file is either as before or as after.
+# Files that are replaced as a whole: at any death of the process, the file is the old one or the new one.
 
 
 def put_in_place(beside: IO[bytes], content: bytes, target: Path) -> None:
-    """Write to a file that lies beside another, have the disk keep it, and put it in the other's place.
+    """Write to an open file beside the target, sync it to the disk, and rename it to the target.
 
-    Where that fails, nothing is left of it, and what the file system raises is raised.
+    Raises the exceptions of the file system, and deletes the written file then.
     """
     written = Path(beside.name)
     try:
         beside.write(content)
         beside.flush()
         os.fsync(beside.fileno())
-        beside.close()  # Windows moves no open file
+        beside.close()  # Windows renames no open file
         written.replace(target)
     except BaseException:
         with suppress(OSError):
-            beside.close()  # what could not be written is written once more here
+            beside.close()  # a close writes the buffer again, and may fail again
         with suppress(OSError):
             written.unlink()
         raise
-    # The disk is to keep the folder, too, or after a loss of power it might know the file as it was before.
+    # The folder is synced too: after a loss of power it might have the old file otherwise.
     with suppress(OSError):  # Windows opens no folders
         folder = os.open(target.parent, os.O_RDONLY)
         try:
@@ -184,7 +183,7 @@ def put_in_place(beside: IO[bytes], content: bytes, target: Path) -> None:
             os.close(folder)
 
 
-# Checkpoints in a file, for a reader that goes on where the process before it ended, however that ended.
+# Checkpoints in a file: a reader continues after the last position that an earlier process saved.
 
 _FORMAT: Final = "streamfn checkpoints"
 _VERSION: Final = 1
@@ -199,16 +198,16 @@ class NotACheckpoint(ValueError):
 
 
 class CheckpointInUse(RuntimeError):
-    """Another reader uses the file; one stream is read by one reader at a time."""
+    """Another reader uses the file. Only one reader at a time may read a stream."""
 
 
 class FileCheckpoints:
     """Keeps the positions of one stream in a JSON file.
 
-    A save writes another file beside it, syncs that to the disk, and renames it to the first, so that the file is
-    whole, old or new, at any death of the process. The folder has to exist. While a reader uses the file, it holds a
-    lock on ``<path>.lock``, which the system releases when the process ends (some network file systems have no locks:
-    make sure yourself that there is one reader).
+    A save writes a new file beside it, syncs that to the disk, and renames it, so that the file is complete, old or
+    new, at any death of the process. The folder has to exist. While a reader uses the file, it holds a lock on
+    ``<path>.lock``, which the system releases when the process ends. Some network file systems have no locks: run only
+    one reader there.
 
     `load` raises `NotACheckpoint` and `CheckpointInUse`, and the exceptions of the file system.
     """
@@ -228,7 +227,7 @@ class FileCheckpoints:
         try:
             return self._loaded(stream_arn)
         except BaseException:
-            self.release(stream_arn)  # no reader follows, and the file may be restored meanwhile
+            self.release(stream_arn)  # the load failed, and a user may restore the file
             raise
 
     def save(self, stream_arn: str, positions: Mapping[str, Position], /) -> None:

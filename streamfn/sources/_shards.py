@@ -24,7 +24,7 @@ IteratorType: TypeAlias = Literal["TRIM_HORIZON", "LATEST", "AT_SEQUENCE_NUMBER"
 
 
 class RetryLater(Exception):
-    """Raised if a request is to be made again later; names the answer."""
+    """Raised if a request may succeed later; the message has DynamoDB's reason."""
 
 
 class IteratorExpired(Exception):
@@ -51,9 +51,9 @@ _SORTS: Final[dict[str | None, type[Exception]]] = {
 
 
 class ShardInfo(NamedTuple):
-    """A shard as the stream lists it. A closed one gets no more records; `parent` may no longer be listed.
+    """A shard as the stream lists it. A closed shard gets no more records; `parent` may no longer be listed.
 
-    `first` and `last` are the sequence numbers at which it begins and ends, as far as that is told.
+    `first` and `last` are the first and last sequence number of the shard, or None if the stream does not name them.
     """
 
     parent: str | None
@@ -63,14 +63,14 @@ class ShardInfo(NamedTuple):
 
 
 class ShardList(NamedTuple):
-    """The stream's shards, by their ids, and whether it has been switched off, so that no more will come."""
+    """The stream's shards by their ids, and whether the stream is disabled: then it gets no more shards."""
 
     shards: dict[str, ShardInfo]
     is_off: bool
 
 
 class RecordsPage(NamedTuple):
-    """Records, and where the next ones are; None where the shard has come to its end."""
+    """Records, and the next iterator; None at the end of the shard."""
 
     records: list[Raw]
     after: str | None
@@ -80,7 +80,7 @@ class StreamRequests:
     """The requests to a stream. All methods raise `RetryLater`, and the other exceptions of the client."""
 
     def __init__(self, client: LazyClient[StreamsClient], stream: str, *, reconnects: bool = True) -> None:
-        """Take the client, the ARN of the stream, and whether a connection that is lost will be looked for again."""
+        """Store the client, the ARN of the stream, and whether a lost connection raises `RetryLater`."""
         self.client = client
         self.stream = stream
         self._reconnects = reconnects
@@ -99,7 +99,7 @@ class StreamRequests:
                 return ShardList(shards, description.get("StreamStatus") == "DISABLED")
 
     def iterator(self, shard: str, kind: IteratorType, number: str | None = None) -> str:
-        """Find a place in a shard, by default that after a record. Raises `RecordsDropped` and `ShardGone`."""
+        """Return an iterator of a shard. Raises `RecordsDropped` and `ShardGone`."""
         client = self.client()
         place = {} if number is None else {"SequenceNumber": number}
         answer = self._ask(
@@ -110,7 +110,7 @@ class StreamRequests:
         return answer["ShardIterator"]
 
     def page(self, iterator: str) -> RecordsPage:
-        """Read a page. Raises `IteratorExpired`, `RecordsDropped` and `ShardGone`."""
+        """Return a page of records. Raises `IteratorExpired`, `RecordsDropped` and `ShardGone`."""
         client = self.client()
         answer = self._ask(lambda: client.get_records(ShardIterator=iterator))
         return RecordsPage(list(answer["Records"]), answer.get("NextShardIterator"))
@@ -127,9 +127,9 @@ class StreamRequests:
         return answer["StreamDescription"]
 
     def _ask(self, request: Callable[[], T]) -> T:
-        """Make a request, and sort its exceptions.
+        """Make a request, and replace its exceptions by the classes above.
 
-        A lost connection will come back. A connection that was never there is a mistake in the settings.
+        A lost connection comes back. A connection that has never worked is a mistake in the settings.
         """
         try:
             answer = request()
@@ -144,7 +144,7 @@ class StreamRequests:
 
 
 def _listed(told: object) -> tuple[str, ShardInfo]:
-    """Read a shard's part of a page; see `Shard` in the DynamoDB Streams API Reference."""
+    """Return a shard's id and description; see `Shard` in the DynamoDB Streams API Reference."""
     numbers = get_member(told, "SequenceNumberRange")
     first, closed_by = (get_member(numbers, f"{end}SequenceNumber") for end in ("Starting", "Ending"))
     parent = text_or_none(get_member(told, "ParentShardId")) or None
@@ -158,7 +158,7 @@ def _listed(told: object) -> tuple[str, ShardInfo]:
 # one as their parent ("Working with DynamoDB Streams", Developer Guide). An item's records lie in one line of descent.
 
 SKEW: Final = timedelta(minutes=5)
-"""The allowed difference of clocks; see `Since`."""
+"""The largest difference of clocks; see `Since`."""
 
 
 def readable(
@@ -227,11 +227,11 @@ class Shard:
 
     @property
     def start(self) -> str:
-        """Return where the next page begins, as a notice does."""
+        """The start of the next page, as notices name it."""
         return "latest" if self.at_end else self.place or "trim_horizon"
 
     def seek(self, requests: StreamRequests) -> None:
-        """Set the iterator to the place to read on from. Raises as `StreamRequests.iterator` does."""
+        """Set the iterator to the place of the next read. Raises the exceptions of `StreamRequests.iterator`."""
         if self.at_end:
             self.iterator = requests.iterator(self.name, "LATEST")
             self.at_end = False
@@ -249,11 +249,11 @@ class Shard:
         self.records += [record for record in page.records if self._is_wanted(record)]
 
     def forget(self) -> None:
-        """Start again with the oldest record that is still there."""
+        """Start again with the oldest record that the stream has."""
         self.iterator, self.place, self.at_end = None, None, False
 
     def settle(self, count: int) -> Position:
-        """Drop the first records, one at least: they are settled. Return the position after them."""
+        """Drop the first `count` records (1 or more), which are settled, and return the position after them."""
         for _ in range(count - 1):
             self.records.popleft()
         self.position = After(number_of(self.records.popleft()))
@@ -267,12 +267,12 @@ class Shard:
 
 
 def shard_at(name: str, position: Position | None) -> Shard:
-    """Make a shard that is read on from a position."""
+    """Make a shard that is read from a position on."""
     return Shard(name, position, place=position.sequence_number if isinstance(position, After) else None)
 
 
 def number_of(record: Mapping[str, object]) -> str:
-    """Read the sequence number off a record. Raises `ValueError` where a server sends none."""
+    """Return the sequence number of a record. Raises `ValueError` if it has none."""
     number = sequence_number_or_none(get_member(record.get("dynamodb"), "SequenceNumber"))
     if number is None:
         raise ValueError("GetRecords gave a record without a sequence number, by which a checkpoint would go")
