@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, cast
 
 from typing_extensions import TypeVar, override
@@ -273,6 +272,7 @@ def _module(name: str) -> object:
 def _similar(name: str) -> str:
     """Return the end of a message that proposes a module with a similar name; empty if there is none."""
     from difflib import get_close_matches
+    from pkgutil import iter_modules
 
     parent, _, last = name.rpartition(".")
     path: object = sys.path[:1]

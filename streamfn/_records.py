@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -539,7 +539,7 @@ def with_identity(record: Mapping[str, object]) -> Mapping[str, object]:
 def as_json_value(value: object) -> object:
     """Write a value that boto3 makes, and JSON has no word for, as Lambda does. Raises `LookupError` for others."""
     if isinstance(value, bytes | bytearray):
-        return b64encode(value).decode()
+        return b2a_base64(value, newline=False).decode()
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, set | frozenset):

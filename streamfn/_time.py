@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -159,8 +158,6 @@ class Deadline:
 
 # Signals that ask a long-running program to end in good order.
 
-_ASKING: Final = (signal.SIGINT, signal.SIGTERM)
-
 
 @contextmanager
 def stopped_by_signals(stop: Callable[[], None], *, unwinds: bool = False) -> Generator[None]:
@@ -173,7 +170,9 @@ def stopped_by_signals(stop: Callable[[], None], *, unwinds: bool = False) -> Ge
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    found = {number: signal.getsignal(number) for number in _ASKING}
+    import signal  # here, because a function on Lambda handles none and a cold start would pay for it
+
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def restore() -> None:
         for number, handler in found.items():
