@@ -77,16 +77,17 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        run = self.process.run if self.on_result is None else self._run
+        run = self.process.run if self.on_result is None else partial(self._run, self.on_result)
         still_open = self.delivery.deliver(payload, partial(run, payload), deadline, self.clock)
         return payload.answer(still_open)
 
-    def _run(self, records: Sequence[Record], policy: Policy) -> Sequence[Result[Handled[A], Failed[E]]]:
+    def _run(
+        self, on_result: OnResult[A, E], records: Sequence[Record], policy: Policy
+    ) -> Sequence[Result[Handled[A], Failed[E]]]:
         """Run the pipeline, and call `on_result` with each Result."""
         results = self.process.run(records, policy)
-        if self.on_result is not None:
-            for result in results:
-                call_report(self.on_result, result, who="on_result")
+        for result in results:
+            call_report(on_result, result, who="on_result")
         return results
 
     @override

@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, Self, TypeAlias, TypedDict, cast, overload
+from typing import Any, Final, Never, Protocol, Self, TypeAlias, TypedDict, cast, overload
 
 from typing_extensions import TypeVar, override
 
@@ -459,9 +459,8 @@ class OnFailureDocument(IncomingPayload):
     __slots__ = ()
 
     @override
-    def _named(self, failures: Sequence[Failed[object]]) -> Iterable[str]:
-        fail_batch(failures)
-        return ()  # reached only without failures
+    def _named(self, failures: Sequence[Failed[object]]) -> Never:
+        raise _batch_failed(failures)
 
 
 def read(payload: object) -> list[Record]:
@@ -490,7 +489,11 @@ def read(payload: object) -> list[Record]:
 def fail_batch(open_failures: Sequence[Failed[object]]) -> None:
     """Raise `BatchFailed` if there are failures, so that the whole batch comes again."""
     if open_failures:
-        raise BatchFailed(f"{len(open_failures)} failures; the first: {open_failures[0]!r}")
+        raise _batch_failed(open_failures)
+
+
+def _batch_failed(failures: Sequence[Failed[object]]) -> BatchFailed:
+    return BatchFailed(f"{len(failures)} failures; the first: {failures[0]!r}")
 
 
 def _numbers(failures: Sequence[Failed[object]]) -> list[str]:

@@ -179,7 +179,7 @@ def tail_command(
 
     Examples:
       streamfn tail app:process --table prod-Card
-      streamfn tail app:handler --start trim_horizon --checkpoint cards.json --json
+      streamfn tail app:handler --start trim_horizon --checkpoint a.json --json
 
     With --json, a document a line, for each Result:
       {"eventName", "eventID", "sequenceNumber", "table", "handler", "detail",
