@@ -13,10 +13,9 @@ from typing import Annotated, Final
 import typer
 
 from streamfn.cli._common import alone_on_output, print_line, run_command
-from streamfn.cli.check_mapping import check_mapping_command
-from streamfn.cli.filter import filter_command
 from streamfn.cli.graph import graph_command
 from streamfn.cli.invoke import invoke_command
+from streamfn.cli.mappings import check_mapping_command, filter_command
 from streamfn.cli.model import model_command
 from streamfn.cli.redrive import redrive_command
 from streamfn.cli.replay import replay_command

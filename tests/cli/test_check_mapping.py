@@ -8,7 +8,7 @@ from contextlib import closing
 import boto3
 import pytest
 
-from streamfn.cli.check_mapping import check_mapping_command
+from streamfn.cli.mappings import check_mapping_command
 from tests.cards import cards
 from tests.cli.commands import call, objects, streamfn
 from tests.mappings.test_ministack import FITTING, Account

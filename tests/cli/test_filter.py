@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from streamfn.cli import filter as command
+from streamfn.cli import mappings as command
 from streamfn.mappings import filter_criteria
 from tests.cli import app
 from tests.cli.commands import call

@@ -17,9 +17,15 @@ from streamfn._events import BaseEvent
 from streamfn._pipeline import Pipeline
 from streamfn._records import StreamViewType
 from streamfn.testing._payloads import lambda_event
-from streamfn.testing._simulator.clock import SimulatedClock
 from streamfn.testing._simulator.history import Condition, Discarded, History, Invocation
-from streamfn.testing._simulator.invoking import Fault, Function, InvocationResult, Repeated, invoke
+from streamfn.testing._simulator.invoking import (
+    Fault,
+    Function,
+    InvocationResult,
+    Repeated,
+    SimulatedClock,
+    invoke,
+)
 from streamfn.testing._simulator.queues import (
     RECORD_LIFETIME,
     Destination,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamfn.testing._simulator.clock import SimulatedClock, TimeIsUp
+from streamfn.testing._simulator.invoking import SimulatedClock, TimeIsUp
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -27,9 +27,8 @@ from streamfn import (
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import Crash, EventSourceMapping, LostAnswer, Repeated
-from streamfn.testing._simulator.clock import ProcessEnded, SimulatedClock
 from streamfn.testing._simulator.history import Letter
-from streamfn.testing._simulator.invoking import Probe
+from streamfn.testing._simulator.invoking import Probe, ProcessEnded, SimulatedClock
 from tests.cards import Card, cards
 from tests.testing.mapping.invocations import call
 from tests.testing.mapping.jobs import (

@@ -15,9 +15,15 @@ from streamfn._time import SecondsLeft, unlimited
 from streamfn.dead_letters import DeadLetter, DeadLetters, MemoryDeadLetters
 from streamfn.ledgers import Entry, Key, Ledger, MemoryLedger, SequenceRange
 from streamfn.testing import Crash, HalfWritten, StoreDown
-from streamfn.testing._simulator.clock import ProcessEnded, SimulatedClock
 from streamfn.testing._simulator.history import Letter
-from streamfn.testing._simulator.invoking import Fault, Probe, UnreliableDeadLetters, UnreliableLedger
+from streamfn.testing._simulator.invoking import (
+    Fault,
+    Probe,
+    ProcessEnded,
+    SimulatedClock,
+    UnreliableDeadLetters,
+    UnreliableLedger,
+)
 from tests.testing.mapping.jobs import (
     FORMS,
     Job,

@@ -30,9 +30,8 @@ from streamfn._time import SecondsLeft
 from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import Entry, MemoryLedger, SequenceRange
 from streamfn.testing import Crash, EventSourceMapping, insert_event
-from streamfn.testing._simulator.clock import ProcessEnded, SimulatedClock
 from streamfn.testing._simulator.history import Effect, Letter
-from streamfn.testing._simulator.invoking import Probe
+from streamfn.testing._simulator.invoking import Probe, ProcessEnded, SimulatedClock
 from tests.cards import Card, cards
 from tests.testing.mapping.invocations import call
 from tests.testing.mapping.jobs import (
