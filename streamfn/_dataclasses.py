@@ -77,16 +77,16 @@ def _compared(value: Value) -> tuple[object, ...]:
 # handler.
 #
 # The `__init__` of a frozen dataclass sets each field with `object.__setattr__`, which costs more than all other work
-# on an event. A *twin* is a subclass without that guard, and without an `__init__`. Its object is filled by plain
-# assignments and then gets its real class, so that it equals an object of that class in every way::
+# on an event. An *unguarded* subclass has neither that guard nor an `__init__`. Its object is filled
+# by plain assignments and then gets its real class, so that it equals an object of that class in every way::
 #
-#     handled = _handled()  # _handled is twin(Handled)
+#     handled = _handled()  # _handled is unguarded(Handled)
 #     handled.record, handled.handler, handled.value = record, handler, value
 #     handled.__class__ = Handled
 #
 # This is only for classes whose `__init__` does nothing but fill the slots.
 
-_twins: Final[dict[type, Callable[[], Any]]] = {}
+_unguarded: Final[dict[type, Callable[[], Any]]] = {}
 
 
 def unguarded(cls: type) -> Callable[[], Any]:
@@ -105,9 +105,9 @@ def unguarded(cls: type) -> Callable[[], Any]:
     >>> point == Point(1, 2), type(point) is Point
     (True, True)
     """
-    if cls not in _twins:
-        _twins[cls] = new_unguarded(cls)
-    return _twins[cls]
+    if cls not in _unguarded:
+        _unguarded[cls] = new_unguarded(cls)
+    return _unguarded[cls]
 
 
 def new_unguarded(cls: type) -> Callable[[], Any]:

@@ -562,7 +562,7 @@ def parse_record(entry: object, position: int) -> Record:
     if is_map(entry) and is_map(entry.get("userIdentity")):
         entry = with_identity(entry)
     if (problem := _validation_error(entry)) is None:
-        # _problem has just checked all that RawRecord promises.
+        # `_validation_error` has just checked all that RawRecord promises.
         return stream_record(cast("RawRecord", entry))
     return MalformedRecord(
         entry,
