@@ -319,7 +319,7 @@ def _told(error: ClientError) -> str:
 
 EndpointUrl: TypeAlias = Annotated[
     str | None,
-    typer.Option("--endpoint-url", metavar="URL", help="Where AWS is; a local stand-in for it, print_line."),
+    typer.Option("--endpoint-url", metavar="URL", help="Where AWS is; a local stand-in for it, say."),
 ]
 Region: TypeAlias = Annotated[str | None, typer.Option("--region", metavar="NAME", help="The AWS region.")]
 Profile: TypeAlias = Annotated[

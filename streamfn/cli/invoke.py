@@ -51,7 +51,7 @@ def invoke_command(
         bool,
         typer.Option(
             "--answer",
-            help="InvokeOutcome the function that Lambda calls, ledger and all, and show its answer.",
+            help="Run the function that Lambda calls, ledger and all, and show its answer.",
         ),
     ] = False,
     show_values: ShowValues = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -27,6 +28,26 @@ def test_help_has_an_example_the_json_and_the_exit_codes(command: str) -> None:
     for part in ("Example", "--json", "Exit code:\n    0 "):
         assert part in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def _names_of_the_command_line() -> frozenset[str]:
+    """Return the names of its functions and classes that are no words, such as `print_line`."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(cli.__name__)]
+    defined = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "").startswith(cli.__name__)
+    }
+    return frozenset(name for name in defined if name != name.lower().replace("_", ""))
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_speaks_of_no_function_or_class_of_the_command_line(command: str) -> None:
+    """The renaming of a function once changed words of the help that were spelt like it."""
+    ran = call(*filter(None, [command]), "--help")
+    assert ran.code == 0
+    assert _names_of_the_command_line() & set(re.findall(r"\w+", ran.out)) == set()
 
 
 def test_all_commands_are_listed_and_it_is_told_apart_what_is_none() -> None:
