@@ -17,7 +17,7 @@ RUNNING: Final[Mapping[str, str]] = {
     "memory ledger": "deployed, with `retry(ledger=MemoryLedger())` and one handler",
     "one": "bare: `process(payload)` with one handler, all in all",
     "three": "bare, with three handlers",
-    "images": "its images alone, `Table.decode`",
+    "images": "its images alone, the compiled decoder",
     "calls": "calls of three handlers that do nothing",
     "read": "`read(payload)`, which reads and checks all records",
     **{deployed(name): f"deployed: {each.title}" for name, each in UNWANTED.items()},
