@@ -430,7 +430,7 @@ def _without_io(returned: object) -> object:
     return returned
 
 
-# The Result of a success, built fast; see the twins in `streamfn._dataclasses`.
+# The Result of a success, built fast; see the unguarded classes in `streamfn._dataclasses`.
 
 HandlerResult: TypeAlias = Result[Handled[object], Failed[object]]
 """A Result of a run. A pipeline casts it to the types of its handlers."""

@@ -1,7 +1,7 @@
 """Patterns: EventBridge's event patterns for raw records, with the answers of an event source mapping's filter.
 
-`matching.compiled` compiles a pattern into a function of a record. `syntax` checks that the pattern is JSON, parses
-the arrays of operators, and multiplies `$or` out. `matching` searches a record for values that satisfy one
+`matching.compile_pattern` compiles a pattern into a function of a record. `syntax` checks that the pattern is JSON,
+parses the arrays of operators, and multiplies `$or` out. `matching` searches a record for values that satisfy one
 alternative, and compiles short functions for the most common patterns. `domains` and `possible` refuse patterns that
 no record can match.
 

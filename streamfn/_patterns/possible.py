@@ -1,10 +1,10 @@
 """Possible patterns: whether a pattern can match any record of a table, and where the pattern is wrong if not.
 
-`compiled` refuses the patterns that AWS would refuse. This module refuses patterns that AWS accepts but that match
-nothing, or have no effect: a name that no record has at this place, an attribute without its type tag, an impossible
-value, and fields that no record has together. A name of a pattern may contain dots, which belong to an attribute's
-name, or lead to the next name, as in event-ruler. The names of an attribute do not extend from one object of the
-pattern into the next.
+`compile_pattern` refuses the patterns that AWS would refuse. This module refuses patterns that AWS accepts but that
+match nothing, or have no effect: a name that no record has at this place, an attribute without its type tag, an
+impossible value, and fields that no record has together. A name of a pattern may contain dots, which belong to an
+attribute's name, or lead to the next name, as in event-ruler. The names of an attribute do not extend from one object
+of the pattern into the next.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Findings, the needs of a delivery, and the rules that compare settings with needs."""
+"""Findings, and the rules that compare settings with the needs of a delivery."""
 
 from __future__ import annotations
 
