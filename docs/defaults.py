@@ -20,8 +20,10 @@ MODULES: Final = (
     "streamfn.mappings",
     "streamfn.sources",
     "streamfn.exports",
+    "streamfn.redrive",
     "streamfn.spark",
     "streamfn.testing",
+    "streamfn.windows",
 )
 """What a user imports from."""
 

@@ -1,7 +1,7 @@
 """Errors that are raised where a program is put together.
 
-In this order: `ConfigurationError` and checks of arguments, names of tables, buckets and queues, and the encoding of
-text.
+In this order: `ConfigurationError` and checks of arguments, names of tables, buckets and queues, the encoding of text,
+and the codes of services.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Tumbling windows: handlers that fold the records of a window into a state.
 
+`window_handler` makes the function of a mapping with ``TumblingWindowInSeconds``. Your fold puts each event into a
+state, which Lambda keeps between invocations, and your emit gets the state when the window ends.
+
 In this order: the event of a window, states as Lambda keeps them, and the function that Lambda calls.
 """
 

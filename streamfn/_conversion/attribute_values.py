@@ -1,4 +1,4 @@
-"""Attribute values: type tags, numbers, the table of scalar types, and plain values."""
+"""Attribute values: type tags, numbers, the table of scalar types, times as numbers, and plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks of composite types: Enums and Literals, lists, sets, maps, tuples, and models."""
+"""Hooks of composite types: datetimes as numbers, Enums and Literals, lists, sets, maps, tuples, and models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models: the fields of a dataclass, attrs class or TypedDict, their overrides, and the keys among them."""
+"""Models: fields of dataclasses, attrs classes and TypedDicts, overrides, keys, and instances without ``__init__``."""
 
 from __future__ import annotations
 

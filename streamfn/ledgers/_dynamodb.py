@@ -1,4 +1,4 @@
-"""The ledger in a DynamoDB table: open notes, the log of segments, and `DynamoDBLedger`."""
+"""The ledger in a DynamoDB table: open notes, waits and limits, the log of segments, and `DynamoDBLedger`."""
 
 from __future__ import annotations
 

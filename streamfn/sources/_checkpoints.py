@@ -1,4 +1,4 @@
-"""Checkpoints: positions in shards, checkpoints in memory, locks on files, and checkpoints in files."""
+"""Checkpoints: positions in shards, checkpoints in memory, locks on files, replaced files, and checkpoints in files."""
 
 from __future__ import annotations
 
