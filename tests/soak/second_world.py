@@ -139,7 +139,7 @@ class Store:
 
     def write(self, sequence_range: SequenceRange, entries: Sequence[Entry], _: SecondsLeft, /) -> None:
         world, invocation = self._world, here.invocation
-        # The gate holds its lock while it writes, so that its alarm has to wait.
+        # The policy holds its lock while it writes, so that its alarm has to wait.
         was_holding, invocation.is_holding = invocation.is_holding, True
         try:
             invocation.spend(world.store_takes())
