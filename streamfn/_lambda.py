@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, cast
 
 from typing_extensions import TypeVar, override
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from streamfn._records import Record
 
 # The function that Lambda calls.
+
+_log: Final = logging.getLogger("streamfn")
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -77,16 +80,22 @@ class LambdaFunction(Value, Wrappable, Generic[A, E]):
             raise BatchFailed(
                 f"called with less than the margin of {self.margin} left: raise the function's timeout"
             )
-        run = self.process.run if self.on_result is None else partial(self._run, self.on_result)
+        run = self.process.run if self.on_result is None else partial(self._run, self.on_result, deadline)
         still_open = self.delivery.deliver(payload, partial(run, payload), deadline, self.clock)
         return payload.answer(still_open)
 
     def _run(
-        self, on_result: OnResult[A, E], records: Sequence[Record], policy: Policy
+        self, on_result: OnResult[A, E], deadline: Deadline, records: Sequence[Record], policy: Policy
     ) -> Sequence[Result[Handled[A], Failed[E]]]:
-        """Run the pipeline, and call `on_result` with each Result."""
+        """Run the pipeline, and call `on_result` with each Result. The margin is left to the stores and the answer."""
         results = self.process.run(records, policy)
-        for result in results:
+        for number, result in enumerate(results):
+            if deadline.seconds_left() <= 0:
+                left, count = len(results) - number, len(results)
+                _log.error(
+                    "time ran out for on_result, which is not called with %d of %d Results", left, count
+                )
+                break
             call_report(on_result, result, who="on_result")
         return results
 
@@ -122,7 +131,8 @@ def lambda_handler(
 
     `on_result` is called with each Result of a batch, also with successes, in the order of the pipeline's list: for
     metrics, for example. The calls come after all handlers have run, and before the delivery reports failures. A
-    coroutine function is awaited. An exception of `on_result` is logged, and has no other effect.
+    coroutine function is awaited. An exception of `on_result` is logged, and has no other effect. No call starts with
+    less than `margin` left: the log has the number of the Results that are left out.
 
     The function raises `NotAStreamEvent` if the event is not of a DynamoDB stream. The function raises `BatchFailed` if
     less than `margin` is left when it is called, or if no answer can name the records that have to come again. Lambda

@@ -31,6 +31,7 @@ from streamfn import (
     router,
     series,
 )
+from streamfn.dead_letters import MemoryDeadLetters
 from streamfn.ledgers import MemoryLedger
 from streamfn.testing import FixedTime, insert_event, lambda_context, lambda_event, remove_event
 from tests.cards import Card, cards
@@ -296,6 +297,36 @@ def test_whoever_is_told_of_results_changes_nothing_by_raising(caplog: pytest.Lo
         for record in caplog.records
     ] == [True, True]
     assert "data" not in caplog.text
+
+
+@pytest.mark.parametrize("puts_aside", [False, True], ids=["retry", "with dead letters"])
+def test_a_slow_on_result_leaves_the_margin_to_the_stores_and_the_answer(
+    caplog: pytest.LogCaptureFixture, *, puts_aside: bool
+) -> None:
+    context, told = lambda_context(10 * SECOND), list[object]()
+
+    def count(result: Result[Handled[str], Failed[str]]) -> None:
+        context.remaining -= 4 * SECOND
+        told.append(result)
+
+    def refuse_c(event: InsertEvent[Card]) -> Result[str, str]:
+        title = event.new_image.title
+        return Failure(title) if title == "c" else Success(title)
+
+    letters = MemoryDeadLetters()
+    delivery: Delivery[str] = (
+        retry(ledger=MemoryLedger(), dead_letters=letters, max_attempts=1, patience=timedelta())
+        if puts_aside
+        else retry()
+    )
+    handler = lambda_handler(
+        pipeline(cards, on_insert(refuse_c)), delivery, margin=6 * SECOND, on_result=count
+    )
+    answer = handler(lambda_event(A, B, C), context)
+    assert (len(told), context.remaining) == (1, 6 * SECOND)
+    assert "time ran out for on_result, which is not called with 2 of 3 Results" in caplog.text
+    assert len(letters.letters) == puts_aside
+    assert len(answer["batchItemFailures"]) == (not puts_aside)
 
 
 def test_what_cannot_be_told_of_results_is_refused() -> None:
