@@ -84,6 +84,9 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("streamfn")
 _FAILED_UNTRIED: Final = frozenset({Undecodable.__name__, MissingImage.__name__})  # failures before any call
+_MOST_KEPT: Final = 5_000
+"""The most successes of a clean run that have no entry: an alarm has less than a second of a small function's CPU."""
+
 _ENDLESS: Final[Mapping[str, type[TimedOut | ProcessDied]]] = {  # attempts that took up the rest of a run
     TimedOut.__name__: TimedOut,
     ProcessDied.__name__: ProcessDied,
@@ -108,7 +111,8 @@ class LedgerPolicy(Policy):
 
     An alarm may ring in another thread, so the data of a policy change under a lock. Dead letters are sent without the
     lock: the alarm must not wait for a store. A run is clean while the ledger knows none of its keys and each task
-    succeeds, as in nearly every run. The tasks of a clean run are only kept, until one fails or time is up.
+    succeeds, as in nearly every run. The tasks of a clean run are only kept, until one fails or time is up, or until
+    there are many.
     """
 
     remembers = True
@@ -265,6 +269,8 @@ class LedgerPolicy(Policy):
                 self._in_flight.prepared = None
                 if self._is_clean:
                     self._handled.append(task)
+                    if len(self._handled) == _MOST_KEPT:
+                        self._enter_handled()
                 else:
                     self._enter_success(task)
         else:
@@ -287,7 +293,7 @@ class LedgerPolicy(Policy):
     def _failed(self, task: Task, reason: Reason[object], *, alone: bool, isolated: bool) -> None:
         with self._lock:
             self._in_flight.prepared = None
-            self._enter_handled()
+            self._end_clean_run()
             pair, name = key_of(task), type(reason).__name__
             if self._careful:
                 self._noted.discard(pair)
@@ -312,13 +318,15 @@ class LedgerPolicy(Policy):
         if self._letter_buffer is not None and self._letter_buffer.full:
             self._send(self._letter_buffer)
 
+    def _end_clean_run(self) -> None:
+        self._is_clean = False
+        self._enter_handled()
+
     def _enter_handled(self) -> None:
-        if self._is_clean:
-            self._is_clean = False
-            for task in self._handled:
-                self._session.settle(key_of(task), "handled")
-                self._again.worked(task.name)
-            self._handled.clear()
+        for task in self._handled:
+            self._session.settle(key_of(task), "handled")
+            self._again.worked(task.name)
+        self._handled.clear()
 
     @override
     def unwanted(self, task: Task, /) -> Unwanted | None:
@@ -373,7 +381,7 @@ class LedgerPolicy(Policy):
         with self._lock:
             if self._finished:  # a late alarm: Lambda may have frozen the process
                 return
-            self._enter_handled()
+            self._end_clean_run()
             calls = self._in_flight.calls
             in_flight = [key_of(task) for tasks in calls for task in tasks]
             for pair in in_flight:

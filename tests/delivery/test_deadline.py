@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -27,9 +28,10 @@ from streamfn import (
     retry,
     series,
 )
+from streamfn._delivery.session import FinalState, LedgerSession
 from streamfn._time import SecondsLeft
 from streamfn.dead_letters._protocol import DeadLetter
-from streamfn.ledgers._protocol import Entry, SequenceRange
+from streamfn.ledgers._protocol import Entry, Key, SequenceRange
 from streamfn.testing import EventSourceMapping, lambda_context, lambda_event
 from tests.delivery.jobs import Clock, Job, Letterbox, Note, WatchedLedger, notes, quiet, written
 
@@ -112,6 +114,37 @@ def test_the_alarm_writes_what_has_not_begun_as_open() -> None:
         ("tell", "b1", "open", "TimedOut"),
         ("tell", "c1", "open", "OutOfTime"),
     ]
+
+
+@pytest.mark.parametrize("count", [60, 6_000], ids=["a small batch", "a large batch"])
+def test_the_alarm_has_few_successes_to_enter(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alarm has less than a second of a small function's CPU, and then the process may end."""
+    ledger, rings, entered = WatchedLedger(), list[Callable[[], None]](), list[str]()
+    settle = LedgerSession.settle
+
+    def watched(session: LedgerSession, pair: Key, state: FinalState, letter: str = "") -> bool:
+        entered.append(pair.record)
+        return settle(session, pair, state, letter)
+
+    class Ringing(Clock):
+        @override
+        def alarm(self, seconds: float, ring: Callable[[], None], /) -> Callable[[], None]:
+            rings.append(ring)
+            return rings.clear
+
+    def tell(event: Event[Note]) -> Result[str, str]:
+        if event.event_id == events[-1].event_id:
+            entered.clear()
+            rings[0]()
+        return Success("told")
+
+    monkeypatch.setattr(LedgerSession, "settle", watched)
+    events = written(*(f"a{number}" for number in range(count)))
+    function = lambda_handler(pipeline(notes, on_event(tell)), retry(ledger=ledger, report=quiet))
+    replace(function, clock=Ringing())(lambda_event(*events), lambda_context(timedelta(minutes=15)))
+    assert len(entered) < 5_000
+    states = [(entry.pair.record, entry.state) for write in ledger.writes for entry in write]
+    assert dict(states) == {event.event_id: "handled" for event in events}
 
 
 def test_an_attempt_that_the_alarm_counted_is_not_counted_again() -> None:
