@@ -263,8 +263,9 @@ def _feed_entries(lookup: Lookup[R], entries: list[object], feed: Feed[R]) -> No
     arn: object = object()  # of the previous record, whose routes are known
     routes: Mapping[EventName, R | None] = {}
     type_of, json_object, text = _names()
-    # Entries count as JSON objects until an exception shows otherwise.
-    for position, entry in enumerate(cast("list[Any]", entries)):
+    # A copy: handlers may run in between, and one that changes the payload's list must not hide entries. Entries count
+    # as JSON objects until an exception shows otherwise.
+    for position, entry in enumerate(cast("list[Any]", entries.copy())):
         is_sound = False
         try:
             if entry["eventSourceARN"] != arn:

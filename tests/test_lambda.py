@@ -253,6 +253,20 @@ def test_a_chunk_waits_no_longer_for_records_of_another_kind_when_half_of_the_ti
     assert clock.seen == ["1", "2", "3", "a", "4"]
 
 
+@pytest.mark.parametrize("delivery", [retry(), acknowledge()], ids=["retry", "acknowledge"])
+def test_a_handler_that_changes_the_list_of_the_payload_hides_no_record(delivery: Delivery[str]) -> None:
+    payload, seen = lambda_event(A, B, C), list[str]()
+
+    def take(event: InsertEvent[Card]) -> Result[str, str]:
+        payload["Records"].clear()
+        seen.append(event.new_image.title)
+        return Success("taken")
+
+    handler = lambda_handler(pipeline(cards, on_insert(take)), delivery)
+    assert handler(payload, None) == {"batchItemFailures": []}
+    assert seen == ["a", "b", "c"]
+
+
 def test_each_result_is_told_in_order_before_failures_are_reported() -> None:
     told: list[str] = []
 
